@@ -1,0 +1,177 @@
+"""The base of every datamodule: source, tokenizer, loaders, and the position in the training data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from lightning.pytorch import LightningDataModule
+from lightning.pytorch.utilities.rank_zero import rank_zero_info
+
+from ..errors import InputError
+from ..tokenization import load_tokenizer, unpack_tokenizer
+from .cache import cached, default_cache, digest
+from .loader import BatchedDataset, BatchPlan, Opaque, ResumableLoader
+from .sources import Source
+from .tokenizer_training import TrainTokenizer, train_tokenizer
+
+
+class BaseDataModule(LightningDataModule):
+    """Reads once into a cache, then hands out batches.
+
+    A subclass fills `self.datasets` (one `BatchedDataset` per split) in `setup`, and does everything slow in
+    `prepare_data`, which only one process of a machine runs.
+
+    Args:
+        tokenizer: a name, a folder, an earlier run; options for training one; or null for the backbone's own.
+        batch_size: examples per batch and process.
+        num_workers: processes that make batches ahead of time; 0 makes them in the main one.
+        cache_dir: folder for tokenised data and trained tokenizers; null means `$PRETUNE_CACHE` or ~/.cache/pretune.
+        seed: of the held-out split, the draw of few labels and the order of training.
+    """
+
+    length_option = "max_length"
+
+    def __init__(
+        self,
+        tokenizer: str | TrainTokenizer | None = None,
+        batch_size: int = 32,
+        num_workers: int = 0,
+        cache_dir: str | None = None,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        if batch_size < 1:
+            raise InputError(f"data.batch_size is {batch_size}; it must be at least 1.")
+        if isinstance(tokenizer, dict):
+            tokenizer = TrainTokenizer(**tokenizer)
+        self.tokenizer_spec = tokenizer
+        self.batch_size = batch_size
+        self.num_workers = num_workers
+        self.cache_dir = str(Path(cache_dir or default_cache()).expanduser())
+        self.seed = seed
+        self.tokenizer: Any = None
+        self._tokenizer_key = ""
+        self.datasets: dict[str, Any] = {}
+        self._train_loader: ResumableLoader | None = None
+        self._resume: dict[str, int] | None = None
+
+    source: Source
+
+    # ------------------------------------------------------------------ tokenizer
+
+    def training_texts(self) -> Iterator[str]:
+        """What a new tokenizer is trained on."""
+        raise TypeError(f"{type(self).__name__} must define `training_texts`.")
+
+    def load_tokenizer(self) -> None:
+        """Sets `self.tokenizer`: named, trained here (once), or the backbone's own."""
+        if self.tokenizer is not None:
+            return
+        spec = self.tokenizer_spec
+        if isinstance(spec, str):
+            self.tokenizer = load_tokenizer(spec)
+        elif spec is not None:
+            key = [self.source.key("train"), spec.key()]
+
+            def make(folder: Path) -> None:
+                rank_zero_info(f"Training a {spec.train} tokenizer on {self.source.name('train')} ...")
+                train_tokenizer(spec, self.training_texts(), folder)
+
+            if not self.source.has("train"):
+                raise InputError("data.tokenizer asks for training a tokenizer, but there are no data.train_files.")
+            folder = cached(self.cache_dir, "tokenizers", key, make)
+            self.tokenizer = load_tokenizer(str(folder))
+            rank_zero_info(f"Tokenizer: {spec.train} with {len(self.tokenizer)} entries.")
+        else:
+            self.tokenizer = self._backbone_tokenizer()
+        # By content, and now: a call of the tokenizer leaves its truncation behind in it.
+        backend = getattr(self.tokenizer, "backend_tokenizer", None)
+        content = backend.to_str() if backend is not None else sorted(self.tokenizer.get_vocab().items())
+        self._tokenizer_key = digest(content)
+
+    def _backbone_tokenizer(self) -> Any:
+        module = self.module
+        if (getattr(module, "stored", None) or {}).get("tokenizer"):
+            return unpack_tokenizer(module.stored["tokenizer"])
+        if getattr(module, "backbone", None) is None:
+            raise InputError(
+                f"{type(self).__name__} needs a tokenizer: name one (tokenizer='bert-base-uncased'), or use it with a "
+                "module whose backbone has one."
+            )
+        return module.backbone.load_tokenizer()
+
+    @property
+    def module(self) -> Any:
+        """The module in training, if there is one: it knows the backbone."""
+        return getattr(self.trainer, "lightning_module", None) if self.trainer is not None else None
+
+    def tokenizer_key(self) -> str:
+        """Names the tokenizer in cache keys."""
+        return self._tokenizer_key
+
+    # ------------------------------------------------------------------ loaders
+
+    def loader(self, split: str, shuffle: bool = False) -> ResumableLoader:
+        """The loader of a split; the only place that shuffles."""
+        dataset: BatchedDataset = self.datasets[split]
+        lengths: np.ndarray | None = getattr(dataset, "lengths", None)
+        plan = BatchPlan(
+            len(dataset),
+            self.batch_size,
+            shuffle=shuffle,
+            seed=self.seed,
+            lengths=lengths,
+            rank=self.trainer.global_rank if self.trainer else 0,
+            world_size=self.trainer.world_size if self.trainer else 1,
+        )
+        return ResumableLoader(dataset, plan, self.num_workers)
+
+    def train_dataloader(self) -> ResumableLoader:
+        """Shuffled by (seed, epoch); starts where a restored checkpoint stopped.
+
+        Raises:
+            InputError: if there is not even one batch.
+        """
+        size = len(self.datasets["train"])
+        if size < self.batch_size:
+            raise InputError(
+                f"{self.source.name('train')} gives {size} training examples, fewer than one batch of "
+                f"{self.batch_size}: set data.batch_size to at most {max(1, size)}."
+            )
+        self._train_loader = self.loader("train", shuffle=True)
+        if self._resume is not None:
+            self._train_loader.load_state_dict(self._resume)
+            self._resume = None
+        return self._train_loader
+
+    def val_dataloader(self) -> Any:
+        """In order; an empty list when there is no validation data."""
+        return self.loader("validation") if "validation" in self.datasets else []
+
+    def test_dataloader(self) -> ResumableLoader:
+        """In order."""
+        return self.loader("test")
+
+    def predict_dataloader(self) -> Opaque:
+        """In order."""
+        return Opaque(self.loader("predict"))
+
+    # ------------------------------------------------------------------ resuming
+
+    def state_dict(self) -> dict[str, Any]:
+        """The position in training.
+
+        Kept here as well as in the loader: Lightning may make the loader before it restores a checkpoint (to count the
+        steps of the schedule), and then forgets the loader's state.
+        """
+        return self._train_loader.state_dict() if self._train_loader is not None else {}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Restores the position."""
+        if state_dict:
+            self._resume = dict(state_dict)
+            if self._train_loader is not None:
+                self._train_loader.load_state_dict(self._resume)

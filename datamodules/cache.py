@@ -1,0 +1,113 @@
+"""A content-addressed cache on disk: tokenise once, map the result into memory ever after."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterable
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+FORMAT = 1
+"""Part of every key; raised when the layout of the files changes."""
+
+
+def default_cache() -> str:
+    """`$PRETUNE_CACHE`, or `~/.cache/pretune`."""
+    return os.environ.get("PRETUNE_CACHE") or str(Path.home() / ".cache" / "pretune")
+
+
+def digest(key: Any) -> str:
+    """A short name for anything that JSON can carry."""
+    return hashlib.sha256(json.dumps([FORMAT, key], sort_keys=True, default=str).encode()).hexdigest()[:20]
+
+
+def cached(root: str, kind: str, key: Any, make: Callable[[Path], None]) -> Path:
+    """The folder that holds what `make` makes out of `key`; made if it is not there.
+
+    It is made under another name and renamed when it is complete, so that a killed run leaves nothing half-done behind
+    and two processes may race.
+    """
+    final = Path(root) / kind / digest(key)
+    if final.is_dir():
+        return final
+    unfinished = final.with_name(f"{final.name}.{os.getpid()}.tmp")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir(parents=True)
+    try:
+        make(unfinished)
+        try:
+            unfinished.rename(final)
+        except OSError:
+            if not final.is_dir():  # else another process was faster, and what it made is the same
+                raise
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+    return final
+
+
+class TokenWriter:
+    """Writes sequences of token ids one after the other into `tokens.bin`, and where they end into `ends.npy`."""
+
+    def __init__(self, folder: Path, vocabulary: int, name: str = "tokens") -> None:
+        self.dtype = np.dtype(np.uint16 if vocabulary <= 1 << 16 else np.uint32)
+        self.folder, self.name = folder, name
+        self._file = (folder / f"{name}.bin").open("wb")
+        self._lengths: list[np.ndarray] = []
+
+    def write(self, sequences: Iterable[list[int] | np.ndarray]) -> None:
+        """Appends sequences."""
+        arrays = [np.asarray(ids, dtype=self.dtype) for ids in sequences]
+        if arrays:
+            self._file.write(np.concatenate(arrays).tobytes())
+            self._lengths.append(np.fromiter((len(a) for a in arrays), np.int64, len(arrays)))
+
+    def close(self) -> np.ndarray:
+        """Finishes the files; returns the length of each sequence."""
+        self._file.close()
+        lengths = np.concatenate(self._lengths) if self._lengths else np.zeros(0, np.int64)
+        np.save(self.folder / f"{self.name}.ends.npy", np.cumsum(lengths))
+        (self.folder / f"{self.name}.dtype").write_text(self.dtype.name)
+        return lengths
+
+
+class TokenStore:
+    """Token ids on disk, mapped into memory when first read (in each worker anew)."""
+
+    def __init__(self, folder: Path, name: str = "tokens") -> None:
+        self.folder, self.name = folder, name
+
+    @cached_property
+    def ids(self) -> np.ndarray:
+        """All sequences, one after the other."""
+        path = self.folder / f"{self.name}.bin"
+        dtype = np.dtype((self.folder / f"{self.name}.dtype").read_text())
+        if path.stat().st_size == 0:  # which cannot be mapped
+            return np.zeros(0, dtype)
+        return np.memmap(path, dtype=dtype, mode="r")
+
+    @cached_property
+    def ends(self) -> np.ndarray:
+        """Where each sequence ends."""
+        ends: np.ndarray = np.load(self.folder / f"{self.name}.ends.npy", mmap_mode="r")
+        return ends
+
+    def __len__(self) -> int:
+        return len(self.ends)
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        return self.ids[self.ends[index - 1] if index else 0 : self.ends[index]]
+
+    @cached_property
+    def lengths(self) -> np.ndarray:
+        """The length of each sequence, int64."""
+        return np.diff(self.ends, prepend=0)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A mapped array would be pickled as a copy of its content.
+        return {"folder": self.folder, "name": self.name}

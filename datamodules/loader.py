@@ -1,0 +1,153 @@
+"""One loader for everything: whole batches by index, grouped by length, sharded, and resumed exactly.
+
+The order of an epoch is a function of (seed, epoch) alone, so a position in it is two numbers, restored in the same time
+whether ten or ten million examples were seen before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, DistributedSampler
+
+GROUPED_BATCHES = 50
+"""Sorting by length happens within so many batches: enough to pad little, few enough to stay random."""
+
+
+class BatchedDataset(Protocol):
+    """A dataset that hands out whole batches."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, indices: list[int]) -> dict[str, torch.Tensor]: ...
+
+
+class BatchPlan(DistributedSampler):
+    """Which examples make up which batch of which epoch.
+
+    A `DistributedSampler` by type, so that Lightning leaves the sharding to it.
+
+    Args:
+        size: number of examples.
+        batch_size: examples in a batch of one process.
+        shuffle: draw a new order each epoch.
+        seed: of that order.
+        lengths: (size,), to group examples of similar length; None keeps the plain order.
+        rank: this process.
+        world_size: number of processes. In training every process gets the same number of batches: where the last
+            examples do not suffice, one is repeated. In evaluation nothing is.
+    """
+
+    def __init__(
+        self,
+        size: int,
+        batch_size: int,
+        *,
+        shuffle: bool,
+        seed: int = 0,
+        lengths: np.ndarray | None = None,
+        rank: int = 0,
+        world_size: int = 1,
+    ) -> None:
+        # The parent's __init__ would ask for a process group; only its type is wanted.
+        self.size, self.batch_size, self.shuffle, self.seed = size, batch_size, shuffle, seed
+        self.lengths, self.rank, self.world_size = lengths, rank, world_size
+        self.epoch = 0
+        self.start = 0
+        """The first batch that the next iteration yields."""
+
+    def set_epoch(self, epoch: int) -> None:
+        """Lightning calls this before every epoch."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        whole, rest = divmod(self.size, self.batch_size * self.world_size)
+        return whole + bool(rest if self.shuffle else rest > self.rank)
+
+    def order(self) -> np.ndarray:
+        """The examples in the order of this epoch."""
+        rng = np.random.default_rng([self.seed, self.epoch])
+        order = rng.permutation(self.size) if self.shuffle else np.arange(self.size)
+        if self.lengths is None:
+            return order
+        together = self.batch_size * self.world_size
+        window = np.arange(self.size) // (together * GROUPED_BATCHES if self.shuffle else max(1, self.size))
+        order = order[np.lexsort((-self.lengths[order], window))]
+        if self.shuffle:
+            whole = self.size // together
+            groups = order[: whole * together].reshape(whole, together)
+            order = np.concatenate([rng.permutation(groups).reshape(-1), order[whole * together :]])
+        return order
+
+    def __iter__(self) -> Iterator[list[int]]:
+        order, together = self.order(), self.batch_size * self.world_size
+        for index in range(self.start, len(self)):
+            shared = order[index * together : (index + 1) * together]
+            mine = shared[self.rank :: self.world_size]
+            yield (mine if len(mine) else shared[-1:]).tolist()
+
+
+class ResumableLoader(DataLoader):
+    """A loader whose position is (epoch, batches handed out), saved in every checkpoint by Lightning.
+
+    Args:
+        dataset: hands out a batch for a list of indices.
+        plan: which batches there are.
+        num_workers: processes that make batches ahead of time.
+    """
+
+    def __init__(self, dataset: BatchedDataset, plan: BatchPlan, num_workers: int = 0) -> None:
+        super().__init__(
+            dataset,  # type: ignore[arg-type]
+            sampler=plan,
+            batch_size=None,  # the plan yields whole batches
+            collate_fn=_as_it_is,
+            num_workers=num_workers,
+            persistent_workers=num_workers > 0,
+            pin_memory=torch.cuda.is_available(),
+        )
+        self.plan = plan
+        self.position = 0
+        self._resume: tuple[int, int] | None = None
+
+    def __len__(self) -> int:
+        return len(self.plan)
+
+    def __iter__(self) -> Iterator[Any]:
+        # A generator, so that all this happens when the first batch is asked for: Lightning makes iterators before it
+        # sets the epoch and restores the state.
+        resume, self._resume = self._resume, None
+        self.position = resume[1] if resume is not None and resume[0] == self.plan.epoch else 0
+        self.plan.start = self.position
+        for batch in super().__iter__():
+            self.position += 1
+            yield batch
+
+    def state_dict(self) -> dict[str, int]:
+        """The position."""
+        return {"epoch": self.plan.epoch, "position": self.position}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """Goes on where `state` was taken, in the epoch it was taken in."""
+        self._resume = (state["epoch"], state["position"])
+        self.plan.epoch = state["epoch"]
+
+
+class Opaque:
+    """A loader whose type Lightning does not see: it rebuilds every `DataLoader` that it predicts from."""
+
+    def __init__(self, loader: ResumableLoader) -> None:
+        self.loader = loader
+
+    def __len__(self) -> int:
+        return len(self.loader)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.loader)
+
+
+def _as_it_is(batch: Any) -> Any:
+    return batch

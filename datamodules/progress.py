@@ -1,0 +1,21 @@
+"""A progress line for what takes long before training starts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+
+def progress(texts: Iterable[str], what: str) -> Iterator[str]:
+    """Hands texts through and shows how many there were, in documents and millions of characters."""
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), MofNCompleteColumn(), TextColumn("{task.fields[done]}"))
+    with Progress(*columns, TimeElapsedColumn(), transient=True) as bar:
+        task = bar.add_task(what, total=None, done="")
+        characters = count = 0
+        for text in texts:
+            yield text
+            characters += len(text)
+            count += 1
+            if count % 1000 == 0:
+                bar.update(task, completed=count, done=f"{characters / 1e6:.1f} M characters")

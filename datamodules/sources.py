@@ -1,0 +1,157 @@
+"""Where examples come from: files, the Hugging Face Hub, or this machine's own documentation."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from ..errors import InputError
+from . import readers
+
+Split = Literal["train", "validation", "test", "predict"]
+Row = tuple[str, dict[str, Any]]
+Documents = Literal["line", "paragraph", "file"]
+
+
+@dataclass
+class Files:
+    """Files of each split, by path, glob or URL."""
+
+    patterns: dict[str, str | list[str] | None]
+    encoding: str = "utf-8"
+    documents_are: Documents = "line"
+    text_column: str = "text"
+    _paths: dict[str, list[str]] = field(default_factory=dict)
+
+    def paths(self, split: str) -> list[str]:
+        """The files of a split; none where nothing was given."""
+        if split not in self._paths:
+            patterns = self.patterns.get(split)
+            self._paths[split] = readers.expand(patterns) if patterns else []
+        return self._paths[split]
+
+    def has(self, split: str) -> bool:
+        """Whether there is such a split."""
+        return bool(self.patterns.get(split))
+
+    def name(self, split: str) -> str:
+        """How messages call a split."""
+        return ", ".join(self.paths(split))
+
+    def key(self, split: str) -> Any:
+        """What a cache key must hold."""
+        return [readers.fingerprint(self.paths(split)), self.encoding, self.documents_are, self.text_column]
+
+    def rows(self, split: str) -> Iterator[Row]:
+        """Rows with where they stand."""
+        for path in self.paths(split):
+            yield from readers.read_rows(path, self.encoding)
+
+    def documents(self, split: str, skipped: Counter[str]) -> Iterator[str]:
+        """Texts."""
+        for path in self.paths(split):
+            yield from readers.read_documents(
+                path, documents=self.documents_are, column=self.text_column, encoding=self.encoding, skipped=skipped
+            )
+
+
+@dataclass
+class Hub:
+    """A data set of the Hugging Face Hub, or a local folder of the same shape."""
+
+    dataset: str
+    subset: str | None = None
+    splits: dict[str, str | None] = field(default_factory=dict)
+    text_column: str = "text"
+    _loaded: Any = None
+
+    def _split(self, split: str) -> Any:
+        if self._loaded is None:
+            self._loaded = readers.load_hub(self.dataset, self.subset)
+        kind = "test" if split == "predict" else split
+        name = readers.pick_split(self._loaded, self.splits.get(kind), kind)
+        return None if name is None else self._loaded[name]
+
+    def has(self, split: str) -> bool:
+        """Whether there is such a split."""
+        return self._split(split) is not None
+
+    def name(self, split: str) -> str:
+        """How messages call a split."""
+        return f"{self.dataset}{'/' + self.subset if self.subset else ''} ({split})"
+
+    def key(self, split: str) -> Any:
+        """What a cache key must hold."""
+        return [self.dataset, self.subset, getattr(self._split(split), "_fingerprint", None), self.text_column]
+
+    def rows(self, split: str) -> Iterator[Row]:
+        """Rows; integer class labels become the names that the data set gives them."""
+        data = self._split(split)
+        names = {c: f.names for c, f in data.features.items() if type(f).__name__ == "ClassLabel"}
+        for index, row in enumerate(data):
+            for column, values in names.items():
+                if isinstance(row[column], int) and row[column] >= 0:
+                    row[column] = values[row[column]]
+            yield f"{self.name(split)} row {index}", row
+
+    def documents(self, split: str, skipped: Counter[str]) -> Iterator[str]:
+        """Texts."""
+        for where, row in self.rows(split):
+            readers.require_columns(where, row, [self.text_column])
+            text = row[self.text_column]
+            if isinstance(text, str) and text.strip():
+                yield text
+            else:
+                skipped["blank"] += 1
+
+
+@dataclass
+class InstalledDocs:
+    """The documentation installed on this machine: real text with nothing to download."""
+
+    subset: str
+    cache_dir: str
+
+    def has(self, split: str) -> bool:
+        """Whether there is such a split."""
+        return split in (("train", "validation") if self.subset == "corpus" else ("train", "validation", "test"))
+
+    def name(self, split: str) -> str:
+        """How messages call a split."""
+        return f"installed_docs/{self.subset} ({split})"
+
+    def key(self, split: str) -> Any:
+        """What a cache key must hold."""
+        return ["installed_docs", self.subset, split, readers.fingerprint_installed_docs()]
+
+    def rows(self, split: str) -> Iterator[Row]:
+        """Rows."""
+        for index, row in enumerate(readers.read_installed_docs(self.subset, split, cache_dir=self.cache_dir)):
+            yield f"{self.name(split)} row {index}", row
+
+    def documents(self, split: str, skipped: Counter[str]) -> Iterator[str]:
+        """Texts."""
+        for _, row in self.rows(split):
+            yield row["text"]
+
+
+Source = Files | Hub | InstalledDocs
+
+
+def make_source(
+    files: dict[str, str | list[str] | None], dataset: str | None, subset: str | None, cache_dir: str, **reading: Any
+) -> Source:
+    """The source that a datamodule's options describe: either files or a data set by name."""
+    given = [split for split, patterns in files.items() if patterns and split != "predict"]
+    if dataset and given:
+        raise InputError(f"data.dataset and data.{given[0]}_files exclude each other: leave one of them out.")
+    if dataset == "installed_docs":
+        if subset not in (None, "corpus", "packages"):
+            raise InputError(f"data.subset is {subset!r}; installed_docs has: corpus, packages.")
+        return InstalledDocs(subset or "corpus", cache_dir)
+    if dataset:
+        return Hub(dataset, subset, reading.get("splits") or {}, reading.get("text_column") or "text")
+    reading.pop("splits", None)
+    return Files(files, **{k: v for k, v in reading.items() if v is not None})

@@ -1,0 +1,111 @@
+"""Training a tokenizer on a corpus."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from ..errors import InputError
+
+
+@dataclass
+class TrainTokenizer:
+    """A tokenizer to be trained on the training corpus.
+
+    Args:
+        train: `wordpiece` (BERT), `bpe` (on characters, words apart), `bytelevel` (GPT-2, RoBERTa: never an unknown
+            token), `unigram` (SentencePiece's, arXiv 1804.10959), or `character`.
+        vocab_size: entries at most, special tokens included.
+        lowercase: fold case and accents.
+        min_frequency: pairs and words seen less often are left out.
+    """
+
+    train: Literal["wordpiece", "bpe", "bytelevel", "unigram", "character"]
+    vocab_size: int = 16384
+    lowercase: bool = False
+    min_frequency: int = 2
+
+    def key(self) -> dict[str, Any]:
+        """What a cache key must hold."""
+        return asdict(self)
+
+
+SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+
+
+def train_tokenizer(spec: TrainTokenizer, documents: Iterator[str], folder: Path) -> None:
+    """Trains and writes a tokenizer that `AutoTokenizer` reads.
+
+    Args:
+        spec: which, and how large.
+        documents: texts, read once; memory holds the counts of their words.
+        folder: where to.
+
+    Raises:
+        InputError: if the vocabulary has no room, or the corpus no text.
+    """
+    from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    if spec.vocab_size < 32:
+        raise InputError(f"data.tokenizer.vocab_size is {spec.vocab_size}; special tokens and letters need more.")
+    common: dict[str, Any] = {"vocab_size": spec.vocab_size, "special_tokens": SPECIAL, "show_progress": False}
+    counted = {**common, "min_frequency": spec.min_frequency}
+    steps: list[Any] = [normalizers.NFC()]
+    if spec.lowercase:
+        steps = [normalizers.NFD(), normalizers.Lowercase(), normalizers.StripAccents()]
+    if spec.train == "wordpiece":
+        tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))  # type: ignore[call-arg]
+        tokenizer.normalizer = normalizers.BertNormalizer(lowercase=spec.lowercase, strip_accents=spec.lowercase)
+        tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+        tokenizer.decoder = decoders.WordPiece()
+        trainer: Any = trainers.WordPieceTrainer(**counted)
+    elif spec.train == "bytelevel":
+        tokenizer = Tokenizer(models.BPE())
+        tokenizer.normalizer = normalizers.Sequence(steps) if spec.lowercase else None  # type: ignore[assignment]
+        tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+        tokenizer.decoder = decoders.ByteLevel()
+        trainer = trainers.BpeTrainer(**counted, initial_alphabet=pre_tokenizers.ByteLevel.alphabet())
+    elif spec.train == "bpe":
+        tokenizer = Tokenizer(models.BPE(unk_token="[UNK]"))
+        tokenizer.normalizer = normalizers.Sequence(steps)
+        tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+        tokenizer.decoder = decoders.Metaspace()
+        trainer = trainers.BpeTrainer(**counted)
+    elif spec.train == "unigram":
+        tokenizer = Tokenizer(models.Unigram())
+        tokenizer.normalizer = normalizers.Sequence(steps)
+        tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+        tokenizer.decoder = decoders.Metaspace()
+        trainer = trainers.UnigramTrainer(**common, unk_token="[UNK]")
+    else:
+        tokenizer = Tokenizer(models.WordLevel(unk_token="[UNK]"))  # type: ignore[call-arg]
+        tokenizer.normalizer = normalizers.Sequence(steps)
+        # Every character is a word; `isolated` keeps spaces and line ends, which carry the text's shape.
+        tokenizer.pre_tokenizer = pre_tokenizers.Split(_any_character(), "isolated")
+        tokenizer.decoder = decoders.Fuse()
+        trainer = trainers.WordLevelTrainer(**{**counted, "min_frequency": 1})
+    tokenizer.train_from_iterator(documents, trainer)
+    if tokenizer.get_vocab_size() <= len(SPECIAL):
+        raise InputError("The tokenizer found no text to learn from.")
+    cls, sep = tokenizer.token_to_id("[CLS]"), tokenizer.token_to_id("[SEP]")
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=[("[CLS]", cls), ("[SEP]", sep)]
+    )
+    PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        pad_token="[PAD]",
+        unk_token="[UNK]",
+        cls_token="[CLS]",
+        sep_token="[SEP]",
+        mask_token="[MASK]",
+        model_input_names=["input_ids", "token_type_ids", "attention_mask"],
+    ).save_pretrained(folder)
+
+
+def _any_character() -> Any:
+    from tokenizers import Regex
+
+    return Regex(r"(?s).")

@@ -1,0 +1,51 @@
+"""The command line of pretune: `python main.py {fit,validate,test,predict} --config FILE`."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pretune.modules.cli import PretuneCLI
+
+PATH_ERRORS = {errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EDQUOT, errno.EPERM}
+
+
+def main(args: Sequence[str] | None = None) -> PretuneCLI:
+    """Runs one command.
+
+    Args:
+        args: what stands after `main.py`; null takes the process's own arguments.
+
+    Returns:
+        The command line object, with `trainer`, `model` and `datamodule`.
+
+    Raises:
+        SystemExit: with a message and a code that is not 0, for whatever the user can mend.
+    """
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
+    from pretune.errors import InputError
+    from pretune.quiet import silence
+
+    silence()
+    from pretune import datamodules, modules  # noqa: F401  so that bare class names work in YAML
+    from pretune.modules.cli import PretuneCLI
+
+    try:
+        return PretuneCLI(list(args) if args is not None else None)
+    except InputError as error:
+        sys.exit(f"error: {error}")
+    except OSError as error:
+        if error.errno not in PATH_ERRORS and not str(error).startswith("The checkpoint"):
+            raise
+        sys.exit(f"error: {error}")
+    finally:
+        warnings.resetwarnings()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,362 @@
+"""The base of every objective and task: building, one shared step, loss per target, optimiser and schedule."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from lightning.pytorch import LightningModule
+from lightning.pytorch.utilities.rank_zero import rank_zero_info, rank_zero_warn
+from torch import Tensor, nn
+from torchmetrics import MeanMetric, Metric, MetricCollection
+
+from ..errors import InputError
+from ..runs import STORED
+from ..tokenization import pack_tokenizer, unpack_tokenizer
+from .backbone import Backbone, WeightReport, config_from_json, max_positions
+from .layers.depth import parameter_depths
+from .layers.metrics import Perplexity
+from .layers.schedules import ScheduleName, schedule
+
+SUM_SCALE = 2.0**-10
+"""Losses are summed over targets, not averaged; in fp16 the sum would overflow without this (exact) factor."""
+
+NETWORK_INPUTS = {"input_ids", "attention_mask", "token_type_ids", "position_ids"}
+
+
+@dataclass
+class Output:
+    """What a step computes.
+
+    Args:
+        loss: scalar, the sum over targets.
+        count: scalar, the number of targets (or their total weight).
+        predictions: what the metrics take as predictions.
+        targets: what the metrics take as targets.
+    """
+
+    loss: Tensor
+    count: Tensor
+    predictions: Tensor
+    targets: Tensor
+
+
+class BaseModule(LightningModule):
+    """One Hugging Face network trained on one signal.
+
+    A subclass names the `auto_class` of its network and the `monitor`ed metric, computes an `Output` in `step`, and
+    says in `make_metrics` what to measure. The network is built in `configure_model`, when the data are known.
+
+    Args:
+        backbone: a hub id, a folder, an earlier run's folder or its `.ckpt`, or a `Backbone` with options.
+        learning_rate: the peak of the schedule.
+        weight_decay: decoupled decay, not on biases and norms.
+        optimizer: `adamw`, fused and bias-corrected; or `sgd` with momentum 0.9.
+        betas: AdamW's averaging factors.
+        schedule: `constant`, `linear`, `cosine`, or `wsd` (arXiv 2405.18392); it steps with the optimiser.
+        warmup: steps in which the rate rises, or a fraction of the run when below 1.
+        layer_decay: factor on the rate from each layer to the one below it (arXiv 1801.06146).
+        monitor: the metric that early stopping and the best checkpoint go by; null means the module's own.
+    """
+
+    auto_class: str
+    default_monitor: str = "val/loss"
+    reports_perplexity: bool = False
+
+    def __init__(
+        self,
+        backbone: str | Backbone,
+        learning_rate: float = 5e-5,
+        weight_decay: float = 0.01,
+        optimizer: Literal["adamw", "sgd"] = "adamw",
+        betas: tuple[float, float] = (0.9, 0.999),
+        schedule: ScheduleName = "linear",
+        warmup: float = 0.1,
+        layer_decay: float = 1.0,
+        monitor: str | None = None,
+    ) -> None:
+        super().__init__()
+        self.save_hyperparameters(logger=False)
+        self.backbone = Backbone.of(backbone)
+        # A checkpoint must load with weights_only=True: plain data instead of the dataclass, lists instead of tuples.
+        self.hparams.update(backbone=self.backbone.to_dict(), betas=list(betas))
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.optimizer_name = optimizer
+        self.betas = betas
+        self.schedule = schedule
+        self.warmup = warmup
+        self.layer_decay = layer_decay
+        self.monitor = monitor or self.default_monitor
+        self.model: Any = None
+        self.tokenizer: Any = None
+        self.weight_report: WeightReport | None = None
+        self.stored: dict[str, Any] | None = None
+        """What the checkpoint to be restored says about itself; set before the trainer runs, or while loading."""
+        self.metrics = nn.ModuleDict()
+        self._window: Tensor | None = None
+        self._seed = 0
+        self._trained = False
+        self._accepted: set[str] = set()
+
+    # ------------------------------------------------------------------ hooks for subclasses
+
+    def step(self, batch: dict[str, Tensor], stage: str) -> Output:
+        """Loss and predictions of one batch; `stage` is `train`, `val` or `test`."""
+        raise TypeError(f"{type(self).__name__} must define `step`.")
+
+    def make_metrics(self) -> dict[str, Metric]:
+        """The metrics beside the loss, by name."""
+        return {}
+
+    def head_options(self) -> dict[str, Any]:
+        """Fields of the Hugging Face configuration that the head needs."""
+        return {}
+
+    # ------------------------------------------------------------------ building
+
+    @property
+    def mode(self) -> Literal["min", "max"]:
+        """Whether the monitored metric should fall or rise."""
+        return "min" if self.monitor.rpartition("/")[2] in {"loss", "perplexity"} else "max"
+
+    def configure_model(self) -> None:
+        """Builds the network once its surroundings are known; without a trainer, loading or `build` does."""
+        if self._trainer is not None:
+            self.build()
+
+    def build(self) -> None:
+        """Builds network and metrics, unless that was done; everything late is asked of the datamodule here.
+
+        Raises:
+            InputError: if something needed is neither given nor to be had from a datamodule.
+        """
+        if self.model is not None:
+            return
+        self.prepare(self.datamodule)
+        config = None
+        if self.stored is not None:
+            config = config_from_json(self.stored["config"])
+        self._check_length()
+        self.model, self.weight_report = self.backbone.build(
+            self.auto_class, self.tokenizer, config=config, weights=self.stored is None, **self.head_options()
+        )
+        self._accepted = set(inspect.signature(self.model.forward).parameters) & NETWORK_INPUTS
+        if getattr(self.model.config, "type_vocab_size", 2) < 2:
+            self._accepted.discard("token_type_ids")
+        if self.stored is None:
+            self.weight_report.print()
+        for stage in ("train", "val", "test"):
+            # Checking for NaN would wait for the device at every step.
+            self.metrics[f"{stage}_loss"] = MeanMetric(nan_strategy="disable")
+            self.metrics[f"{stage}_perplexity"] = Perplexity(nan_strategy="disable")
+            self.metrics[f"{stage}_scores"] = MetricCollection(self.make_metrics(), prefix=f"{stage}/")
+
+    @property
+    def datamodule(self) -> Any:
+        """The trainer's datamodule, if there is one."""
+        return getattr(self._trainer, "datamodule", None) if self._trainer is not None else None
+
+    def prepare(self, data: Any) -> None:
+        """Finds the tokenizer: the checkpoint's, the datamodule's, or the backbone's own."""
+        if self.tokenizer is not None:
+            return
+        if getattr(data, "tokenizer", None) is not None:
+            self.tokenizer = data.tokenizer
+        elif self.stored is not None and self.stored.get("tokenizer"):
+            self.tokenizer = unpack_tokenizer(self.stored["tokenizer"])
+        else:
+            self.tokenizer = self.backbone.load_tokenizer()
+
+    def _check_length(self) -> None:
+        length = getattr(self.datamodule, "longest", None)
+        if length is None:
+            return
+        limit = max_positions(self.backbone.load_config(self.tokenizer)) if self.stored is None else None
+        if limit is not None and length > limit:
+            name = getattr(self.datamodule, "length_option", "max_length")
+            cure = " or raise backbone.config.max_position_embeddings" if self.backbone.name is None else ""
+            raise InputError(
+                f"data.{name} is {length}, but {self.backbone.label} takes at most {limit} tokens: "
+                f"set data.{name} to at most {limit}{cure}."
+            )
+
+    def forward(self, **inputs: Tensor) -> Any:
+        """The network's own output for the given Hugging Face inputs."""
+        self.build()
+        return self.model(**inputs)
+
+    def network_inputs(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Those keys of a batch that this architecture takes."""
+        return {key: value for key, value in batch.items() if key in self._accepted}
+
+    # ------------------------------------------------------------------ steps
+
+    def shared_step(self, batch: dict[str, Tensor], stage: str) -> Output:
+        """One step of any stage; metrics are objects over the whole set, never means of batch means."""
+        output = self.step(batch, stage)
+        if stage != "train":
+            mean = output.loss.detach() / output.count.clamp(min=1e-12)
+            for name in ("loss", "perplexity") if self.reports_perplexity else ("loss",):
+                metric = self.metrics[f"{stage}_{name}"]
+                metric.update(mean, output.count)
+                self.log(f"{stage}/{name}", metric, prog_bar=stage == "val", batch_size=1)
+        metrics = self.metrics[f"{stage}_scores"]
+        if len(metrics):
+            metrics.update(output.predictions.detach(), output.targets)
+            self.log_dict(metrics, prog_bar=stage == "val", batch_size=1, on_step=False, on_epoch=True)
+        return output
+
+    def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
+        """The sum over targets; `on_before_optimizer_step` divides by their number in the whole window."""
+        output = self.shared_step(batch, "train")
+        totals = torch.stack((output.loss.detach().double(), output.count.detach().double()))
+        self._window = totals if self._window is None else self._window + totals
+        return output.loss * SUM_SCALE
+
+    def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
+        """Updates the metrics."""
+        self.shared_step(batch, "val")
+
+    def test_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
+        """Updates the metrics."""
+        self.shared_step(batch, "test")
+
+    def on_fit_start(self) -> None:
+        """Takes the seed that everything random in training is derived from."""
+        if not self._seed:
+            self._seed = torch.initial_seed() % (1 << 31)
+        self._trained = True
+
+    def on_test_start(self) -> None:
+        """Warns if what is tested was never trained."""
+        if self._untrained():
+            rank_zero_warn(f"The head is new and untrained: the scores of this test are chance. {self._cure()}")
+
+    def on_predict_start(self) -> None:
+        """Refuses to predict with a head that was never trained."""
+        if self._untrained():
+            raise InputError(f"The head is new and untrained: predictions would be chance. {self._cure()}")
+
+    def _untrained(self) -> bool:
+        report = self.weight_report
+        return self.stored is None and not self._trained and report is not None and report.head_is_new
+
+    def _cure(self) -> str:
+        return "Give --ckpt_path (a checkpoint or a run folder), or a fine-tuned model as model.backbone."
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        """Seeds dropout by (seed, batch), so that a resumed run draws what the uninterrupted one would."""
+        drawn = self.trainer.fit_loop.epoch_loop.total_batch_idx * self.trainer.world_size + self.trainer.global_rank
+        torch.manual_seed((self._seed * 1_000_003 + drawn) % (1 << 63))
+
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Makes the gradient the mean over all targets of the accumulation window and of all processes.
+
+        Lightning divides by the number of micro-batches and averages over processes: both are undone. Averaging means
+        of unequal micro-batches would weight a target by the size of the batch it happened to be in.
+        """
+        if self._window is None:
+            return
+        totals = self._window
+        if self.trainer.world_size > 1:
+            totals = self.trainer.strategy.reduce(totals, reduce_op="sum")
+        loss, count = totals.unbind()
+        factor = self.trainer.accumulate_grad_batches * self.trainer.world_size / SUM_SCALE
+        gradients = [p.grad for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
+        torch._foreach_mul_(gradients, (factor / count.clamp(min=1e-12)).float())
+        self._window = None
+        self.log("train/loss", (loss / count.clamp(min=1e-12)).float(), prog_bar=True)
+
+    # ------------------------------------------------------------------ optimisation
+
+    def configure_optimizers(self) -> Any:
+        """AdamW or SGD over parameter groups, with a schedule per optimiser step."""
+        groups = self.parameter_groups()
+        optimizer: torch.optim.Optimizer
+        if self.optimizer_name == "sgd":
+            optimizer = torch.optim.SGD(groups, lr=self.learning_rate, momentum=0.9)
+        else:
+            # The fused step unscales fp16 gradients itself, after which they cannot be clipped.
+            fused = self.trainer.precision != "16-mixed"
+            optimizer = torch.optim.AdamW(groups, lr=self.learning_rate, betas=self.betas, fused=fused)
+            # Lightning refuses to clip for any optimiser that could unscale gradients; without a scaler none does.
+            optimizer._step_supports_amp_scaling = False  # type: ignore[attr-defined]
+        try:
+            factor = schedule(self.schedule, self.trainer.estimated_stepping_batches, self.warmup)
+        except ValueError as error:
+            raise InputError(str(error)) from error
+        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """Learning parameters by depth, and by whether they decay: not biases and norms."""
+        depths, top = parameter_depths(self.model)
+        groups: dict[tuple[int, bool], list[nn.Parameter]] = {}
+        for name, parameter in self.model.named_parameters():
+            if parameter.requires_grad:
+                depth = depths[name] if self.layer_decay != 1.0 else top
+                groups.setdefault((depth, parameter.ndim > 1), []).append(parameter)
+        return [
+            {
+                "params": parameters,
+                "lr": self.learning_rate * self.layer_decay ** (top - depth),
+                "weight_decay": self.weight_decay if decays else 0.0,
+            }
+            for (depth, decays), parameters in sorted(groups.items(), key=lambda item: item[0])
+        ]
+
+    # ------------------------------------------------------------------ saving and loading
+
+    def describe(self) -> dict[str, Any]:
+        """What a checkpoint needs to be rebuilt without a datamodule, a hub or a folder; plain data."""
+        if self._packed is None and self.tokenizer is not None:
+            self._packed = pack_tokenizer(self.tokenizer)
+        return {
+            "class": type(self).__name__,
+            "config": self.model.config.to_json_string(use_diff=False),
+            "tokenizer": self._packed or {},
+            "seed": self._seed,
+        }
+
+    _packed: dict[str, str] | None = None
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Adds the module's description."""
+        checkpoint[STORED] = self.describe()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Refuses another class's checkpoint, and builds the network if nothing did so far."""
+        self.check_class(checkpoint.get(STORED, {}))
+        self.stored = checkpoint[STORED]
+        self._seed = self.stored["seed"]
+        self.build()
+
+    def check_class(self, entry: dict[str, Any]) -> None:
+        """Raises an `InputError` if a checkpoint's description is not of this class."""
+        found = entry.get("class", "something else")
+        if found != type(self).__name__:
+            raise InputError(
+                f"The checkpoint is of a {found}, the model is a {type(self).__name__}. --ckpt_path only resumes or "
+                "evaluates the same class; to start from its weights, give it as model.backbone."
+            )
+
+    def save_pretrained(self, folder: str | Path) -> None:
+        """Writes a Hugging Face folder: safetensors, configuration, tokenizer.
+
+        Args:
+            folder: made if missing.
+        """
+        self.build()
+        self.model.save_pretrained(folder)
+        if self.tokenizer is not None:
+            trained = getattr(self.datamodule, "longest", None) if self.backbone.name is None else None
+            limits = [n for n in (max_positions(self.model.config), trained, self.tokenizer.model_max_length) if n]
+            self.tokenizer.model_max_length = min(limits)
+            self.tokenizer.save_pretrained(folder)
+        rank_zero_info(f"Exported to {folder}: transformers.{self.auto_class}.from_pretrained reads it.")
+
+

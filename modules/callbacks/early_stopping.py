@@ -1,0 +1,35 @@
+"""Early stopping that survives a resume and says what it needs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.callbacks import EarlyStopping as LightningEarlyStopping
+from typing_extensions import override
+
+from ...errors import InputError
+
+
+class EarlyStopping(LightningEarlyStopping):
+    """Stops when the monitored metric has not improved for `patience` validations.
+
+    Args:
+        options: those of Lightning's `EarlyStopping`.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options, check_on_train_epoch_end=False)
+
+    @override
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        # The decision to stop is not part of a checkpoint; a run killed right after it would train on.
+        if self.wait_count >= self.patience:
+            trainer.should_stop = True
+
+    @override
+    def _validate_condition_metric(self, logs: dict[str, Any]) -> bool:
+        if self.monitor not in logs:
+            names = ", ".join(sorted(name for name in logs if name.startswith("val/"))) or "none"
+            raise InputError(f"model.monitor is {self.monitor!r}, which validation does not log; it logs: {names}.")
+        return super()._validate_condition_metric(logs)

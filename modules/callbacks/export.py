@@ -1,0 +1,42 @@
+"""After training: the best weights, not the last ones, are kept, tested and exported."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.utilities.rank_zero import rank_zero_info
+from typing_extensions import override
+
+from ...runs import read_checkpoint
+
+
+class ExportBest(Callback):
+    """Loads the best checkpoint back into the module after `fit` and writes a Hugging Face folder.
+
+    Args:
+        folder: where to; null loads the best weights and exports nothing.
+    """
+
+    def __init__(self, folder: str | Path | None = None) -> None:
+        self.folder = folder
+
+    @override
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if trainer.fast_dev_run:
+            return
+        best = next(
+            (c for c in trainer.checkpoint_callbacks if isinstance(c, ModelCheckpoint) and c.monitor and c.best_model_path),
+            None,
+        )
+        if best is None:
+            rank_zero_info("There was no validation: the last weights are kept.")
+        else:
+            pl_module.load_state_dict(read_checkpoint(best.best_model_path)["state_dict"])
+            score = float(best.best_model_score) if best.best_model_score is not None else float("nan")
+            rank_zero_info(f"The best weights are kept: {best.monitor} {score:.4f} ({best.best_model_path}).")
+        if self.folder is not None and trainer.is_global_zero:
+            module: Any = pl_module
+            module.save_pretrained(self.folder)

@@ -1,0 +1,81 @@
+"""What a run came to, in the log and in `summary.json`: why it stopped, its best score, its test scores."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.utilities.rank_zero import rank_zero_info
+from typing_extensions import override
+
+
+class RunReport(Callback):
+    """Logs each validation in a line and writes `summary.json`.
+
+    Args:
+        folder: the run folder.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        self.path = Path(folder) / "summary.json"
+        self._started = time.monotonic()
+
+    @override
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._started = time.monotonic()
+
+    @override
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if trainer.state.fn == "fit" and not trainer.sanity_checking:
+            scores = _numbers(trainer, "val/")
+            shown = ", ".join(f"{name.removeprefix('val/')} {value:.4f}" for name, value in scores.items())
+            rank_zero_info(f"step {trainer.global_step:,}, epoch {trainer.current_epoch}: validation {shown}")
+
+    @override
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if trainer.fast_dev_run:
+            return
+        best = trainer.checkpoint_callback
+        score = getattr(best, "best_model_score", None)
+        reason = self._reason(trainer)
+        rank_zero_info(f"Training stopped: {reason}")
+        self._add(
+            trainer,
+            "fit",
+            {
+                "stopped": reason,
+                "steps": trainer.global_step,
+                "epochs": trainer.current_epoch,
+                "seconds": round(time.monotonic() - self._started, 1),
+                "monitor": getattr(pl_module, "monitor", None),
+                "best": float(score) if score is not None else None,
+            },
+        )
+
+    @override
+    def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._add(trainer, "test", _numbers(trainer, "test/"))
+
+    def _reason(self, trainer: Trainer) -> str:
+        for callback in trainer.early_stopping_callbacks:
+            if callback.stopping_reason_message and trainer.should_stop:
+                return callback.stopping_reason_message
+        if trainer.max_steps not in (-1, None) and trainer.global_step >= trainer.max_steps:
+            return f"trainer.max_steps ({trainer.max_steps}) reached."
+        if trainer.max_epochs and trainer.current_epoch >= trainer.max_epochs:
+            return f"trainer.max_epochs ({trainer.max_epochs}) reached."
+        return "trainer.max_time reached." if trainer.should_stop else "interrupted."
+
+    def _add(self, trainer: Trainer, key: str, content: dict[str, Any]) -> None:
+        if not trainer.is_global_zero:
+            return
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        summary = json.loads(self.path.read_text()) if self.path.is_file() else {}
+        self.path.write_text(json.dumps({**summary, key: content}, indent=2) + "\n")
+
+
+def _numbers(trainer: Trainer, prefix: str) -> dict[str, float]:
+    return {name: float(value) for name, value in trainer.callback_metrics.items() if name.startswith(prefix)}

@@ -1,0 +1,178 @@
+"""The command line: a thin LightningCLI that adds run folders, early stopping and checkpoints."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from jsonargparse import Namespace
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint, ProgressBar
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
+from typing_extensions import override
+
+from ..runs import RunFolder, stored
+from .callbacks import AtomicCheckpointIO, EarlyStopping, ExportBest, LastCheckpoint, PredictionWriter, RunProgressBar, RunReport, Throughput
+from .errors import HelpfulParser
+from .loggers import RunCSVLogger, RunTensorBoardLogger
+
+DEFAULT_EPOCHS = 3
+
+
+@dataclass
+class EarlyStoppingOptions:
+    """When to stop early.
+
+    Args:
+        patience: validations without an improvement after which training stops.
+        min_delta: what counts as one.
+        stopping_threshold: stop once the metric is this good.
+        divergence_threshold: stop once it is this bad.
+        check_finite: stop when it is not a number.
+    """
+
+    patience: int = 5
+    min_delta: float = 0.0
+    stopping_threshold: float | None = None
+    divergence_threshold: float | None = None
+    check_finite: bool = True
+
+
+@dataclass
+class CheckpointOptions:
+    """When to save `last.ckpt`, besides after every validation.
+
+    Args:
+        every_n_minutes: minutes between two checkpoints; null switches this off.
+        every_n_steps: optimiser steps between two; null switches this off.
+    """
+
+    every_n_minutes: float | None = 5.0
+    every_n_steps: int | None = None
+
+
+def default_precision() -> str:
+    """bf16-mixed where the hardware computes in bf16 (CUDA, AMX, AVX512-BF16), else 32-true."""
+    if torch.cuda.is_available():
+        return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "16-mixed"
+    capabilities = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
+    fast = capabilities.get("avx512_bf16") or capabilities.get("amx_bf16")
+    return "bf16-mixed" if fast else "32-true"
+
+
+def as_plain(value: Any) -> Any:
+    """Namespaces to dictionaries, as YAML has them."""
+    if isinstance(value, list):
+        return [as_plain(entry) for entry in value]
+    return value.as_dict() if isinstance(value, Namespace) else value
+
+
+class SaveConfig(SaveConfigCallback):
+    """Saves the merged configuration as `config.yaml`, without the checkpoint that this start resumed from."""
+
+    @override
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        folder = trainer.log_dir
+        if folder and (stage == "fit" or not Path(folder, "config.yaml").exists()):
+            self.config = self.config.clone()
+            self.config["ckpt_path"] = None
+            self.config.pop("config", None)
+            super().setup(trainer, pl_module, stage)
+
+
+class PretuneCLI(LightningCLI):
+    """`python main.py {fit,validate,test,predict} --config FILE [--key value ...]`."""
+
+    run: RunFolder
+
+    def __init__(self, args: list[str] | None = None) -> None:
+        super().__init__(
+            parser_class=HelpfulParser,
+            save_config_callback=SaveConfig,
+            save_config_kwargs={"overwrite": True},
+            trainer_defaults={
+                "default_root_dir": "runs",
+                "precision": default_precision(),
+                "gradient_clip_val": 1.0,
+                "enable_model_summary": False,  # the report of weights counts the parameters
+            },
+            seed_everything_default=42,
+            auto_configure_optimizers=False,
+            args=args,
+        )
+
+    @override
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        parser.add_argument("--name", type=str | None, default=None, help="Of the run: runs/NAME/version_N. Null: the config's.")
+        parser.add_argument(
+            "--early_stopping", type=EarlyStoppingOptions | None, default=EarlyStoppingOptions(), help="Null: off."
+        )
+        parser.add_argument("--checkpoint", type=CheckpointOptions, default=CheckpointOptions())
+        parser.add_argument("--predictions", type=Literal["jsonl", "csv"], default="jsonl", help="Format of `predict`.")
+
+    @override
+    def _parse_ckpt_path(self) -> None:
+        """Lightning lays a checkpoint's hyperparameters over YAML and command line here; nothing overrides the user."""
+
+    @override
+    def before_instantiate_classes(self) -> None:
+        config = self.config[self.subcommand]
+        if config.trainer.max_epochs is None and config.trainer.max_steps == -1 and config.trainer.max_time is None:
+            config.trainer.max_epochs = DEFAULT_EPOCHS
+        first = Path(str(config.config[0])).stem if config.get("config") else config.model.class_path.rpartition(".")[2]
+        config.name = config.name or first
+        identity = as_plain([config.model.class_path, config.model.init_args.get("backbone")])
+        self.run = RunFolder.choose(
+            Path(config.trainer.default_root_dir or "runs") / config.name, str(self.subcommand), config.ckpt_path, identity
+        )
+        config.ckpt_path = str(self.run.checkpoint) if self.run.checkpoint else None
+
+    @override
+    def instantiate_trainer(self, **kwargs: Any) -> Trainer:
+        config = self._get(self.config_init, "trainer")
+        callbacks = [*(config.callbacks or []), *self._callbacks()]
+        if config.enable_progress_bar is not False and not any(isinstance(c, ProgressBar) for c in callbacks):
+            callbacks.append(RunProgressBar())
+        kwargs["callbacks"] = callbacks
+        if config.logger in (None, True):
+            place: dict[str, Any] = {"name": self.run.folder.parent.name, "version": self.run.folder.name}
+            root = str(self.run.folder.parent.parent)
+            kwargs["logger"] = [RunTensorBoardLogger(root, **place), RunCSVLogger(root, **place)]
+        if isinstance(config.strategy, str) and not config.strategy.startswith(("fsdp", "deepspeed", "xla")):
+            kwargs["plugins"] = [*(config.plugins or []), AtomicCheckpointIO()]
+        return super().instantiate_trainer(**kwargs)
+
+    def _callbacks(self) -> list[Callback]:
+        folder, model = self.run.folder, self.model
+        callbacks: list[Callback] = [Throughput(), RunReport(folder)]
+        if self.subcommand == "predict":
+            return [PredictionWriter(folder, self._get(self.config, "predictions"))]
+        if self.subcommand != "fit":
+            return callbacks
+        if (stopping := self._get(self.config_init, "early_stopping")) is not None:
+            callbacks.append(EarlyStopping(monitor=model.monitor, mode=model.mode, **asdict(stopping)))
+        best = ModelCheckpoint(
+            folder / "checkpoints",
+            filename="best",
+            monitor=model.monitor,
+            mode=model.mode,
+            save_weights_only=True,
+            save_on_train_epoch_end=False,
+            enable_version_counter=False,
+        )
+        last = LastCheckpoint(folder / "checkpoints", **asdict(self._get(self.config_init, "checkpoint")))
+        return [*callbacks, best, last, ExportBest(folder / "export")]
+
+    @override
+    def after_instantiate_classes(self) -> None:
+        if self.run.checkpoint is not None:
+            entry = stored(self.run.checkpoint)
+            if hasattr(self.model, "check_class"):
+                self.model.check_class(entry)
+                self.model.stored = entry
+        if self.trainer.is_global_zero:
+            self.run.create(self.subcommand == "fit")
+        os.environ["PRETUNE_RUN_FOLDER"] = str(self.run.folder)  # for the processes that a strategy launches

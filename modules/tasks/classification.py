@@ -1,0 +1,183 @@
+"""Text classification: sentiment, topic, entailment, ... one label for one text or two."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import torch
+import torch.nn.functional as F
+from lightning.pytorch.utilities.rank_zero import rank_zero_info
+from torch import Tensor
+from torchmetrics import Metric
+from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score, MulticlassMatthewsCorrCoef
+
+from ...errors import InputError
+from ..backbone import Backbone, in_body, reinitialize
+from ..base import BaseModule, Output
+
+
+class TextClassification(BaseModule):
+    """One label out of several for a text or a pair of texts.
+
+    Batch: `input_ids` and `attention_mask` (rows, length) int64, `token_type_ids` where there are, and `labels` (rows,)
+    int64, the index into `labels`.
+
+    Logs `loss`, `accuracy`, `f1` (macro) and `mcc` (Matthews). Label smoothing and class weights shape the training
+    loss alone: the other stages report plain likelihood.
+
+    Args:
+        backbone: a hub id, a folder, an earlier run's folder or its `.ckpt`, or a `Backbone` with options.
+        labels: the label names in the order of their indices; null asks the datamodule.
+        class_weights: `balanced` (inverse to the training frequencies), one weight a label, or null.
+        label_smoothing: probability mass spread over the other labels (arXiv 1512.00567).
+        **optimization: the options of every module: `learning_rate`, `weight_decay`, `schedule`, `warmup`, ...
+    """
+
+    auto_class = "AutoModelForSequenceClassification"
+    default_monitor = "val/accuracy"
+
+    def __init__(
+        self,
+        backbone: str | Backbone,
+        labels: list[str] | None = None,
+        class_weights: Literal["balanced"] | list[float] | None = None,
+        label_smoothing: float = 0.0,
+        **optimization: Any,
+    ) -> None:
+        super().__init__(backbone, **optimization)
+        self.labels = labels
+        self.class_weights = class_weights
+        self.label_smoothing = label_smoothing
+        self.register_buffer("weights", None, persistent=False)
+
+    # ------------------------------------------------------------------ building
+
+    def known_labels(self, fitting: bool) -> list[str] | None:
+        """The label names that do not come from the data, if there are any.
+
+        Args:
+            fitting: whether a head is about to be trained, which may have other labels than the backbone's.
+        """
+        if self.labels is not None:
+            return self.labels
+        if self.stored is not None:
+            return list(self.stored["labels"])
+        if fitting or self.backbone.name is None:
+            return None
+        names = list(self.backbone.load_config().id2label.values())
+        return None if names == [f"LABEL_{i}" for i in range(len(names))] else names
+
+    def prepare(self, data: Any) -> None:
+        """Finds the label names: given, the checkpoint's, or the datamodule's; they must agree."""
+        super().prepare(data)
+        found = getattr(data, "labels", None)
+        stored = self.stored.get("labels") if self.stored else None
+        for source, names in (("the checkpoint", stored), ("the data", found)):
+            if names is None:
+                continue
+            if self.labels is None:
+                self.labels = list(names)
+            elif list(names) != list(self.labels):
+                raise InputError(
+                    f"The label names disagree: the model has {_list(self.labels)}, {source} {_list(names)}. Their "
+                    "order counts; data.label_names maps what the files hold to what the model knows."
+                )
+        if not self.labels:
+            raise InputError(
+                "TextClassification needs label names: use a TextClassificationDataModule, or set model.labels."
+            )
+        if len(self.labels) < 2:
+            raise InputError(f"There is one class only ({self.labels[0]!r}): nothing can be learned from it.")
+
+    def build(self) -> None:
+        """Builds the network; a head that was trained on other label names is not taken over."""
+        if self.model is not None:
+            return
+        super().build()
+        self._align_head()
+        self.model.config.id2label = dict(enumerate(self.labels or []))
+        self.model.config.label2id = {name: i for i, name in enumerate(self.labels or [])}
+        self.model.config.problem_type = "single_label_classification"
+        self.weights = self._weights()
+
+    def _align_head(self) -> None:
+        """Makes a trained head agree with the label names: HF would take it over in whatever order it was trained."""
+        report, labels = self.weight_report, list(self.labels or [])
+        if self.stored is not None or report is None or report.head_is_new:
+            return
+        trained = list(self.backbone.load_config().id2label.values())
+        if trained == labels or trained == [f"LABEL_{i}" for i in range(len(labels))]:
+            return
+        head = [(n, p) for n, p in self.model.named_parameters() if not in_body(self.model, n)]
+        if sorted(trained) == sorted(labels):
+            order = [trained.index(name) for name in labels]
+            for _, parameter in head:
+                if parameter.shape[0] == len(labels):
+                    parameter.data = parameter.data[order]
+            rank_zero_info(f"The head knew the labels as {_list(trained)}: its outputs were reordered.")
+            return
+        for name in {name.rpartition(".")[0] for name, _ in head}:
+            reinitialize(self.model, self.model.get_submodule(name))
+        report.head_is_new = True
+        rank_zero_info(
+            f"The head was trained on the labels {_list(trained)}, the data have {_list(labels)}: it starts anew. "
+            "data.label_names can map the data's labels to the head's."
+        )
+
+    def head_options(self) -> dict[str, Any]:
+        """The number of labels."""
+        return {"num_labels": len(self.labels or [])}
+
+    def make_metrics(self) -> dict[str, Metric]:
+        """Accuracy, macro F1 and Matthews' correlation."""
+        n = len(self.labels or [])
+        return {
+            "accuracy": MulticlassAccuracy(n, average="micro", validate_args=False),
+            "f1": MulticlassF1Score(n, average="macro", validate_args=False),
+            "mcc": MulticlassMatthewsCorrCoef(n, validate_args=False),
+        }
+
+    def _weights(self) -> Tensor | None:
+        if self.class_weights is None:
+            return None
+        if self.class_weights == "balanced":
+            counts: Sequence[int] | None = getattr(self.datamodule, "label_counts", None)
+            if not counts or not all(counts):
+                return None  # evaluation, where weights play no part
+            weights = [sum(counts) / (len(counts) * n) for n in counts]
+            rank_zero_info("Class weights: " + ", ".join(f"{n} {w:.2f}" for n, w in zip(self.labels or [], weights, strict=True)))
+            return torch.tensor(weights)
+        if len(self.class_weights) != len(self.labels or []):
+            raise InputError(f"model.class_weights has {len(self.class_weights)} entries for {len(self.labels or [])} labels.")
+        return torch.tensor(self.class_weights)
+
+    # ------------------------------------------------------------------ steps
+
+    def step(self, batch: dict[str, Tensor], stage: str) -> Output:
+        """Cross entropy over the labels."""
+        logits = self.model(**self.network_inputs(batch)).logits.float()
+        targets = batch["labels"]
+        if stage != "train":
+            loss = F.cross_entropy(logits, targets, reduction="sum")
+            return Output(loss, torch.tensor(len(targets), device=loss.device), logits, targets)
+        loss = F.cross_entropy(logits, targets, self.weights, reduction="sum", label_smoothing=self.label_smoothing)
+        count = torch.tensor(len(targets), device=loss.device) if self.weights is None else self.weights[targets].sum()
+        return Output(loss, count, logits, targets)
+
+    def predict_step(self, batch: dict[str, Tensor], batch_idx: int) -> list[dict[str, Any]]:
+        """For each row the most likely label's name, and every label's probability."""
+        probabilities = self.model(**self.network_inputs(batch)).logits.float().softmax(-1).tolist()
+        names = self.labels or []
+        return [
+            {"prediction": names[max(range(len(row)), key=row.__getitem__)], "probabilities": dict(zip(names, row, strict=True))}
+            for row in probabilities
+        ]
+
+    def describe(self) -> dict[str, Any]:
+        """Adds the label names."""
+        return {**super().describe(), "labels": self.labels}
+
+
+def _list(names: Sequence[str]) -> str:
+    return "[" + ", ".join(names[:10]) + (", ..." if len(names) > 10 else "") + "]"

@@ -1,0 +1,29 @@
+"""Silences what a user of the command line cannot act on, each at its source and for a stated reason."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+
+
+def silence() -> None:
+    """Called by the command line only; a library has no business with its users' warnings."""
+    from transformers.utils import logging as transformers_logging
+
+    transformers_logging.set_verbosity_error()  # our own report says which weights are new
+    transformers_logging.disable_progress_bar()
+    for message in (
+        r".*does not have many workers.*",  # batches come from mapped memory: 0 workers is right
+        r".*LightningCLI's args parameter is intended.*",  # main(args) is the interface of the tests
+        r".*treespec, LeafSpec.*",  # Lightning's own use of torch
+        r".*is smaller than the logging interval.*",
+        r".*Checkpoint directory .* exists and is not empty.*",  # a resumed run goes on in its folder
+    ):
+        warnings.filterwarnings("ignore", message=message)
+    for name in ("lightning.pytorch.utilities.rank_zero", "lightning.fabric.utilities.seed"):
+        logging.getLogger(name).addFilter(_worth_reading)
+
+
+def _worth_reading(record: logging.LogRecord) -> bool:
+    text = record.getMessage()
+    return not any(part in text for part in ("Tip:", "litlogger", "Loading `train_dataloader` to estimate"))
