@@ -15,6 +15,7 @@ def silence() -> None:
     for message in (
         r".*does not have many workers.*",  # batches come from mapped memory: 0 workers is right
         r".*LightningCLI's args parameter is intended.*",  # main(args) is the interface of the tests
+        r".*Couldn't infer the batch indices.*",  # our batches carry their index
         r".*treespec, LeafSpec.*",  # Lightning's own use of torch
         r".*is smaller than the logging interval.*",
         r".*Checkpoint directory .* exists and is not empty.*",  # a resumed run goes on in its folder

@@ -11,14 +11,14 @@ import torch
 from lightning.pytorch import LightningModule
 from lightning.pytorch.utilities.rank_zero import rank_zero_info, rank_zero_warn
 from torch import Tensor, nn
-from torchmetrics import MeanMetric, Metric, MetricCollection
+from torchmetrics import Metric, MetricCollection
 
 from ..errors import InputError
 from ..runs import STORED
 from ..tokenization import pack_tokenizer, unpack_tokenizer
 from .backbone import Backbone, WeightReport, config_from_json, max_positions
 from .layers.depth import parameter_depths
-from .layers.metrics import Perplexity
+from .layers.metrics import MeanPerTarget, Perplexity
 from .layers.schedules import ScheduleName, schedule
 
 SUM_SCALE = 2.0**-10
@@ -150,9 +150,8 @@ class BaseModule(LightningModule):
         if self.stored is None:
             self.weight_report.print()
         for stage in ("train", "val", "test"):
-            # Checking for NaN would wait for the device at every step.
-            self.metrics[f"{stage}_loss"] = MeanMetric(nan_strategy="disable")
-            self.metrics[f"{stage}_perplexity"] = Perplexity(nan_strategy="disable")
+            self.metrics[f"{stage}_loss"] = MeanPerTarget()
+            self.metrics[f"{stage}_perplexity"] = Perplexity()
             self.metrics[f"{stage}_scores"] = MetricCollection(self.make_metrics(), prefix=f"{stage}/")
 
     @property
@@ -199,10 +198,9 @@ class BaseModule(LightningModule):
         """One step of any stage; metrics are objects over the whole set, never means of batch means."""
         output = self.step(batch, stage)
         if stage != "train":
-            mean = output.loss.detach() / output.count.clamp(min=1e-12)
             for name in ("loss", "perplexity") if self.reports_perplexity else ("loss",):
                 metric = self.metrics[f"{stage}_{name}"]
-                metric.update(mean, output.count)
+                metric.update(output.loss.detach(), output.count)
                 self.log(f"{stage}/{name}", metric, prog_bar=stage == "val", batch_size=1)
         metrics = self.metrics[f"{stage}_scores"]
         if len(metrics):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
+import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -16,7 +19,7 @@ from typing_extensions import override
 
 from ..runs import RunFolder, stored
 from .callbacks import AtomicCheckpointIO, EarlyStopping, ExportBest, LastCheckpoint, PredictionWriter, RunProgressBar, RunReport, Throughput
-from .errors import HelpfulParser
+from .parser import HelpfulParser
 from .loggers import RunCSVLogger, RunTensorBoardLogger
 
 DEFAULT_EPOCHS = 3
@@ -112,6 +115,21 @@ class PretuneCLI(LightningCLI):
         )
         parser.add_argument("--checkpoint", type=CheckpointOptions, default=CheckpointOptions())
         parser.add_argument("--predictions", type=Literal["jsonl", "csv"], default="jsonl", help="Format of `predict`.")
+
+    @override
+    def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
+        """Lets `--model.backbone.dropout 0.2` add to a backbone that a config gives as a mere name.
+
+        The parser would replace the name by a fresh `Backbone`, and the name would be lost.
+        """
+        args = list(sys.argv[1:] if args is None else args)
+        at = next((i for i, arg in enumerate(args) if re.match(r"--model\.(init_args\.)?backbone\.", arg)), None)
+        if at is not None and args[0] in self.subcommands():
+            model = parser.parse_args(args[:at])[args[0]].get("model")
+            name = model.init_args.get("backbone") if model is not None else None
+            if isinstance(name, str):
+                args[at:at] = ["--model.backbone", json.dumps({"name": name})]
+        self.config = parser.parse_args(args)
 
     @override
     def _parse_ckpt_path(self) -> None:

@@ -1,0 +1,21 @@
+"""File formats, the Hub and the installed documentation, with errors that name file, line and column."""
+
+from .files import expand, fingerprint, open_text, suffix
+from .hub import load_hub, pick_split
+from .installed_docs import fingerprint_installed_docs, read_installed_docs
+from .tables import read_rows, require_columns
+from .text import read_documents
+
+__all__ = [
+    "expand",
+    "fingerprint",
+    "fingerprint_installed_docs",
+    "load_hub",
+    "open_text",
+    "pick_split",
+    "read_documents",
+    "read_installed_docs",
+    "read_rows",
+    "require_columns",
+    "suffix",
+]

@@ -7,12 +7,13 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torchmetrics import MeanMetric, Metric
+from torchmetrics import Metric
 
 from ...errors import InputError
 from ..backbone import Backbone
 from ..base import BaseModule, Output
 from ..layers.masking import mask_tokens
+from ..layers.metrics import MeanPerTarget
 from ..layers.sparse_head import only_positions
 
 
@@ -79,7 +80,7 @@ class MaskedLanguageModeling(BaseModule):
 
     def make_metrics(self) -> dict[str, Metric]:
         """Accuracy over masked tokens."""
-        return {"accuracy": MeanMetric(nan_strategy="disable")}
+        return {"accuracy": MeanPerTarget()}
 
     def step(self, batch: dict[str, Tensor], stage: str) -> Output:
         """Masks, runs the body on all tokens and the head on the masked ones."""

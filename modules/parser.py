@@ -1,0 +1,73 @@
+"""The command line's own errors: one message that says what is wrong and what would work."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import inspect
+import re
+import sys
+from collections.abc import Iterator
+from difflib import get_close_matches
+from typing import Any, NoReturn
+
+from lightning.pytorch import LightningDataModule, LightningModule
+from lightning.pytorch.cli import LightningArgumentParser
+
+from .backbone import Backbone
+
+
+class HelpfulParser(LightningArgumentParser):
+    """Boils the parser's nested messages down, and proposes the nearest key or class that exists."""
+
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:  # type: ignore[override]
+        """Prints one message and exits with 2."""
+        print(f"error: {explain(message, self)}", file=sys.stderr)
+        sys.exit(2)
+
+
+def explain(message: str, parser: argparse.ArgumentParser) -> str:
+    """What a parser's message comes to."""
+    if found := re.search(r"Expected a dot import path string: (\S+)|unresolvable import path[^:]*: (\S+)", message, re.I):
+        name = (found[1] or found[2]).strip("'\".")
+        classes = sorted(c.__name__ for base in (LightningModule, LightningDataModule) for c in _classes(base))
+        return f"there is no class {name!r}{_nearest(name, classes)}; there are: {', '.join(classes)}."
+    patterns = r"Option '(\S+)' is not accepted|not accept option '(\S+)'|unrecognized arguments: (?:--)?([^\s=]+)"
+    if found := re.search(patterns, message):
+        key = next(group for group in found.groups() if group)
+        known = sorted(set(_keys(parser)))
+        last = sorted({name.rpartition(".")[2] for name in known})
+        near = (_nearest(key, known) if "." in key else "") or _nearest(key.rpartition(".")[2], last)
+        return f"there is no option {key!r}{near}; --help, --model.help CLASS and --data.help CLASS list them all."
+    if found := re.search(r"invalid choice: '(\S+)' \(choose from ([^)]*)\)", message):
+        choices = re.findall(r"[\w-]+", found[2])
+        return f"there is no command {found[1]!r}{_nearest(found[1], choices)}; there are: {', '.join(choices)}."
+    return re.sub(r'^Parser key "([^"]+)":\s*', r"\1: ", message.strip())
+
+
+def _keys(parser: argparse.ArgumentParser) -> Iterator[str]:
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for child in (getattr(action, "_name_parser_map", None) or {}).values():
+                yield from _keys(child)
+        elif action.dest != argparse.SUPPRESS:
+            yield action.dest
+    for prefix, base in (("model.", LightningModule), ("data.", LightningDataModule)):
+        for kind in _classes(base):
+            for ancestor in inspect.getmro(kind):
+                if ancestor.__module__.startswith("pretune."):
+                    yield from (prefix + name for name in inspect.signature(ancestor.__init__).parameters if name != "self")
+    yield from (f"model.backbone.{field.name}" for field in dataclasses.fields(Backbone))
+    yield from ("early_stopping.patience", "early_stopping.min_delta", "checkpoint.every_n_minutes", "data.tokenizer.train")
+
+
+def _classes(base: type[Any]) -> Iterator[type[Any]]:
+    for kind in base.__subclasses__():
+        if kind.__module__.startswith("pretune.") and not kind.__name__.startswith("Base"):
+            yield kind
+        yield from _classes(kind)
+
+
+def _nearest(word: str, known: list[str]) -> str:
+    close = get_close_matches(word, known, n=2)
+    return f" (did you mean {' or '.join(close)}?)" if close else ""

@@ -1,0 +1,126 @@
+"""Tiny, hand-made material: no network, no GPU, nothing outside the repository."""
+
+from __future__ import annotations
+
+import os
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from pretune.main import main
+
+torch.set_num_threads(1)
+
+WORDS = "the a one small large old new good bad dull bright film book song story plot actor scene ends begins is was".split()
+
+
+def sentence(number: int, length: int = 9) -> str:
+    """Some sentence, always the same for a number."""
+    return " ".join(WORDS[(number * 7 + i * i + i * number) % len(WORDS)] for i in range(length)) + "."
+
+
+@pytest.fixture(autouse=True)
+def _own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every test runs in an empty folder of its own, with a cache of its own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PRETUNE_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    """A text file of 240 lines."""
+    path = tmp_path / "corpus.txt"
+    path.write_text("\n".join(sentence(i, 6 + i % 9) for i in range(240)) + "\n")
+    return path
+
+
+@pytest.fixture
+def reviews(tmp_path: Path) -> Path:
+    """A table of 80 reviews, which a word tells apart."""
+    path = tmp_path / "reviews.csv"
+    rows = [f"{sentence(i, 4 + i % 7)} {'good' if i % 2 else 'bad'},{'positive' if i % 2 else 'negative'}" for i in range(80)]
+    path.write_text("review,stars\n" + "\n".join(rows) + "\n")
+    return path
+
+
+@pytest.fixture(scope="session")
+def tokenizer_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A WordPiece tokenizer trained on the sentences above."""
+    from pretune.datamodules.tokenizer_training import TrainTokenizer, train_tokenizer
+
+    folder = tmp_path_factory.mktemp("tokenizer")
+    train_tokenizer(TrainTokenizer("wordpiece", 200, min_frequency=1), iter([sentence(i, 12) for i in range(99)]), folder)
+    return folder
+
+
+@pytest.fixture
+def tokenizer(tokenizer_folder: Path) -> Any:
+    """That tokenizer, loaded."""
+    from pretune.tokenization import load_tokenizer
+
+    return load_tokenizer(str(tokenizer_folder))
+
+
+TINY = {
+    "model_type": "bert",
+    "hidden_size": 32,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "intermediate_size": 64,
+    "max_position_embeddings": 64,
+}
+
+
+@pytest.fixture
+def tiny() -> dict[str, Any]:
+    """The configuration of a BERT that trains in no time."""
+    return dict(TINY)
+
+
+@pytest.fixture
+def encoder(tokenizer: Any, tmp_path: Path) -> Path:
+    """A folder with an untrained BERT and its tokenizer, as the hub would have it."""
+    from transformers import BertConfig, BertForMaskedLM
+
+    torch.manual_seed(0)
+    options = {k: v for k, v in TINY.items() if k != "model_type"}
+    folder = tmp_path / "encoder"
+    BertForMaskedLM(BertConfig(vocab_size=256, **options)).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture
+def fails(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """Runs a command that must fail; returns its one message."""
+
+    def run(*args: Any) -> str:
+        with pytest.raises(SystemExit) as caught:
+            main([str(arg) for arg in args])
+        assert caught.value.code not in (0, None)
+        printed = capsys.readouterr().err
+        message = caught.value.code if isinstance(caught.value.code, str) else printed.strip().splitlines()[-1]
+        assert "Traceback" not in printed
+        assert message.startswith("error: ")
+        return message
+
+    return run
+
+
+def run(*args: Any) -> Any:
+    """Runs a command of the real command line, quietly and on the CPU."""
+    fixed: Sequence[str] = ("--trainer.accelerator=cpu", "--trainer.enable_progress_bar=false")
+    return main([*(str(arg) for arg in args), *fixed])
+
+
+@pytest.fixture(name="run")
+def run_fixture() -> Callable[..., Any]:
+    """The function `run`."""
+    return run

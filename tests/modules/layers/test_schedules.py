@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from pretune.modules.layers.schedules import schedule, warmup_steps
+
+
+def test_warmup_is_a_count_or_a_fraction() -> None:
+    assert warmup_steps(0.1, 200) == 20
+    assert warmup_steps(7, 200) == 7
+    assert warmup_steps(1, 200) == 1
+    assert warmup_steps(0.1, math.inf) == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("constant", {0: 0.1, 9: 1.0, 50: 1.0, 100: 1.0}),
+        ("linear", {0: 0.1, 9: 1.0, 10: 1.0, 55: 0.5, 100: 0.0}),
+        ("cosine", {4: 0.5, 10: 1.0, 55: 0.5, 100: 0.0}),
+        ("wsd", {4: 0.5, 10: 1.0, 80: 1.0, 85: 0.5, 100: 0.0}),
+    ],
+)
+def test_hand_computed_values(name: str, values: dict[int, float]) -> None:
+    factor = schedule(name, total=100, warmup=10)  # type: ignore[arg-type]
+    for step, value in values.items():
+        assert factor(step) == pytest.approx(value, abs=1e-9), step
+
+
+def test_a_schedule_that_decays_needs_an_end() -> None:
+    with pytest.raises(ValueError, match="max_steps"):
+        schedule("linear", math.inf, 0.1)
+    assert schedule("constant", math.inf, 10)(9) == 1.0
