@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 from lightning.pytorch import LightningModule
+from lightning.pytorch.callbacks import Timer
+from lightning.pytorch.trainer.states import RunningStage
 from lightning.pytorch.utilities.rank_zero import rank_zero_info, rank_zero_warn
 from torch import Tensor, nn
 from torchmetrics import Metric, MetricCollection
@@ -284,11 +287,19 @@ class BaseModule(LightningModule):
             # Lightning refuses to clip for any optimiser that could unscale gradients; without a scaler none does.
             optimizer._step_supports_amp_scaling = False  # type: ignore[attr-defined]
         try:
-            factor = schedule(self.schedule, self.trainer.estimated_stepping_batches, self.warmup)
+            total = self.trainer.estimated_stepping_batches
+            factor = schedule(self.schedule, total, self.warmup, clock=self._clock())
         except ValueError as error:
             raise InputError(str(error)) from error
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    def _clock(self) -> Callable[[], float] | None:
+        """The share of `trainer.max_time` that is spent, if there is such a limit."""
+        for callback in self.trainer.callbacks:  # type: ignore[attr-defined]
+            if isinstance(callback, Timer) and callback._duration:
+                return lambda: min(1.0, callback.time_elapsed(RunningStage.TRAINING) / callback._duration)
+        return None
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Learning parameters by depth, and by whether they decay: not biases and norms."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import shutil
 import subprocess
@@ -96,3 +97,9 @@ def test_constraints_pin_every_dependency():
         name = canonicalize_name(wanted.name)
         assert name in pinned, f"constraints.txt does not pin {name}"
         assert wanted.specifier.contains(pinned[name]), f"constraints.txt pins {name}=={pinned[name]}, not {text}"
+
+
+def test_root_init_imports_nothing():
+    """Because pytest imports it under another name, and because every `import pretune.anything` pays for it."""
+    tree = ast.parse((ROOT / "__init__.py").read_text(encoding="utf-8"))
+    assert not [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]

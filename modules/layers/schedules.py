@@ -18,35 +18,54 @@ def warmup_steps(warmup: float, total: float) -> int:
     return round(warmup * total)
 
 
-def schedule(name: ScheduleName, total: float, warmup: float, decay: float = 0.2) -> Callable[[int], float]:
+TICKS = 1_000_000.0
+"""What a run of unknown length in steps, but known length in time, is divided into."""
+
+
+def schedule(
+    name: ScheduleName,
+    total: float,
+    warmup: float,
+    decay: float = 0.2,
+    clock: Callable[[], float] | None = None,
+) -> Callable[[int], float]:
     """The schedule as a function of the step, which counts from 0.
 
     Args:
         name: `constant`, `linear` (to 0), `cosine` (to 0), or `wsd`: warm-up, stable, then a decay with
             1 - sqrt (arXiv 2405.18392).
-        total: optimiser steps of the whole run; may be infinite for `constant`.
+        total: optimiser steps of the whole run; may be infinite for `constant`, or with a clock.
         warmup: steps, or a fraction below 1.
         decay: fraction of the run in which `wsd` decays.
+        clock: share of a time budget that is spent, 0 to 1; whichever of steps and time ends sooner counts.
+
+    Raises:
+        ValueError: if the schedule decays and nothing says when training ends.
     """
-    if math.isinf(total) and name != "constant":
+    if math.isinf(total) and clock is None and name != "constant":
         raise ValueError(
-            f"The schedule {name!r} needs to know how long training lasts: set trainer.max_steps or "
-            "trainer.max_epochs, or use schedule: constant."
+            f"The schedule {name!r} needs to know how long training lasts: set trainer.max_steps, trainer.max_epochs or "
+            "trainer.max_time, or use schedule: constant."
         )
-    rise = warmup_steps(warmup, total)
+    length = TICKS if math.isinf(total) and clock is not None else total
+    rise = warmup_steps(warmup, length)
 
     def factor(step: int) -> float:
-        if step < rise:
+        at = float(step) if math.isfinite(total) or clock is None else 0.0
+        if clock is not None:
+            at = max(at, clock() * length)
+        rising = step if warmup >= 1 else at
+        if rising < rise:
             # The first step already learns: (step + 1) / rise, reaching 1 at the end of the rise.
-            return (step + 1) / rise
+            return min(1.0, (rising + 1) / rise)
         if name == "constant":
             return 1.0
-        progress = min(1.0, (step - rise) / max(1, total - rise))
+        progress = min(1.0, max(0.0, at - rise) / max(1, length - rise))
         if name == "linear":
             return 1.0 - progress
         if name == "cosine":
             return 0.5 * (1.0 + math.cos(math.pi * progress))
-        start = max(rise, total * (1 - decay))
-        return 1.0 - math.sqrt(max(0.0, min(1.0, (step - start) / max(1, total - start))))
+        start = max(rise, length * (1 - decay))
+        return 1.0 - math.sqrt(max(0.0, min(1.0, (at - start) / max(1, length - start))))
 
     return factor

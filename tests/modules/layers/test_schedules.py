@@ -33,3 +33,16 @@ def test_a_schedule_that_decays_needs_an_end() -> None:
     with pytest.raises(ValueError, match="max_steps"):
         schedule("linear", math.inf, 0.1)
     assert schedule("constant", math.inf, 10)(9) == 1.0
+
+
+def test_a_time_budget_ends_the_schedule_as_well() -> None:
+    spent = 0.0
+    factor = schedule("linear", math.inf, 0.1, clock=lambda: spent)
+    assert factor(500) == pytest.approx(1e-5, rel=0.1)  # no time has passed, so the rate still rises
+    spent = 0.55
+    assert factor(500) == pytest.approx(0.5, abs=1e-4)
+    spent = 1.0
+    assert factor(3) == 0.0
+    sooner = schedule("linear", 100, 0.0, clock=lambda: 0.25)
+    assert sooner(10) == pytest.approx(0.75)
+    assert sooner(80) == pytest.approx(0.2)
