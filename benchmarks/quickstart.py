@@ -50,14 +50,15 @@ def run(seeds: list[int], overlays: list[str]) -> dict[str, list[float]]:
             folder = command("test", start, overlays, *options)
             found.append(json.loads((folder / "summary.json").read_text())["test"]["test/accuracy"])
         seconds[start] = time.monotonic() - since
-    table = Table(title=f"Which package is a docstring from? 100 labels a class, {len(seeds)} seeds", title_justify="left")
+    table = Table()
     for column in ("start", "test accuracy", "spread", "seconds"):
         table.add_column(column, justify="left" if column == "start" else "right")
     for start, found in scores.items():
         spread = statistics.stdev(found) if len(found) > 1 else 0.0
         table.add_row(start, f"{statistics.mean(found):.1%}", f"± {100 * spread:.1f}", f"{seconds[start]:.0f}")
     gain = 100 * (statistics.mean(scores["pretrained"]) - statistics.mean(scores["scratch"]))
-    Console().print("\n", table)
+    print(f"\nWhich package is a docstring from, names hidden? 100 labels a class, {len(seeds)} seeds:")
+    Console().print(table)
     print(
         f"Pretraining took {seconds['pretraining']:.0f} seconds and brought {gain:+.1f} points; "
         f"everything took {time.monotonic() - began:.0f} seconds.\nThe models: runs/quickstart-*/version_*/export"

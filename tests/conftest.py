@@ -15,16 +15,9 @@ import pytest
 import torch
 
 from pretune.main import main
+from tests_support import sentence
 
 torch.set_num_threads(1)
-
-WORDS = "the a one small large old new good bad dull bright film book song story plot actor scene ends begins is was".split()
-
-
-def sentence(number: int, length: int = 9) -> str:
-    """Some sentence, always the same for a number."""
-    return " ".join(WORDS[(number * 7 + i * i + i * number) % len(WORDS)] for i in range(length)) + "."
-
 
 @pytest.fixture(autouse=True)
 def _own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

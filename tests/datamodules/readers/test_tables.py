@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from pretune.datamodules.readers import read_rows, require_columns
+from pretune.errors import InputError
+
+ROWS = [{"text": "one, two", "label": 1}, {"text": 'say "hi"\nthere', "label": 0}]
+
+
+def write(path: Path, content: str) -> str:
+    path.write_text(content)
+    return path.name
+
+
+def test_formats_agree(tmp_path: Path) -> None:
+    write(tmp_path / "a.csv", 'text,label\n"one, two",1\n"say ""hi""\nthere",0\n')
+    write(tmp_path / "a.jsonl", "\n\n".join(map(json.dumps, ROWS)))
+    write(tmp_path / "a.json", json.dumps(ROWS, indent=1))
+    write(tmp_path / "data.json", json.dumps({"version": 1, "data": ROWS}))
+    pq.write_table(pa.Table.from_pylist(ROWS), tmp_path / "a.parquet")
+    with pa.OSFile("a.arrow", "wb") as sink, pa.ipc.new_stream(sink, pa.Table.from_pylist(ROWS).schema) as stream:
+        stream.write_table(pa.Table.from_pylist(ROWS))
+    pa.feather = __import__("pyarrow.feather").feather
+    pa.feather.write_feather(pa.Table.from_pylist(ROWS), "a.feather")
+    for name in ("a.jsonl", "a.json", "data.json", "a.parquet", "a.arrow", "a.feather"):
+        assert [row for _, row in read_rows(name)] == ROWS, name
+    assert [row for _, row in read_rows("a.csv")] == [{**row, "label": str(row["label"])} for row in ROWS]
+
+
+def test_places(tmp_path: Path) -> None:
+    write(tmp_path / "a.csv", 'text,label\n"two\nlines",1\n\nx,2\n')
+    assert [where for where, _ in read_rows("a.csv")] == ["a.csv:2", "a.csv:5"]
+    write(tmp_path / "a.jsonl", '{"a": 1}\n\n{"a": 2}\n')
+    assert [where for where, _ in read_rows("a.jsonl")] == ["a.jsonl:1", "a.jsonl:3"]
+
+
+def test_tsv_is_literal(tmp_path: Path) -> None:
+    write(tmp_path / "a.tsv", 'text\tlabel\n"open quote\t1\nclosed"\t0\n')
+    assert [row["text"] for _, row in read_rows("a.tsv")] == ['"open quote', 'closed"']
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.csv", "text,label\na,1\nb,c,2\n", r"a.csv:3: 3 fields, but the header has 2 \(an unquoted comma"),
+        ("a.tsv", "text\tlabel\na\tb\t2\n", r"a.tsv:2: 3 fields.*a tab inside"),
+        ("a.csv", 'text,label\na,1\n"b,2\n', r"a.csv:3: .*quote"),
+        ("a.csv", "text,text\na,1\n", "a.csv:1: two columns are named 'text'"),
+        ("a.csv", "text,\na,1\n", "a.csv:1: a column has no name"),
+        ("a.csv", "text,label\n", "a.csv has no rows"),
+        ("a.csv", "", "a.csv is empty"),
+        ("a.jsonl", '{"a": 1}\n{"a": 2,}\n', r"a.jsonl:2: not JSON at column \d+"),
+        ("a.jsonl", '{"a": 1}\n[2]\n', "a.jsonl:2: a list where an object"),
+        ("a.jsonl", "\n", "a.jsonl is empty"),
+        ("a.json", '{"a": 1}\n{"a": 2}\n', "a.json:2: not JSON at column 1.*name the file .jsonl"),
+        ("a.json", '{"a": 1}', "a list of objects"),
+        ("a.json", "[1]", "row 0: a int where an object"),
+        ("a.parquet", "no", "not a parquet file"),
+        ("a.xlsx", "no", "these do: .csv"),
+    ],
+)
+def test_errors_name_the_place(name: str, content: str, message: str, tmp_path: Path) -> None:
+    write(tmp_path / name, content)
+    with pytest.raises(InputError, match=message):
+        list(read_rows(name))
+
+
+def test_missing_column_lists_those_there_are() -> None:
+    with pytest.raises(InputError, match=r"a.csv:2: .*'txt' \(did you mean 'text'\?\); there are: text, label"):
+        require_columns("a.csv:2", {"text": "", "label": ""}, ["txt"])
+
+
+def test_long_cells(tmp_path: Path) -> None:
+    write(tmp_path / "a.csv", "text,label\n" + "x" * 300_000 + ",1\n")
+    ((_, row),) = read_rows("a.csv")
+    assert len(row["text"]) == 300_000

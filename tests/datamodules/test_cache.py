@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pretune.datamodules.cache import TokenStore, TokenWriter, cached
+
+
+def test_made_once_and_only_when_complete(tmp_path: Path) -> None:
+    made = []
+
+    def make(folder: Path) -> None:
+        made.append(folder)
+        (folder / "x").write_text("1")
+
+    first = cached(str(tmp_path), "kind", {"a": 1}, make)
+    assert cached(str(tmp_path), "kind", {"a": 1}, make) == first
+    assert cached(str(tmp_path), "kind", {"a": 2}, make) != first
+    assert len(made) == 2
+
+    def fail(folder: Path) -> None:
+        (folder / "half").write_text("1")
+        raise RuntimeError("killed")
+
+    with pytest.raises(RuntimeError):
+        cached(str(tmp_path), "kind", {"a": 3}, fail)
+    assert len(list((tmp_path / "kind").iterdir())) == 2
+
+
+@pytest.mark.parametrize(("vocabulary", "dtype"), [(65_536, np.uint16), (65_537, np.uint32)])
+def test_tokens_come_back(vocabulary: int, dtype: type, tmp_path: Path) -> None:
+    writer = TokenWriter(tmp_path, vocabulary)
+    writer.write([[1, 2, 3], [], [vocabulary - 1]])
+    writer.write([])
+    writer.write([[5]])
+    assert writer.close().tolist() == [3, 0, 1, 1]
+    store = pickle.loads(pickle.dumps(TokenStore(tmp_path)))
+    assert store.ids.dtype == dtype
+    assert [store[i].tolist() for i in range(len(store))] == [[1, 2, 3], [], [vocabulary - 1], [5]]
+    assert store.lengths.tolist() == [3, 0, 1, 1]
+
+
+def test_a_store_travels_without_its_content(tmp_path: Path) -> None:
+    writer = TokenWriter(tmp_path, 100)
+    writer.write([list(range(50))] * 2000)
+    writer.close()
+    store = TokenStore(tmp_path)
+    assert len(store.ids) == 100_000
+    assert len(pickle.dumps(store)) < 1000

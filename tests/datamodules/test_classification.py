@@ -1,0 +1,167 @@
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from pretune.datamodules import TextClassificationDataModule
+from pretune.errors import InputError
+from tests_support import sentence
+
+PAIRS = [{"premise": sentence(i), "hypothesis": sentence(i + 1), "label": i % 3} for i in range(30)]
+
+
+def make(tokenizer_folder: Path, stage: str = "fit", **options: Any) -> TextClassificationDataModule:
+    data = TextClassificationDataModule(tokenizer=str(tokenizer_folder), **{"batch_size": 4, **options})
+    data.prepare_data()
+    data.setup(stage)
+    return data
+
+
+def write(path: str, rows: list[dict[str, Any]]) -> str:
+    Path(path).write_text("\n".join(json.dumps(row) for row in rows))
+    return path
+
+
+def test_rows_become_padded_batches(reviews: Path, tokenizer_folder: Path) -> None:
+    data = make(tokenizer_folder, train_files=str(reviews), validation_fraction=0.25)
+    assert data.labels == ["negative", "positive"]
+    assert data.label_counts == [30, 30]
+    rows = [line.split(",") for line in reviews.read_text().splitlines()[1:]]
+    expected = Counter((text, label) for text, label in rows)
+    found: Counter[tuple[str, str]] = Counter()
+    for loader in (data.train_dataloader(), data.val_dataloader()):
+        for batch in loader:
+            assert {k: v.dtype for k, v in batch.items()} == dict.fromkeys(
+                ("input_ids", "attention_mask", "token_type_ids", "labels"), torch.int64
+            )
+            assert batch["input_ids"].shape[1] == batch["attention_mask"].sum(1).max()
+            for ids, label in zip(batch["input_ids"], batch["labels"], strict=True):
+                found[data.tokenizer.decode(ids, skip_special_tokens=True).replace(" .", "."), data.labels[label]] += 1
+    assert found == expected
+
+
+def test_tokens_are_those_of_the_tokenizer_alone(tokenizer_folder: Path) -> None:
+    data = make(tokenizer_folder, train_files=write("p.jsonl", PAIRS), max_length=20, validation_fraction=0.0)
+    assert data.labels == ["0", "1", "2"]
+    batches = data.datasets["train"]
+    for i, row in enumerate(PAIRS):
+        plain = data.tokenizer(row["premise"], row["hypothesis"], truncation=True, max_length=20)
+        batch = batches[[i]]
+        assert batch["input_ids"][0].tolist() == plain["input_ids"]
+        assert batch["token_type_ids"][0].tolist() == plain["token_type_ids"]
+
+
+def test_truncation_is_counted(tokenizer_folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO"):
+        make(tokenizer_folder, train_files=write("p.jsonl", PAIRS), max_length=12)
+    assert "truncated to 12 tokens: 30 of 30" in caplog.text
+    assert "Columns: text 'premise' and 'hypothesis', label 'label'" in caplog.text
+
+
+def test_held_out_rows_keep_the_shares_of_the_labels(tokenizer_folder: Path) -> None:
+    rows = [{"text": sentence(i), "label": "rare" if i % 10 == 0 else "often"} for i in range(100)]
+    data = make(tokenizer_folder, train_files=write("r.jsonl", rows), validation_fraction=0.2)
+    labels = data.datasets["validation"].labels.tolist()
+    assert Counter(labels) == {data.labels.index("often"): 18, data.labels.index("rare"): 2}  # type: ignore[union-attr]
+    assert len(data.datasets["train"]) == 80
+    assert not set(data.datasets["train"].rows) & set(data.datasets["validation"].rows)
+
+
+def test_few_labels_are_drawn_by_seed(tokenizer_folder: Path) -> None:
+    write("p.jsonl", PAIRS)
+    draws = []
+    for seed in (0, 0, 1):
+        data = make(tokenizer_folder, train_files="p.jsonl", examples_per_label=2, seed=seed, validation_fraction=0.0)
+        assert data.label_counts == [2, 2, 2]
+        draws.append(data.datasets["train"].rows.tolist())
+    assert draws[0] == draws[1] != draws[2]
+
+
+@pytest.mark.parametrize("names", [{"0": "no", "1": "perhaps", "2": "yes"}, ["no", "perhaps", "yes"]])
+def test_labels_can_be_named(names: Any, tokenizer_folder: Path) -> None:
+    data = make(tokenizer_folder, train_files=write("p.jsonl", PAIRS), label_names=names, validation_fraction=0.0)
+    assert data.labels == ["no", "perhaps", "yes"]
+    assert data.datasets["train"].labels.tolist() == [row["label"] for row in PAIRS]
+
+
+def test_numbers_sort_as_numbers_and_floats_of_pandas_are_integers(tokenizer_folder: Path) -> None:
+    rows = [{"text": sentence(i), "label": float(i % 12)} for i in range(48)]
+    data = make(tokenizer_folder, train_files=write("r.jsonl", rows))
+    assert data.labels == [str(i) for i in range(12)]
+
+
+def test_the_hubs_class_names(tokenizer_folder: Path, tmp_path: Path) -> None:
+    import datasets
+
+    features = datasets.Features({"text": datasets.Value("string"), "label": datasets.ClassLabel(names=["neg", "pos"])})
+    rows = {"text": [sentence(i) for i in range(20)], "label": [i % 2 for i in range(20)]}
+    hub = datasets.DatasetDict(
+        {"train": datasets.Dataset.from_dict(rows, features), "dev": datasets.Dataset.from_dict(rows, features)}
+    )
+    hub.save_to_disk(str(tmp_path / "set"))
+    data = make(tokenizer_folder, dataset="set")
+    assert data.labels == ["neg", "pos"]
+    assert len(data.datasets["validation"]) == 20
+
+
+def test_texts_of_the_command_line(tokenizer_folder: Path) -> None:
+    data = make(tokenizer_folder, "predict", predict_texts="a good film")
+    assert data.predict_rows == [{"text": "a good film"}]
+    data = make(tokenizer_folder, "predict", predict_texts=[["a film", "a book"], ["a", "b"]])
+    batch = next(iter(data.predict_dataloader()))
+    assert batch["index"].tolist() == [0, 1]
+    assert batch["token_type_ids"].any()
+
+
+def bad(**change: Any) -> list[dict[str, Any]]:
+    rows = [{"text": sentence(i), "label": "ab"[i % 2]} for i in range(12)]
+    rows[4] |= change
+    return rows
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"text": "  "}, "r.jsonl:5: the text in column 'text' is '  '"),
+        ({"text": ""}, "r.jsonl:5: the text in column 'text' is empty"),
+        ({"text": None}, "r.jsonl:5: the text in column 'text' is empty"),
+        ({"label": None}, "r.jsonl:5: there is no label in column 'label'"),
+        ({"label": float("nan")}, "r.jsonl:5: there is no label in column 'label'"),
+        ({"label": "nan"}, "r.jsonl:5: there is no label"),
+        ({"label": 0.5}, "r.jsonl:5: the label 0.5 .* neither a word nor an integer"),
+    ],
+)
+def test_bad_rows(change: dict[str, Any], message: str, tokenizer_folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    write("r.jsonl", bad(**change))
+    with pytest.raises(InputError, match=message + ".*data.on_bad_rows: skip"):
+        make(tokenizer_folder, train_files="r.jsonl")
+    with caplog.at_level("INFO"):
+        data = make(tokenizer_folder, train_files="r.jsonl", on_bad_rows="skip", validation_fraction=0.0)
+    assert len(data.datasets["train"]) == 11
+    assert "skipped: 1 without text or label" in caplog.text
+
+
+def test_dead_ends(tokenizer_folder: Path) -> None:
+    write("r.jsonl", bad())
+    with pytest.raises(InputError, match=r"r.jsonl:1: there is no column 'txt' \(did you mean 'text'\?\); there are: text, label"):
+        make(tokenizer_folder, train_files="r.jsonl", text_column="txt")
+    write("odd.jsonl", [{"body": "x", "y": 1}])
+    with pytest.raises(InputError, match="Set data.text_column to one of: body, y"):
+        make(tokenizer_folder, train_files="odd.jsonl")
+    write("one.jsonl", [{"text": sentence(i), "label": "a"} for i in range(9)])
+    with pytest.raises(InputError, match="one class only.*'a'"):
+        make(tokenizer_folder, train_files="one.jsonl")
+    write("new.jsonl", [{"text": "a film", "label": "a"}, {"text": "a book", "label": "c"}])
+    with pytest.raises(InputError, match=r"new.jsonl:2: the label 'c' is not among the known ones \(a, b\); training never had"):
+        make(tokenizer_folder, train_files="r.jsonl", validation_files="new.jsonl")
+    with pytest.raises(InputError, match="fewer than one batch of 64: set data.batch_size to at most 11"):
+        make(tokenizer_folder, train_files="r.jsonl", batch_size=64).train_dataloader()
+    with pytest.raises(InputError, match="nothing to test on"):
+        make(tokenizer_folder, "test", train_files="r.jsonl")
+    with pytest.raises(InputError, match="nothing to predict"):
+        make(tokenizer_folder, "predict", train_files="r.jsonl")

@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from pretune.datamodules import CorpusDataModule
+from pretune.datamodules.corpus import encode
+from pretune.errors import InputError
+from tests_support import sentence  # type: ignore[import-not-found]
+
+
+def make(tokenizer_folder: Path, **options: Any) -> CorpusDataModule:
+    data = CorpusDataModule(tokenizer=str(tokenizer_folder), **{"block_size": 16, "batch_size": 4, **options})
+    data.prepare_data()
+    data.setup("fit")
+    return data
+
+
+def content(data: CorpusDataModule, split: str) -> list[int]:
+    """All tokens of a split's blocks, without special frame and padding."""
+    out: list[int] = []
+    blocks = data.datasets[split]
+    for i in range(len(blocks)):
+        batch = blocks[[i]]
+        row = batch["input_ids"][0][batch["attention_mask"][0].bool()].tolist()
+        assert row[0] == data.tokenizer.cls_token_id
+        assert row[-1] == data.tokenizer.sep_token_id
+        out += row[1:-1]
+    return out
+
+
+def test_no_token_is_lost(corpus: Path, tokenizer_folder: Path) -> None:
+    data = make(tokenizer_folder, train_files=str(corpus), validation_fraction=0.0)
+    expected: list[int] = []
+    for ids in encode(data.tokenizer, corpus.read_text().splitlines()):
+        expected += [*ids, data.tokenizer.sep_token_id]
+    assert content(data, "train") == expected
+    assert data.val_dataloader() == []
+
+
+def test_batches_are_as_documented(corpus: Path, tokenizer_folder: Path) -> None:
+    batch = next(iter(make(tokenizer_folder, train_files=str(corpus)).train_dataloader()))
+    assert set(batch) == {"input_ids", "attention_mask", "token_type_ids"}
+    for value in batch.values():
+        assert value.shape == (4, 16)
+        assert value.dtype == torch.int64
+
+
+def test_held_out_documents_are_whole_and_copies_stay_together(tmp_path: Path, tokenizer_folder: Path) -> None:
+    lines = [sentence(i, 9) + f" {i % 3}" for i in range(60)]
+    (tmp_path / "c.txt").write_text("\n".join(lines * 3))
+    data = make(tokenizer_folder, train_files="c.txt", validation_fraction=0.2)
+    sep = data.tokenizer.sep_token_id
+
+    def documents(split: str) -> set[tuple[int, ...]]:
+        found, current = set(), []
+        for token in content(data, split):
+            if token == sep:
+                found.add(tuple(current))
+                current = []
+            else:
+                current.append(token)
+        assert not current
+        return found
+
+    train, validation = documents("train"), documents("validation")
+    assert train
+    assert validation
+    assert not train & validation
+    assert train | validation == {tuple(ids) for ids in encode(data.tokenizer, lines)}
+    assert 0.1 < len(validation) / len(train | validation) < 0.35
+    again = make(tokenizer_folder, train_files="c.txt", validation_fraction=0.2, cache_dir=str(tmp_path / "other"))
+    assert content(again, "validation") == content(data, "validation")
+    other_seed = make(tokenizer_folder, train_files="c.txt", validation_fraction=0.2, seed=1)
+    assert content(other_seed, "validation") != content(data, "validation")
+
+
+def test_formats_and_several_files(corpus: Path, tmp_path: Path, tokenizer_folder: Path) -> None:
+    lines = corpus.read_text().splitlines()
+    (tmp_path / "p1.txt.gz").write_bytes(gzip.compress("\n".join(lines[:100]).encode()))
+    (tmp_path / "p2.jsonl").write_text("\n".join(json.dumps({"text": line}) for line in lines[100:]))
+    data = make(tokenizer_folder, train_files=["p1.*", "p2.*"], validation_fraction=0.0)
+    whole = make(tokenizer_folder, train_files=str(corpus), validation_fraction=0.0)
+    assert content(data, "train") == content(whole, "train")
+
+
+def test_second_start_does_no_work(corpus: Path, tokenizer_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make(tokenizer_folder, train_files=str(corpus))
+    monkeypatch.setattr("pretune.datamodules.corpus.encode", lambda *a: pytest.fail("tokenised again"))
+    monkeypatch.setattr("pretune.datamodules.readers.read_documents", lambda *a, **k: pytest.fail("read again"))
+    make(tokenizer_folder, train_files=str(corpus), block_size=32)
+    corpus.write_text(corpus.read_text() + "one more line\n")
+    with pytest.raises(pytest.fail.Exception):
+        make(tokenizer_folder, train_files=str(corpus))
+
+
+@pytest.mark.parametrize("kind", ["wordpiece", "bpe", "bytelevel", "unigram", "character"])
+def test_tokenizers_are_trained(kind: str, corpus: Path) -> None:
+    data = CorpusDataModule(str(corpus), tokenizer={"train": kind, "vocab_size": 300}, block_size=32)  # type: ignore[arg-type]
+    data.prepare_data()
+    data.setup("fit")
+    tokenizer = data.tokenizer
+    assert tokenizer.mask_token_id is not None
+    assert len(tokenizer) <= 300
+    text = sentence(3)
+    ids = tokenizer(text)["input_ids"]
+    assert ids[0] == tokenizer.cls_token_id
+    assert tokenizer.unk_token_id not in ids
+    plain = tokenizer.decode(ids, skip_special_tokens=True).replace(" ", "")
+    assert plain == text.replace(" ", "")
+    if kind == "character":
+        assert len(ids) == len(text) + 2
+
+
+def test_an_empty_validation_set_and_other_dead_ends(tmp_path: Path, tokenizer_folder: Path) -> None:
+    (tmp_path / "one.txt").write_text("only one document")
+    with pytest.raises(InputError, match="one document only"):
+        make(tokenizer_folder, train_files="one.txt")
+    data = make(tokenizer_folder, train_files="one.txt", validation_fraction=0.0)
+    with pytest.raises(InputError, match="fewer than one batch of 4.*at most 1"):
+        data.train_dataloader()
+    with pytest.raises(InputError, match="block_size is 2"):
+        make(tokenizer_folder, train_files="one.txt", validation_fraction=0.0, block_size=2)
+    with pytest.raises(InputError, match="nothing to train on"):
+        make(tokenizer_folder)
+    with pytest.raises(InputError, match="needs a tokenizer"):
+        CorpusDataModule("one.txt").prepare_data()
+    with pytest.raises(InputError, match="exclude each other"):
+        CorpusDataModule("one.txt", dataset="x")

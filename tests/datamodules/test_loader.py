@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from pretune.datamodules.loader import BatchPlan, ResumableLoader
+
+
+class Numbers:
+    """Hands out its indices."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __getitem__(self, indices: list[int]) -> dict[str, torch.Tensor]:
+        return {"input_ids": torch.tensor(indices)}
+
+
+def loader(size: int = 23, batch_size: int = 4, workers: int = 0, **plan: Any) -> ResumableLoader:
+    return ResumableLoader(Numbers(size), BatchPlan(size, batch_size, shuffle=True, seed=1, **plan), workers)
+
+
+def epoch(found: ResumableLoader, number: int) -> list[list[int]]:
+    found.plan.set_epoch(number)
+    return [batch["input_ids"].tolist() for batch in found]
+
+
+def test_an_epoch_is_a_permutation_that_depends_on_seed_and_epoch() -> None:
+    first, second = epoch(loader(), 0), epoch(loader(), 1)
+    assert sorted(itertools.chain(*first)) == sorted(itertools.chain(*second)) == list(range(23))
+    assert first != second
+    assert first == epoch(loader(), 0)
+    assert len(first) == len(loader()) == 6
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize(("number", "after"), [(0, 3), (2, 1), (2, 5)])
+def test_resuming_goes_on_where_it_stopped(workers: int, number: int, after: int) -> None:
+    whole = loader(workers=workers)
+    whole.plan.set_epoch(number)
+    expected = [b["input_ids"].tolist() for b in whole]
+    stopped = loader(workers=workers)
+    stopped.plan.set_epoch(number)
+    iterator = iter(stopped)
+    for _ in range(after):
+        next(iterator)
+    state = stopped.state_dict()
+    assert state == {"epoch": number, "position": after}
+    resumed = loader(workers=workers)
+    early = iter(resumed)  # Lightning makes the iterator before it restores the state
+    resumed.load_state_dict(state)
+    resumed.plan.set_epoch(number)
+    assert [b["input_ids"].tolist() for b in early] == expected[after:]
+    assert epoch(resumed, number + 1) == epoch(loader(), number + 1)
+
+
+def test_a_state_of_the_epochs_end_starts_the_next() -> None:
+    resumed = loader()
+    resumed.load_state_dict({"epoch": 0, "position": 6})
+    assert epoch(resumed, 1) == epoch(loader(), 1)
+
+
+def test_resuming_late_costs_no_more_than_early() -> None:
+    late = ResumableLoader(Numbers(2_000_000), BatchPlan(2_000_000, 4, shuffle=True))
+    late.load_state_dict({"epoch": 0, "position": 499_999})
+    handed = []
+    late.dataset.__class__.__getitem__ = lambda self, i: handed.append(i) or {"input_ids": torch.tensor(i)}  # type: ignore
+    assert len(list(late)) == 1
+    assert len(handed) == 1
+
+
+@pytest.mark.parametrize("size", [8, 21, 23, 24, 25])
+def test_ranks_share_an_epoch(size: int) -> None:
+    parts = [epoch(loader(size, rank=rank, world_size=2), 0) for rank in range(2)]
+    assert len(parts[0]) == len(parts[1])
+    together = list(itertools.chain(*parts[0], *parts[1]))
+    assert set(together) == set(range(size))
+    assert len(together) - size <= 1  # one is repeated where a process would have none
+
+
+def test_ranks_evaluate_nothing_twice() -> None:
+    for size in (1, 5, 8, 9):
+        plans = [BatchPlan(size, 4, shuffle=False, rank=rank, world_size=2) for rank in range(2)]
+        batches = [list(plan) for plan in plans]
+        assert [len(b) for b in batches] == [len(plan) for plan in plans]
+        assert sorted(itertools.chain(*batches[0], *batches[1])) == list(range(size)) or size < 2
+
+
+def test_grouping_pads_less_and_loses_nothing() -> None:
+    lengths = np.random.default_rng(0).integers(3, 120, 1000)
+
+    def padding(batches: list[list[int]]) -> float:
+        total = sum(len(b) * lengths[b].max() for b in batches)
+        return float(1 - lengths.sum() / total)
+
+    plain = list(BatchPlan(1000, 16, shuffle=True))
+    grouped_plan = BatchPlan(1000, 16, shuffle=True, lengths=lengths)
+    grouped = list(grouped_plan)
+    assert sorted(itertools.chain(*grouped)) == list(range(1000))
+    assert padding(grouped) < 0.05 < 0.3 < padding(plain)
+    tops = [lengths[b].max() for b in grouped]
+    assert tops != sorted(tops)  # batches do not come in order of length
+    grouped_plan.set_epoch(1)
+    assert list(grouped_plan) != grouped

