@@ -28,23 +28,21 @@ def main(args: Sequence[str] | None = None) -> PretuneCLI:
         SystemExit: with a message and a code that is not 0, for whatever the user can mend.
     """
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
+    from pretune import datamodules, modules  # noqa: F401  so that bare class names work in YAML
     from pretune.errors import InputError
+    from pretune.modules.cli import PretuneCLI
     from pretune.quiet import silence
 
-    silence()
-    from pretune import datamodules, modules  # noqa: F401  so that bare class names work in YAML
-    from pretune.modules.cli import PretuneCLI
-
     try:
-        return PretuneCLI(list(args) if args is not None else None)
-    except InputError as error:
+        with warnings.catch_warnings():
+            silence()
+            return PretuneCLI(list(args) if args is not None else None)
+    except (InputError, MisconfigurationException) as error:
         sys.exit(f"error: {error}")
     except OSError as error:
         if error.errno not in PATH_ERRORS and not str(error).startswith("The checkpoint"):
             raise
         sys.exit(f"error: {error}")
-    finally:
-        warnings.resetwarnings()
 
 
 if __name__ == "__main__":

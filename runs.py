@@ -1,6 +1,6 @@
 """Run folders: how a path that a user types becomes a run, its weights, its tokenizer or a checkpoint.
 
-    runs/<name>/version_N/{config.yaml, metrics.csv, checkpoints/{best,last}.ckpt, export/}
+runs/<name>/version_N/{config.yaml, metrics.csv, checkpoints/{best,last}.ckpt, export/}
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def versions(root: Path) -> list[Path]:
 
 def run_of(checkpoint: str | Path) -> Path | None:
     """The run folder that a checkpoint file lies in, or None when it lies elsewhere."""
-    folder = Path(checkpoint).resolve().parent
+    folder = Path(checkpoint).parent
     return folder.parent if folder.name == "checkpoints" else None
 
 
@@ -91,7 +91,9 @@ class RunFolder:
             if found is None and verb != "fit":
                 raise InputError(f"--ckpt_path {wanted}: there is no run with a checkpoint below {root}.")
             if found is None:
-                rank_zero_info(f"--ckpt_path {wanted}: no checkpoint below {root} yet, training starts from the beginning.")
+                rank_zero_info(
+                    f"--ckpt_path {wanted}: no checkpoint below {root} yet, training starts from the beginning."
+                )
         elif wanted:
             found = find_checkpoint(Path(wanted), preferred) if Path(wanted).is_dir() else Path(wanted)
             if found is None or not found.is_file():
@@ -143,7 +145,9 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     if not path.is_file():
         raise InputError(f"There is no checkpoint {path}.")
     if not is_complete(path):
-        raise InputError(f"{path} is not a complete checkpoint: it was cut off while it was written, or is no checkpoint.")
+        raise InputError(
+            f"{path} is not a complete checkpoint: it was cut off while it was written, or is no checkpoint."
+        )
     try:
         content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except Exception as error:

@@ -53,7 +53,7 @@ class TextClassificationDataModule(BaseDataModule):
         on_bad_rows: `error`, or `skip` rows with an empty text or no label (they are counted and reported).
         tokenizer: a name, a folder, an earlier run, options for training one, or null for the backbone's own.
         max_length: tokens at most; longer texts are truncated, which is counted and reported. null means what the
-            tokenizer allows, at most 512.
+            tokenizer and the backbone allow, at most 512.
         group_by_length: train on batches of similar length.
         encoding: of text files.
         batch_size: rows per batch and process.
@@ -115,7 +115,8 @@ class TextClassificationDataModule(BaseDataModule):
         """The longest input in tokens."""
         if self.max_length is not None:
             return self.max_length
-        return min(512, self.tokenizer.model_max_length)
+        of_backbone = getattr(self.module, "input_limit", lambda: None)()
+        return min(512, int(self.tokenizer.model_max_length), of_backbone or 512)
 
     def training_texts(self) -> Iterator[str]:
         """The texts of the training rows."""
@@ -254,7 +255,9 @@ class TextClassificationDataModule(BaseDataModule):
                 rows.append((f"data.predict_texts[{index}]", dict(zip(names, pair, strict=False))))
             columns = Columns(names[0], names[1] if rows and len(rows[0][1]) > 1 else None, None)
         elif self.predict_files:
-            files = self.source if isinstance(self.source, Files) else Files({"predict": self.predict_files}, self.encoding)
+            files = (
+                self.source if isinstance(self.source, Files) else Files({"predict": self.predict_files}, self.encoding)
+            )
             rows = list(files.rows("predict"))
             columns = self.columns
         elif not isinstance(self.source, Files) and self.source.has("test"):

@@ -209,7 +209,9 @@ def _batch(documents: Iterator[str]) -> list[str]:
 
 
 def _hash(text: str, seed: int) -> int:
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8, salt=seed.to_bytes(8, "little", signed=True)).digest(), "little")
+    return int.from_bytes(
+        hashlib.blake2b(text.encode(), digest_size=8, salt=seed.to_bytes(8, "little", signed=True)).digest(), "little"
+    )
 
 
 def _counts(counts: dict[str, int]) -> str:

@@ -1,7 +1,7 @@
-"""One loader for everything: whole batches by index, grouped by length, sharded, and resumed exactly.
+"""One loader for everything: whole batches by index, grouped by length, sharded, resumed exactly.
 
-The order of an epoch is a function of (seed, epoch) alone, so a position in it is two numbers, restored in the same time
-whether ten or ten million examples were seen before.
+An epoch's order is a function of (seed, epoch) alone, so a position in it is two numbers, restored in the same
+time whether ten or ten million examples were seen before.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class BatchedDataset(Protocol):
     def __getitem__(self, indices: list[int]) -> dict[str, torch.Tensor]: ...
 
 
-class BatchPlan(DistributedSampler):
+class BatchPlan(DistributedSampler[Any]):
     """Which examples make up which batch of which epoch.
 
     A `DistributedSampler` by type, so that Lightning leaves the sharding to it.
@@ -90,7 +90,7 @@ class BatchPlan(DistributedSampler):
             yield (mine if len(mine) else shared[-1:]).tolist()
 
 
-class ResumableLoader(DataLoader):
+class ResumableLoader(DataLoader[Any]):
     """A loader whose position is (epoch, batches handed out), saved in every checkpoint by Lightning.
 
     Args:
@@ -116,7 +116,7 @@ class ResumableLoader(DataLoader):
     def __len__(self) -> int:
         return len(self.plan)
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
         # A generator, so that all this happens when the first batch is asked for: Lightning makes iterators before it
         # sets the epoch and restores the state.
         resume, self._resume = self._resume, None

@@ -9,13 +9,17 @@ from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColum
 
 def progress(texts: Iterable[str], what: str) -> Iterator[str]:
     """Hands texts through and shows how many there were, in documents and millions of characters."""
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), MofNCompleteColumn(), TextColumn("{task.fields[done]}"))
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[done]}"),
+    )
     with Progress(*columns, TimeElapsedColumn(), transient=True) as bar:
         task = bar.add_task(what, total=None, done="")
-        characters = count = 0
-        for text in texts:
+        characters = 0
+        for count, text in enumerate(texts, 1):
             yield text
             characters += len(text)
-            count += 1
             if count % 1000 == 0:
                 bar.update(task, completed=count, done=f"{characters / 1e6:.1f} M characters")

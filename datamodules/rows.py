@@ -63,7 +63,8 @@ class LabelledRows:
                     + ("; training never had it." if split == "validation" else "; data.label_names can map it.")
                 )
             table[position] = labels.index(name)
-        return table[self.raw]
+        indices: np.ndarray = table[self.raw]
+        return indices
 
 
 class Batches:

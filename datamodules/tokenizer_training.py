@@ -57,14 +57,14 @@ def train_tokenizer(spec: TrainTokenizer, documents: Iterator[str], folder: Path
     if spec.lowercase:
         steps = [normalizers.NFD(), normalizers.Lowercase(), normalizers.StripAccents()]
     if spec.train == "wordpiece":
-        tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))  # type: ignore[call-arg]
+        tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
         tokenizer.normalizer = normalizers.BertNormalizer(lowercase=spec.lowercase, strip_accents=spec.lowercase)
         tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
         tokenizer.decoder = decoders.WordPiece()
         trainer: Any = trainers.WordPieceTrainer(**counted)
     elif spec.train == "bytelevel":
         tokenizer = Tokenizer(models.BPE())
-        tokenizer.normalizer = normalizers.Sequence(steps) if spec.lowercase else None  # type: ignore[assignment]
+        tokenizer.normalizer = normalizers.Sequence(steps) if spec.lowercase else None
         tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
         tokenizer.decoder = decoders.ByteLevel()
         trainer = trainers.BpeTrainer(**counted, initial_alphabet=pre_tokenizers.ByteLevel.alphabet())
@@ -81,7 +81,7 @@ def train_tokenizer(spec: TrainTokenizer, documents: Iterator[str], folder: Path
         tokenizer.decoder = decoders.Metaspace()
         trainer = trainers.UnigramTrainer(**common, unk_token="[UNK]")
     else:
-        tokenizer = Tokenizer(models.WordLevel(unk_token="[UNK]"))  # type: ignore[call-arg]
+        tokenizer = Tokenizer(models.WordLevel(unk_token="[UNK]"))
         tokenizer.normalizer = normalizers.Sequence(steps)
         # Every character is a word; `isolated` keeps spaces and line ends, which carry the text's shape.
         tokenizer.pre_tokenizer = pre_tokenizers.Split(_any_character(), "isolated")
@@ -108,4 +108,4 @@ def train_tokenizer(spec: TrainTokenizer, documents: Iterator[str], folder: Path
 def _any_character() -> Any:
     from tokenizers import Regex
 
-    return Regex(r"(?s).")
+    return Regex(r"[\s\S]")

@@ -16,6 +16,7 @@ from torch import nn
 from ..errors import InputError, first_line
 from ..runs import locate, read_checkpoint, stored
 from ..tokenization import load_tokenizer
+from .layers.adapters import add_lora
 from .layers.depth import layer_stacks, parameter_depths
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class Backbone:
         gradient_checkpointing: recompute activations in the backward pass: less memory, about 30% more time.
         freeze: `embeddings`, a number n (the embeddings and the lowest n layers), or `all` (only the head learns).
         reinitialize_layers: give the top n layers fresh weights (arXiv 2006.05987).
-        lora: options of `peft.LoraConfig` such as `{r: 8, lora_alpha: 16}` (arXiv 2106.09685); needs `pip install peft`.
+        lora: options of `peft.LoraConfig` such as `{r: 8, lora_alpha: 16}` (arXiv 2106.09685); needs peft.
             Merged into the weights at export.
         compile: `torch.compile` the network in place.
         trust_remote_code: run modelling code that comes with a hub model. Off unless you switch it on.
@@ -90,6 +91,7 @@ class Backbone:
                 "A backbone built from `config` has no tokenizer of its own: set data.tokenizer to a name, a folder, "
                 "or {train: wordpiece, vocab_size: 16384}."
             )
+        self.load_config()  # whose error says more, where the name is wrong altogether
         return load_tokenizer(self.name, self.revision, self.trust_remote_code)
 
     def load_config(self, tokenizer: PreTrainedTokenizerBase | None = None) -> PretrainedConfig:
@@ -184,7 +186,10 @@ class Backbone:
         options: dict[str, Any] = {"attn_implementation": self.attention} if self.attention else {}
         report = WeightReport(self.label)
         if self.name is None or not weights:
-            model = auto.from_config(config, **options)
+            try:
+                model = auto.from_config(config, dtype=torch.float32, **options)
+            except (ValueError, TypeError, ZeroDivisionError) as error:
+                raise InputError(f"backbone.config does not make a {config.model_type}: {first_line(error)}") from error
             report.new = [] if given else [name for name, _ in model.named_parameters()]
         else:
             model = self._load(auto, config, report, options)
@@ -201,6 +206,10 @@ class Backbone:
         quiet = {"config": config, "output_loading_info": True, "ignore_mismatched_sizes": True, **options}
         try:
             if isinstance(place, Path) and place.suffix == ".ckpt":
+                if stored(place).get("lora"):
+                    raise InputError(
+                        f"{place} holds adapters that are not merged; the export/ of its run holds them merged."
+                    )
                 state = {
                     key.removeprefix("model."): value
                     for key, value in read_checkpoint(place)["state_dict"].items()
@@ -236,7 +245,7 @@ class Backbone:
         if self.freeze is not None:
             freeze(model, self.freeze)
         if self.lora:
-            model = add_lora(model, self.lora)
+            add_lora(model, {name for name, _ in model.named_parameters() if not in_body(model, name)}, self.lora)
         if self.gradient_checkpointing:
             model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
         if self.compile:
@@ -284,7 +293,9 @@ class WeightReport:
             return f"Weights of {self.label}: {self.parameters / 1e6:.1f} M parameters, all new."
         counts = f"{len(self.loaded)} tensors loaded, {len(self.new)} new, {len(self.unused)} unused"
         lines = [f"Weights of {self.label}: {self.parameters / 1e6:.1f} M parameters; {counts}."]
-        lines += [f"  {kind}: {_some(names, 6)}" for kind, names in (("new", self.new), ("unused", self.unused)) if names]
+        lines += [
+            f"  {kind}: {_some(names, 6)}" for kind, names in (("new", self.new), ("unused", self.unused)) if names
+        ]
         return "\n".join(lines)
 
     def print(self) -> None:
@@ -297,7 +308,11 @@ def refuse_unsupported(config: PretrainedConfig, auto: Any, label: str) -> None:
     if type(config) in auto._model_mapping or getattr(config, "auto_map", None):
         return
     able = sorted({c.model_type for c in auto._model_mapping})
-    common = [t for t in ("bert", "roberta", "modernbert", "deberta-v2", "electra", "gpt2", "llama", "t5", "bart") if t in able]
+    common = [
+        t
+        for t in ("bert", "roberta", "modernbert", "deberta-v2", "electra", "gpt2", "llama", "t5", "bart")
+        if t in able
+    ]
     raise InputError(
         f"{label} is a {config.model_type}, for which there is no {auto.__name__.removeprefix('AutoModelFor')} head; "
         f"these would work: {', '.join(common or able[:9])}."
@@ -314,7 +329,16 @@ def max_positions(config: PretrainedConfig) -> int | None:
     return int(limit) - offset
 
 
-OFFSET = {"roberta", "camembert", "xlm-roberta", "xlm-roberta-xl", "longformer", "data2vec-text", "roberta-prelayernorm", "xmod"}
+OFFSET = {
+    "roberta",
+    "camembert",
+    "xlm-roberta",
+    "xlm-roberta-xl",
+    "longformer",
+    "data2vec-text",
+    "roberta-prelayernorm",
+    "xmod",
+}
 RELATIVE = {"t5", "mt5", "umt5", "longt5", "deberta", "deberta-v2", "xlnet", "bloom", "mpt", "pegasus"}
 
 
@@ -335,7 +359,8 @@ def padded_size(size: int) -> int:
 
 def fit_vocabulary(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
     """Grows the embedding where the tokenizer outgrew it (never shrinks it); new rows start at the mean of the old."""
-    rows = model.get_input_embeddings().weight.shape[0]
+    table: Any = model.get_input_embeddings()
+    rows = table.weight.shape[0]
     needed = max([len(tokenizer) - 1, *tokenizer.get_vocab().values()]) + 1
     if needed > rows:
         rank_zero_info(f"The tokenizer has {needed} entries, the weights {rows}: the embedding grows.")
@@ -361,24 +386,10 @@ def freeze(model: PreTrainedModel, what: int | str) -> None:
     depths, top = parameter_depths(model)
     if isinstance(what, int) and what > top - 1:
         raise InputError(f"backbone.freeze is {what}, but the network has {top - 1} layers; `all` freezes every one.")
-    limit = {"embeddings": 0, "all": top - 1}.get(what, what) if isinstance(what, str) else what
+    limit = what if isinstance(what, int) else 0 if what == "embeddings" else top - 1
     for name, parameter in model.named_parameters():
         if depths[name] <= limit or (what == "all" and in_body(model, name)):
             parameter.requires_grad_(False)
-
-
-def add_lora(model: PreTrainedModel, options: dict[str, Any]) -> PreTrainedModel:
-    """Adds low-rank adapters in place; everything but them and the head stops learning."""
-    try:
-        from peft import LoraConfig, inject_adapter_in_model
-    except ImportError as error:
-        raise InputError("backbone.lora needs the package peft: pip install peft.") from error
-    learning = {name for name, p in model.named_parameters() if p.requires_grad and not in_body(model, name)}
-    inject_adapter_in_model(LoraConfig(**options), model)
-    for name, parameter in model.named_parameters():
-        if name in learning:
-            parameter.requires_grad_(True)
-    return model
 
 
 def config_from_json(text: str) -> PretrainedConfig:
@@ -391,6 +402,7 @@ def config_from_json(text: str) -> PretrainedConfig:
 
 
 def in_body(model: PreTrainedModel, name: str) -> bool:
+    """Whether a parameter belongs to the body, not to a head or the pooler that feeds one."""
     prefix = model.base_model_prefix + "."
     return name.startswith(prefix) and ".pooler." not in name
 

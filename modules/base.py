@@ -20,6 +20,8 @@ from ..errors import InputError
 from ..runs import STORED
 from ..tokenization import pack_tokenizer, unpack_tokenizer
 from .backbone import Backbone, WeightReport, config_from_json, max_positions
+from .card import model_card
+from .layers.adapters import merge_lora
 from .layers.depth import parameter_depths
 from .layers.metrics import MeanPerTarget, Perplexity
 from .layers.schedules import ScheduleName, schedule
@@ -155,7 +157,12 @@ class BaseModule(LightningModule):
         for stage in ("train", "val", "test"):
             self.metrics[f"{stage}_loss"] = MeanPerTarget()
             self.metrics[f"{stage}_perplexity"] = Perplexity()
-            self.metrics[f"{stage}_scores"] = MetricCollection(self.make_metrics(), prefix=f"{stage}/")
+            scores: dict[str, Metric | MetricCollection] = {**self.make_metrics()}
+            self.metrics[f"{stage}_scores"] = MetricCollection(scores, prefix=f"{stage}/")
+        self.finish()
+
+    def finish(self) -> None:
+        """Called once the network is there; for what a subclass derives from it."""
 
     @property
     def datamodule(self) -> Any:
@@ -173,12 +180,16 @@ class BaseModule(LightningModule):
         else:
             self.tokenizer = self.backbone.load_tokenizer()
 
+    def input_limit(self) -> int | None:
+        """The longest input in tokens that the backbone takes, or None when nothing bounds it."""
+        stored = self.stored
+        return max_positions(
+            config_from_json(stored["config"]) if stored else self.backbone.load_config(self.tokenizer)
+        )
+
     def _check_length(self) -> None:
-        length = getattr(self.datamodule, "longest", None)
-        if length is None:
-            return
-        limit = max_positions(self.backbone.load_config(self.tokenizer)) if self.stored is None else None
-        if limit is not None and length > limit:
+        length, limit = getattr(self.datamodule, "longest", None), self.input_limit()
+        if length is not None and limit is not None and length > limit:
             name = getattr(self.datamodule, "length_option", "max_length")
             cure = " or raise backbone.config.max_position_embeddings" if self.backbone.name is None else ""
             raise InputError(
@@ -202,10 +213,10 @@ class BaseModule(LightningModule):
         output = self.step(batch, stage)
         if stage != "train":
             for name in ("loss", "perplexity") if self.reports_perplexity else ("loss",):
-                metric = self.metrics[f"{stage}_{name}"]
+                metric: Any = self.metrics[f"{stage}_{name}"]
                 metric.update(output.loss.detach(), output.count)
                 self.log(f"{stage}/{name}", metric, prog_bar=stage == "val", batch_size=1)
-        metrics = self.metrics[f"{stage}_scores"]
+        metrics: Any = self.metrics[f"{stage}_scores"]
         if len(metrics):
             metrics.update(output.predictions.detach(), output.targets)
             self.log_dict(metrics, prog_bar=stage == "val", batch_size=1, on_step=False, on_epoch=True)
@@ -285,7 +296,7 @@ class BaseModule(LightningModule):
             fused = self.trainer.precision != "16-mixed"
             optimizer = torch.optim.AdamW(groups, lr=self.learning_rate, betas=self.betas, fused=fused)
             # Lightning refuses to clip for any optimiser that could unscale gradients; without a scaler none does.
-            optimizer._step_supports_amp_scaling = False  # type: ignore[attr-defined]
+            optimizer._step_supports_amp_scaling = False
         try:
             total = self.trainer.estimated_stepping_batches
             factor = schedule(self.schedule, total, self.warmup, clock=self._clock())
@@ -298,7 +309,8 @@ class BaseModule(LightningModule):
         """The share of `trainer.max_time` that is spent, if there is such a limit."""
         for callback in self.trainer.callbacks:  # type: ignore[attr-defined]
             if isinstance(callback, Timer) and callback._duration:
-                return lambda: min(1.0, callback.time_elapsed(RunningStage.TRAINING) / callback._duration)
+                timer, budget = callback, callback._duration
+                return lambda: min(1.0, timer.time_elapsed(RunningStage.TRAINING) / budget)
         return None
 
     def parameter_groups(self) -> list[dict[str, Any]]:
@@ -329,6 +341,7 @@ class BaseModule(LightningModule):
             "config": self.model.config.to_json_string(use_diff=False),
             "tokenizer": self._packed or {},
             "seed": self._seed,
+            "lora": bool(self.backbone.lora),
         }
 
     _packed: dict[str, str] | None = None
@@ -354,18 +367,18 @@ class BaseModule(LightningModule):
             )
 
     def save_pretrained(self, folder: str | Path) -> None:
-        """Writes a Hugging Face folder: safetensors, configuration, tokenizer.
+        """Writes a Hugging Face folder: safetensors, configuration, tokenizer, model card.
 
         Args:
             folder: made if missing.
         """
         self.build()
-        self.model.save_pretrained(folder)
+        model: Any = merge_lora(self.model) if self.backbone.lora else self.model
+        model.save_pretrained(folder)
         if self.tokenizer is not None:
             trained = getattr(self.datamodule, "longest", None) if self.backbone.name is None else None
             limits = [n for n in (max_positions(self.model.config), trained, self.tokenizer.model_max_length) if n]
             self.tokenizer.model_max_length = min(limits)
             self.tokenizer.save_pretrained(folder)
+        Path(folder, "README.md").write_text(model_card(self), encoding="utf-8")
         rank_zero_info(f"Exported to {folder}: transformers.{self.auto_class}.from_pretrained reads it.")
-
-

@@ -18,9 +18,18 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveCon
 from typing_extensions import override
 
 from ..runs import RunFolder, stored
-from .callbacks import AtomicCheckpointIO, EarlyStopping, ExportBest, LastCheckpoint, PredictionWriter, RunProgressBar, RunReport, Throughput
-from .parser import HelpfulParser
+from .callbacks import (
+    AtomicCheckpointIO,
+    EarlyStopping,
+    ExportBest,
+    LastCheckpoint,
+    PredictionWriter,
+    RunProgressBar,
+    RunReport,
+    Throughput,
+)
 from .loggers import RunCSVLogger, RunTensorBoardLogger
+from .parser import HelpfulParser
 
 DEFAULT_EPOCHS = 3
 
@@ -109,7 +118,9 @@ class PretuneCLI(LightningCLI):
 
     @override
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
-        parser.add_argument("--name", type=str | None, default=None, help="Of the run: runs/NAME/version_N. Null: the config's.")
+        parser.add_argument(
+            "--name", type=str | None, default=None, help="Of the run: runs/NAME/version_N. Null: the config's."
+        )
         parser.add_argument(
             "--early_stopping", type=EarlyStoppingOptions | None, default=EarlyStoppingOptions(), help="Null: off."
         )
@@ -144,7 +155,10 @@ class PretuneCLI(LightningCLI):
         config.name = config.name or first
         identity = as_plain([config.model.class_path, config.model.init_args.get("backbone")])
         self.run = RunFolder.choose(
-            Path(config.trainer.default_root_dir or "runs") / config.name, str(self.subcommand), config.ckpt_path, identity
+            Path(config.trainer.default_root_dir or "runs") / config.name,
+            str(self.subcommand),
+            config.ckpt_path,
+            identity,
         )
         config.ckpt_path = str(self.run.checkpoint) if self.run.checkpoint else None
 

@@ -20,7 +20,7 @@ from .backbone import Backbone
 class HelpfulParser(LightningArgumentParser):
     """Boils the parser's nested messages down, and proposes the nearest key or class that exists."""
 
-    def error(self, message: str, ex: Exception | None = None) -> NoReturn:  # type: ignore[override]
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         """Prints one message and exits with 2."""
         print(f"error: {explain(message, self)}", file=sys.stderr)
         sys.exit(2)
@@ -28,7 +28,9 @@ class HelpfulParser(LightningArgumentParser):
 
 def explain(message: str, parser: argparse.ArgumentParser) -> str:
     """What a parser's message comes to."""
-    if found := re.search(r"Expected a dot import path string: (\S+)|unresolvable import path[^:]*: (\S+)", message, re.I):
+    if found := re.search(
+        r"Expected a dot import path string: (\S+)|unresolvable import path[^:]*: (\S+)", message, re.I
+    ):
         name = (found[1] or found[2]).strip("'\".")
         classes = sorted(c.__name__ for base in (LightningModule, LightningDataModule) for c in _classes(base))
         return f"there is no class {name!r}{_nearest(name, classes)}; there are: {', '.join(classes)}."
@@ -42,6 +44,8 @@ def explain(message: str, parser: argparse.ArgumentParser) -> str:
     if found := re.search(r"invalid choice: '(\S+)' \(choose from ([^)]*)\)", message):
         choices = re.findall(r"[\w-]+", found[2])
         return f"there is no command {found[1]!r}{_nearest(found[1], choices)}; there are: {', '.join(choices)}."
+    if "Problems parsing config" in message:
+        return "the configuration is not YAML: " + " ".join(message.partition(":")[2].split())
     return re.sub(r'^Parser key "([^"]+)":\s*', r"\1: ", message.strip())
 
 
@@ -56,9 +60,14 @@ def _keys(parser: argparse.ArgumentParser) -> Iterator[str]:
         for kind in _classes(base):
             for ancestor in inspect.getmro(kind):
                 if ancestor.__module__.startswith("pretune."):
-                    yield from (prefix + name for name in inspect.signature(ancestor.__init__).parameters if name != "self")
+                    yield from (prefix + name for name in inspect.signature(ancestor).parameters)
     yield from (f"model.backbone.{field.name}" for field in dataclasses.fields(Backbone))
-    yield from ("early_stopping.patience", "early_stopping.min_delta", "checkpoint.every_n_minutes", "data.tokenizer.train")
+    yield from (
+        "early_stopping.patience",
+        "early_stopping.min_delta",
+        "checkpoint.every_n_minutes",
+        "data.tokenizer.train",
+    )
 
 
 def _classes(base: type[Any]) -> Iterator[type[Any]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["OMP_NUM_THREADS"] = "1"  # sums depend on the number of threads, in the last bit
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 
 from collections.abc import Callable, Sequence
@@ -13,11 +14,12 @@ from typing import Any
 
 import pytest
 import torch
-
-from pretune.main import main
 from tests_support import sentence
 
+from pretune.main import main
+
 torch.set_num_threads(1)
+
 
 @pytest.fixture(autouse=True)
 def _own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -38,7 +40,10 @@ def corpus(tmp_path: Path) -> Path:
 def reviews(tmp_path: Path) -> Path:
     """A table of 80 reviews, which a word tells apart."""
     path = tmp_path / "reviews.csv"
-    rows = [f"{sentence(i, 4 + i % 7)} {'good' if i % 2 else 'bad'},{'positive' if i % 2 else 'negative'}" for i in range(80)]
+    rows = [
+        f"{sentence(i, 4 + i % 7)} {'good' if i % 2 else 'bad'},{'positive' if i % 2 else 'negative'}"
+        for i in range(80)
+    ]
     path.write_text("review,stars\n" + "\n".join(rows) + "\n")
     return path
 
@@ -49,7 +54,9 @@ def tokenizer_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from pretune.datamodules.tokenizer_training import TrainTokenizer, train_tokenizer
 
     folder = tmp_path_factory.mktemp("tokenizer")
-    train_tokenizer(TrainTokenizer("wordpiece", 200, min_frequency=1), iter([sentence(i, 12) for i in range(99)]), folder)
+    train_tokenizer(
+        TrainTokenizer("wordpiece", 200, min_frequency=1), iter([sentence(i, 12) for i in range(99)]), folder
+    )
     return folder
 
 

@@ -147,12 +147,16 @@ def test_parts_are_swapped_from_the_command_line_and_by_overlays(sentiment: str,
     cli = run("fit", "--config", sentiment, "--config", "overlay.yaml", "--model.backbone.dropout=0.3")
     assert (cli.model.backbone.name, cli.model.backbone.dropout) == ("runs/masked", 0.3)
     assert cli.model.model.config.hidden_dropout_prob == 0.3
-    cli = run("fit", "--config", sentiment, "--config", "overlay.yaml", "--early_stopping=null", "--model.monitor=val/loss")
+    cli = run(
+        "fit", "--config", sentiment, "--config", "overlay.yaml", "--early_stopping=null", "--model.monitor=val/loss"
+    )
     assert not cli.trainer.early_stopping_callbacks
     assert cli.trainer.checkpoint_callback.mode == "min"
 
 
-def test_early_stopping_keeps_the_best_weights_and_says_why(sentiment: str, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_early_stopping_keeps_the_best_weights_and_says_why(
+    sentiment: str, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A scripted metric dictates when training stops and which weights are kept."""
     from pretune.modules import TextClassification
 
@@ -189,7 +193,9 @@ def test_a_checkpoint_never_overrides_what_the_user_says(masked: str, run: Run) 
     assert cli.run.folder.name == "version_0"
 
 
-def test_checkpoints_load_without_us_around(sentiment: str, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_checkpoints_load_without_us_around(
+    sentiment: str, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A `.ckpt` carries its architecture, labels and tokenizer: everything else may be gone."""
     from pretune.modules import TextClassification
 
@@ -244,9 +250,11 @@ def test_killed_and_resumed_is_uninterrupted(workers: int, masked: str, run: Run
     cli = run(*options, "--name=whole")
     per_epoch = cli.trainer.num_training_batches
     assert per_epoch > 20
-    # Before any checkpoint, within an epoch, at its edge, right after a validation, in the second epoch; twice in a row.
+    # Before any checkpoint, within an epoch, at its edge, after a validation, in the second epoch; twice in a row.
     half = per_epoch // 2
-    for kills in [(3,), (11,), (half + 1,), (per_epoch,), (9, per_epoch + 7)] if workers == 0 else [(11, per_epoch + 3)]:
+    for kills in (
+        [(3,), (11,), (half + 1,), (per_epoch,), (9, per_epoch + 7)] if workers == 0 else [(11, per_epoch + 3)]
+    ):
         name = "killed-" + "-".join(map(str, kills))
         for number, at in enumerate(kills):
             resume = ["--ckpt_path=last"] if number else []
@@ -282,7 +290,7 @@ def test_misspelt_keys_and_classes(sentiment: str, fails: Fails) -> None:
     Path("bad.yaml").write_text(text.replace("class_path: TextClassification\n", "class_path: TextClasification\n"))
     assert "did you mean TextClassification" in fails("fit", "--config", "bad.yaml")
     Path("bad.yaml").write_text("model: [")
-    assert "bad.yaml" in fails("fit", "--config", "bad.yaml") or True
+    assert "not YAML" in fails("fit", "--config", "bad.yaml")
     assert "nothere.yaml" in fails("fit", "--config", "nothere.yaml")
 
 
@@ -311,8 +319,12 @@ def test_what_cannot_be_combined(masked: str, sentiment: str, fails: Fails, run:
     message = fails("fit", "--config", sentiment, checkpoint)
     assert "The checkpoint is of a MaskedLanguageModeling, the model is a TextClassification" in message
     assert "no such checkpoint" in fails("test", "--config", sentiment, "--ckpt_path=gone.ckpt")
-    assert "--ckpt_path best" in fails("test", "--config", sentiment, "--ckpt_path=best", "--data.test_files=reviews.csv")
-    assert "untrained" in fails("predict", "--config", sentiment, "--data.predict_texts=hello")
+    assert "--ckpt_path best" in fails(
+        "test", "--config", sentiment, "--ckpt_path=best", "--data.test_files=reviews.csv"
+    )
+    assert "train first" in fails("predict", "--config", sentiment, "--data.predict_texts=hello")
+    known = ("--model.labels=[a,b]", "--data.predict_texts=hello")
+    assert "predictions would be chance" in fails("predict", "--config", sentiment, *known)
     assert "val/f2" in fails("fit", "--config", sentiment, "--model.monitor=val/f2")
 
 
@@ -327,7 +339,7 @@ def test_bad_files(sentiment: str, fails: Fails, tmp_path: Path) -> None:
     assert "there are: text, stars" in failing(b"text,stars\nx,1\n")
     assert "bad.csv:3: the text in column 'review' is empty" in failing(b"review,stars\nx,1\n,2\n")
     assert "bad.csv:3: there is no label" in failing(b"review,stars\nx,1\ny,\n")
-    assert "byte 15 (0xE9)" in failing(b"review,stars\ncaf\xe9,1\n") or "byte 16" in failing(b"review,stars\ncaf\xe9,1\n")
+    assert "bad.csv:2: byte 16 (0xE9) is not utf-8" in failing(b"review,stars\ncaf\xe9,1\n")
     assert "one class only" in failing(b"review,stars\nx,1\ny,1\n")
     assert "fewer than one batch" in failing(b"review,stars\nx,1\ny,2\nz,1\n")
 
@@ -351,7 +363,9 @@ def test_run_folders_that_cannot_be_written(sentiment: str, fails: Fails, monkey
 @pytest.mark.parametrize("verb", ["fit", "predict"])
 def test_help_is_quick(verb: str) -> None:
     since = time.monotonic()
-    done = subprocess.run([sys.executable, "-m", "pretune.main", verb, "--help"], capture_output=True, text=True, check=True)
-    assert "--early_stopping.patience" in done.stdout
+    done = subprocess.run(
+        [sys.executable, "-m", "pretune.main", verb, "--help"], capture_output=True, text=True, check=True
+    )
+    assert "--early_stopping" in done.stdout
     # 6 s is what is promised on an idle machine; tests run two at a time.
     assert time.monotonic() - since < 12

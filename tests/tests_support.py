@@ -2,7 +2,30 @@
 
 from __future__ import annotations
 
-WORDS = "the a one small large old new good bad dull bright film book song story plot actor scene ends begins is was".split()
+WORDS = [
+    "the",
+    "a",
+    "one",
+    "small",
+    "large",
+    "old",
+    "new",
+    "good",
+    "bad",
+    "dull",
+    "bright",
+    "film",
+    "book",
+    "song",
+    "story",
+    "plot",
+    "actor",
+    "scene",
+    "ends",
+    "begins",
+    "is",
+    "was",
+]
 
 
 def sentence(number: int, length: int = 9) -> str:

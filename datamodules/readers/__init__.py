@@ -3,10 +3,11 @@
 from .files import expand, fingerprint, open_text, suffix
 from .hub import load_hub, pick_split
 from .installed_docs import fingerprint_installed_docs, read_installed_docs
-from .tables import read_rows, require_columns
+from .tables import column_names, read_rows, require_columns
 from .text import read_documents
 
 __all__ = [
+    "column_names",
     "expand",
     "fingerprint",
     "fingerprint_installed_docs",

@@ -5,14 +5,17 @@ from __future__ import annotations
 import codecs
 import glob
 import io
+import lzma
 import os
+import re
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
 from typing import IO, Any, TextIO
 
-from ...errors import InputError
+from ...errors import InputError, first_line
 
 COMPRESSIONS = {".gz": "gzip", ".bz2": "bz2", ".xz": "xz", ".zst": "zstd"}
 
@@ -26,7 +29,11 @@ def expand(patterns: str | Sequence[str]) -> list[str]:
     found: list[str] = []
     for pattern in [patterns] if isinstance(patterns, str) else patterns:
         found += _expand_url(pattern) if "://" in pattern else _expand_path(pattern)
-    return list(dict.fromkeys(found))
+    # By place, not by spelling: `a.txt` and `./a.txt` are one file, which would otherwise be read twice.
+    once: dict[str, str] = {}
+    for path in found:
+        once.setdefault(path if "://" in path else os.path.abspath(path), path)
+    return list(once.values())
 
 
 def _expand_path(pattern: str) -> list[str]:
@@ -38,12 +45,18 @@ def _expand_path(pattern: str) -> list[str]:
     if glob.has_magic(pattern):
         if matches := sorted(p for p in glob.glob(pattern, recursive=True) if os.path.isfile(p)):
             return matches
-        raise InputError(f"No file matches {pattern} (looked in {os.path.abspath(glob_root(pattern))}).")
+        root = os.path.abspath(glob_root(pattern))
+        raise InputError(f"No file matches {pattern} (looked in {root}){_nearest(pattern, os.path.dirname(pattern))}.")
     folder = os.path.dirname(os.path.abspath(pattern))
     if not os.path.isdir(folder):
         raise InputError(f"There is no file {pattern}: the folder {folder} does not exist.")
-    close = get_close_matches(os.path.basename(pattern), os.listdir(folder), n=1)
-    raise InputError(f"There is no file {pattern} in {folder}" + (f"; did you mean {close[0]}?" if close else "."))
+    raise InputError(f"There is no file {pattern} in {folder}{_nearest(pattern, folder)}.")
+
+
+def _nearest(pattern: str, folder: str) -> str:
+    names = os.listdir(folder or ".") if os.path.isdir(folder or ".") else []
+    close = get_close_matches(os.path.basename(pattern), names, n=1)
+    return f"; did you mean {close[0]}?" if close else ""
 
 
 def glob_root(pattern: str) -> str:
@@ -61,7 +74,14 @@ def _expand_url(pattern: str) -> list[str]:
 
     try:
         fs, path = fsspec.core.url_to_fs(pattern)
-        matches = sorted(fs.glob(path)) if glob.has_magic(path) else [path] if fs.exists(path) else []
+        if not glob.has_magic(path) and fs.isdir(path):
+            raise InputError(f"{pattern} is a folder; a glob such as {pattern.rstrip('/')}/*.txt would work.")
+        if glob.has_magic(path):
+            matches = sorted(found for found in fs.glob(path) if fs.isfile(found))
+        else:
+            matches = [path] if fs.exists(path) else []
+    except InputError:
+        raise
     except (ImportError, ValueError, OSError) as error:
         raise InputError(f"{pattern} cannot be read: {error}") from error
     if not matches:
@@ -78,19 +98,31 @@ def suffix(path: str) -> str:
 
 
 def fingerprint(paths: Sequence[str]) -> list[Any]:
-    """Name, size and time of each file, for a cache key."""
+    """Name, size and time of each file, for a cache key.
+
+    Raises:
+        InputError: if one is gone.
+    """
     out: list[Any] = []
     for path in paths:
-        if "://" in path:
-            import fsspec
-
-            fs, inner = fsspec.core.url_to_fs(path)
-            info = fs.info(inner)
-            out.append([path, info.get("size"), str(info.get("mtime") or info.get("LastModified") or info.get("created"))])
-        else:
-            stat = os.stat(path)
-            out.append([os.path.abspath(path), stat.st_size, stat.st_mtime_ns])
+        try:
+            out.append(_fingerprint_url(path) if "://" in path else _fingerprint_path(path))
+        except OSError as error:
+            raise InputError(f"{path} cannot be read: {error.strerror or error}.") from error
     return out
+
+
+def _fingerprint_url(url: str) -> list[Any]:
+    import fsspec
+
+    fs, path = fsspec.core.url_to_fs(url)
+    info = fs.info(path)
+    return [url, info.get("size"), str(info.get("mtime") or info.get("LastModified") or info.get("created"))]
+
+
+def _fingerprint_path(path: str) -> list[Any]:
+    stat = os.stat(path)
+    return [os.path.abspath(path), stat.st_size, stat.st_mtime_ns]
 
 
 @contextmanager
@@ -120,14 +152,46 @@ def _decompressed(raw: Any, kind: str | None) -> IO[bytes]:
 
         return bz2.open(raw)
     if kind == "xz":
-        import lzma
-
         return lzma.open(raw)
     if kind == "zstd":
-        import zstandard
+        return io.BufferedReader(_Zstandard(raw))
+    return raw if hasattr(raw, "peek") else io.BufferedReader(raw)
 
-        return io.BufferedReader(zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True))  # type: ignore[arg-type]
-    return raw  # type: ignore[no-any-return]
+
+class _Zstandard(io.RawIOBase):
+    """Frame after frame. zstandard's own reader takes a file that is cut off for one that ends there."""
+
+    def __init__(self, raw: IO[bytes]) -> None:
+        self.raw = raw
+        self.frame: Any = None
+        self.ready = memoryview(b"")
+        self.rest = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self.ready:
+            chunk = self.rest or self.raw.read(1 << 16)
+            self.rest = b""
+            if not chunk:
+                if self.frame is not None:
+                    raise EOFError("it ends in the middle of a frame")
+                return 0
+            self.frame = self.frame or _new_frame()
+            self.ready = memoryview(self.frame.decompress(chunk))
+            if self.frame.eof:
+                self.rest, self.frame = self.frame.unused_data, None
+        size = min(len(buffer), len(self.ready))
+        buffer[:size] = self.ready[:size]
+        self.ready = self.ready[size:]
+        return size
+
+
+def _new_frame() -> Any:
+    import zstandard
+
+    return zstandard.ZstdDecompressor().decompressobj()
 
 
 @contextmanager
@@ -140,26 +204,33 @@ def open_text(path: str, encoding: str = "utf-8", newline: str | None = None) ->
         newline: as in `open`; `""` for csv.
 
     Raises:
-        InputError: for bytes of another encoding (with their line and offset), broken compression, an empty file.
+        InputError: for bytes of another encoding (with their line, and their offset in the decompressed stream), broken
+            compression, an empty file.
     """
     try:
         known = codecs.lookup(encoding).name
     except LookupError as error:
-        raise InputError(f"data.encoding: there is no encoding {encoding!r}; utf-8, latin-1 or gb18030 would work.") from error
+        raise InputError(
+            f"data.encoding: there is no encoding {encoding!r}; utf-8, latin-1 or gb18030 would work."
+        ) from error
     try:
         with open_binary(path) as binary:
+            if not binary.peek(1):  # type: ignore[attr-defined]  # every stream of open_binary is buffered
+                raise InputError(f"{path} is empty.")
             text = io.TextIOWrapper(binary, encoding="utf-8-sig" if known == "utf-8" else encoding, newline=newline)
             yield text
     except UnicodeDecodeError as error:
         raise InputError(_where_undecodable(path, encoding)) from error
-    except (EOFError, OSError, ValueError) as error:
-        if isinstance(error, InputError) or not _is_compression_error(error):
+    except Exception as error:
+        if not path.lower().endswith(tuple(COMPRESSIONS)) or not _is_compression_error(error):
             raise
-        raise InputError(f"{path} is not a whole compressed file: {error}.") from error
+        raise InputError(f"{path} is not a whole compressed file: {first_line(error).rstrip('.')}.") from error
 
 
 def _is_compression_error(error: Exception) -> bool:
-    return isinstance(error, EOFError) or type(error).__name__ in ("BadGzipFile", "LZMAError", "ZstdError", "error")
+    if isinstance(error, OSError):
+        return error.errno is None  # gzip's and bz2's complaints, which the system's own errors are not
+    return isinstance(error, EOFError | zlib.error | lzma.LZMAError) or type(error).__name__ == "ZstdError"
 
 
 def _where_undecodable(path: str, encoding: str) -> str:
@@ -177,7 +248,25 @@ def _where_undecodable(path: str, encoding: str) -> str:
                 byte = error.object[error.start]
                 return (
                     f"{path}:{line}: byte {place} (0x{byte:02X}) is not {encoding}: save the file as UTF-8, or set "
-                    "data.encoding, to latin-1 for instance."
+                    f"data.encoding, to {_likely_encoding(error.object, place == 0)} for instance."
                 )
             offset += len(chunk)
-    return f"{path} ends in the middle of a character: it is not {encoding}, or was cut off."
+        begun = decoder.getstate()[0]
+    return (
+        f"{path}:{line}: byte {offset - len(begun)} (0x{begun[:1].hex().upper()}) begins a character that the end of "
+        f"the file cuts off: the file is not {encoding} (set data.encoding, to latin-1 for instance), or is not whole."
+    )
+
+
+def _likely_encoding(sample: bytes, at_start: bool) -> str:
+    """What could read bytes that are not UTF-8."""
+    if at_start and sample.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    # Chinese puts high bytes in pairs and the pairs in words; accents stand alone between plain letters.
+    high = len(re.findall(rb"[\x80-\xff]", sample))
+    together = sum(map(len, re.findall(rb"[\x81-\xfe]{4,}", sample)))
+    try:
+        codecs.getincrementaldecoder("gb18030")().decode(sample)
+    except UnicodeDecodeError:
+        return "latin-1"
+    return "gb18030" if together > 0.7 * high else "latin-1"

@@ -15,26 +15,38 @@ NAMES = {
 }
 
 
-def load_hub(dataset: str, subset: str | None = None) -> dict[str, Any]:
+def load_hub(dataset: str, subset: str | None = None, revision: str | None = None) -> dict[str, Any]:
     """The splits of a data set by name; code that comes with a data set is never run.
 
     Args:
-        dataset: a hub id, a folder of data files, or one written by `save_to_disk`.
+        dataset: a hub id, a folder of data files, or one written by `save_to_disk` (a single data set is `train`).
         subset: the configuration's name.
+        revision: of a data set of the Hub: a branch, tag or commit.
 
     Raises:
         InputError: if it cannot be had.
     """
+    dataset = os.path.expanduser(dataset)
+    if dataset.startswith((".", os.sep)) and not os.path.isdir(dataset):
+        raise InputError(f"The data set {dataset!r} cannot be loaded: there is no folder {os.path.abspath(dataset)}.")
+
     import datasets  # costs a second, which only who uses the Hub pays
 
+    if subset and os.path.isdir(os.path.join(dataset, subset)):  # a local folder with a folder for each subset
+        dataset, subset = os.path.join(dataset, subset), None
     try:
         if os.path.exists(os.path.join(dataset, "dataset_dict.json")):
             return dict(datasets.load_from_disk(dataset))
-        return dict(datasets.load_dataset(dataset, subset))
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
+        if os.path.exists(os.path.join(dataset, "state.json")):
+            return {"train": datasets.load_from_disk(dataset)}
+        return dict(datasets.load_dataset(dataset, subset, revision=revision))
+    except (OSError, ValueError, RuntimeError, KeyError, datasets.exceptions.DatasetsError) as error:
+        # What went wrong while a file was read is only in the cause.
+        generating = isinstance(error, datasets.exceptions.DatasetGenerationError)
+        why = first_line(error.__cause__ if generating and error.__cause__ else error).rstrip(".")
         raise InputError(
-            f"The data set {dataset!r}{f' ({subset})' if subset else ''} cannot be loaded: {first_line(error)} Check the "
-            "name and the network, or give a local folder, or data.train_files."
+            f"The data set {dataset!r}{f' ({subset})' if subset else ''} cannot be loaded: {why}. Check the name and "
+            "the network, or give a local folder, or data.train_files."
         ) from error
 
 

@@ -39,7 +39,9 @@ NAMES = (
 DOCSTRING = re.compile(r"""(?:\A\s*|:[ \t]*\n[ \t]*)[rRuU]?(?P<quotes>\"{3}|'{3})(?P<text>.*?)(?P=quotes)""", re.DOTALL)
 """Triple quotes at the start of a file, or after a line that ends in a colon: 30 times as fast as a syntax tree."""
 
+NOT_READ = {"site-packages", "test", "tests", "idlelib", "lib2to3", "_vendor"}
 SHORTEST = 60
+SPLITS = {"corpus": ("train", "validation"), "packages": ("train", "validation", "test")}
 CAPS = {"train": 2000, "validation": 150, "test": 300}
 
 
@@ -56,7 +58,14 @@ def read_installed_docs(
         split: `train`, `validation` or `test`; the corpus has no test split.
         cache_dir: where the docstrings are kept, so that they are gathered once.
         roots: folders by package; None finds the installed ones.
+
+    Raises:
+        InputError: if there is no such subset or split.
     """
+    if subset not in SPLITS:
+        raise InputError(f"data.subset is {subset!r}; installed_docs has: {', '.join(SPLITS)}.")
+    if split not in SPLITS[subset]:
+        raise InputError(f"installed_docs/{subset} has no split {split!r}; it has: {', '.join(SPLITS[subset])}.")
     roots = installed_roots() if roots is None else roots
     rows = (row for row in _gathered(roots, cache_dir) if row["split"] == split)
     if subset == "corpus":
@@ -96,9 +105,12 @@ def _gathered(roots: dict[str, Path], cache_dir: str) -> Iterator[dict[str, Any]
     if not path.is_file():
         path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_suffix(f".{os.getpid()}.tmp")
-        with unfinished.open("w", encoding="utf-8") as file:
-            file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in gather(roots))
-        unfinished.replace(path)
+        try:
+            with unfinished.open("w", encoding="utf-8") as file:
+                file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in gather(roots))
+            unfinished.replace(path)
+        finally:
+            unfinished.unlink(missing_ok=True)
     with path.open(encoding="utf-8") as file:
         yield from map(json.loads, file)
 
@@ -113,7 +125,7 @@ def gather(roots: dict[str, Path]) -> Iterator[dict[str, Any]]:
     for package, root in sorted(roots.items()):
         for path in sorted(root.rglob("*.py")):
             inside = path.relative_to(root)
-            if any(part in ("site-packages", "test", "tests", "idlelib", "lib2to3", "_vendor") for part in inside.parts):
+            if not NOT_READ.isdisjoint(inside.parts):
                 continue
             module = ".".join((package, *inside.with_suffix("").parts))
             share = int.from_bytes(_hash(module)[:4], "big") / 2**32

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
+import re
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from difflib import get_close_matches
 from typing import Any
 
-from ...errors import InputError
-from .files import open_binary, open_text, suffix
+from ...errors import InputError, first_line
+from .files import COMPRESSIONS, open_binary, open_text, suffix
 
+Row = tuple[str, dict[str, Any]]
 TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet", ".arrow", ".feather")
 
 csv.field_size_limit(min(sys.maxsize, 2**31 - 1))  # texts are longer than the module expects
 
 
-def read_rows(path: str, encoding: str = "utf-8") -> Iterator[tuple[str, dict[str, Any]]]:
+def read_rows(path: str, encoding: str = "utf-8") -> Iterator[Row]:
     """Rows in the file's order, one at a time.
 
     Args:
@@ -31,10 +35,8 @@ def read_rows(path: str, encoding: str = "utf-8") -> Iterator[tuple[str, dict[st
     Raises:
         InputError: naming file, line and column.
     """
-    kind = suffix(path)
-    if kind not in TABLES:
-        raise InputError(f"{path}: no table format ends in {kind or 'nothing'!r}; these do: {', '.join(TABLES)}.")
-    readers = {".csv": _csv, ".tsv": _csv, ".jsonl": _jsonl, ".ndjson": _jsonl, ".json": _json}
+    kind = _known(path)
+    readers = {".csv": _delimited, ".tsv": _delimited, ".jsonl": _jsonl, ".ndjson": _jsonl, ".json": _json}
     rows = _arrow(path, kind) if kind not in readers else readers[kind](path, encoding)
     empty = True
     for where, row in rows:
@@ -42,6 +44,29 @@ def read_rows(path: str, encoding: str = "utf-8") -> Iterator[tuple[str, dict[st
         yield where, row
     if empty:
         raise InputError(f"{path} has no rows.")
+
+
+def column_names(path: str, encoding: str = "utf-8") -> list[str]:
+    """The columns of a table, from its header, its schema or (json) its first row.
+
+    Raises:
+        InputError: as `read_rows`.
+    """
+    kind = _known(path)
+    if kind in (".csv", ".tsv"):
+        line, fields = next(_records(path, encoding))
+        return _header(f"{path}:{line}", fields)
+    if kind in (".parquet", ".arrow", ".feather"):
+        with _arrow_file(path, kind) as file:
+            return list((file.schema_arrow if kind == ".parquet" else file.schema).names)
+    return list(next(read_rows(path, encoding))[1])
+
+
+def _known(path: str) -> str:
+    kind = suffix(path)
+    if kind not in TABLES:
+        raise InputError(f"{path}: no table format ends in {kind or 'nothing'!r}; these do: {', '.join(TABLES)}.")
+    return kind
 
 
 def require_columns(where: str, row: dict[str, Any], columns: Sequence[str]) -> None:
@@ -53,31 +78,66 @@ def require_columns(where: str, row: dict[str, Any], columns: Sequence[str]) -> 
             raise InputError(f"{where}: there is no column {name!r}{near}; there are: {', '.join(row)}.")
 
 
-def _csv(path: str, encoding: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    literal = suffix(path) == ".tsv"
+def _delimited(path: str, encoding: str) -> Iterator[Row]:
+    records = _records(path, encoding)
+    line, names = next(records)
+    header = _header(f"{path}:{line}", names)
+    for line, fields in records:
+        if len(fields) != len(header):
+            if len(fields) == 1 and not fields[0].strip():
+                continue  # a line of nothing but spaces
+            hint = "a tab inside a text?" if suffix(path) == ".tsv" else "an unquoted comma or quote?"
+            raise InputError(f"{path}:{line}: {len(fields)} fields, but the header has {len(header)} ({hint}).")
+        yield f"{path}:{line}", dict(zip(header, fields, strict=True))
+
+
+def _records(path: str, encoding: str) -> Iterator[tuple[int, list[str]]]:
+    """The line each record starts at, and its fields; the header is the first.
+
+    Raises:
+        InputError: if there is not even a header.
+    """
+    empty = True
+    for line, fields in (_tsv if suffix(path) == ".tsv" else _csv)(path, encoding):
+        if empty and not "".join(fields).strip():
+            continue  # blank lines above the header
+        empty = False
+        yield line, fields
+    if empty:
+        raise InputError(f"{path} is empty.")
+
+
+def _tsv(path: str, encoding: str) -> Iterator[tuple[int, list[str]]]:
+    # Only a line feed ends a row: Python's csv would take a carriage return inside a text for one too.
+    with open_text(path, encoding, newline="\n") as text:
+        for number, line in enumerate(text, 1):
+            if line := line.removesuffix("\n").removesuffix("\r"):
+                yield number, line.split("\t")
+
+
+def _csv(path: str, encoding: str) -> Iterator[tuple[int, list[str]]]:
     with open_text(path, encoding, newline="") as text:
-        if literal:
-            reader = csv.reader(text, delimiter="\t", quoting=csv.QUOTE_NONE)
-        else:
-            reader = csv.reader(text, strict=True)
+        reader = csv.reader(text, strict=True)
         start = 1
-        header: list[str] | None = None
         try:
             for fields in reader:
-                where, start = f"{path}:{start}", reader.line_num + 1
-                if not fields:
-                    continue
-                if header is None:
-                    header = _header(where, fields)
-                    continue
-                if len(fields) != len(header):
-                    hint = "a tab inside a text?" if literal else "an unquoted comma or quote?"
-                    raise InputError(f"{where}: {len(fields)} fields, but the header has {len(header)} ({hint}).")
-                yield where, dict(zip(header, fields, strict=True))
+                if fields:
+                    yield start, fields
+                start = reader.line_num + 1
         except csv.Error as error:
-            raise InputError(f"{path}:{start}: {error} (a quote that is opened here and never closed?).") from error
-        if header is None:
-            raise InputError(f"{path} is empty.")
+            if str(error) == "unexpected end of data":
+                opened = _open_quote(path, encoding, start)
+                raise InputError(f"{path}:{opened}: the quote that is opened here is never closed.") from error
+            hint = "a quote inside a quoted text is written twice"
+            raise InputError(f"{path}:{start}: {error} in the row that starts here ({hint}).") from error
+
+
+def _open_quote(path: str, encoding: str, start: int) -> int:
+    """The line of the quote that is never closed, in the record that starts at line `start`."""
+    with open_text(path, encoding, newline="") as text:
+        record = "".join(line for number, line in enumerate(text, 1) if number >= start)
+    closed = re.match(r'(?:(?:"[^"]*+(?:""[^"]*+)*+"|[^",][^,]*+)?+,)*+', record)
+    return start + len(re.findall(r"\r\n?|\n", record[: closed.end() if closed else 0]))
 
 
 def _header(where: str, names: list[str]) -> list[str]:
@@ -90,7 +150,7 @@ def _header(where: str, names: list[str]) -> list[str]:
     return names
 
 
-def _jsonl(path: str, encoding: str) -> Iterator[tuple[str, dict[str, Any]]]:
+def _jsonl(path: str, encoding: str) -> Iterator[Row]:
     empty = True
     with open_text(path, encoding) as text:
         for number, line in enumerate(text, 1):
@@ -99,6 +159,8 @@ def _jsonl(path: str, encoding: str) -> Iterator[tuple[str, dict[str, Any]]]:
             empty = False
             try:
                 row = json.loads(line)
+            except RecursionError as error:
+                raise InputError(f"{path}:{number}: nested too deeply.") from error
             except json.JSONDecodeError as error:
                 raise InputError(f"{path}:{number}: not JSON at column {error.colno}: {error.msg}.") from error
             if not isinstance(row, dict):
@@ -108,13 +170,15 @@ def _jsonl(path: str, encoding: str) -> Iterator[tuple[str, dict[str, Any]]]:
         raise InputError(f"{path} is empty.")
 
 
-def _json(path: str, encoding: str) -> Iterator[tuple[str, dict[str, Any]]]:
+def _json(path: str, encoding: str) -> Iterator[Row]:
     with open_text(path, encoding) as text:
         content = text.read()
     if not content.strip():
         raise InputError(f"{path} is empty.")
     try:
         rows = json.loads(content)
+    except RecursionError as error:
+        raise InputError(f"{path}: nested too deeply.") from error
     except json.JSONDecodeError as error:
         hint = "; if every line is an object of its own, name the file .jsonl" if error.msg == "Extra data" else ""
         raise InputError(f"{path}:{error.lineno}: not JSON at column {error.colno}: {error.msg}{hint}.") from error
@@ -128,29 +192,48 @@ def _json(path: str, encoding: str) -> Iterator[tuple[str, dict[str, Any]]]:
         yield f"{path} row {number}", row
 
 
-def _arrow(path: str, kind: str) -> Iterator[tuple[str, dict[str, Any]]]:
+def _arrow(path: str, kind: str) -> Iterator[Row]:
+    number = 0
+    with _arrow_file(path, kind) as file:
+        for batch in file.iter_batches(1024) if kind == ".parquet" else _batches(file):
+            for row in batch.to_pylist():
+                yield f"{path} row {number}", row
+                number += 1
+
+
+def _batches(file: Any) -> Iterator[Any]:
+    if hasattr(file, "get_batch"):
+        yield from map(file.get_batch, range(file.num_record_batches))
+    else:
+        yield from file
+
+
+@contextmanager
+def _arrow_file(path: str, kind: str) -> Iterator[Any]:
+    """A parquet file, or an arrow file or stream."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    number = 0
     try:
         with open_binary(path) as binary:
-            for batch in pq.ParquetFile(binary).iter_batches(1024) if kind == ".parquet" else _arrow_batches(binary):
-                for row in batch.to_pylist():
-                    yield f"{path} row {number}", row
-                    number += 1
-    except pa.ArrowInvalid as error:
-        raise InputError(f"{path} is not a {kind[1:]} file: {str(error).splitlines()[0]}") from error
+            if not binary.peek(1):  # type: ignore[attr-defined]  # every stream of open_binary is buffered
+                raise InputError(f"{path} is empty.")
+            yield pq.ParquetFile(binary) if kind == ".parquet" else _open_arrow(binary)
+    except io.UnsupportedOperation as error:
+        raise InputError(f"{path}: decompress it first; a {kind} file is read from its end.") from error
+    except (pa.ArrowException, OSError, EOFError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        compressed = path.lower().endswith(tuple(COMPRESSIONS))
+        what = "a whole compressed" if compressed else "a parquet" if kind == ".parquet" else "an arrow"
+        raise InputError(f"{path} is not {what} file: {first_line(error).rstrip('.')}.") from error
 
 
-def _arrow_batches(binary: Any) -> Iterator[Any]:
+def _open_arrow(binary: Any) -> Any:
     import pyarrow as pa
 
     try:
-        reader = pa.ipc.open_file(binary)
+        return pa.ipc.open_file(binary)
     except pa.ArrowInvalid:  # the streaming format, as `datasets` writes it
         binary.seek(0)
-        yield from pa.ipc.open_stream(binary)
-        return
-    for index in range(reader.num_record_batches):
-        yield reader.get_batch(index)
+        return pa.ipc.open_stream(binary)

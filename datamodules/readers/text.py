@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from typing import Literal
+from typing import Literal, TextIO
 
 from ...errors import InputError
 from .files import open_text, suffix
 from .tables import TABLES, read_rows, require_columns
 
 LONGEST = 1_000_000
-"""Longer documents (in characters) are handed out in pieces, broken between lines: memory stays bounded."""
+"""Longer paragraphs and files (in characters) come in pieces that, joined, are the whole: memory stays bounded.
+
+They are broken between lines; only a single line that is longer still is broken within.
+"""
 
 
 def read_documents(
@@ -26,7 +29,8 @@ def read_documents(
 
     Args:
         path: a table (csv, tsv, jsonl, json, parquet, arrow: its `column` is read), or else a text file.
-        documents: what a document is in a text file: a line, what blank lines divide, or the whole file.
+        documents: what a document is in a text file: a line, what blank lines divide, or the whole file (the last two
+            in pieces of `LONGEST` characters at most).
         column: of the text in a table.
         encoding: of text formats.
         skipped: counts what was left out, as `blank`.
@@ -34,6 +38,8 @@ def read_documents(
     Raises:
         InputError: naming file and line.
     """
+    if documents not in ("line", "paragraph", "file"):
+        raise InputError(f"documents is {documents!r}; there are: line, paragraph, file.")
     skipped = Counter() if skipped is None else skipped
     if suffix(path) in TABLES:
         yield from _cells(path, column, encoding, skipped)
@@ -67,15 +73,17 @@ def _lines(lines: Iterable[str]) -> Iterator[str]:
         yield line.rstrip("\r\n")
 
 
-def _pieces(lines: Iterable[str], whole: bool) -> Iterator[str]:
+def _pieces(text: TextIO, whole: bool) -> Iterator[str]:
     held: list[str] = []
     size = 0
-    for line in lines:
-        if (not whole and not line.strip()) or size >= LONGEST:
-            yield "".join(held).rstrip("\r\n")
+    inside = False  # whether the last piece stopped within a line: what follows is not a line of its own
+    while line := text.readline(LONGEST):
+        divides = not whole and not inside and not line.strip()
+        if divides or size + len(line) > LONGEST:
+            yield "".join(held).rstrip("\r\n") if divides else "".join(held)
             held, size = [], 0
-            if not whole and not line.strip():
-                continue
-        held.append(line)
-        size += len(line)
+        inside = not line.endswith("\n")
+        if not divides:
+            held.append(line)
+            size += len(line)
     yield "".join(held).rstrip("\r\n")

@@ -51,7 +51,9 @@ class LastCheckpoint(Checkpoint):
         every_n_steps: optimiser steps between two; null switches this off.
     """
 
-    def __init__(self, folder: str | Path, every_n_minutes: float | None = 5.0, every_n_steps: int | None = None) -> None:
+    def __init__(
+        self, folder: str | Path, every_n_minutes: float | None = 5.0, every_n_steps: int | None = None
+    ) -> None:
         self.path = Path(folder) / "last.ckpt"
         self.every_n_minutes = every_n_minutes
         self.every_n_steps = every_n_steps
@@ -68,7 +70,8 @@ class LastCheckpoint(Checkpoint):
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         loop = trainer.fit_loop.epoch_loop
-        if loop._should_accumulate() or loop._should_check_val_fx(trainer.fit_loop._data_fetcher):  # type: ignore[arg-type]
+        validates = sum(trainer.num_val_batches) and loop._should_check_val_fx(trainer.fit_loop._data_fetcher)  # type: ignore
+        if loop._should_accumulate() or validates:
             return
         ends = trainer.is_last_batch or trainer.global_step == trainer.max_steps
         if ends or self._due(trainer.global_step):
@@ -87,7 +90,7 @@ class LastCheckpoint(Checkpoint):
         return time.monotonic() - self._saved_at >= 60 * self.every_n_minutes
 
     def _save(self, trainer: Trainer) -> None:
-        if trainer.fast_dev_run:
+        if trainer.fast_dev_run:  # type: ignore[attr-defined]
             return
         trainer.save_checkpoint(self.path, weights_only=False)
         self._saved_at = time.monotonic()

@@ -56,7 +56,9 @@ class PredictionWriter(BasePredictionWriter):
         for index in sorted(parts):
             given = inputs[index] if inputs else {}
             if clash := given.keys() & parts[index].keys():
-                raise InputError(f"The input has columns of the names that predictions take: {', '.join(sorted(clash))}.")
+                raise InputError(
+                    f"The input has columns of the names that predictions take: {', '.join(sorted(clash))}."
+                )
             rows.append({**given, **parts[index]})
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._write(rows)

@@ -36,7 +36,7 @@ class RunReport(Callback):
 
     @override
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if trainer.fast_dev_run:
+        if trainer.fast_dev_run:  # type: ignore[attr-defined]
             return
         best = trainer.checkpoint_callback
         score = getattr(best, "best_model_score", None)

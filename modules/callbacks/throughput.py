@@ -40,7 +40,7 @@ class Throughput(Callback):
         self._tokens = tokens if self._tokens is None else self._tokens + tokens
         self._places += ids.numel()
         # The very batch after which the loggers write.
-        if (trainer.fit_loop.epoch_loop._batches_that_stepped + 1) % trainer.log_every_n_steps == 0:
+        if (trainer.fit_loop.epoch_loop._batches_that_stepped + 1) % trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]
             true = float(self._tokens) * trainer.world_size
             seconds = time.perf_counter() - self._since
             pl_module.log("train/tokens_per_second", true / seconds, prog_bar=True, batch_size=1)

@@ -44,8 +44,8 @@ def schedule(
     """
     if math.isinf(total) and clock is None and name != "constant":
         raise ValueError(
-            f"The schedule {name!r} needs to know how long training lasts: set trainer.max_steps, trainer.max_epochs or "
-            "trainer.max_time, or use schedule: constant."
+            f"The schedule {name!r} needs to know how long training lasts: set trainer.max_steps, trainer.max_epochs "
+            "or trainer.max_time, or use schedule: constant."
         )
     length = TICKS if math.isinf(total) and clock is not None else total
     rise = warmup_steps(warmup, length)

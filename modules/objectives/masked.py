@@ -62,11 +62,11 @@ class MaskedLanguageModeling(BaseModule):
         self.mask_share = mask_share
         self.random_share = random_share
 
-    def build(self) -> None:
-        """Builds the network, and the tables of ordinary and special tokens."""
-        if self.model is not None:
-            return
-        super().build()
+    is_special: Tensor
+    ordinary_ids: Tensor
+
+    def finish(self) -> None:
+        """Makes the tables of ordinary and special tokens."""
         if self.tokenizer.mask_token_id is None:
             raise InputError(
                 "Masked language modelling needs a tokenizer with a mask token, and this one has none; a tokenizer of "

@@ -65,7 +65,7 @@ class TextClassification(BaseModule):
             return list(self.stored["labels"])
         if fitting or self.backbone.name is None:
             return None
-        names = list(self.backbone.load_config().id2label.values())
+        names = list((self.backbone.load_config().id2label or {}).values())
         return None if names == [f"LABEL_{i}" for i in range(len(names))] else names
 
     def prepare(self, data: Any) -> None:
@@ -85,16 +85,14 @@ class TextClassification(BaseModule):
                 )
         if not self.labels:
             raise InputError(
-                "TextClassification needs label names: use a TextClassificationDataModule, or set model.labels."
+                "TextClassification needs label names, and neither weights nor data know any: train first, evaluate a "
+                "trained model (--ckpt_path, or model.backbone), or set model.labels."
             )
         if len(self.labels) < 2:
             raise InputError(f"There is one class only ({self.labels[0]!r}): nothing can be learned from it.")
 
-    def build(self) -> None:
-        """Builds the network; a head that was trained on other label names is not taken over."""
-        if self.model is not None:
-            return
-        super().build()
+    def finish(self) -> None:
+        """Writes the label names into the network; a head that was trained on others is not taken over."""
         self._align_head()
         self.model.config.id2label = dict(enumerate(self.labels or []))
         self.model.config.label2id = {name: i for i, name in enumerate(self.labels or [])}
@@ -106,7 +104,7 @@ class TextClassification(BaseModule):
         report, labels = self.weight_report, list(self.labels or [])
         if self.stored is not None or report is None or report.head_is_new:
             return
-        trained = list(self.backbone.load_config().id2label.values())
+        trained = list((self.backbone.load_config().id2label or {}).values())
         if trained == labels or trained == [f"LABEL_{i}" for i in range(len(labels))]:
             return
         head = [(n, p) for n, p in self.model.named_parameters() if not in_body(self.model, n)]
@@ -146,10 +144,14 @@ class TextClassification(BaseModule):
             if not counts or not all(counts):
                 return None  # evaluation, where weights play no part
             weights = [sum(counts) / (len(counts) * n) for n in counts]
-            rank_zero_info("Class weights: " + ", ".join(f"{n} {w:.2f}" for n, w in zip(self.labels or [], weights, strict=True)))
+            rank_zero_info(
+                "Class weights: " + ", ".join(f"{n} {w:.2f}" for n, w in zip(self.labels or [], weights, strict=True))
+            )
             return torch.tensor(weights)
         if len(self.class_weights) != len(self.labels or []):
-            raise InputError(f"model.class_weights has {len(self.class_weights)} entries for {len(self.labels or [])} labels.")
+            raise InputError(
+                f"model.class_weights has {len(self.class_weights)} entries for {len(self.labels or [])} labels."
+            )
         return torch.tensor(self.class_weights)
 
     # ------------------------------------------------------------------ steps
@@ -170,7 +172,10 @@ class TextClassification(BaseModule):
         probabilities = self.model(**self.network_inputs(batch)).logits.float().softmax(-1).tolist()
         names = self.labels or []
         return [
-            {"prediction": names[max(range(len(row)), key=row.__getitem__)], "probabilities": dict(zip(names, row, strict=True))}
+            {
+                "prediction": names[max(range(len(row)), key=row.__getitem__)],
+                "probabilities": dict(zip(names, row, strict=True)),
+            }
             for row in probabilities
         ]
 

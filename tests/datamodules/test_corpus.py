@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 import torch
+from tests_support import WORDS, sentence  # type: ignore[import-not-found]
 
 from pretune.datamodules import CorpusDataModule
 from pretune.datamodules.corpus import encode
 from pretune.errors import InputError
-from tests_support import sentence  # type: ignore[import-not-found]
 
 
 def make(tokenizer_folder: Path, **options: Any) -> CorpusDataModule:
@@ -52,7 +52,7 @@ def test_batches_are_as_documented(corpus: Path, tokenizer_folder: Path) -> None
 
 
 def test_held_out_documents_are_whole_and_copies_stay_together(tmp_path: Path, tokenizer_folder: Path) -> None:
-    lines = [sentence(i, 9) + f" {i % 3}" for i in range(60)]
+    lines = [sentence(i, 9) + " " + WORDS[i // 23] for i in range(60)]
     (tmp_path / "c.txt").write_text("\n".join(lines * 3))
     data = make(tokenizer_folder, train_files="c.txt", validation_fraction=0.2)
     sep = data.tokenizer.sep_token_id
@@ -122,7 +122,7 @@ def test_an_empty_validation_set_and_other_dead_ends(tmp_path: Path, tokenizer_f
     with pytest.raises(InputError, match="one document only"):
         make(tokenizer_folder, train_files="one.txt")
     data = make(tokenizer_folder, train_files="one.txt", validation_fraction=0.0)
-    with pytest.raises(InputError, match="fewer than one batch of 4.*at most 1"):
+    with pytest.raises(InputError, match=r"fewer than one batch of 4.*at most 1"):
         data.train_dataloader()
     with pytest.raises(InputError, match="block_size is 2"):
         make(tokenizer_folder, train_files="one.txt", validation_fraction=0.0, block_size=2)

@@ -77,7 +77,9 @@ def test_gradient_does_not_depend_on_micro_batches(kind: str, tiny: dict[str, An
     for batch_size, accumulate in ((8, 2), (4, 4), (1, 16), (5, 4)):
         parts = step_once(make(kind, tiny, tokenizer), data, batch_size, accumulate)
         for name, change in whole.items():
-            torch.testing.assert_close(parts[name], change, atol=2e-6, rtol=1e-4, msg=f"{name} {batch_size}x{accumulate}")
+            torch.testing.assert_close(
+                parts[name], change, atol=2e-6, rtol=1e-4, msg=f"{name} {batch_size}x{accumulate}"
+            )
 
 
 def test_a_window_that_the_epoch_cuts_short_is_still_a_mean(tiny: dict[str, Any], tokenizer: Any) -> None:
@@ -143,5 +145,5 @@ def test_a_head_that_was_never_trained_does_not_predict(encoder: Path) -> None:
     model = TextClassification(str(encoder), labels=["a", "b"])
     loader = DataLoader(rows(4, True), batch_size=2, collate_fn=collate)
     trainer = Trainer(accelerator="cpu", logger=False, enable_progress_bar=False, enable_model_summary=False)
-    with pytest.raises(InputError, match="never|untrained"):
+    with pytest.raises(InputError, match=r"never|untrained"):
         trainer.predict(model, loader)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import datasets
@@ -18,12 +20,46 @@ def test_local_folders_of_the_hubs_shape(tmp_path: Path) -> None:
     datasets.DatasetDict({"train": data}).save_to_disk(str(tmp_path / "disk"))
     assert load_hub("hub")["train"][1] == {"text": "b", "label": 1}
     assert load_hub("plain")["test"][0]["text"] == "a"
+    data.save_to_disk(str(tmp_path / "single"))
     assert len(load_hub("disk")["train"]) == 2
+    assert len(load_hub("single")["train"]) == 2
 
 
 def test_what_cannot_be_had_is_one_sentence() -> None:
-    with pytest.raises(InputError, match="'nobody/nothing' cannot be loaded.*train_files"):
+    with pytest.raises(InputError, match=r"'nobody/nothing' cannot be loaded.*train_files"):
         load_hub("nobody/nothing")
+
+
+def test_a_local_folder_with_a_folder_for_each_subset(tmp_path: Path) -> None:
+    for subset in ("one", "two"):
+        (tmp_path / "glue" / subset).mkdir(parents=True)
+        (tmp_path / "glue" / subset / "train.jsonl").write_text(f'{{"text": "{subset}"}}\n')
+    assert load_hub("glue", "two")["train"]["text"][:] == ["two"]
+
+
+@pytest.mark.parametrize(
+    ("name", "subset", "why"),
+    [
+        ("./nowhere", None, "there is no folder .*/nowhere"),
+        ("empty", None, "doesn't contain any data files"),
+        ("broken", None, "JSON parse error"),
+        ("good", "other", "'other' not found"),
+    ],
+)
+def test_local_folders_that_cannot_be_read(name: str, subset: str | None, why: str, tmp_path: Path) -> None:
+    for folder, content in (("good", '{"a": 1}'), ("broken", "{broken")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "train.jsonl").write_text(content + "\n")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match=f"{name}'.* cannot be loaded: .*{why}") as caught:
+        load_hub(name, subset)
+    assert "\n" not in str(caught.value)
+
+
+def test_importing_the_readers_does_not_import_datasets() -> None:
+    code = "import sys, pretune.datamodules.readers.hub; print('datasets' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
 
 
 def test_splits() -> None:

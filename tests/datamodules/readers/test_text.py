@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import gzip
 from collections import Counter
 from pathlib import Path
 
+import fsspec
 import pytest
 
 from pretune.datamodules.readers import read_documents
@@ -32,24 +34,46 @@ def test_cells_of_a_table(tmp_path: Path) -> None:
     skipped: Counter[str] = Counter()
     assert list(read_documents("a.jsonl", column="body", skipped=skipped)) == ["one", "two"]
     assert skipped == {"blank": 1}
-    with pytest.raises(InputError, match="a.jsonl:1: there is no column 'text'.*there are: body"):
+    with pytest.raises(InputError, match=r"a.jsonl:1: there is no column 'text'.*there are: body"):
         list(read_documents("a.jsonl"))
     (tmp_path / "b.jsonl").write_text('{"text": "one"}\n{"text": null}\n')
-    with pytest.raises(InputError, match="b.jsonl:2: column 'text' holds None"):
+    with pytest.raises(InputError, match=r"b.jsonl:2: column 'text' holds None"):
         list(read_documents("b.jsonl"))
 
 
-def test_a_huge_document_comes_in_pieces_that_lose_nothing(tmp_path: Path) -> None:
-    line = "x" * 99
-    (tmp_path / "a.txt").write_text(f"{line}\n" * 30_000)
-    pieces = list(read_documents("a.txt", documents="file"))
-    assert max(map(len, pieces)) <= LONGEST + 100
-    assert "\n".join(pieces).count(line) == 30_000
+@pytest.mark.parametrize("documents", ["paragraph", "file"])
+def test_a_huge_document_comes_in_pieces_that_lose_nothing(documents: str, tmp_path: Path) -> None:
+    content = "".join(f"{i:099d}\n" for i in range(30_000))
+    (tmp_path / "a.txt").write_text(content)
+    pieces = list(read_documents("a.txt", documents=documents))  # type: ignore[arg-type]
+    assert len(pieces) == 3
+    assert max(map(len, pieces)) <= LONGEST
+    assert all(piece.endswith("\n") for piece in pieces[:-1])
+    assert "".join(pieces) + "\n" == content
+
+
+def test_a_huge_line_of_a_paragraph_is_bounded_too(tmp_path: Path) -> None:
+    # The blanks that start a piece within the line are no blank line: the paragraph goes on.
+    content = "x" * LONGEST + " " * LONGEST + "y\n"
+    (tmp_path / "a.txt").write_text(f"before\n{content}\nafter\n")
+    pieces = list(read_documents("a.txt", documents="paragraph"))
+    assert max(map(len, pieces)) <= LONGEST
+    assert pieces == ["before\n", "x" * LONGEST, "y", "after"]
+
+
+def test_a_url(tmp_path: Path) -> None:
+    fsspec.filesystem("memory").pipe("/reader/a.md.gz", gzip.compress(b"one\ntwo\n"))
+    assert list(read_documents("memory://reader/a.md.gz")) == ["one", "two"]
+
+
+def test_unknown_kind_of_document(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="'word'; there are: line, paragraph, file"):
+        list(read_documents("a.txt", documents="word"))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("documents", ["line", "paragraph", "file"])
 @pytest.mark.parametrize("content", ["", "\n \n"])
 def test_empty_file(content: str, documents: str, tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text(content)
-    with pytest.raises(InputError, match="a.txt is empty"):
+    with pytest.raises(InputError, match=r"a.txt is empty"):
         list(read_documents("a.txt", documents=documents))  # type: ignore[arg-type]

@@ -7,7 +7,9 @@ from pretune.modules.layers.masking import mask_tokens
 VOCABULARY, MASK = 1000, 4
 
 
-def corrupt(ids: torch.Tensor, seed: int = 0, probability: float = 0.15, **kwargs: float) -> tuple[torch.Tensor, torch.Tensor]:
+def corrupt(
+    ids: torch.Tensor, seed: int = 0, probability: float = 0.15, **kwargs: float
+) -> tuple[torch.Tensor, torch.Tensor]:
     return mask_tokens(
         ids,
         ids >= 5,

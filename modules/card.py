@@ -1,0 +1,74 @@
+"""The model card of an export: what it is, what it was made from, how well it did, how to load it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .base import BaseModule
+
+TEMPLATE = """---
+library_name: transformers
+tags: [pretune, {tag}]
+{parent}---
+
+# {title}
+
+Made by `{kind}` of pretune {version} from {backbone}.
+
+| | |
+|---|---|
+| architecture | {architecture}, {parameters:.1f} M parameters |
+| data | {data} |
+| optimiser steps | {steps} |
+{scores}{options}
+
+```python
+from transformers import AutoTokenizer, {auto_class}
+
+model = {auto_class}.from_pretrained("path/to/this/folder")
+tokenizer = AutoTokenizer.from_pretrained("path/to/this/folder")
+```
+"""
+
+
+def model_card(module: BaseModule) -> str:
+    """The text of README.md for what a module exports."""
+    from importlib.metadata import version
+
+    trainer = module._trainer
+    source = getattr(module.datamodule, "source", None)
+    scores = {
+        name: float(value)
+        for name, value in (trainer.callback_metrics if trainer is not None else {}).items()
+        if name.startswith("val/")
+    }
+    options = {
+        name: value
+        for name, value in sorted(module.hparams.items())
+        if isinstance(value, int | float | str) and not isinstance(value, bool)
+    }
+    names = getattr(module, "labels", None)
+    return TEMPLATE.format(
+        tag=type(module).__name__,
+        # A path means nothing on another machine; a hub id does.
+        parent=f"base_model: {module.backbone.name}\n" if _is_hub_id(module.backbone.name) else "",
+        title=f"{type(module).__name__} of {module.backbone.label}",
+        kind=type(module).__name__,
+        version=version("pretune"),
+        backbone=f"the weights `{module.backbone.name}`" if module.backbone.name else "scratch",
+        architecture=module.model.config.model_type,
+        parameters=sum(p.numel() for p in module.model.parameters()) / 1e6,
+        data=source.name("train") if source is not None and source.has("train") else "not known",
+        steps=trainer.global_step if trainer is not None else "not known",
+        scores="".join(f"| last {name} | {value:.4f} |\n" for name, value in scores.items()),
+        options=(f"| labels | {', '.join(names)} |\n" if names else "")
+        + "".join(f"| {name} | {value} |\n" for name, value in options.items()).rstrip("\n"),
+        auto_class=module.auto_class,
+    )
+
+
+def _is_hub_id(name: str | None) -> bool:
+    from pathlib import Path
+
+    return name is not None and not Path(name).exists() and not name.endswith(".ckpt")

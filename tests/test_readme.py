@@ -1,0 +1,70 @@
+"""The README is run: its YAML, its commands in their order, and its Python."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from test_configs import SHORT, docs, world  # noqa: F401
+
+import pretune
+from pretune.main import main
+
+ROOT = Path(pretune.__file__).parent
+TEXT = (ROOT / "README.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", TEXT, re.DOTALL)
+
+
+COMMANDS = [line for block in blocks("bash") for line in block.splitlines() if line.startswith("python main.py")]
+
+
+def test_commands(world: Path, run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+    (mine,) = [text for text in blocks("yaml") if "# mine.yaml" in text]
+    Path("mine.yaml").write_text(mine)
+    Path("configs").symlink_to(ROOT / "configs")
+    assert len(COMMANDS) >= 14
+    for command in COMMANDS:
+        args = shlex.split(command.removeprefix("python main.py "))
+        if "--model.help" in args:
+            with pytest.raises(SystemExit) as caught:
+                main(args)
+            assert not caught.value.code
+            continue
+        if "--ckpt_path" in args:  # the interrupted run: one step less than the short ones
+            run("fit", "--config", "mine.yaml", *SHORT, "--trainer.max_steps=2")
+        cli = run(*args, *SHORT)
+        assert cli.trainer.state.finished, command
+
+
+def test_python(world: Path, capsys: pytest.CaptureFixture[str]) -> None:  # noqa: F811
+    for code in blocks("python"):
+        exec(
+            compile(
+                code.replace("Trainer(", "Trainer(accelerator='cpu', max_steps=3, logger=False, "), "README", "exec"
+            ),
+            {},
+        )
+    assert "label" in capsys.readouterr().out
+    assert Path("sentiment/model.safetensors").is_file()
+
+
+def test_pip_lines_are_those_of_the_makefile() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    assert 'pip install -c constraints.txt -e ".[dev]"' in TEXT
+    assert '-c constraints.txt -e ".[dev]"' in makefile
+
+
+def test_links_and_names_exist() -> None:
+    for target in re.findall(r"\]\(([^)#:]+)\)", TEXT):
+        assert (ROOT / target).exists(), target
+    from pretune import datamodules, modules
+
+    for name in re.findall(r"^\| `(\w+)`", TEXT, re.MULTILINE):
+        assert hasattr(modules, name) or hasattr(datamodules, name), name
