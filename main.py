@@ -28,6 +28,8 @@ def main(args: Sequence[str] | None = None) -> PretuneCLI:
         SystemExit: with a message and a code that is not 0, for whatever the user can mend.
     """
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
+    from lightning.fabric.utilities.exceptions import MisconfigurationException
+
     from pretune import datamodules, modules  # noqa: F401  so that bare class names work in YAML
     from pretune.errors import InputError
     from pretune.modules.cli import PretuneCLI

@@ -55,6 +55,11 @@ Run = Callable[..., Any]
 Fails = Callable[..., str]
 
 
+def table(path: str | Path) -> list[dict[str, str]]:
+    """The rows of a csv file."""
+    return list(csv.DictReader(Path(path).read_text().splitlines()))
+
+
 @pytest.fixture
 def masked(corpus: Path) -> str:
     Path("masked.yaml").write_text(MASKED)
@@ -80,7 +85,7 @@ def test_the_road(sentiment: str, run: Run, capsys: pytest.CaptureFixture[str]) 
         "README.md", "config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"
     ]  # fmt: skip
     assert "37 tensors loaded, 4 new, 5 unused" in cli.model.weight_report.__str__()
-    rows = list(csv.DictReader((folder / "metrics.csv").open()))
+    rows = table(folder / "metrics.csv")
     accuracies = [float(row["val/accuracy"]) for row in rows if row["val/accuracy"]]
     assert len(accuracies) == 4
     assert max(accuracies) == 1.0  # a word tells the labels apart
@@ -93,7 +98,7 @@ def test_the_road(sentiment: str, run: Run, capsys: pytest.CaptureFixture[str]) 
 
     run("predict", "--config", sentiment, "--data.predict_files=reviews.csv")
     lines = [json.loads(line) for line in (folder / "predictions.jsonl").read_text().splitlines()]
-    inputs = list(csv.DictReader(Path("reviews.csv").open()))
+    inputs = table("reviews.csv")
     assert [{k: line[k] for k in ("review", "stars")} for line in lines] == inputs
     for line in lines:
         assert line["prediction"] == line["stars"]
@@ -112,7 +117,7 @@ def test_the_road(sentiment: str, run: Run, capsys: pytest.CaptureFixture[str]) 
 def test_texts_and_csv(sentiment: str, run: Run) -> None:
     run("fit", "--config", sentiment, "--trainer.max_epochs=1")
     run("predict", "--config", sentiment, "--data.predict_texts=[a good film, a bad one]", "--predictions=csv")
-    rows = list(csv.DictReader(Path("runs/sentiment/version_0/predictions.csv").open()))
+    rows = table("runs/sentiment/version_0/predictions.csv")
     assert list(rows[0]) == ["review", "prediction", "probabilities.negative", "probabilities.positive"]
     assert [row["review"] for row in rows] == ["a good film", "a bad one"]
 
