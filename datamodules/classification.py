@@ -143,14 +143,15 @@ class TextClassificationDataModule(BaseDataModule):
                 raise InputError("There is nothing to test on: set data.test_files (or a data set with a test split).")
             self._setup_labelled(["test"])
         else:
-            if not self.source.has("train"):
+            splits = [split for split in ("train", "validation") if self.source.has(split)]
+            if not splits or (stage == "fit" and "train" not in splits):
                 raise InputError("There is nothing to train on: set data.train_files or data.dataset.")
-            self._setup_labelled(["train", "validation"] if self.source.has("validation") else ["train"])
+            self._setup_labelled(splits, fitting=stage == "fit")
 
-    def _setup_labelled(self, splits: list[str]) -> None:
+    def _setup_labelled(self, splits: list[str], fitting: bool = False) -> None:
         rows = {split: LabelledRows(self._tokenised(split)) for split in splits}
         first = rows[splits[0]]
-        self.labels = self._find_labels(first, fitting="train" in rows)
+        self.labels = self._find_labels(first, fitting)
         indices = {split: data.indices_of(self.labels, self._rename, split) for split, data in rows.items()}
         chosen = {split: np.arange(len(found)) for split, found in indices.items()}
         if "train" in rows and "validation" not in rows and self.validation_fraction > 0:

@@ -146,6 +146,11 @@ class Backbone:
     def _adapt(self, config: PretrainedConfig, new: bool = False) -> PretrainedConfig:
         if not new:
             for key, value in (self.config or {}).items():
+                if key != "model_type" and not hasattr(config, key):
+                    fields = list(config.to_dict())
+                    raise InputError(
+                        f"A {config.model_type} configuration has no field {key!r}{_nearest(key, fields)}."
+                    )
                 if key != "model_type":
                     setattr(config, key, value)
         if self.dropout is not None:

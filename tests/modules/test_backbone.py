@@ -1,0 +1,212 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from pretune.errors import InputError
+from pretune.modules import Backbone, MaskedLanguageModeling, TextClassification
+from pretune.modules.backbone import max_positions
+
+CLASSIFIER = "AutoModelForSequenceClassification"
+SEVEN = {
+    "bert": {},
+    "roberta": {},
+    "distilbert": {"dim": 32, "hidden_dim": 64, "n_layers": 2, "n_heads": 2},
+    "albert": {"embedding_size": 16},
+    "electra": {"embedding_size": 16},
+    "deberta-v2": {},
+    "modernbert": {"num_hidden_layers": 3},
+}
+
+
+def config(model_type: str) -> dict[str, Any]:
+    sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
+    special = SEVEN.get(model_type, {})
+    return {"model_type": model_type, **(special if model_type == "distilbert" else {**sizes, **special})}
+
+
+def inputs() -> dict[str, torch.Tensor]:
+    ids = torch.randint(5, 90, (3, 12), generator=torch.Generator().manual_seed(0))
+    return {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
+
+
+def test_report_of_loaded_new_and_unused_weights(encoder: Path, tokenizer: Any) -> None:
+    _, report = Backbone(str(encoder)).build(CLASSIFIER, tokenizer, num_labels=2)
+    assert set(report.new) == {
+        "bert.pooler.dense.weight", "bert.pooler.dense.bias", "classifier.weight", "classifier.bias"
+    }  # fmt: skip
+    assert len(report.loaded) == 37
+    assert all(name.startswith("cls.predictions") for name in report.unused)
+    assert len(report.unused) == 5
+    assert report.head_is_new
+    assert "37 tensors loaded, 4 new, 5 unused" in str(report)
+    _, report = Backbone(str(encoder)).build("AutoModelForMaskedLM", tokenizer)
+    assert not report.new
+    assert not report.head_is_new
+
+
+def test_loaded_weights_are_those_of_the_file(encoder: Path, tokenizer: Any) -> None:
+    model, _ = Backbone(str(encoder)).build(CLASSIFIER, tokenizer, num_labels=2)
+    saved = load_file(encoder / "model.safetensors")
+    for name, value in model.bert.state_dict(prefix="bert.").items():
+        if "pooler" not in name:
+            assert torch.equal(value, saved[name]), name
+
+
+def test_nothing_matches(encoder: Path, tokenizer: Any) -> None:
+    save_file({"other.weight": torch.zeros(3)}, encoder / "model.safetensors", {"format": "pt"})
+    with pytest.raises(InputError, match=r"No weight .* matches a bert: the file holds other.weight"):
+        Backbone(str(encoder)).build(CLASSIFIER, tokenizer)
+
+
+def test_other_sizes_are_refused(encoder: Path, tokenizer: Any) -> None:
+    with pytest.raises(InputError, match="do not fit its configuration"):
+        Backbone(str(encoder), config={"intermediate_size": 48}).build(CLASSIFIER, tokenizer)
+    with pytest.raises(InputError, match=r"no field 'hiden_size' \(did you mean hidden_size"):
+        Backbone(str(encoder), config={"hiden_size": 48}).build(CLASSIFIER, tokenizer)
+
+
+def test_pickles_are_never_loaded(encoder: Path, tokenizer: Any) -> None:
+    torch.save(load_file(encoder / "model.safetensors"), encoder / "pytorch_model.bin")
+    (encoder / "model.safetensors").unlink()
+    with pytest.raises(InputError, match="cannot be loaded"):
+        Backbone(str(encoder)).build(CLASSIFIER, tokenizer)
+    torch.save({"x": Path("code")}, "evil.ckpt")
+    with pytest.raises(InputError, match="cannot be read safely"):
+        Backbone("evil.ckpt").load_config()
+
+
+def test_remote_code_is_off(encoder: Path) -> None:
+    saved = json.loads((encoder / "config.json").read_text())
+    saved |= {"model_type": "own", "auto_map": {"AutoConfig": "own.Config"}}
+    (encoder / "config.json").write_text(json.dumps(saved))
+    (encoder / "own.py").write_text("raise SystemExit('ran')")
+    with pytest.raises(InputError, match="cannot be loaded"):
+        Backbone(str(encoder)).load_config()
+
+
+@pytest.mark.parametrize("model_type", SEVEN)
+def test_vocabulary_and_special_tokens_follow_the_tokenizer(model_type: str, tokenizer: Any) -> None:
+    model, _ = Backbone(config=config(model_type)).build("AutoModelForMaskedLM", tokenizer)
+    assert model.config.vocab_size % 64 == 0
+    assert model.config.vocab_size - 64 < len(tokenizer) <= model.config.vocab_size
+    assert model.config.pad_token_id == tokenizer.pad_token_id
+    assert model.training
+
+
+def test_the_embedding_grows_and_never_shrinks(encoder: Path, tokenizer: Any) -> None:
+    model, _ = Backbone(str(encoder)).build(CLASSIFIER, tokenizer)
+    assert model.config.vocab_size == 256  # more rows than the tokenizer has entries
+    before = model.get_input_embeddings().weight.detach().clone()
+    tokenizer.add_tokens([f"new{i}" for i in range(200)])
+    model, _ = Backbone(str(encoder)).build(CLASSIFIER, tokenizer)
+    table = model.get_input_embeddings().weight
+    assert len(table) % 64 == 0
+    assert len(table) >= len(tokenizer)
+    assert torch.equal(table[:256], before)
+    spread = (before - before.mean(0)).norm(dim=1).mean()
+    assert (table[256:] - before.mean(0)).norm(dim=1).max() < spread
+
+
+@pytest.mark.parametrize("model_type", SEVEN)
+def test_dropout_replaces_every_probability(model_type: str, tokenizer: Any) -> None:
+    model, _ = Backbone(config=config(model_type), dropout=0.37).build(CLASSIFIER, tokenizer)
+    found = [
+        m.p if isinstance(m, torch.nn.Dropout) else m.drop_prob
+        for m in model.modules()
+        if "Dropout" in type(m).__name__
+    ]
+    assert all(p == 0.37 for p in found)
+    assert found or model_type == "modernbert"
+
+
+@pytest.mark.parametrize("model_type", SEVEN)
+@pytest.mark.parametrize("what", ["embeddings", 1, "all"])
+def test_frozen_parts_do_not_move(model_type: str, what: Any, tokenizer: Any) -> None:
+    torch.manual_seed(0)
+    model, _ = Backbone(config=config(model_type), freeze=what).build(CLASSIFIER, tokenizer)
+    frozen = {name for name, p in model.named_parameters() if not p.requires_grad}
+    learning = {name for name, p in model.named_parameters() if p.requires_grad}
+    assert any("word_embeddings" in n or "tok_embeddings" in n for n in frozen)
+    assert any(n.startswith(("classifier", "head")) for n in learning)
+    body = [n for n in learning if n.startswith(model.base_model_prefix + ".") and "pooler" not in n]
+    assert (not body) == (what == "all")
+    model(**inputs()).logits.sum().backward()
+    assert all(p.grad is None for n, p in model.named_parameters() if n in frozen)
+
+
+def test_freezing_more_than_there_is(encoder: Path, tokenizer: Any) -> None:
+    with pytest.raises(InputError, match=r"freeze is 9, but the network has 2 layers"):
+        Backbone(str(encoder), freeze=9).build(CLASSIFIER, tokenizer)
+    with pytest.raises(InputError, match=r"reinitialize_layers is 9, but .* has 2 layers"):
+        Backbone(str(encoder), reinitialize_layers=9).build(CLASSIFIER, tokenizer)
+
+
+def test_reinitialised_layers_are_new_and_others_are_not(encoder: Path, tokenizer: Any) -> None:
+    saved = load_file(encoder / "model.safetensors")
+    model, _ = Backbone(str(encoder), reinitialize_layers=1).build(CLASSIFIER, tokenizer)
+    weights = dict(model.named_parameters())
+    low, high = (f"bert.encoder.layer.{i}.intermediate.dense.weight" for i in (0, 1))
+    assert torch.equal(weights[low], saved[low])
+    assert not torch.equal(weights[high], saved[high])
+    assert weights[high].std() == pytest.approx(0.02, rel=0.1)
+
+
+def test_gradient_checkpointing_changes_no_gradient(encoder: Path, tokenizer: Any) -> None:
+    found = []
+    for switch in (False, True):
+        torch.manual_seed(0)
+        model, _ = Backbone(str(encoder), dropout=0.0, gradient_checkpointing=switch).build(
+            "AutoModelForMaskedLM", tokenizer
+        )
+        model(**inputs()).logits.square().mean().backward()
+        found.append(model.bert.encoder.layer[0].intermediate.dense.weight.grad)
+    torch.testing.assert_close(found[0], found[1])
+
+
+def test_positions() -> None:
+    assert max_positions(Backbone(config={**config("bert"), "max_position_embeddings": 64}).load_config()) == 64
+    assert max_positions(Backbone(config={**config("roberta"), "max_position_embeddings": 66}).load_config()) == 64
+    assert max_positions(Backbone(config={"model_type": "t5"}).load_config()) is None
+
+
+def test_options_are_checked() -> None:
+    with pytest.raises(InputError, match=r"no option 'droput'.*did you mean dropout"):
+        Backbone.of({"name": "x", "droput": 0.1})
+    with pytest.raises(InputError, match=r"needs a `name` .* or a `config`"):
+        Backbone().load_config()
+    with pytest.raises(InputError, match="no tokenizer of its own"):
+        Backbone(config=config("bert")).load_tokenizer()
+
+
+def test_lora_learns_little_and_merges_exactly(encoder: Path, tokenizer: Any, tmp_path: Path) -> None:
+    pytest.importorskip("peft")
+    from transformers import AutoModelForSequenceClassification
+
+    model = TextClassification(Backbone(str(encoder), lora={"r": 4}, dropout=0.0), labels=["a", "b"])
+    model.tokenizer = tokenizer
+    model.build()
+    learning = {name for name, p in model.model.named_parameters() if p.requires_grad}
+    assert all("lora_" in name or not name.startswith("bert.") or "pooler" in name for name in learning)
+    assert sum("lora_A" in name for name in learning) == 4  # query and value of two layers
+    for name, parameter in model.model.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(parameter)
+    model.eval()
+    model.save_pretrained(tmp_path / "merged")
+    plain = AutoModelForSequenceClassification.from_pretrained(tmp_path / "merged")
+    assert not any("lora" in name or "base_layer" in name for name, _ in plain.named_parameters())
+    torch.testing.assert_close(plain(**inputs()).logits, model(**inputs()).logits, atol=1e-5, rtol=1e-5)
+    assert any("lora_B" in name for name, _ in model.model.named_parameters())  # the module itself goes on
+
+
+def test_head_options(encoder: Path) -> None:
+    with pytest.raises(InputError, match="mask_probability is 1.5"):
+        MaskedLanguageModeling(str(encoder), mask_probability=1.5)
+    with pytest.raises(InputError, match="must be at least 0 and sum to at most 1"):
+        MaskedLanguageModeling(str(encoder), mask_share=0.9, random_share=0.2)
