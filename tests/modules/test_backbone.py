@@ -77,7 +77,7 @@ def test_pickles_are_never_loaded(encoder: Path, tokenizer: Any) -> None:
     with pytest.raises(InputError, match="cannot be loaded"):
         Backbone(str(encoder)).build(CLASSIFIER, tokenizer)
     torch.save({"x": Path("code")}, "evil.ckpt")
-    with pytest.raises(InputError, match="cannot be read safely"):
+    with pytest.raises(InputError, match="was not read"):
         Backbone("evil.ckpt").load_config()
 
 
@@ -135,7 +135,8 @@ def test_frozen_parts_do_not_move(model_type: str, what: Any, tokenizer: Any) ->
     assert any("word_embeddings" in n or "tok_embeddings" in n for n in frozen)
     assert any(n.startswith(("classifier", "head")) for n in learning)
     body = [n for n in learning if n.startswith(model.base_model_prefix + ".") and "pooler" not in n]
-    assert (not body) == (what == "all")
+    # ALBERT's layers are one layer, repeated: freezing the lowest freezes them all.
+    assert (not body) == (what == "all" or (what == 1 and model_type == "albert"))
     model(**inputs()).logits.sum().backward()
     assert all(p.grad is None for n, p in model.named_parameters() if n in frozen)
 
@@ -154,7 +155,7 @@ def test_reinitialised_layers_are_new_and_others_are_not(encoder: Path, tokenize
     low, high = (f"bert.encoder.layer.{i}.intermediate.dense.weight" for i in (0, 1))
     assert torch.equal(weights[low], saved[low])
     assert not torch.equal(weights[high], saved[high])
-    assert weights[high].std() == pytest.approx(0.02, rel=0.1)
+    assert weights[high].detach().std() == pytest.approx(0.02, rel=0.1)
 
 
 def test_gradient_checkpointing_changes_no_gradient(encoder: Path, tokenizer: Any) -> None:
@@ -206,7 +207,7 @@ def test_lora_learns_little_and_merges_exactly(encoder: Path, tokenizer: Any, tm
 
 
 def test_head_options(encoder: Path) -> None:
-    with pytest.raises(InputError, match="mask_probability is 1.5"):
+    with pytest.raises(InputError, match=r"mask_probability is 1.5"):
         MaskedLanguageModeling(str(encoder), mask_probability=1.5)
-    with pytest.raises(InputError, match="must be at least 0 and sum to at most 1"):
+    with pytest.raises(InputError, match=r"must be at least 0 and sum to at most 1"):
         MaskedLanguageModeling(str(encoder), mask_share=0.9, random_share=0.2)
