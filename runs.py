@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,7 +96,9 @@ class RunFolder:
                     f"--ckpt_path {wanted}: no checkpoint below {root} yet, training starts from the beginning."
                 )
         elif wanted:
-            found = find_checkpoint(Path(wanted), preferred) if Path(wanted).is_dir() else Path(wanted)
+            path = Path(wanted)
+            runs = [path, *reversed(versions(path))] if path.is_dir() else []
+            found = next((c for run in runs if (c := find_checkpoint(run, preferred))), None) if runs else path
             if found is None or not found.is_file():
                 raise InputError(f"--ckpt_path {wanted}: there is no such checkpoint, nor a run folder with one.")
         elif verb != "fit" and trained and _identity(trained[-1]) == identity:
@@ -122,6 +125,14 @@ class RunFolder:
                 f"The run folder {self.folder} cannot be written ({error.strerror}): choose another place with "
                 "--trainer.default_root_dir."
             ) from error
+
+    def discard(self) -> None:
+        """Removes the folder of a training run that failed before it had anything to keep.
+
+        It would pass for the newest run of its name, and hide the one before.
+        """
+        if self.checkpoint is None and not list((self.folder / "checkpoints").glob("*.ckpt")):
+            shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def _identity(run: Path) -> list[Any]:

@@ -129,7 +129,7 @@ class BaseDataModule(LightningDataModule):
         )
         return ResumableLoader(dataset, plan, self.num_workers)
 
-    def train_dataloader(self) -> ResumableLoader:
+    def train_dataloader(self) -> ResumableLoader | Opaque:
         """Shuffled by (seed, epoch); starts where a restored checkpoint stopped.
 
         Raises:
@@ -141,6 +141,8 @@ class BaseDataModule(LightningDataModule):
                 f"{self.source.name('train')} gives {size} training examples, fewer than one batch of "
                 f"{self.batch_size}: set data.batch_size to at most {max(1, size)}."
             )
+        if self.trainer is not None and self.trainer.overfit_batches:
+            return Opaque(self.loader("train"))  # the same batches each epoch; Lightning would rebuild the loader
         self._train_loader = self.loader("train", shuffle=True)
         if self._resume is not None:
             self._train_loader.load_state_dict(self._resume)

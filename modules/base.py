@@ -240,8 +240,8 @@ class BaseModule(LightningModule):
     def on_fit_start(self) -> None:
         """Takes the seed that everything random in training is derived from."""
         if not self._seed:
-            self._seed = torch.initial_seed() % (1 << 31)
-        self._trained = True
+            self._seed = self.trainer.strategy.broadcast(torch.initial_seed() % (1 << 31))
+        self._trained, self._window = True, None
 
     def on_test_start(self) -> None:
         """Warns if what is tested was never trained."""

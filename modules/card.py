@@ -38,11 +38,7 @@ def model_card(module: BaseModule) -> str:
 
     trainer = module._trainer
     source = getattr(module.datamodule, "source", None)
-    scores = {
-        name: float(value)
-        for name, value in (trainer.callback_metrics if trainer is not None else {}).items()
-        if name.startswith("val/")
-    }
+    best = getattr(trainer.checkpoint_callback, "best_model_score", None) if trainer is not None else None
     options = {
         name: value
         for name, value in sorted(module.hparams.items())
@@ -61,7 +57,7 @@ def model_card(module: BaseModule) -> str:
         parameters=sum(p.numel() for p in module.model.parameters()) / 1e6,
         data=source.name("train") if source is not None and source.has("train") else "not known",
         steps=trainer.global_step if trainer is not None else "not known",
-        scores="".join(f"| last {name} | {value:.4f} |\n" for name, value in scores.items()),
+        scores=f"| best {module.monitor} | {float(best):.4f} |\n" if best is not None else "",
         options=(f"| labels | {', '.join(names)} |\n" if names else "")
         + "".join(f"| {name} | {value} |\n" for name, value in options.items()).rstrip("\n"),
         auto_class=module.auto_class,

@@ -199,6 +199,15 @@ class PretuneCLI(LightningCLI):
         return [*callbacks, best, last, ExportBest(folder / "export")]
 
     @override
+    def _run_subcommand(self, subcommand: str) -> None:
+        try:
+            super()._run_subcommand(subcommand)
+        except Exception:
+            if subcommand == "fit" and self.trainer.is_global_zero:
+                self.run.discard()
+            raise
+
+    @override
     def after_instantiate_classes(self) -> None:
         if self.run.checkpoint is not None:
             entry = stored(self.run.checkpoint)
@@ -206,5 +215,5 @@ class PretuneCLI(LightningCLI):
                 self.model.check_class(entry)
                 self.model.stored = entry
         if self.trainer.is_global_zero:
-            self.run.create(self.subcommand == "fit")
+            self.run.create(self.subcommand == "fit" and not self._get(self.config, "trainer").fast_dev_run)
         os.environ["PRETUNE_RUN_FOLDER"] = str(self.run.folder)  # for the processes that a strategy launches

@@ -280,6 +280,24 @@ def test_a_half_written_checkpoint_is_skipped(masked: str, run: Run, caplog: pyt
     assert cli.run.checkpoint.name in ("older.ckpt", "best.ckpt")
 
 
+def test_a_failed_start_does_not_hide_the_run_before(masked: str, run: Run, fails: Fails) -> None:
+    run("fit", "--config", masked, "--trainer.max_epochs=1")
+    fails("fit", "--config", masked, "--data.train_files=gone.txt")
+    fails("fit", "--config", masked, "--model.monitor=val/nothing")
+    run("fit", "--config", masked, "--trainer.fast_dev_run=true")
+    cli = run("fit", "--config", masked, "--ckpt_path=last")
+    assert cli.run.folder.name == "version_0"
+    assert cli.trainer.current_epoch == 2
+    assert run("validate", "--config", masked, "--ckpt_path=runs/masked").run.folder.name == "version_0"
+
+
+def test_overfitting_some_batches(masked: str, run: Run) -> None:
+    cli = run(
+        "fit", "--config", masked, "--trainer.overfit_batches=2", "--trainer.max_epochs=3", "--early_stopping=null"
+    )
+    assert cli.trainer.global_step == 6
+
+
 # ---------------------------------------------------------------------- what the user gets wrong
 
 

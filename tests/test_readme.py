@@ -68,3 +68,11 @@ def test_links_and_names_exist() -> None:
 
     for name in re.findall(r"^\| `(\w+)`", TEXT, re.MULTILINE):
         assert hasattr(modules, name) or hasattr(datamodules, name), name
+
+
+def test_the_chinese_readme_says_the_same() -> None:
+    chinese = (ROOT / "README.zh-CN.md").read_text()
+    for language in ("bash", "yaml"):
+        for block in re.findall(rf"```{language}\n(.*?)```", chinese, re.DOTALL):
+            for line in block.splitlines():
+                assert line in TEXT.splitlines(), line

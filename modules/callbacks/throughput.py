@@ -34,6 +34,8 @@ class Throughput(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
+        if not isinstance(batch, dict) or "input_ids" not in batch:
+            return  # somebody else's module
         ids = batch["input_ids"]
         mask = batch.get("attention_mask")
         tokens = mask.sum() if mask is not None else torch.tensor(ids.numel(), device=ids.device)
