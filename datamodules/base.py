@@ -141,8 +141,8 @@ class BaseDataModule(LightningDataModule):
                 f"{self.source.name('train')} gives {size} training examples, fewer than one batch of "
                 f"{self.batch_size}: set data.batch_size to at most {max(1, size)}."
             )
-        if self.trainer is not None and self.trainer.overfit_batches:
-            return Opaque(self.loader("train"))  # the same batches each epoch; Lightning would rebuild the loader
+        if self._overfits():
+            return Opaque(self.loader("train"))  # the same batches each epoch
         self._train_loader = self.loader("train", shuffle=True)
         if self._resume is not None:
             self._train_loader.load_state_dict(self._resume)
@@ -151,7 +151,13 @@ class BaseDataModule(LightningDataModule):
 
     def val_dataloader(self) -> Any:
         """In order; an empty list when there is no validation data."""
-        return self.loader("validation") if "validation" in self.datasets else []
+        if "validation" not in self.datasets:
+            return []
+        return Opaque(self.loader("validation")) if self._overfits() else self.loader("validation")
+
+    def _overfits(self) -> bool:
+        """Whether `trainer.overfit_batches` is on, for which Lightning would rebuild every `DataLoader`."""
+        return self.trainer is not None and self.trainer.overfit_batches > 0  # type: ignore[attr-defined]
 
     def test_dataloader(self) -> ResumableLoader:
         """In order."""
