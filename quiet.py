@@ -16,6 +16,8 @@ def silence() -> None:
         r".*does not have many workers.*",  # batches come from mapped memory: 0 workers is right
         r".*LightningCLI's args parameter is intended.*",  # main(args) is the interface of the tests
         r".*Couldn't infer the batch indices.*",  # our batches carry their index
+        r".*Be aware that when using `ckpt_path`, callbacks.*",  # evaluation needs none of training's callbacks
+        r".*`gradient_checkpointing_enable` is deprecated.*",  # the successor is missing in older versions
         r".*treespec, LeafSpec.*",  # Lightning's own use of torch
         r".*is smaller than the logging interval.*",
         r".*Checkpoint directory .* exists and is not empty.*",  # a resumed run goes on in its folder
