@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
-import re
-import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
-import torch
-from jsonargparse import Namespace
-from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint, ProgressBar
-from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from typing_extensions import override
 
 from ..runs import RunFolder, stored
@@ -28,71 +23,12 @@ from .callbacks import (
     RunReport,
     Throughput,
 )
+from .callbacks.save_config import SaveConfig
 from .loggers import RunCSVLogger, RunTensorBoardLogger
-from .parser import HelpfulParser
+from .options import CheckpointOptions, EarlyStoppingOptions, default_precision
+from .parser import HelpfulParser, as_plain
 
 DEFAULT_EPOCHS = 3
-
-
-@dataclass
-class EarlyStoppingOptions:
-    """When to stop early.
-
-    Args:
-        patience: validations without an improvement after which training stops.
-        min_delta: what counts as one.
-        stopping_threshold: stop once the metric is this good.
-        divergence_threshold: stop once it is this bad.
-        check_finite: stop when it is not a number.
-    """
-
-    patience: int = 5
-    min_delta: float = 0.0
-    stopping_threshold: float | None = None
-    divergence_threshold: float | None = None
-    check_finite: bool = True
-
-
-@dataclass
-class CheckpointOptions:
-    """When to save `last.ckpt`, besides after every validation.
-
-    Args:
-        every_n_minutes: minutes between two checkpoints; null switches this off.
-        every_n_steps: optimiser steps between two; null switches this off.
-    """
-
-    every_n_minutes: float | None = 5.0
-    every_n_steps: int | None = None
-
-
-def default_precision() -> str:
-    """bf16-mixed where the hardware computes in bf16 (CUDA, AMX, AVX512-BF16), else 32-true."""
-    if torch.cuda.is_available():
-        return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "16-mixed"
-    capabilities = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
-    fast = capabilities.get("avx512_bf16") or capabilities.get("amx_bf16")
-    return "bf16-mixed" if fast else "32-true"
-
-
-def as_plain(value: Any) -> Any:
-    """Namespaces to dictionaries, as YAML has them."""
-    if isinstance(value, list):
-        return [as_plain(entry) for entry in value]
-    return value.as_dict() if isinstance(value, Namespace) else value
-
-
-class SaveConfig(SaveConfigCallback):
-    """Saves the merged configuration as `config.yaml`, without the checkpoint that this start resumed from."""
-
-    @override
-    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        folder = trainer.log_dir
-        if folder and (stage == "fit" or not Path(folder, "config.yaml").exists()):
-            self.config = self.config.clone()
-            self.config["ckpt_path"] = None
-            self.config.pop("config", None)
-            super().setup(trainer, pl_module, stage)
 
 
 class PretuneCLI(LightningCLI):
@@ -126,21 +62,6 @@ class PretuneCLI(LightningCLI):
         )
         parser.add_argument("--checkpoint", type=CheckpointOptions, default=CheckpointOptions())
         parser.add_argument("--predictions", type=Literal["jsonl", "csv"], default="jsonl", help="Format of `predict`.")
-
-    @override
-    def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
-        """Lets `--model.backbone.dropout 0.2` add to a backbone that a config gives as a mere name.
-
-        The parser would replace the name by a fresh `Backbone`, and the name would be lost.
-        """
-        args = list(sys.argv[1:] if args is None else args)
-        at = next((i for i, arg in enumerate(args) if re.match(r"--model\.(init_args\.)?backbone\.", arg)), None)
-        if at is not None and args[0] in self.subcommands():
-            model = parser.parse_args(args[:at])[args[0]].get("model")
-            name = model.init_args.get("backbone") if model is not None else None
-            if isinstance(name, str):
-                args[at:at] = ["--model.backbone", json.dumps({"name": name})]
-        self.config = parser.parse_args(args)
 
     @override
     def _parse_ckpt_path(self) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import inspect
+import json
 import re
 import sys
 from collections.abc import Iterator
 from difflib import get_close_matches
 from typing import Any, NoReturn
 
+from jsonargparse import Namespace
 from lightning.pytorch import LightningDataModule, LightningModule
 from lightning.pytorch.cli import LightningArgumentParser
 
@@ -20,10 +22,32 @@ from .backbone import Backbone
 class HelpfulParser(LightningArgumentParser):
     """Boils the parser's nested messages down, and proposes the nearest key or class that exists."""
 
+    def parse_args(self, args: Any = None, *more: Any, **options: Any) -> Any:
+        """Lets `--model.backbone.dropout 0.2` add to a backbone that a config gives as a mere name.
+
+        The name would be lost: an option of a fresh `Backbone` replaces it.
+        """
+        args = list(sys.argv[1:] if args is None else args)
+        at = next((i for i, arg in enumerate(args) if re.match(r"--model\.(init_args\.)?backbone\.", arg)), None)
+        if at is not None:
+            before = super().parse_args(args[:at])
+            model = before.get(f"{before.get('subcommand')}.model")
+            name = model.init_args.get("backbone") if model is not None else None
+            if isinstance(name, str):
+                args[at:at] = ["--model.backbone", json.dumps({"name": name})]
+        return super().parse_args(args, *more, **options)
+
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         """Prints one message and exits with 2."""
         print(f"error: {explain(message, self)}", file=sys.stderr)
         sys.exit(2)
+
+
+def as_plain(value: Any) -> Any:
+    """Namespaces to dictionaries, as YAML has them."""
+    if isinstance(value, list):
+        return [as_plain(entry) for entry in value]
+    return value.as_dict() if isinstance(value, Namespace) else value
 
 
 def explain(message: str, parser: argparse.ArgumentParser) -> str:
@@ -44,6 +68,8 @@ def explain(message: str, parser: argparse.ArgumentParser) -> str:
     if found := re.search(r"invalid choice: '(\S+)' \(choose from ([^)]*)\)", message):
         choices = re.findall(r"[\w-]+", found[2])
         return f"there is no command {found[1]!r}{_nearest(found[1], choices)}; there are: {', '.join(choices)}."
+    if "are required:" in message and message.rstrip().endswith(".model"):
+        return "nothing says what to train: give --config FILE, or --model CLASS with its options."
     if "Problems parsing config" in message:
         return "the configuration is not YAML: " + " ".join(message.partition(":")[2].split())
     return re.sub(r'^Parser key "([^"]+)":\s*', r"\1: ", message.strip())

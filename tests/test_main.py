@@ -307,6 +307,7 @@ def test_misspelt_keys_and_classes(sentiment: str, fails: Fails) -> None:
     assert "did you mean dropout" in fails("fit", "--config", sentiment, "--model.backbone.droput=0.1")
     assert "early_stopping.patience" in fails("fit", "--config", sentiment, "--earlystopping.patience=1")
     assert "did you mean fit" in fails("fti", "--config", sentiment)
+    assert "give --config FILE" in fails("fit")
     text = Path(sentiment).read_text()
     Path("bad.yaml").write_text(text.replace("max_epochs", "max_epoch"))
     assert "did you mean trainer.max_epochs" in fails("fit", "--config", "bad.yaml")
