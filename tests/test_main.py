@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -112,6 +113,20 @@ def test_the_road(sentiment: str, run: Run, capsys: pytest.CaptureFixture[str]) 
         answer = classify(line["review"])[0]
         assert answer["label"] == line["prediction"]
         assert answer["score"] == pytest.approx(line["probabilities"][answer["label"]], abs=1e-5)
+
+
+def test_an_exported_model_predicts_without_its_run(sentiment: str, run: Run, tmp_path: Path) -> None:
+    run("fit", "--config", sentiment)
+    Path("runs/sentiment/version_0/export").rename("mine")
+    shutil.rmtree("runs")
+    args = ("--model=TextClassification", "--model.backbone=mine", "--data=TextClassificationDataModule", "--name=use")
+    run("predict", *args, "--data.predict_texts=[a good film, a bad one]")
+    rows = [json.loads(line) for line in Path("runs/use/version_0/predictions.jsonl").read_text().splitlines()]
+    assert [row["prediction"] for row in rows] == ["positive", "negative"]
+    test = ("--data.test_files=reviews.csv", "--data.text_column=review", "--data.label_column=stars")
+    run("test", *args, *test)
+    scores = json.loads(Path("runs/use/version_1/summary.json").read_text())["test"]
+    assert scores["test/accuracy"] == 1.0
 
 
 def test_texts_and_csv(sentiment: str, run: Run) -> None:

@@ -83,6 +83,8 @@ class TextClassification(BaseModule):
                     f"The label names disagree: the model has {_list(self.labels)}, {source} {_list(names)}. Their "
                     "order counts; data.label_names maps what the files hold to what the model knows."
                 )
+        if self.labels is None:
+            self.labels = self.known_labels(fitting=False)  # those that the backbone's head was trained on
         if not self.labels:
             raise InputError(
                 "TextClassification needs label names, and neither weights nor data know any: train first, evaluate a "
