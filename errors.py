@@ -5,6 +5,13 @@ class InputError(ValueError):
     """Something the user gave cannot work; the message says what, where, and what would."""
 
 
+def input_error(error: BaseException | None) -> InputError | None:
+    """The `InputError` that lies under another one: the command line's parser buries those of constructors."""
+    while error is not None and not isinstance(error, InputError):
+        error = error.__cause__ or error.__context__
+    return error
+
+
 def first_line(error: BaseException) -> str:
     """The first sentence of a library's many-lined message."""
     return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)

@@ -31,7 +31,7 @@ def main(args: Sequence[str] | None = None) -> PretuneCLI:
     from lightning.fabric.utilities.exceptions import MisconfigurationException
 
     from pretune import datamodules, modules  # noqa: F401  so that bare class names work in YAML
-    from pretune.errors import InputError
+    from pretune.errors import input_error
     from pretune.modules.cli import PretuneCLI
     from pretune.quiet import silence
 
@@ -39,8 +39,11 @@ def main(args: Sequence[str] | None = None) -> PretuneCLI:
         with warnings.catch_warnings():
             silence()
             return PretuneCLI(list(args) if args is not None else None)
-    except (InputError, MisconfigurationException) as error:
-        sys.exit(f"error: {error}")
+    except (ValueError, MisconfigurationException) as error:
+        found = input_error(error) or (error if isinstance(error, MisconfigurationException) else None)
+        if found is None:
+            raise
+        sys.exit(f"error: {found}")
     except OSError as error:
         if error.errno not in PATH_ERRORS and not str(error).startswith("The checkpoint"):
             raise

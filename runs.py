@@ -41,7 +41,9 @@ def is_complete(checkpoint: Path) -> bool:
 def find_checkpoint(run: Path, preferred: str) -> Path | None:
     """The `best` or `last` checkpoint of a run, else the newest other one; half-written files are skipped."""
     folder = run / "checkpoints"
-    others = sorted(folder.glob("*.ckpt"), key=lambda p: p.stat().st_mtime, reverse=True)
+    # best.ckpt holds weights only: nothing to resume from.
+    usable = [path for path in folder.glob("*.ckpt") if preferred != "last" or path.name != "best.ckpt"]
+    others = sorted(usable, key=lambda p: p.stat().st_mtime, reverse=True)
     first = folder / f"{preferred}.ckpt"
     for path in [p for p in others if p == first] + [p for p in others if p != first]:
         if is_complete(path):
@@ -106,6 +108,10 @@ class RunFolder:
             rank_zero_info(f"Using {found}, the newest run of this name (another: --ckpt_path).")
         else:
             found = None
+            if verb != "fit" and trained:
+                rank_zero_info(f"{trained[-1]} is of another model or backbone; --ckpt_path best would evaluate it.")
+        if verb == "fit" and found is not None and "optimizer_states" not in read_checkpoint(found):
+            raise InputError(f"--ckpt_path {wanted}: {found} holds weights only; `last` can be resumed from.")
         return cls((run_of(found) or folder) if found else folder, found)
 
     def create(self, for_training: bool) -> None:

@@ -73,6 +73,8 @@ class BaseDataModule(LightningDataModule):
         spec = self.tokenizer_spec
         if isinstance(spec, str):
             self.tokenizer = load_tokenizer(spec)
+        elif spec is not None and not self.source.has("train") and self.module is not None:
+            self.tokenizer = self._backbone_tokenizer()  # trained with the model that is now evaluated
         elif spec is not None:
             key = [self.source.key("train"), spec.key()]
 

@@ -91,6 +91,8 @@ class TextClassificationDataModule(BaseDataModule):
         super().__init__(tokenizer, batch_size, num_workers, cache_dir, seed)
         if not 0 <= validation_fraction < 1:
             raise InputError(f"data.validation_fraction is {validation_fraction}; it must be at least 0 and below 1.")
+        if max_length is not None and max_length < 4:
+            raise InputError(f"data.max_length is {max_length}; with special tokens, texts need at least 4.")
         files = {"train": train_files, "validation": validation_files, "test": test_files, "predict": predict_files}
         self.source = make_source(files, dataset, subset, self.cache_dir, encoding=encoding, splits=splits)
         self.predict_files = predict_files
@@ -172,6 +174,11 @@ class TextClassificationDataModule(BaseDataModule):
             counts = np.bincount(indices[split][picked], minlength=len(self.labels))
             if split == "train":
                 self.label_counts = counts.tolist()
+                if fitting and (counts > 0).sum() < 2:
+                    only = self.labels[int(counts.argmax())]
+                    raise InputError(
+                        f"{self.source.name('train')} has one class only ({only!r}); at least two are needed."
+                    )
             self._report(split, data, counts)
 
     def _report(self, split: str, data: LabelledRows, counts: np.ndarray) -> None:
@@ -265,6 +272,8 @@ class TextClassificationDataModule(BaseDataModule):
             rows, columns = list(self.source.rows("test")), self.columns
         else:
             raise InputError("There is nothing to predict: set data.predict_files, or data.predict_texts.")
+        if not rows:
+            raise InputError("data.predict_texts is empty: give at least one text.")
         found = columns.found(*rows[0], labelled=False)
         texts = [found.texts(where, row) for where, row in rows]
         self.predict_rows = [row for _, row in rows]

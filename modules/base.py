@@ -84,6 +84,15 @@ class BaseModule(LightningModule):
         monitor: str | None = None,
     ) -> None:
         super().__init__()
+        for name, value, fine, range_ in (
+            ("learning_rate", learning_rate, learning_rate > 0, "above 0"),
+            ("weight_decay", weight_decay, weight_decay >= 0, "at least 0"),
+            ("warmup", warmup, warmup >= 0, "at least 0"),
+            ("layer_decay", layer_decay, 0 < layer_decay <= 1, "above 0 and at most 1"),
+            ("betas", betas, all(0 <= beta < 1 for beta in betas), "at least 0 and below 1"),
+        ):
+            if not fine:
+                raise InputError(f"model.{name} is {value}; it must be {range_}.")
         self.save_hyperparameters(logger=False)
         self.backbone = Backbone.of(backbone)
         # A checkpoint must load with weights_only=True: plain data instead of the dataclass, lists instead of tuples.
@@ -177,7 +186,7 @@ class BaseModule(LightningModule):
             self.tokenizer = data.tokenizer
         elif self.stored is not None and self.stored.get("tokenizer"):
             self.tokenizer = unpack_tokenizer(self.stored["tokenizer"])
-        else:
+        elif self.backbone.name is not None:
             self.tokenizer = self.backbone.load_tokenizer()
 
     def input_limit(self) -> int | None:

@@ -67,9 +67,9 @@ class MaskedLanguageModeling(BaseModule):
 
     def finish(self) -> None:
         """Makes the tables of ordinary and special tokens."""
-        if self.tokenizer.mask_token_id is None:
+        if self.tokenizer is None or self.tokenizer.mask_token_id is None:
             raise InputError(
-                "Masked language modelling needs a tokenizer with a mask token, and this one has none; a tokenizer of "
+                "Masked language modelling needs a tokenizer with a mask token, and there is none; a tokenizer of "
                 "the BERT family would work, or one trained here: data.tokenizer: {train: wordpiece}."
             )
         special = torch.zeros(self.model.config.vocab_size, dtype=torch.bool)
