@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 
@@ -56,3 +57,63 @@ def load_tokenizer(name: str, revision: str | None = None, trust_remote_code: bo
         tokenizer.pad_token = tokenizer.eos_token
         rank_zero_info(f"The tokenizer of {name} has no padding token; {tokenizer.eos_token!r} is used.")
     return tokenizer
+
+
+def separator_id(tokenizer: Any) -> int | None:
+    """The token that divides documents: the separator, or the end of text; None where there is neither."""
+    return next((i for i in (tokenizer.sep_token_id, tokenizer.eos_token_id) if i is not None), None)
+
+
+def special_frame(tokenizer: Any) -> tuple[list[int], list[int]]:
+    """The special tokens before and after a text: ([CLS], [SEP]) for BERT, nothing for GPT-2."""
+    plain = tokenizer("a", add_special_tokens=False)["input_ids"]
+    framed = tokenizer("a")["input_ids"]
+    start = _find(plain, framed)
+    return ([], []) if start is None else (framed[:start], framed[start + len(plain) :])
+
+
+@dataclass
+class PairFrame:
+    """The special tokens before, between and after two texts, and the token types of all parts.
+
+    Args:
+        before: `[CLS]` for BERT.
+        between: `[SEP]` for BERT, `</s></s>` for RoBERTa.
+        after: `[SEP]` for BERT.
+        types: of what is before, the first text, what is between, the second text, and what is after.
+    """
+
+    before: list[int]
+    between: list[int]
+    after: list[int]
+    types: tuple[int, int, int, int, int]
+
+    def __len__(self) -> int:
+        return len(self.before) + len(self.between) + len(self.after)
+
+
+def pair_frame(tokenizer: Any) -> PairFrame:
+    """How a tokenizer puts two texts together.
+
+    Raises:
+        InputError: if it puts nothing between them.
+    """
+    plain = tokenizer("a", add_special_tokens=False)["input_ids"]
+    found = tokenizer("a", "a")
+    ids, types = found["input_ids"], found.get("token_type_ids") or [0] * len(found["input_ids"])
+    first = _find(plain, ids)
+    second = None if first is None else _find(plain, ids, first + len(plain))
+    if first is None or second is None or second == first + len(plain):
+        raise InputError(
+            "The tokenizer puts no separator between two texts, which sentence pairs need; a tokenizer of the BERT or "
+            "RoBERTa family would work, or one trained here: data.tokenizer: {train: wordpiece}."
+        )
+    end = second + len(plain)
+    middle = first + len(plain)
+    kinds = (types[0], types[first], types[middle], types[second], types[end] if end < len(ids) else types[second])
+    return PairFrame(ids[:first], ids[middle:second], ids[end:], kinds)
+
+
+def _find(part: list[int], whole: list[int], start: int = 0) -> int | None:
+    ends = range(start, len(whole) - len(part) + 1)
+    return next((i for i in ends if whole[i : i + len(part)] == part), None)

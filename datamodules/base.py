@@ -66,6 +66,10 @@ class BaseDataModule(LightningDataModule):
         """What a new tokenizer is trained on."""
         raise TypeError(f"{type(self).__name__} must define `training_texts`.")
 
+    def training_key(self) -> Any:
+        """What a cache key must hold of those texts."""
+        return self.source.key("train")
+
     def load_tokenizer(self) -> None:
         """Sets `self.tokenizer`: named, trained here (once), or the backbone's own."""
         if self.tokenizer is not None:
@@ -76,7 +80,7 @@ class BaseDataModule(LightningDataModule):
         elif spec is not None and not self.source.has("train") and self.module is not None:
             self.tokenizer = self._backbone_tokenizer()  # trained with the model that is now evaluated
         elif spec is not None:
-            key = [self.source.key("train"), spec.key()]
+            key = [self.training_key(), spec.key()]
 
             def make(folder: Path) -> None:
                 rank_zero_info(f"Training a {spec.train} tokenizer on {self.source.name('train')} ...")
@@ -126,6 +130,7 @@ class BaseDataModule(LightningDataModule):
             shuffle=shuffle,
             seed=self.seed,
             lengths=lengths,
+            draw=getattr(dataset, "order", None),
             rank=self.trainer.global_rank if self.trainer else 0,
             world_size=self.trainer.world_size if self.trainer else 1,
         )

@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Callable, Iterable
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -52,16 +52,26 @@ def cached(root: str, kind: str, key: Any, make: Callable[[Path], None]) -> Path
 
 
 class TokenWriter:
-    """Writes sequences of token ids one after the other into `tokens.bin`, and where they end into `ends.npy`."""
+    """Writes sequences of token ids one after the other into `NAME.bin`, and where they end into `NAME.ends.npy`.
+
+    Where it is wanted, `NAME.starts.bin` says of every token whether a word begins with it.
+    """
 
     def __init__(self, folder: Path, vocabulary: int, name: str = "tokens") -> None:
         self.dtype = np.dtype(np.uint16 if vocabulary <= 1 << 16 else np.uint32)
         self.folder, self.name = folder, name
         self._file = (folder / f"{name}.bin").open("wb")
+        self._starts: IO[bytes] | None = None
         self._lengths: list[np.ndarray] = []
 
-    def write(self, sequences: Iterable[list[int] | np.ndarray]) -> None:
-        """Appends sequences."""
+    def write(
+        self, sequences: Iterable[list[int] | np.ndarray], starts: Iterable[list[bool] | np.ndarray] | None = None
+    ) -> None:
+        """Appends sequences, and of each token whether a word begins with it."""
+        if starts is not None:
+            self._starts = self._starts or (self.folder / f"{self.name}.starts.bin").open("wb")
+            for flags in starts:
+                self._starts.write(np.asarray(flags, dtype=np.uint8).tobytes())
         arrays = [np.asarray(ids, dtype=self.dtype) for ids in sequences]
         if arrays:
             self._file.write(np.concatenate(arrays).tobytes())
@@ -70,6 +80,8 @@ class TokenWriter:
     def close(self) -> np.ndarray:
         """Finishes the files; returns the length of each sequence."""
         self._file.close()
+        if self._starts is not None:
+            self._starts.close()
         lengths = np.concatenate(self._lengths) if self._lengths else np.zeros(0, np.int64)
         np.save(self.folder / f"{self.name}.ends.npy", np.cumsum(lengths))
         (self.folder / f"{self.name}.dtype").write_text(self.dtype.name)
@@ -85,11 +97,13 @@ class TokenStore:
     @cached_property
     def ids(self) -> np.ndarray:
         """All sequences, one after the other."""
-        path = self.folder / f"{self.name}.bin"
         dtype = np.dtype((self.folder / f"{self.name}.dtype").read_text())
-        if path.stat().st_size == 0:  # which cannot be mapped
-            return np.zeros(0, dtype)
-        return np.memmap(path, dtype=dtype, mode="r")
+        return _mapped(self.folder / f"{self.name}.bin", dtype)
+
+    @cached_property
+    def starts(self) -> np.ndarray:
+        """Of every token whether a word begins with it; uint8."""
+        return _mapped(self.folder / f"{self.name}.starts.bin", np.dtype(np.uint8))
 
     @cached_property
     def ends(self) -> np.ndarray:
@@ -103,6 +117,10 @@ class TokenStore:
     def __getitem__(self, index: int) -> np.ndarray:
         return self.ids[self.ends[index - 1] if index else 0 : self.ends[index]]
 
+    def words(self, index: int) -> np.ndarray:
+        """Of each token of a sequence whether a word begins with it."""
+        return self.starts[self.ends[index - 1] if index else 0 : self.ends[index]]
+
     @cached_property
     def lengths(self) -> np.ndarray:
         """The length of each sequence, int64."""
@@ -111,3 +129,9 @@ class TokenStore:
     def __getstate__(self) -> dict[str, Any]:
         # A mapped array would be pickled as a copy of its content.
         return {"folder": self.folder, "name": self.name}
+
+
+def _mapped(path: Path, dtype: np.dtype) -> np.ndarray:
+    if path.stat().st_size == 0:  # which cannot be mapped
+        return np.zeros(0, dtype)
+    return np.memmap(path, dtype=dtype, mode="r")

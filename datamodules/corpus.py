@@ -1,57 +1,103 @@
-"""Raw text for every pretraining objective: documents, tokenised once, cut into blocks without loss."""
+"""Raw text for every pretraining objective: documents, tokenised once, in blocks or packs, without loss."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterator
-from itertools import islice
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
+from torch import Tensor
 
 from ..errors import InputError
+from ..tokenization import separator_id
+from . import words as word_lists
 from .base import BaseDataModule
-from .blocks import Blocks, encode
+from .blocks import Blocks
 from .cache import TokenStore, TokenWriter, cached
+from .cleaning import Cleaning
+from .encoding import count_words, encode, encode_words, text_batch
+from .mixture import Mixture
+from .packing import Packs
 from .progress import progress
-from .sources import Documents, make_source
+from .sources import Documents, Files, Several, Source, make_source
+from .splitting import document_hash, held_out_documents
 from .tokenizer_training import TrainTokenizer
 
-BATCH_CHARACTERS = 1_000_000
-"""Texts are tokenised in batches of about this size: all cores are busy, memory stays bounded."""
+
+@dataclass
+class CorpusSource:
+    """One corpus of a mixture.
+
+    Args:
+        files: paths, globs or URLs.
+        dataset: a Hugging Face Hub id or a local folder of that shape instead of files.
+        subset: the data set's configuration name.
+        weight: share of the training blocks, relative to the other weights.
+        documents: what a document is in a .txt file: a `line`, a `paragraph`, or the `file`.
+        text_column: the column of the text in other formats.
+        encoding: of text files.
+    """
+
+    files: str | list[str] | None = None
+    dataset: str | None = None
+    subset: str | None = None
+    weight: float = 1.0
+    documents: Documents = "line"
+    text_column: str = "text"
+    encoding: str = "utf-8"
 
 
 class CorpusDataModule(BaseDataModule):
-    """Text for pretraining, in blocks of tokens.
+    """Text for pretraining, in blocks of tokens or as packed documents.
 
-    Documents are tokenised without special tokens, joined with the separator token (or the end-of-text token) after
-    each, and cut into blocks; each block then gets the special tokens that the tokenizer puts around a text. The last,
-    shorter block is padded: no token is lost.
+    Documents are tokenised without special tokens, and each ends with the separator token (or the end-of-text token).
+    They are joined and cut into blocks, and each block gets the special tokens that the tokenizer puts around a text;
+    the last, shorter block is padded. With `packing`, documents stay whole, as many as fit into a pack, and each gets
+    the special tokens. No token is lost, and none comes twice.
 
     Batch: `input_ids` (rows, block_size) int64, `attention_mask` (rows, block_size) int64, and `token_type_ids`
-    (rows, block_size) int64 where the tokenizer has them.
+    (rows, block_size) int64 where the tokenizer has them; `overlap` (rows,) int64 in evaluation with `eval_stride`, the
+    number of tokens at the beginning of a row that are context only. Packed: `input_ids` and `position_ids` (1, tokens)
+    int64, `cu_seq_lens` (documents + 1,) int32, where each document begins and the last one ends, and
+    `token_type_ids`. With `word_ids`: `word_ids` int64 of the shape of `input_ids`, -1 on special tokens and padding.
+    Prompts: `input_ids` and `attention_mask` (rows, longest) int64, padded on the right, and `index` (rows,) int64.
 
     Args:
         train_files: paths, globs or URLs of .txt, .jsonl, .csv, .tsv, .json, .parquet or .arrow files, plain or
             compressed (.gz, .zst, .bz2, .xz).
         validation_files: the same, to validate on.
         test_files: the same, to test on.
+        predict_files: the same; each document is a prompt to continue.
+        predict_texts: prompts to continue.
         dataset: a Hugging Face Hub id or a local folder of that shape instead of files; `installed_docs` is the
             documentation on this machine.
         subset: the data set's configuration name.
+        sources: a mixture to train on instead, such as `[{files: a.txt, weight: 3}, {files: b.txt, weight: 1}]`.
         validation_fraction: share of the training documents that is held out when there is no validation split;
             chosen by content, so that copies of a document stay on one side. 0 holds out nothing.
         tokenizer: a name, a folder, an earlier run; `{train: wordpiece|bpe|bytelevel|unigram|character,
             vocab_size: N}`; or null for the backbone's own.
-        block_size: tokens in a block, special tokens included.
+        block_size: tokens in a block or pack, special tokens included.
+        packing: whole documents instead of blocks; they do not see each other.
+        eval_stride: tokens between the beginnings of two blocks in validation and test; null: they do not overlap.
+            With less, each token but those of the first block has at least block_size - eval_stride tokens before it.
+        special_tokens: whether blocks and packed documents get the tokenizer's special tokens; null: unless the module
+            reads from left to right.
+        word_ids: whether batches number the words; null: when the module hides whole words.
+        words: for whole words in languages without spaces: a file with a word in each line, or the import path of a
+            function from text to a list of words, such as `jieba.lcut`.
+        cleaning: which documents to leave out.
         documents: what a document is in a .txt file: a `line`, a `paragraph` (blank lines between), or the `file`.
         text_column: the column of the text in other formats.
         encoding: of text files.
-        batch_size: blocks per batch and process.
+        batch_size: blocks or packs per batch and process.
         num_workers: processes that make batches ahead of time; 0 makes them in the main one.
         cache_dir: null means `$PRETUNE_CACHE` or ~/.cache/pretune.
         seed: of the held-out split and of the order of training.
@@ -64,11 +110,20 @@ class CorpusDataModule(BaseDataModule):
         train_files: str | list[str] | None = None,
         validation_files: str | list[str] | None = None,
         test_files: str | list[str] | None = None,
+        predict_files: str | list[str] | None = None,
+        predict_texts: list[str] | None = None,
         dataset: str | None = None,
         subset: str | None = None,
+        sources: list[CorpusSource] | None = None,
         validation_fraction: float = 0.05,
         tokenizer: str | TrainTokenizer | None = None,
         block_size: int = 128,
+        packing: bool = False,
+        eval_stride: int | None = None,
+        special_tokens: bool | None = None,
+        word_ids: bool | None = None,
+        words: str | Callable[[str], list[str]] | None = None,
+        cleaning: Cleaning | None = None,
         documents: Documents = "line",
         text_column: str = "text",
         encoding: str = "utf-8",
@@ -80,26 +135,80 @@ class CorpusDataModule(BaseDataModule):
         super().__init__(tokenizer, batch_size, num_workers, cache_dir, seed)
         if not 0 <= validation_fraction < 1:
             raise InputError(f"data.validation_fraction is {validation_fraction}; it must be at least 0 and below 1.")
-        self.source = make_source(
-            {"train": train_files, "validation": validation_files, "test": test_files},
-            dataset,
-            subset,
-            self.cache_dir,
-            encoding=encoding,
-            documents_are=documents,
-            text_column=text_column,
-        )
+        if packing and eval_stride is not None:
+            raise InputError("data.packing and data.eval_stride exclude each other: packed documents do not overlap.")
+        files = {"validation": validation_files, "test": test_files, "predict": predict_files}
+        reading: dict[str, Any] = {"encoding": encoding, "documents_are": documents, "text_column": text_column}
+        self.weights = [1.0]
+        if sources:
+            if train_files or dataset:
+                raise InputError("data.sources excludes data.train_files and data.dataset: leave one of them out.")
+            self.source: Source = self._mixture(sources, files, reading)
+        else:
+            self.source = make_source({"train": train_files, **files}, dataset, subset, self.cache_dir, **reading)
+        self.prompts = Files({"predict": predict_files}, **reading)
+        self.predict_texts = predict_texts
+        self.predict_rows: list[dict[str, Any]] = []
         self.validation_fraction = validation_fraction
         self.block_size = block_size
+        self.packing = packing
+        self.eval_stride = eval_stride
+        self.special_tokens = special_tokens
+        self.word_ids = word_ids
+        self.words = words
+        self.cleaning = cleaning
+        self.counts: dict[str, dict[str, int]] = {}
+        """Of each split its `documents`, `tokens`, `words`, `bytes` and `unknown` tokens, once it is set up."""
+
+    def _mixture(self, sources: list[CorpusSource], files: dict[str, Any], reading: dict[str, Any]) -> Several:
+        sources = [CorpusSource(**source) if isinstance(source, dict) else source for source in sources]
+        parts: list[Any] = []
+        for number, source in enumerate(sources):
+            if not (source.files or source.dataset) or source.weight <= 0:
+                raise InputError(f"data.sources[{number}] needs `files` or a `dataset`, and a `weight` above 0.")
+            options = {
+                "documents_are": source.documents,
+                "text_column": source.text_column,
+                "encoding": source.encoding,
+            }
+            parts.append(make_source({"train": source.files}, source.dataset, source.subset, self.cache_dir, **options))
+        self.weights = [source.weight for source in sources]
+        return Several(parts, Files(files, **reading))
 
     @property
     def longest(self) -> int:
         """The longest input in tokens."""
         return self.block_size
 
+    @property
+    def frames(self) -> bool:
+        """Whether the tokenizer's special tokens go around a text."""
+        if self.special_tokens is None:
+            return bool(getattr(self.module, "frames_text", True))
+        return self.special_tokens
+
+    @property
+    def numbers_words(self) -> bool:
+        """Whether batches number the words."""
+        return bool(getattr(self.module, "needs_word_ids", False)) if self.word_ids is None else self.word_ids
+
+    @cached_property
+    def segmenter(self) -> Callable[[str], list[str]] | None:
+        """What finds words where no spaces do."""
+        return word_lists.make_segmenter(self.words)
+
     def training_texts(self) -> Iterator[str]:
-        """The training documents."""
-        return progress(self.source.documents("train", Counter()), "reading for the tokenizer")
+        """The training documents; near duplicates, which take long to find, are left in."""
+        skipped: Counter[str] = Counter()
+        documents = self.source.documents("train", skipped)
+        if self.cleaning is not None:
+            documents = replace(self.cleaning, near_duplicates=None).clean(documents, skipped)
+        return progress(documents, "reading for the tokenizer")
+
+    def training_key(self) -> Any:
+        """What a cache key must hold of those texts."""
+        key = self.source.key("train")
+        return key if self.cleaning is None else [key, replace(self.cleaning, near_duplicates=None).key()]
 
     # ------------------------------------------------------------------ preparing
 
@@ -107,111 +216,173 @@ class CorpusDataModule(BaseDataModule):
         """Trains the tokenizer and tokenises, unless the cache has it."""
         self.load_tokenizer()
         for split in ("train", "validation", "test"):
-            if self.source.has(split):
-                self._tokenised(split)
+            for part in self._parts(split):
+                self._tokenised(part, split)
+
+    def _parts(self, split: str) -> list[Source]:
+        if not self.source.has(split):
+            return []
+        return [*self.source.parts] if isinstance(self.source, Several) and split == "train" else [self.source]
 
     def setup(self, stage: str) -> None:
-        """Maps the tokenised blocks."""
+        """Maps what was tokenised."""
         self.load_tokenizer()
+        if stage == "predict":
+            self._set_up_prompts()
+            return
         if stage in ("fit", "validate") and not (self.source.has("train") or self.source.has("validation")):
             raise InputError("CorpusDataModule has nothing to train on: set data.train_files or data.dataset.")
         if stage == "test" and not self.source.has("test"):
             raise InputError("CorpusDataModule has nothing to test on: set data.test_files.")
-        if stage == "predict":
-            raise InputError("CorpusDataModule has no texts to predict; a downstream task's datamodule has.")
         for split in ("test",) if stage == "test" else ("train", "validation"):
             if self.source.has(split):
                 self._map(split)
 
     def _map(self, split: str) -> None:
-        folder = self._tokenised(split)
+        folders = [self._tokenised(part, split) for part in self._parts(split)]
         for part in ("train", "validation") if self._holds_out(split) else (split,):
-            dataset = Blocks(TokenStore(folder, part), self.tokenizer, self.block_size)
-            report = json.loads((folder / "report.json").read_text())[part]
-            rank_zero_info(
-                f"{part}: {report['documents']:,} documents, {report['tokens']:,} tokens, {len(dataset):,} blocks of "
-                f"{self.block_size}" + (f"; skipped: {_counts(report['skipped'])}" if report["skipped"] else "") + "."
-            )
-            if not len(dataset):
-                raise InputError(
-                    f"The {part} part of {self.source.name(split)} is empty: raise data.validation_fraction "
-                    f"({self.validation_fraction}), set data.validation_files, or data.validation_fraction: 0."
-                )
-            self.datasets[part] = dataset
+            reports = [json.loads((folder / "report.json").read_text())[part] for folder in folders]
+            datasets = [self._dataset(TokenStore(folder, part), part) for folder in folders]
+            for dataset, source in zip(datasets, self._parts(split), strict=True):
+                if not len(dataset):
+                    raise InputError(
+                        f"The {part} part of {source.name(split)} is empty: raise data.validation_fraction "
+                        f"({self.validation_fraction}), set data.validation_files, or data.validation_fraction: 0."
+                    )
+            mixed = len(datasets) > 1
+            self.datasets[part] = Mixture(datasets, self.weights) if mixed else datasets[0]
+            self.counts[part] = dict(sum((Counter(report["counts"]) for report in reports), Counter()))
+            self._say(part, sum((Counter(report["skipped"]) for report in reports), Counter()))
+
+    def _dataset(self, store: TokenStore, part: str) -> Blocks | Packs:
+        if self.packing:
+            return Packs(store, self.tokenizer, self.block_size, self.frames, self.numbers_words)
+        stride = None if part == "train" else self.eval_stride
+        return Blocks(store, self.tokenizer, self.block_size, self.frames, stride, self.numbers_words)
+
+    def _say(self, part: str, skipped: dict[str, int]) -> None:
+        count = self.counts[part]
+        kind = "packs of at most" if self.packing else "blocks of"
+        rank_zero_info(
+            f"{part}: {count['documents']:,} documents, {count['tokens']:,} tokens "
+            f"({count['tokens'] / max(1, count['words']):.2f} a word, "
+            f"{100 * count.get('unknown', 0) / max(1, count['tokens']):.2f}% unknown), "
+            f"{len(self.datasets[part]):,} {kind} {self.block_size} tokens"
+            + (f"; skipped: {_counts(skipped)}" if skipped else "")
+            + "."
+        )
+
+    def _set_up_prompts(self) -> None:
+        texts = self.predict_texts or list(self.prompts.documents("predict", Counter()))
+        if not texts:
+            raise InputError("There is nothing to predict: set data.predict_files or data.predict_texts.")
+        self.predict_rows = [{"text": text} for text in texts]
+        self.datasets["predict"] = Prompts(encode(self.tokenizer, texts), self.tokenizer.pad_token_id or 0)
+
+    # ------------------------------------------------------------------ tokenising
 
     def _holds_out(self, split: str) -> bool:
         return split == "train" and self.validation_fraction > 0 and not self.source.has("validation")
 
-    def _tokenised(self, split: str) -> Path:
+    def _tokenised(self, source: Source, split: str) -> Path:
         held_out = [self.validation_fraction, self.seed] if self._holds_out(split) else None
-        key = [split, self.source.key(split), self.tokenizer_key(), held_out]
-        return cached(self.cache_dir, "corpora", key, lambda folder: self._tokenise(split, folder))
+        words = [True, word_lists.key(self.words)] if self.numbers_words else None
+        cleaning = self.cleaning.key() if self.cleaning is not None else None
+        key = [split, source.key(split), self.tokenizer_key(), held_out, words, cleaning]
+        return cached(self.cache_dir, "corpora", key, lambda folder: self._tokenise(source, split, folder))
 
-    def _tokenise(self, split: str, folder: Path) -> None:
+    def _tokenise(self, source: Source, split: str, folder: Path) -> None:
         skipped: Counter[str] = Counter()
         writer = TokenWriter(folder, len(self.tokenizer), split)
-        separator = _separator(self.tokenizer)
-        hashes: list[np.ndarray] = []
-        documents = progress(self.source.documents(split, skipped), f"tokenising {split}")
-        while batch := _batch(documents):
-            writer.write([ids + separator for ids in encode(self.tokenizer, batch)])
-            hashes.append(np.fromiter((_hash(text, self.seed) for text in batch), np.uint64, len(batch)))
-        lengths = writer.close()
-        report = {split: {"documents": len(lengths), "tokens": int(lengths.sum()), "skipped": dict(skipped)}}
-        if not len(lengths):
-            raise InputError(f"{self.source.name(split)} holds no document: {_counts(skipped) or 'no text'}.")
+        end = separator_id(self.tokenizer)
+        separator = [] if end is None else [end]
+        total: Counter[str] = Counter()
+        documents = source.documents(split, skipped)
+        if self.cleaning is not None:
+            documents = self.cleaning.clean(documents, skipped)
+        documents = progress(documents, f"tokenising {split}")
+        facts = (folder / "facts.bin").open("wb")  # on disk: there may be a hundred million documents
+        while batch := text_batch(documents):
+            if self.numbers_words:
+                ids, starts = encode_words(self.tokenizer, batch, self.segmenter)
+                ids = [tokens + separator for tokens in ids]
+                writer.write(ids, [np.append(flags, [True] * len(separator)) for flags in starts])
+            else:
+                ids = [tokens + separator for tokens in encode(self.tokenizer, batch)]
+                writer.write(ids)
+            table = _facts(batch, ids, self.tokenizer.unk_token_id, self.seed)
+            facts.write(table.tobytes())
+            total.update(_sums(table))
+        facts.close()
+        writer.close()
+        if not total:
+            raise InputError(f"{source.name(split)} holds no document: {_counts(skipped) or 'no text'}.")
+        report: dict[str, Any] = {}
         if self._holds_out(split):
-            report |= self._hold_out(folder, split, np.concatenate(hashes), skipped)
+            table = np.memmap(folder / "facts.bin", FACTS, "r")
+            held = held_out_documents(table["hash"], self.validation_fraction, source.name(split))
+            report["validation"] = {"counts": _sums(table[held]), "skipped": {}}
+            total.subtract(report["validation"]["counts"])
+            _divide(folder, split, held, len(self.tokenizer), self.numbers_words)
+        (folder / "facts.bin").unlink()
+        report[split] = {"counts": dict(total), "skipped": dict(skipped)}
         (folder / "report.json").write_text(json.dumps(report))
 
-    def _hold_out(self, folder: Path, split: str, hashes: np.ndarray, skipped: Counter[str]) -> dict[str, Any]:
-        """Divides one stream of documents into training and validation, in pieces that fit into memory."""
-        count = max(1, round(self.validation_fraction * len(hashes)))
-        held = hashes <= np.partition(hashes, count - 1)[count - 1]  # copies of a document have the same hash
-        if held.all():
-            raise InputError(
-                f"{self.source.name(split)} holds one document only (or copies of it), so that none can be held out: "
-                "set data.documents (line, paragraph, file), data.validation_files, or data.validation_fraction: 0."
-            )
-        whole = TokenStore(folder, split)
-        parts = {name: TokenWriter(folder, len(self.tokenizer), f"{name}.part") for name in ("train", "validation")}
-        for start in range(0, len(held), 10_000):
-            chunk = range(start, min(start + 10_000, len(held)))
-            parts["train"].write([whole[i] for i in chunk if not held[i]])
-            parts["validation"].write([whole[i] for i in chunk if held[i]])
-        del whole
-        report = {}
-        for name, writer in parts.items():
-            lengths = writer.close()
-            for suffix in ("bin", "ends.npy", "dtype"):
-                (folder / f"{name}.part.{suffix}").replace(folder / f"{name}.{suffix}")
-            report[name] = {"documents": len(lengths), "tokens": int(lengths.sum()), "skipped": {}}
-        report["train"]["skipped"] = dict(skipped)
-        return report
+
+class Prompts:
+    """Beginnings of texts to be continued, as batches.
+
+    Args:
+        sequences: token ids of each.
+        pad_id: for the places after the end of a row.
+    """
+
+    def __init__(self, sequences: list[list[int]], pad_id: int) -> None:
+        self.sequences, self.pad_id = sequences, pad_id
+
+    def __len__(self) -> int:
+        return len(self.sequences)
+
+    def __getitem__(self, indices: list[int]) -> dict[str, Tensor]:
+        rows = [torch.tensor(self.sequences[i], dtype=torch.int64) for i in indices]
+        pad = torch.nn.utils.rnn.pad_sequence
+        ids = pad(rows, batch_first=True, padding_value=self.pad_id)
+        mask = pad([torch.ones_like(row) for row in rows], batch_first=True)
+        return {"input_ids": ids, "attention_mask": mask, "index": torch.tensor(indices)}
 
 
-def _separator(tokenizer: Any) -> list[int]:
-    for token in (tokenizer.sep_token_id, tokenizer.eos_token_id):
-        if token is not None:
-            return [token]
-    return []
+def _divide(folder: Path, split: str, held: np.ndarray, vocabulary: int, words: bool) -> None:
+    """Divides one stream of documents into training and validation, in pieces that fit into memory."""
+    whole = TokenStore(folder, split)
+    parts = {name: TokenWriter(folder, vocabulary, f"{name}.part") for name in ("train", "validation")}
+    for start in range(0, len(held), 10_000):
+        chunk = range(start, min(start + 10_000, len(held)))
+        for name, kept in (("train", [i for i in chunk if not held[i]]), ("validation", [i for i in chunk if held[i]])):
+            parts[name].write((whole[i] for i in kept), (whole.words(i) for i in kept) if words else None)
+    del whole
+    for name, writer in parts.items():
+        writer.close()
+        for suffix in ("bin", "ends.npy", "dtype", *(["starts.bin"] if words else [])):
+            (folder / f"{name}.part.{suffix}").replace(folder / f"{name}.{suffix}")
 
 
-def _batch(documents: Iterator[str]) -> list[str]:
-    batch: list[str] = []
-    size = 0
-    for text in islice(documents, 10_000):
-        batch.append(text)
-        size += len(text)
-        if size >= BATCH_CHARACTERS:
-            break
-    return batch
+FACTS = np.dtype(
+    [("hash", np.uint64), ("tokens", np.int64), ("words", np.int64), ("bytes", np.int64), ("unknown", np.int64)]
+)
 
 
-def _hash(text: str, seed: int) -> int:
-    return int.from_bytes(
-        hashlib.blake2b(text.encode(), digest_size=8, salt=seed.to_bytes(8, "little", signed=True)).digest(), "little"
-    )
+def _facts(texts: list[str], ids: list[list[int]], unknown: int | None, seed: int) -> np.ndarray:
+    """What is kept of each document beside its tokens."""
+    table = np.zeros(len(texts), FACTS)
+    for row, text, tokens in zip(table, texts, ids, strict=True):
+        row["hash"] = document_hash(text, seed)
+        row["tokens"], row["words"], row["bytes"] = len(tokens), count_words(text), len(text.encode())
+        row["unknown"] = tokens.count(unknown) if unknown is not None else 0
+    return table
+
+
+def _sums(table: np.ndarray) -> dict[str, int]:
+    return {"documents": len(table), **{name: int(table[name].sum()) for name in FACTS.names[1:]}}  # type: ignore[index]
 
 
 def _counts(counts: dict[str, int]) -> str:

@@ -6,7 +6,7 @@ time whether ten or ten million examples were seen before.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 import numpy as np
@@ -36,6 +36,7 @@ class BatchPlan(DistributedSampler[Any]):
         shuffle: draw a new order each epoch.
         seed: of that order.
         lengths: (size,), to group examples of similar length; None keeps the plain order.
+        draw: takes (seed, epoch) to the examples of a training epoch; None takes each once.
         rank: this process.
         world_size: number of processes. In training every process gets the same number of batches: where the last
             examples do not suffice, one is repeated. In evaluation nothing is.
@@ -49,12 +50,13 @@ class BatchPlan(DistributedSampler[Any]):
         shuffle: bool,
         seed: int = 0,
         lengths: np.ndarray | None = None,
+        draw: Callable[[int, int], np.ndarray] | None = None,
         rank: int = 0,
         world_size: int = 1,
     ) -> None:
         # The parent's __init__ would ask for a process group; only its type is wanted.
         self.size, self.batch_size, self.shuffle, self.seed = size, batch_size, shuffle, seed
-        self.lengths, self.rank, self.world_size = lengths, rank, world_size
+        self.lengths, self.draw, self.rank, self.world_size = lengths, draw, rank, world_size
         self.epoch = 0
         self.start = 0
         """The first batch that the next iteration yields."""
@@ -71,6 +73,8 @@ class BatchPlan(DistributedSampler[Any]):
         """The examples in the order of this epoch."""
         rng = np.random.default_rng([self.seed, self.epoch])
         order = rng.permutation(self.size) if self.shuffle else np.arange(self.size)
+        if self.shuffle and self.draw is not None:
+            order = self.draw(self.seed, self.epoch)[order]
         if self.lengths is None:
             return order
         together = self.batch_size * self.world_size

@@ -137,7 +137,37 @@ class InstalledDocs:
             yield row["text"]
 
 
-Source = Files | Hub | InstalledDocs
+@dataclass
+class Several:
+    """A mixture to train on; the other splits come from one source."""
+
+    parts: list[Files | Hub | InstalledDocs]
+    rest: Files
+
+    def has(self, split: str) -> bool:
+        """Whether there is such a split."""
+        return split == "train" or self.rest.has(split)
+
+    def name(self, split: str) -> str:
+        """How messages call a split."""
+        return " + ".join(part.name(split) for part in self.parts) if split == "train" else self.rest.name(split)
+
+    def key(self, split: str) -> Any:
+        """What a cache key must hold."""
+        return [part.key(split) for part in self.parts] if split == "train" else self.rest.key(split)
+
+    def rows(self, split: str) -> Iterator[Row]:
+        """Rows with where they stand."""
+        for part in self.parts if split == "train" else [self.rest]:
+            yield from part.rows(split)
+
+    def documents(self, split: str, skipped: Counter[str]) -> Iterator[str]:
+        """Texts."""
+        for part in self.parts if split == "train" else [self.rest]:
+            yield from part.documents(split, skipped)
+
+
+Source = Files | Hub | InstalledDocs | Several
 
 
 def make_source(

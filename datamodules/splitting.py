@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import numpy as np
+
+from ..errors import InputError
 
 
 def sort_labels(labels: set[str]) -> list[str]:
@@ -35,3 +39,33 @@ def draw(labels: np.ndarray, rows: np.ndarray, count: int, seed: int) -> np.ndar
     rng = np.random.default_rng([seed, 2])
     chosen = [rng.permutation(rows[labels[rows] == label])[:count] for label in np.unique(labels[rows])]
     return np.sort(np.concatenate(chosen))
+
+
+def document_hash(text: str, seed: int) -> int:
+    """A 64-bit hash by which documents are held out: copies of a document have the same."""
+    salt = seed.to_bytes(8, "little", signed=True)
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8, salt=salt).digest(), "little")
+
+
+def held_out_documents(hashes: np.ndarray, fraction: float, name: str) -> np.ndarray:
+    """Which documents are held out; copies stay on one side.
+
+    Args:
+        hashes: (n,), from `document_hash`.
+        fraction: share to hold out; at least one document.
+        name: of the corpus, for messages.
+
+    Returns:
+        (n,), boolean.
+
+    Raises:
+        InputError: if nothing would be left to train on.
+    """
+    count = max(1, round(fraction * len(hashes)))
+    held: np.ndarray = hashes <= np.partition(hashes, count - 1)[count - 1]
+    if held.all():
+        raise InputError(
+            f"{name} holds one document only (or copies of it), so that none can be held out: set data.documents "
+            "(line, paragraph, file), data.validation_files, or data.validation_fraction: 0."
+        )
+    return held

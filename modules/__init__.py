@@ -2,7 +2,23 @@
 
 from .backbone import Backbone
 from .base import BaseModule, Output
+from .objectives.causal import CausalLanguageModeling
 from .objectives.masked import MaskedLanguageModeling
+from .objectives.next_sentence import NextSentencePrediction
+from .objectives.replaced_token import ReplacedTokenDetection
+from .objectives.sentence_order import SentenceOrderPrediction
+from .objectives.span_denoising import SpanDenoising
 from .tasks.classification import TextClassification
 
-__all__ = ["Backbone", "BaseModule", "MaskedLanguageModeling", "Output", "TextClassification"]
+__all__ = [
+    "Backbone",
+    "BaseModule",
+    "CausalLanguageModeling",
+    "MaskedLanguageModeling",
+    "NextSentencePrediction",
+    "Output",
+    "ReplacedTokenDetection",
+    "SentenceOrderPrediction",
+    "SpanDenoising",
+    "TextClassification",
+]

@@ -324,29 +324,6 @@ def refuse_unsupported(config: PretrainedConfig, auto: Any, label: str) -> None:
     )
 
 
-def max_positions(config: PretrainedConfig) -> int | None:
-    """The longest input in tokens that the architecture's position table allows, or None when nothing bounds it."""
-    limit = getattr(config, "max_position_embeddings", None) or getattr(config, "n_positions", None)
-    if limit is None or config.model_type in RELATIVE:
-        return None
-    # The RoBERTa family counts positions from padding_idx + 1.
-    offset = (config.pad_token_id or 0) + 1 if config.model_type in OFFSET else 0
-    return int(limit) - offset
-
-
-OFFSET = {
-    "roberta",
-    "camembert",
-    "xlm-roberta",
-    "xlm-roberta-xl",
-    "longformer",
-    "data2vec-text",
-    "roberta-prelayernorm",
-    "xmod",
-}
-RELATIVE = {"t5", "mt5", "umt5", "longt5", "deberta", "deberta-v2", "xlnet", "bloom", "mpt", "pegasus"}
-
-
 def special_ids(tokenizer: PreTrainedTokenizerBase) -> dict[str, int]:
     """The configuration fields that follow a tokenizer."""
     names = ("pad_token_id", "bos_token_id", "eos_token_id", "cls_token_id", "sep_token_id", "mask_token_id")

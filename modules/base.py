@@ -19,22 +19,22 @@ from torchmetrics import Metric, MetricCollection
 from ..errors import InputError
 from ..runs import STORED
 from ..tokenization import pack_tokenizer, unpack_tokenizer
-from .backbone import Backbone, WeightReport, config_from_json, max_positions
+from .backbone import Backbone, WeightReport, config_from_json
 from .card import model_card
 from .layers.adapters import merge_lora
 from .layers.depth import parameter_depths
 from .layers.metrics import MeanPerTarget, Perplexity
+from .layers.packed_attention import packed_inputs
+from .layers.positions import max_positions
 from .layers.schedules import ScheduleName, schedule
-
-SUM_SCALE = 2.0**-10
-"""Losses are summed over targets, not averaged; in fp16 the sum would overflow without this (exact) factor."""
+from .layers.window import Window
 
 NETWORK_INPUTS = {"input_ids", "attention_mask", "token_type_ids", "position_ids"}
 
 
 @dataclass
 class Output:
-    """What a step computes.
+    """What a step computes, or one part of it.
 
     Args:
         loss: scalar, the sum over targets.
@@ -53,7 +53,8 @@ class BaseModule(LightningModule):
     """One Hugging Face network trained on one signal.
 
     A subclass names the `auto_class` of its network and the `monitor`ed metric, computes an `Output` in `step`, and
-    says in `make_metrics` what to measure. The network is built in `configure_model`, when the data are known.
+    says in `make_metrics` what to measure. The network is built in `configure_model`, when the data are known. An
+    objective with several losses names them in `parts` and returns an `Output` for each.
 
     Args:
         backbone: a hub id, a folder, an earlier run's folder or its `.ckpt`, or a `Backbone` with options.
@@ -69,7 +70,16 @@ class BaseModule(LightningModule):
 
     auto_class: str
     default_monitor: str = "val/loss"
-    reports_perplexity: bool = False
+    perplexity_of: str | None = None
+    """The part whose perplexity is reported; None where none is."""
+    batch_keys: tuple[str, ...] = ("input_ids",)
+    """What a batch must hold."""
+    datamodules: tuple[str, ...] = ()
+    """Those that give such batches, for messages."""
+    frames_text: bool = True
+    """Whether a text is to be put between the tokenizer's special tokens; what a corpus asks."""
+    needs_word_ids: bool = False
+    """Whether batches must tell words apart; what a corpus asks."""
 
     def __init__(
         self,
@@ -111,20 +121,31 @@ class BaseModule(LightningModule):
         self.stored: dict[str, Any] | None = None
         """What the checkpoint to be restored says about itself; set before the trainer runs, or while loading."""
         self.metrics = nn.ModuleDict()
-        self._window: Tensor | None = None
+        self._window: Window | None = None
+        self._steps: float = float("inf")
         self._seed = 0
         self._trained = False
-        self._accepted: set[str] = set()
 
     # ------------------------------------------------------------------ hooks for subclasses
 
-    def step(self, batch: dict[str, Tensor], stage: str) -> Output:
-        """Loss and predictions of one batch; `stage` is `train`, `val` or `test`."""
+    def step(self, batch: dict[str, Tensor], stage: str) -> Output | dict[str, Output]:
+        """Loss and predictions of one batch, or of each part; `stage` is `train`, `val` or `test`."""
         raise TypeError(f"{type(self).__name__} must define `step`.")
 
-    def make_metrics(self) -> dict[str, Metric]:
-        """The metrics beside the loss, by name."""
+    def parts(self) -> dict[str, float]:
+        """The weights of the losses whose sum is the loss, by name; one nameless part unless a subclass says more."""
+        return {"": 1.0}
+
+    def make_metrics(self, part: str) -> dict[str, Metric]:
+        """The metrics of a part beside its loss, by name."""
         return {}
+
+    def check_backbone(self, config: Any) -> None:
+        """Raises an `InputError`, before any weight is made, if an architecture cannot be trained like this."""
+
+    def networks(self) -> list[nn.Module]:
+        """Everything that learns."""
+        return [self.model]
 
     def head_options(self) -> dict[str, Any]:
         """Fields of the Hugging Face configuration that the head needs."""
@@ -154,21 +175,28 @@ class BaseModule(LightningModule):
         config = None
         if self.stored is not None:
             config = config_from_json(self.stored["config"])
+        self.check_backbone(config or self.backbone.load_config(self.tokenizer))
         self._check_length()
         self.model, self.weight_report = self.backbone.build(
             self.auto_class, self.tokenizer, config=config, weights=self.stored is None, **self.head_options()
         )
-        self._accepted = set(inspect.signature(self.model.forward).parameters) & NETWORK_INPUTS
-        if getattr(self.model.config, "type_vocab_size", 2) < 2:
-            self._accepted.discard("token_type_ids")
         if self.stored is None:
             self.weight_report.print()
-        for stage in ("train", "val", "test"):
-            self.metrics[f"{stage}_loss"] = MeanPerTarget()
-            self.metrics[f"{stage}_perplexity"] = Perplexity()
-            scores: dict[str, Metric | MetricCollection] = {**self.make_metrics()}
-            self.metrics[f"{stage}_scores"] = MetricCollection(scores, prefix=f"{stage}/")
         self.finish()
+        self._make_metrics()
+
+    def _make_metrics(self) -> None:
+        parts = self.parts()
+        for stage in ("train", "val", "test"):
+            self.metrics[f"{stage}_loss"] = MeanPerTarget(list(parts.values()))
+            for part in parts:
+                prefix = f"{stage}/{part}_" if part else f"{stage}/"
+                if part:
+                    self.metrics[f"{stage}_loss_{part}"] = MeanPerTarget()
+                if part == self.perplexity_of:
+                    self.metrics[f"{stage}_perplexity"] = Perplexity()
+                scores: dict[str, Metric | MetricCollection] = {**self.make_metrics(part)}
+                self.metrics[f"{stage}_scores_{part}"] = MetricCollection(scores, prefix=prefix)
 
     def finish(self) -> None:
         """Called once the network is there; for what a subclass derives from it."""
@@ -211,32 +239,68 @@ class BaseModule(LightningModule):
         self.build()
         return self.model(**inputs)
 
-    def network_inputs(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Those keys of a batch that this architecture takes."""
-        return {key: value for key, value in batch.items() if key in self._accepted}
+    def network_inputs(self, batch: dict[str, Tensor], network: Any = None) -> dict[str, Any]:
+        """What a network takes out of a batch; `network` is this module's own unless another one is given."""
+        network = self.model if network is None else network
+        accepted = set(inspect.signature(network.forward).parameters) & NETWORK_INPUTS
+        if getattr(network.config, "type_vocab_size", 0) < 2:  # GPT-2 would take types for words
+            accepted.discard("token_type_ids")
+        inputs = {key: value for key, value in batch.items() if key in accepted}
+        return {**inputs, **packed_inputs(network, batch)} if "cu_seq_lens" in batch else inputs
 
     # ------------------------------------------------------------------ steps
 
-    def shared_step(self, batch: dict[str, Tensor], stage: str) -> Output:
+    def shared_step(self, batch: dict[str, Tensor], stage: str) -> dict[str, Output]:
         """One step of any stage; metrics are objects over the whole set, never means of batch means."""
-        output = self.step(batch, stage)
+        if missing := [key for key in self.batch_keys if key not in batch]:
+            raise InputError(
+                f"{type(self).__name__} needs batches with {', '.join(missing)}, and these have {', '.join(batch)}; "
+                f"the data of {' or '.join(self.datamodules) or 'another datamodule'} would work."
+            )
+        found = self.step(batch, stage)
+        outputs = {"": found} if isinstance(found, Output) else found
         if stage != "train":
-            for name in ("loss", "perplexity") if self.reports_perplexity else ("loss",):
-                metric: Any = self.metrics[f"{stage}_{name}"]
+            self._log_losses(outputs, stage)
+        for part, output in outputs.items():
+            metrics: Any = self.metrics[f"{stage}_scores_{part}"]
+            if len(metrics):
+                metrics.update(output.predictions.detach(), output.targets)
+                self.log_dict(metrics, prog_bar=stage == "val", batch_size=1, on_step=False, on_epoch=True)
+        return outputs
+
+    def _log_losses(self, outputs: dict[str, Output], stage: str) -> None:
+        losses = torch.stack([output.loss.detach() for output in outputs.values()])
+        counts = torch.stack([output.count for output in outputs.values()])
+        whole: Any = self.metrics[f"{stage}_loss"]
+        whole.update(losses, counts)
+        self.log(f"{stage}/loss", whole, prog_bar=stage == "val", batch_size=1)
+        for part, output in outputs.items():
+            named = {f"{stage}/{part}_loss": f"{stage}_loss_{part}"} if part else {}
+            if part == self.perplexity_of:
+                named[f"{stage}/perplexity"] = f"{stage}_perplexity"
+            for name, key in named.items():
+                metric: Any = self.metrics[key]
                 metric.update(output.loss.detach(), output.count)
-                self.log(f"{stage}/{name}", metric, prog_bar=stage == "val", batch_size=1)
-        metrics: Any = self.metrics[f"{stage}_scores"]
-        if len(metrics):
-            metrics.update(output.predictions.detach(), output.targets)
-            self.log_dict(metrics, prog_bar=stage == "val", batch_size=1, on_step=False, on_epoch=True)
-        return output
+                self.log(name, metric, prog_bar=stage == "val", batch_size=1)
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
-        """The sum over targets; `on_before_optimizer_step` divides by their number in the whole window."""
-        output = self.shared_step(batch, "train")
-        totals = torch.stack((output.loss.detach().double(), output.count.detach().double()))
-        self._window = totals if self._window is None else self._window + totals
-        return output.loss * SUM_SCALE
+        """Sums over targets; `on_before_optimizer_step` divides by their number in the whole window."""
+        outputs = self.shared_step(batch, "train")
+        if self._window is None:
+            self._window = Window(list(self.parts().values()))
+        return self._window.add(
+            [output.loss for output in outputs.values()],
+            [output.count for output in outputs.values()],
+            self._learning(),
+            whole=self.trainer.accumulate_grad_batches == 1,
+            reduce=self._sum_over_processes,
+        )
+
+    def _learning(self) -> list[nn.Parameter]:
+        return [parameter for parameter in self.parameters() if parameter.requires_grad]
+
+    def _sum_over_processes(self, tensor: Tensor) -> Tensor:
+        return self.trainer.strategy.reduce(tensor, reduce_op="sum") if self.trainer.world_size > 1 else tensor
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         """Updates the metrics."""
@@ -282,15 +346,11 @@ class BaseModule(LightningModule):
         """
         if self._window is None:
             return
-        totals = self._window
-        if self.trainer.world_size > 1:
-            totals = self.trainer.strategy.reduce(totals, reduce_op="sum")
-        loss, count = totals.unbind()
-        factor = self.trainer.accumulate_grad_batches * self.trainer.world_size / SUM_SCALE
-        gradients = [p.grad for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
-        torch._foreach_mul_(gradients, (factor / count.clamp(min=1e-12)).float())
+        lightning = self.trainer.accumulate_grad_batches * self.trainer.world_size
+        losses, counts = self._window.close(self._learning(), lightning, self._sum_over_processes).unbind(1)
         self._window = None
-        self.log("train/loss", (loss / count.clamp(min=1e-12)).float(), prog_bar=True)
+        weights = torch.tensor(list(self.parts().values()), device=losses.device)
+        self.log("train/loss", (weights * losses / counts.clamp(min=1e-12)).sum().float(), prog_bar=True)
 
     # ------------------------------------------------------------------ optimisation
 
@@ -307,8 +367,8 @@ class BaseModule(LightningModule):
             # Lightning refuses to clip for any optimiser that could unscale gradients; without a scaler none does.
             optimizer._step_supports_amp_scaling = False
         try:
-            total = self.trainer.estimated_stepping_batches
-            factor = schedule(self.schedule, total, self.warmup, clock=self._clock())
+            self._steps = self.trainer.estimated_stepping_batches
+            factor = schedule(self.schedule, self._steps, self.warmup, clock=self._clock())
         except ValueError as error:
             raise InputError(str(error)) from error
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
@@ -322,21 +382,30 @@ class BaseModule(LightningModule):
                 return lambda: min(1.0, timer.time_elapsed(RunningStage.TRAINING) / budget)
         return None
 
+    def progress(self) -> float:
+        """The share of the training that is done, in steps or in time; 0 where nothing says when it ends."""
+        clock = self._clock()
+        done = self.global_step / self._steps if self._steps else 1.0
+        return min(1.0, max(done, clock() if clock is not None else 0.0))
+
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Learning parameters by depth, and by whether they decay: not biases and norms."""
-        depths, top = parameter_depths(self.model)
         groups: dict[tuple[int, bool], list[nn.Parameter]] = {}
-        for name, parameter in self.model.named_parameters():
-            if parameter.requires_grad:
-                depth = depths[name] if self.layer_decay != 1.0 else top
-                groups.setdefault((depth, parameter.ndim > 1), []).append(parameter)
+        seen: set[int] = set()
+        for network in self.networks():
+            depths, top = parameter_depths(network)
+            for name, parameter in network.named_parameters():
+                if parameter.requires_grad and id(parameter) not in seen:
+                    seen.add(id(parameter))  # networks may share an embedding
+                    below = top - depths[name] if self.layer_decay != 1.0 else 0
+                    groups.setdefault((below, parameter.ndim > 1), []).append(parameter)
         return [
             {
                 "params": parameters,
-                "lr": self.learning_rate * self.layer_decay ** (top - depth),
+                "lr": self.learning_rate * self.layer_decay**below,
                 "weight_decay": self.weight_decay if decays else 0.0,
             }
-            for (depth, decays), parameters in sorted(groups.items(), key=lambda item: item[0])
+            for (below, decays), parameters in sorted(groups.items(), key=lambda item: (-item[0][0], item[0][1]))
         ]
 
     # ------------------------------------------------------------------ saving and loading

@@ -34,13 +34,16 @@ class Throughput(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        if not isinstance(batch, dict) or "input_ids" not in batch:
+        if isinstance(batch, dict) and "segment_a" in batch:
+            parts = [batch["segment_a"], batch["segment_b"]]
+            tokens, places = sum((part >= 0).sum() for part in parts), sum(part.numel() for part in parts)
+        elif isinstance(batch, dict) and "input_ids" in batch:
+            places, mask = batch["input_ids"].numel(), batch.get("attention_mask")
+            tokens = mask.sum() if mask is not None else torch.tensor(places, device=batch["input_ids"].device)
+        else:
             return  # somebody else's module
-        ids = batch["input_ids"]
-        mask = batch.get("attention_mask")
-        tokens = mask.sum() if mask is not None else torch.tensor(ids.numel(), device=ids.device)
         self._tokens = tokens if self._tokens is None else self._tokens + tokens
-        self._places += ids.numel()
+        self._places += places
         # The very batch after which the loggers write.
         if (trainer.fit_loop.epoch_loop._batches_that_stepped + 1) % trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]
             true = float(self._tokens) * trainer.world_size

@@ -30,3 +30,22 @@ def only_positions(body: nn.Module, chosen: Tensor) -> Iterator[None]:
         yield
     finally:
         handle.remove()
+
+
+@contextmanager
+def only_inputs(head: nn.Module, chosen: Tensor) -> Iterator[None]:
+    """While active, `head` sees only the chosen positions of its input; for heads that are one projection.
+
+    Args:
+        head: the output embedding (`model.get_output_embeddings()`), called with (rows, length, width).
+        chosen: (rows, length), boolean.
+    """
+
+    def swap(module: nn.Module, args: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        return (args[0][chosen].unsqueeze(0), *args[1:])
+
+    handle = head.register_forward_pre_hook(swap)
+    try:
+        yield
+    finally:
+        handle.remove()

@@ -1,8 +1,8 @@
-"""Masked language modelling (BERT, arXiv 1810.04805)."""
+"""Masked language modelling (BERT, arXiv 1810.04805), with whole words or spans hidden if wanted."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -12,9 +12,13 @@ from torchmetrics import Metric
 from ...errors import InputError
 from ..backbone import Backbone
 from ..base import BaseModule, Output
-from ..layers.masking import mask_tokens
+from ..layers.hashing import row_keys
+from ..layers.masking import choose_spans, choose_tokens, choose_words, corrupt
 from ..layers.metrics import MeanPerTarget
+from ..layers.packed_attention import can_pack
+from ..layers.rows import Rows
 from ..layers.sparse_head import only_positions
+from .families import require_encoder
 
 
 class MaskedLanguageModeling(BaseModule):
@@ -24,83 +28,160 @@ class MaskedLanguageModeling(BaseModule):
     test they are a fixed function of each example. Special tokens and padding are never targets.
 
     Batch: `input_ids` (rows, length) int64; `attention_mask` (rows, length) int64, 1 on real tokens; `token_type_ids`
-    (rows, length) int64 where the tokenizer has them.
+    (rows, length) int64 where the tokenizer has them; `word_ids` (rows, length) int64 for whole words and spans. Or
+    packed: `input_ids` and `position_ids` (1, tokens) int64 with `cu_seq_lens` (documents + 1,) int32.
 
     Logs `loss` and `perplexity` per masked token, and `accuracy` on masked tokens.
 
     Args:
         backbone: a hub id, a folder, an earlier run's folder or its `.ckpt`, or a `Backbone` with options.
         mask_probability: share of tokens to predict; 0.3 learns faster on small budgets (arXiv 2202.08005).
-        mask_share: share of those that become the mask token.
+        final_mask_probability: the share at the end of training, reached evenly (arXiv 2305.15096), and in evaluation;
+            null keeps `mask_probability`.
+        masking: what is hidden as one: a `token`, a `word` with all of its tokens, or a `span` of words (SpanBERT,
+            arXiv 1907.10529).
+        mask_share: share of the targets that become the mask token.
         random_share: share of those that become a random token; the rest stay as they are.
+        span_stop: the p of the geometric distribution of span lengths.
+        longest_span: the most words in a span.
         **optimization: the options of every module: `learning_rate`, `weight_decay`, `schedule`, `warmup`, ...
 
     Raises:
-        InputError: if a share is out of range, or (when the data are known) the tokenizer has no mask token.
+        InputError: if a share is out of range, the backbone is no encoder, or (when the data are known) the tokenizer
+            has no mask token.
     """
 
     auto_class = "AutoModelForMaskedLM"
-    reports_perplexity = True
+    perplexity_of: str | None = ""
+    datamodules: tuple[str, ...] = ("CorpusDataModule",)
 
     def __init__(
         self,
         backbone: str | Backbone,
         mask_probability: float = 0.15,
+        final_mask_probability: float | None = None,
+        masking: Literal["token", "word", "span"] = "token",
         mask_share: float = 0.8,
         random_share: float = 0.1,
+        span_stop: float = 0.2,
+        longest_span: int = 10,
         **optimization: Any,
     ) -> None:
         super().__init__(backbone, **optimization)
-        if not 0 < mask_probability < 1:
-            raise InputError(f"model.mask_probability is {mask_probability}; it must lie between 0 and 1.")
+        last = mask_probability if final_mask_probability is None else final_mask_probability
+        for name, value, range_ in (
+            ("mask_probability", mask_probability, "between 0 and 1"),
+            ("final_mask_probability", last, "between 0 and 1"),
+            ("span_stop", span_stop, "between 0 and 1"),
+        ):
+            if not 0 < value < 1:
+                raise InputError(f"model.{name} is {value}; it must lie {range_}.")
         if mask_share < 0 or random_share < 0 or mask_share + random_share > 1:
             raise InputError(
                 f"model.mask_share ({mask_share}) and model.random_share ({random_share}) must be at least 0 and sum "
                 "to at most 1; the rest of the targets stays unchanged."
             )
+        if longest_span < 1:
+            raise InputError(f"model.longest_span is {longest_span}; it must be at least 1.")
         self.mask_probability = mask_probability
+        self.final_mask_probability = last
+        self.masking = masking
         self.mask_share = mask_share
         self.random_share = random_share
+        self.span_stop = span_stop
+        self.longest_span = longest_span
+        self.needs_word_ids = masking != "token"
 
     is_special: Tensor
     ordinary_ids: Tensor
 
-    def finish(self) -> None:
-        """Makes the tables of ordinary and special tokens."""
+    def check_backbone(self, config: Any) -> None:
+        """Refuses what does not read both sides, and a tokenizer without a mask token."""
+        require_encoder(config, self.backbone.label, "Masked language modelling")
         if self.tokenizer is None or self.tokenizer.mask_token_id is None:
             raise InputError(
-                "Masked language modelling needs a tokenizer with a mask token, and there is none; a tokenizer of "
+                f"{type(self).__name__} needs a tokenizer with a mask token, and there is none; a tokenizer of "
                 "the BERT family would work, or one trained here: data.tokenizer: {train: wordpiece}."
             )
+
+    def finish(self) -> None:
+        """Makes the tables of ordinary and special tokens."""
         special = torch.zeros(self.model.config.vocab_size, dtype=torch.bool)
         special[[i for i in self.tokenizer.all_special_ids if i < len(special)]] = True
         ordinary = torch.tensor(sorted(set(self.tokenizer.get_vocab().values()) - set(self.tokenizer.all_special_ids)))
         self.register_buffer("is_special", special, persistent=False)
         self.register_buffer("ordinary_ids", ordinary, persistent=False)
 
-    def make_metrics(self) -> dict[str, Metric]:
+    def make_metrics(self, part: str) -> dict[str, Metric]:
         """Accuracy over masked tokens."""
         return {"accuracy": MeanPerTarget()}
 
-    def step(self, batch: dict[str, Tensor], stage: str) -> Output:
-        """Masks, runs the body on all tokens and the head on the masked ones."""
-        mask = batch.get("attention_mask")
-        maskable = ~self.is_special[batch["input_ids"]]
-        corrupted, chosen = mask_tokens(
-            batch["input_ids"],
-            maskable if mask is None else maskable & mask.bool(),
-            attention_mask=mask,
+    # ------------------------------------------------------------------ corruption
+
+    def rows(self, batch: dict[str, Tensor]) -> Rows:
+        """The batch as padded rows; packed only for networks that keep packed documents apart."""
+        return Rows(batch, self.tokenizer.pad_token_id or 0, packed=can_pack(self.model))
+
+    def mask(self, rows: Rows, stage: str) -> tuple[Tensor, Tensor, Tensor]:
+        """Chooses targets and hides them.
+
+        Args:
+            rows: the batch.
+            stage: `train` draws by step; otherwise the draw is fixed.
+
+        Returns:
+            The corrupted ids and the targets, both (rows, length), and the hash keys of the draw, (rows, length).
+        """
+        training = stage == "train"
+        keys = row_keys(rows.ids, rows.mask, self._seed + self.global_step + 1 if training else 0)
+        maskable = rows.fresh & ~self.is_special[rows.ids]
+        probability = self.final_mask_probability
+        if training and probability != self.mask_probability:
+            probability = self.mask_probability + (probability - self.mask_probability) * self.progress()
+        if self.masking == "token":
+            targets = choose_tokens(keys, maskable, probability)
+        elif "word_ids" not in rows.batch:
+            raise InputError(
+                f"model.masking is {self.masking}, which needs batches with word_ids; CorpusDataModule gives them "
+                "(data.word_ids)."
+            )
+        elif self.masking == "word":
+            targets = choose_words(keys, maskable, rows.of("word_ids", -1), probability)
+        else:
+            word_ids = rows.of("word_ids", -1)
+            targets = choose_spans(keys, maskable, word_ids, probability, self.span_stop, self.longest_span)
+        corrupted = corrupt(
+            rows.ids,
+            targets,
+            keys,
             mask_id=self.tokenizer.mask_token_id,
             ordinary_ids=self.ordinary_ids,
-            probability=self.mask_probability,
             mask_share=self.mask_share,
             random_share=self.random_share,
-            seed=self._seed + self.global_step + 1 if stage == "train" else 0,
+            alike=self.masking == "span",
         )
-        with only_positions(self.model.base_model, chosen):
-            logits = self.model(**self.network_inputs({**batch, "input_ids": corrupted})).logits
-        logits = logits.flatten(0, -2).float()
-        targets = batch["input_ids"][chosen].long()
-        loss = F.cross_entropy(logits, targets, reduction="sum")
-        hits = (logits.argmax(-1) == targets).float()
-        return Output(loss, torch.tensor(len(targets), device=loss.device), hits, torch.ones_like(hits))
+        return corrupted, targets, keys
+
+    # ------------------------------------------------------------------ steps
+
+    def step(self, batch: dict[str, Tensor], stage: str) -> Output | dict[str, Output]:
+        """Masks, runs the body on all tokens and the head on the masked ones."""
+        rows = self.rows(batch)
+        corrupted, chosen, _ = self.mask(rows, stage)
+        with only_positions(self.model.base_model, rows.place(chosen)):
+            logits = self.model(**self.network_inputs(rows.inputs(corrupted))).logits
+        return recovered(logits, rows.ids[chosen])
+
+
+def recovered(logits: Tensor, targets: Tensor) -> Output:
+    """Cross entropy and hits of predicted tokens.
+
+    Args:
+        logits: (..., vocabulary), of as many places as there are targets.
+        targets: (targets,), integers.
+    """
+    logits = logits.flatten(0, -2).float()
+    targets = targets.long()
+    loss = F.cross_entropy(logits, targets, reduction="sum")
+    hits = (logits.argmax(-1) == targets).float()
+    return Output(loss, torch.tensor(len(targets), device=loss.device), hits, torch.ones_like(hits))

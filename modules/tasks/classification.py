@@ -129,7 +129,7 @@ class TextClassification(BaseModule):
         """The number of labels."""
         return {"num_labels": len(self.labels or [])}
 
-    def make_metrics(self) -> dict[str, Metric]:
+    def make_metrics(self, part: str) -> dict[str, Metric]:
         """Accuracy, macro F1 and Matthews' correlation."""
         n = len(self.labels or [])
         return {

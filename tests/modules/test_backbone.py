@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 
 from pretune.errors import InputError
 from pretune.modules import Backbone, MaskedLanguageModeling, TextClassification
-from pretune.modules.backbone import max_positions
+from pretune.modules.layers.positions import max_positions
 
 CLASSIFIER = "AutoModelForSequenceClassification"
 SEVEN = {

@@ -1,0 +1,62 @@
+"""Several corpora as one, each with its share of training."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .loader import BatchedDataset
+
+
+class Mixture:
+    """Examples of several corpora, numbered through.
+
+    Args:
+        parts: the corpora.
+        weights: of the corpora in training; relative to each other.
+    """
+
+    def __init__(self, parts: list[Any], weights: list[float]) -> None:
+        self.parts: list[BatchedDataset] = parts
+        self.weights = weights
+        self.ends = np.cumsum([len(part) for part in parts])
+
+    def __len__(self) -> int:
+        return int(self.ends[-1])
+
+    def __getitem__(self, indices: list[int]) -> dict[str, Tensor]:
+        numbers = np.asarray(indices)
+        which = np.searchsorted(self.ends, numbers, side="right")
+        begins = self.ends - [len(part) for part in self.parts]
+        batches = [self.parts[p][(numbers[which == p] - begins[p]).tolist()] for p in np.unique(which)]
+        packed = "cu_seq_lens" in batches[0]
+        joined = {
+            key: torch.cat([batch[key] for batch in batches], dim=1 if packed else 0)
+            for key in batches[0]
+            if key != "cu_seq_lens"
+        }
+        if packed:
+            lengths = torch.cat([batch["cu_seq_lens"].diff() for batch in batches])
+            joined["cu_seq_lens"] = torch.nn.functional.pad(lengths.cumsum(0), (1, 0)).int()
+        return joined
+
+    def order(self, seed: int, epoch: int) -> np.ndarray:
+        """The examples of an epoch, before they are shuffled.
+
+        An epoch has as many examples as all corpora together, shared out by weight. Each corpus is gone through in
+        random orders, one after the other, and goes on in the next epoch where it stopped: small ones are repeated
+        whole, and nothing of a large one is left out for good.
+        """
+        shares = np.array(self.weights) / sum(self.weights)
+        counts = np.diff(np.round(np.cumsum(shares) * len(self)), prepend=0).astype(np.int64)
+        chosen = []
+        for number, (part, count) in enumerate(zip(self.parts, counts, strict=True)):
+            size = len(part)
+            places = epoch * count + np.arange(count)
+            for turn in np.unique(places // size):
+                order = np.random.default_rng([seed, number, turn]).permutation(size)
+                chosen.append(self.ends[number] - size + order[places[places // size == turn] % size])
+        return np.concatenate(chosen)

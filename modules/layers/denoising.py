@@ -1,0 +1,206 @@
+"""Span corruption: T5's sentinels (arXiv 1910.10683) and BART's infilling (arXiv 1910.13461).
+
+Every draw is a hash of the seed and the example, see `hashing`: it depends neither on the batch nor on the device.
+Spans are drawn among the tokens that may be corrupted, as if nothing else stood between them; where a special token
+does, the span is divided into two.
+"""
+
+from __future__ import annotations
+
+import math
+from itertools import accumulate
+
+import torch
+from torch import Tensor
+
+from .hashing import uniform
+
+_NOISE, _KEPT, _LENGTH, _PLACE = 11, 12, 13, 14
+LONGEST = 32
+"""Lengths of spans that are drawn for infilling end here; longer ones hardly ever occur."""
+
+
+def most_spans(length: int, density: float, mean_length: float) -> int:
+    """The most sentinels that a row of `length` tokens can need, the final one included."""
+    noise = min(max(1, round(length * density)), max(1, length - 1))
+    return max(1, round(noise / mean_length)) + 1
+
+
+def random_spans(corruptible: Tensor, keys: Tensor, density: float, mean_length: float) -> Tensor:
+    """T5's noise: an exact number of tokens in an exact number of spans, which begin after the first token.
+
+    Both the noise and what stays are cut into as many segments, at random, each of at least one token, and are laid
+    out in turn.
+
+    Args:
+        corruptible: (rows, length), boolean; False on special tokens and padding.
+        keys: (rows, length), from `row_keys`.
+        density: share of the tokens that is noise.
+        mean_length: mean number of tokens in a span.
+
+    Returns:
+        (rows, length), boolean; nothing in a row of fewer than two tokens.
+    """
+    size = corruptible.sum(1)
+    noise = (size * density).round().long().clamp(min=1).minimum(size - 1).clamp(min=0)
+    spans = (noise / mean_length).round().long().clamp(min=1).minimum(size - noise).minimum(noise)
+    segments = [_segmented(keys, total, spans, stream) for total, stream in ((size - noise, _KEPT), (noise, _NOISE))]
+    in_turn = torch.stack(segments, dim=2).flatten(1)  # kept, noise, kept, noise, ...
+    ends = in_turn.cumsum(1)
+    places = torch.arange(keys.shape[1], device=keys.device)
+    segment = torch.searchsorted(ends, places.expand_as(keys).contiguous(), right=True)
+    flags = (segment % 2 == 1) & (places < size.unsqueeze(1)) & (noise > 0).unsqueeze(1)
+    return _spread(flags, corruptible)
+
+
+def _segmented(keys: Tensor, total: Tensor, count: Tensor, stream: int) -> Tensor:
+    """(rows, length): `total` divided at random into `count` segments of at least 1, then zeros."""
+    places = torch.arange(keys.shape[1], device=keys.device)
+    between = places < (total - 1).unsqueeze(1)  # a cut lies after one of all tokens but the last
+    rank = uniform(keys, stream).masked_fill(~between, 2.0).argsort(1).argsort(1)
+    cut = between & (rank < (count - 1).unsqueeze(1))
+    number = torch.nn.functional.pad(cut, (1, -1)).long().cumsum(1)
+    inside = (places < total.unsqueeze(1)).long()
+    return torch.zeros_like(keys).scatter_add_(1, number, inside)
+
+
+def _spread(flags: Tensor, corruptible: Tensor) -> Tensor:
+    """From places among the corruptible tokens to places in the row."""
+    return flags.gather(1, (corruptible.cumsum(1) - 1).clamp(min=0)) & corruptible
+
+
+def span_starts(noise: Tensor) -> Tensor:
+    """(rows, length), boolean: the first token of each run of noise."""
+    return noise & ~torch.nn.functional.pad(noise, (1, -1))
+
+
+def compact(values: Tensor, keep: Tensor, padding: int) -> tuple[Tensor, Tensor]:
+    """Moves what is kept of each row to its left end.
+
+    Args:
+        values: (rows, length).
+        keep: (rows, length), boolean.
+        padding: for the places that are left over.
+
+    Returns:
+        (rows, longest), and of the same shape a mask that is 1 on values and 0 on padding.
+    """
+    count = keep.sum(1)
+    longest = int(count.max())
+    order = torch.argsort((~keep).to(torch.uint8), dim=1, stable=True)[:, :longest]
+    mask = torch.arange(longest, device=values.device) < count.unsqueeze(1)
+    return values.gather(1, order).masked_fill(~mask, padding), mask.long()
+
+
+def t5_corrupt(
+    input_ids: Tensor, attention_mask: Tensor, noise: Tensor, sentinel_ids: Tensor, end_id: int, pad_id: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Inputs with sentinels for spans, and targets with spans after sentinels (arXiv 1910.10683, section 3.1.4).
+
+    "Thank you for inviting me to your party last week" becomes "Thank you <X> me to your party <Y> week", and the
+    target is "<X> for inviting <Y> last <Z>", where <Z> is the final sentinel, and the end of the text.
+
+    Args:
+        input_ids: (rows, length), integers.
+        attention_mask: (rows, length), 1 on real tokens.
+        noise: (rows, length), boolean.
+        sentinel_ids: (n,), in the order of their use; one more than there are spans in a row.
+        end_id: ends a target.
+        pad_id: for the places after the end of an input.
+
+    Returns:
+        Inputs and their attention mask, (rows, input length), and labels, (rows, target length), -100 after the end.
+    """
+    starts = span_starts(noise)
+    number = starts.long().cumsum(1)
+    sentinels = sentinel_ids[(number - 1).clamp(min=0)]
+    real = attention_mask.bool()
+    inputs, mask = compact(torch.where(starts, sentinels, input_ids), real & (~noise | starts), pad_id)
+    final = sentinel_ids[number[:, -1:]]
+    end = torch.full_like(final, end_id)
+    pairs = torch.stack((sentinels, input_ids), dim=2).flatten(1)
+    keep = torch.stack((starts, noise), dim=2).flatten(1)
+    every = torch.ones_like(final, dtype=torch.bool)
+    labels, _ = compact(torch.cat((pairs, final, end), dim=1), torch.cat((keep, every, every), dim=1), -100)
+    return inputs, mask, labels
+
+
+def bart_infill(
+    input_ids: Tensor,
+    attention_mask: Tensor,
+    corruptible: Tensor,
+    keys: Tensor,
+    mask_id: int,
+    pad_id: int,
+    density: float,
+    mean_length: float,
+) -> tuple[Tensor, Tensor]:
+    """Text infilling: spans with lengths from a Poisson distribution give way to one mask token each.
+
+    A span of length 0 inserts a mask token. Spans are drawn until the share of hidden tokens is reached, the last one
+    cut to it, and lie at random, apart from each other.
+
+    Args:
+        input_ids: (rows, length), integers.
+        attention_mask: (rows, length), 1 on real tokens.
+        corruptible: (rows, length), boolean; False on special tokens and padding.
+        keys: (rows, length), from `row_keys`.
+        mask_id: the id of the mask token.
+        pad_id: for the places after the end of an input.
+        density: share of the tokens that is hidden.
+        mean_length: of the Poisson distribution.
+
+    Returns:
+        Inputs and their attention mask, (rows, input length).
+    """
+    noise, inserted = poisson_spans(corruptible, keys, density, mean_length)
+    starts = span_starts(noise)
+    values = torch.stack((torch.full_like(input_ids, mask_id), input_ids.masked_fill(starts, mask_id)), dim=2)
+    keep = torch.stack((inserted, attention_mask.bool() & (~noise | starts)), dim=2)
+    return compact(values.flatten(1), keep.flatten(1), pad_id)
+
+
+def poisson_spans(corruptible: Tensor, keys: Tensor, density: float, mean_length: float) -> tuple[Tensor, Tensor]:
+    """The spans of text infilling.
+
+    The tokens that stay have a slot before, between and after them; each span takes one slot, none shares it.
+
+    Args:
+        corruptible: (rows, length), boolean.
+        keys: (rows, length), from `row_keys`.
+        density: share of the tokens that is hidden.
+        mean_length: of the Poisson distribution.
+
+    Returns:
+        Both (rows, length), boolean: what is hidden, and before which tokens a mask is inserted.
+    """
+    size = corruptible.sum(1, keepdim=True)
+    hidden = (size * density).round().long().clamp(min=1).minimum(size - 1).clamp(min=0)
+    chances = [math.exp(-mean_length) * mean_length**k / math.factorial(k) for k in range(LONGEST + 1)]
+    below = torch.tensor(list(accumulate(chances)), device=keys.device)
+    drawn = torch.searchsorted(below, uniform(keys, _LENGTH), right=True).clamp(max=LONGEST)
+    before = drawn.cumsum(1) - drawn
+    places = torch.arange(keys.shape[1], device=keys.device)
+    slots = size - hidden + 1
+    # Up to the span that reaches the share. No more spans than slots, of which the last may have to be longer.
+    used = (before < hidden) & (places < slots)
+    lengths = drawn.minimum(hidden - before) * used
+    last = used & ~torch.nn.functional.pad(used, (-1, 1))
+    lengths = lengths + last * (hidden - lengths.sum(1, keepdim=True))
+    rank = uniform(keys, _PLACE).masked_fill(places >= slots, 2.0).argsort(1).argsort(1)
+    taken = rank < used.sum(1, keepdim=True)
+    width = keys.shape[1]
+    slot = torch.where(taken, places, width).sort(1).values  # of the i-th span: how many tokens stay before it
+    begin = slot + lengths.cumsum(1) - lengths
+    change = torch.zeros(len(keys), width + 1, dtype=torch.long, device=keys.device)
+    change.scatter_add_(1, begin.clamp(max=width), used.long() * (lengths > 0))
+    change.scatter_add_(1, (begin + lengths).clamp(max=width), -used.long() * (lengths > 0))
+    noise = _spread(change.cumsum(1)[:, :width] > 0, corruptible)
+    empty = torch.zeros_like(change).scatter_add_(1, begin.clamp(max=width), (used & (lengths == 0)).long())
+    # An empty span after the last token stands before what follows it.
+    at = torch.where(corruptible, corruptible.cumsum(1) - 1, width)
+    first_after = corruptible.sum(1, keepdim=True)
+    following = torch.nn.functional.pad(corruptible, (1, -1)) & ~corruptible
+    end = following & (corruptible.cumsum(1) == first_after)
+    at = torch.where(end, first_after, at)
+    return noise, empty.gather(1, at.clamp(max=width)).bool() & (corruptible | end)

@@ -1,0 +1,165 @@
+"""Exact attention over packed documents: none sees another, whatever the architecture.
+
+Restarting `position_ids` does not keep documents apart in most encoders, and a mask of (tokens, tokens) costs memory
+that grows with the square of a batch. Here each document attends to itself only: by `varlen_attn` on CUDA, elsewhere
+document by document. The function is registered with transformers' `AttentionInterface`; without `cu_seq_lens_q` it is
+transformers' own `sdpa`, so that a model that was switched to it still takes padded batches and generates.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .positions import first_position
+
+NAME = "pretune_packed"
+
+
+def can_pack(model: Any) -> bool:
+    """Whether an architecture sends all of its attention through the interface, and nothing else mixes positions."""
+    options = inspect.signature(model.forward).parameters
+    takes_all = any(option.kind is inspect.Parameter.VAR_KEYWORD for option in options.values())
+    # MobileBERT's embeddings look at both neighbours; capped scores are nothing that a kernel here computes.
+    mixes = any(
+        getattr(model.config, n, None) for n in ("trigram_input", "attn_logit_softcapping", "is_encoder_decoder")
+    )
+    through = model._supports_attention_backend and model._supports_sdpa
+    return bool(through and not mixes and takes_all and "position_ids" in options)
+
+
+def packed_inputs(model: Any, batch: dict[str, Tensor]) -> dict[str, Any]:
+    """What to call a model with, beside the token ids, for a packed batch; switches its attention on first use.
+
+    Args:
+        model: one that `can_pack`.
+        batch: `position_ids` (1, tokens), restarting in each document, and `cu_seq_lens` (documents + 1,).
+    """
+    if model.config._attn_implementation != NAME:
+        _register()
+        model.set_attn_implementation(NAME)
+    bounds = batch["cu_seq_lens"].int()
+    longest = int(bounds.diff().max())
+    inputs = {
+        "position_ids": batch["position_ids"] + first_position(model.config),
+        # Taken for a mask that is ready: transformers would make one of (tokens, tokens), of which nothing is used.
+        "attention_mask": torch.ones(1, 1, 1, 1, dtype=torch.bool, device=bounds.device),
+        "cu_seq_lens_q": bounds,
+        "cu_seq_lens_k": bounds,
+        "max_length_q": longest,
+        "max_length_k": longest,
+    }
+    if "use_cache" in inspect.signature(model.forward).parameters:
+        inputs["use_cache"] = False
+    return inputs
+
+
+def _register() -> None:
+    from transformers import AttentionInterface, AttentionMaskInterface
+    from transformers.masking_utils import sdpa_mask
+
+    AttentionInterface.register(NAME, packed_attention)
+    AttentionMaskInterface.register(NAME, sdpa_mask)
+
+
+def packed_attention(
+    module: nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor | None,
+    dropout: float = 0.0,
+    scaling: float | None = None,
+    is_causal: bool | None = None,
+    cu_seq_lens_q: Tensor | None = None,
+    max_length_q: int | None = None,
+    sliding_window: int | None = None,
+    **options: Any,
+) -> tuple[Tensor, None]:
+    """Attention within documents.
+
+    Args:
+        module: the layer; it knows whether it looks ahead, and how many heads share a key.
+        query: (1, heads, tokens, width).
+        key: (1, key heads, tokens, width).
+        value: the same.
+        attention_mask: not used for packed documents.
+        dropout: of attention probabilities.
+        scaling: of scores; None means 1 / sqrt(width).
+        is_causal: whether tokens see only what is before them; None asks the layer.
+        cu_seq_lens_q: (documents + 1,) int32, where each document begins and the last one ends; None for batches that
+            are not packed.
+        max_length_q: tokens in the longest document.
+        sliding_window: tokens see others that are less than this many places away.
+        **options: what else transformers passes on.
+
+    Returns:
+        (1, tokens, heads, width), and no probabilities.
+    """
+    if cu_seq_lens_q is None:
+        from transformers.integrations.sdpa_attention import sdpa_attention_forward
+
+        options = {key_: value_ for key_, value_ in options.items() if key_ not in ("cu_seq_lens_k", "max_length_k")}
+        return sdpa_attention_forward(
+            module, query, key, value, attention_mask, dropout=dropout, scaling=scaling, is_causal=is_causal, **options
+        )
+    causal = bool(getattr(module, "is_causal", True)) if is_causal is None else is_causal
+    if _varlen_fits(query, dropout):
+        return _by_varlen(query, key, value, scaling, causal, cu_seq_lens_q, max_length_q, sliding_window), None
+    lengths = cu_seq_lens_q.diff().tolist()
+    parts = [part.split(lengths, dim=2) for part in (query, key, value)]
+    grouped = query.shape[1] != key.shape[1]
+    found = []
+    for q, k, v in zip(*parts, strict=True):
+        mask = _window(q.shape[2], sliding_window, causal, q.device)
+        found.append(
+            F.scaled_dot_product_attention(
+                q, k, v, mask, dropout, is_causal=causal and mask is None, scale=scaling, enable_gqa=grouped
+            )
+        )
+    return torch.cat(found, dim=2).transpose(1, 2).contiguous(), None
+
+
+def _window(length: int, window: int | None, causal: bool, device: torch.device) -> Tensor | None:
+    """(length, length), boolean, of a document that is longer than the window; None where no mask is needed."""
+    if window is None or length <= window:
+        return None
+    places = torch.arange(length, device=device)
+    distance = places.unsqueeze(1) - places
+    return (distance < window) & (distance >= 0) if causal else distance.abs() < window
+
+
+def _varlen_fits(query: Tensor, dropout: float) -> bool:
+    return query.is_cuda and query.dtype in (torch.bfloat16, torch.float16) and not dropout and _varlen() is not None
+
+
+def _varlen() -> Any:
+    try:
+        from torch.nn.attention.varlen import varlen_attn
+    except ImportError:
+        return None
+    return varlen_attn
+
+
+def _by_varlen(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    scaling: float | None,
+    causal: bool,
+    bounds: Tensor,
+    longest: int | None,
+    window: int | None,
+) -> Tensor:
+    q, k, v = (part.squeeze(0).transpose(0, 1) for part in (query, key, value))
+    if q.shape[1] != k.shape[1]:
+        k, v = (part.repeat_interleave(q.shape[1] // part.shape[1], dim=1) for part in (k, v))
+    back = -1 if window is None else window - 1
+    size = (back, 0) if causal else (back, back)
+    longest = int(bounds.diff().max()) if longest is None else longest
+    found = _varlen()(q, k, v, bounds, bounds, longest, longest, scale=scaling, window_size=size)
+    return found.unsqueeze(0)  # type: ignore[no-any-return]

@@ -1,0 +1,61 @@
+"""A batch as one padded row for each document, whichever way it came, and the way back."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+class Rows:
+    """Padded rows of a batch.
+
+    Objectives corrupt rows; how the network computes them, padded or packed, is another matter. A packed batch holds
+    its documents one after the other in a single row; here each has its own.
+
+    Args:
+        batch: `input_ids` with `attention_mask` (rows, length), or packed, (1, tokens), with `cu_seq_lens`.
+        pad_id: for the places after the end of a row.
+        packed: whether a packed batch stays packed for the network; if not, the network gets the padded rows.
+    """
+
+    def __init__(self, batch: dict[str, Tensor], pad_id: int, packed: bool = True) -> None:
+        self.batch = batch
+        self.pad_id = pad_id
+        self.packed = packed and "cu_seq_lens" in batch
+        if "cu_seq_lens" in batch:
+            lengths = batch["cu_seq_lens"].diff()
+            positions = torch.arange(int(lengths.max()), device=lengths.device)
+            self.real = positions < lengths.unsqueeze(1)
+            self.mask: Tensor | None = self.real.long()
+        else:
+            self.mask = batch.get("attention_mask")
+            ids = batch["input_ids"]
+            self.real = self.mask.bool() if self.mask is not None else torch.ones_like(ids, dtype=torch.bool)
+        self.ids = self.of("input_ids", pad_id)
+        self.fresh = self.real
+        """(rows, length), boolean: the real tokens that are not context from the row before."""
+        if "overlap" in batch:
+            places = torch.arange(self.ids.shape[1], device=self.ids.device)
+            self.fresh = self.real & (places >= batch["overlap"].unsqueeze(1))
+
+    def of(self, key: str, padding: int = 0) -> Tensor:
+        """A key of the batch as padded rows, (rows, length)."""
+        values = self.batch[key]
+        if "cu_seq_lens" not in self.batch:
+            return values
+        rows = values.new_full(self.real.shape, padding)
+        rows[self.real] = values[0]
+        return rows
+
+    def place(self, rows: Tensor) -> Tensor:
+        """Padded rows in the layout in which the network computes: as they are, or packed, (1, tokens)."""
+        return rows[self.real].unsqueeze(0) if self.packed else rows
+
+    def inputs(self, ids: Tensor) -> dict[str, Tensor]:
+        """The batch with other token ids, (rows, length), in the layout in which the network computes."""
+        if self.packed or "cu_seq_lens" not in self.batch:
+            return {**self.batch, "input_ids": self.place(ids)}
+        inputs = {"input_ids": ids, "attention_mask": self.real.long()}
+        if "token_type_ids" in self.batch:
+            inputs["token_type_ids"] = self.of("token_type_ids")
+        return inputs

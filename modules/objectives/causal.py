@@ -1,0 +1,189 @@
+"""Causal language modelling: the next token, from left to right (GPT-2, Radford et al., 2019)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from lightning.pytorch.utilities.rank_zero import rank_zero_info
+from torch import Tensor, nn
+from torchmetrics import Metric
+
+from ...errors import InputError, first_line
+from ...tokenization import separator_id
+from ..backbone import Backbone
+from ..base import BaseModule, Output
+from ..layers.metrics import MeanPerTarget, Perplexity
+from ..layers.packed_attention import can_pack
+from ..layers.rows import Rows
+from ..layers.sparse_head import only_inputs
+from .families import require_decoder
+from .masked import recovered
+
+
+class CausalLanguageModeling(BaseModule):
+    """Predicts each token from those before it.
+
+    The separator that a corpus puts after each document is a target too, so that the model learns to stop. Padding is
+    none, nor is the first token of a row, nor the tokens that overlap with the row before (`data.eval_stride`).
+
+    Batch: `input_ids` (rows, length) int64; `attention_mask` (rows, length) int64, 1 on real tokens; `overlap` (rows,)
+    int64, how many tokens at the beginning of a row are context only. Or packed: `input_ids` and `position_ids`
+    (1, tokens) int64 with `cu_seq_lens` (documents + 1,) int32: a document sees itself only.
+
+    Logs `loss` and `perplexity` per token, `accuracy`, and where the corpus counts its words and bytes (as
+    `CorpusDataModule` does) `word_perplexity` and `bits_per_byte`, which do not depend on the tokenizer.
+
+    Args:
+        backbone: a hub id, a folder, an earlier run's folder or its `.ckpt`, or a `Backbone` with options.
+        prompts: continued after each validation, as text in the log; an empty one begins a document. Null for none.
+        generation: options of Hugging Face's `generate` for those samples and for `predict`, such as
+            `{max_new_tokens: 40, do_sample: true, temperature: 0.8, top_k: 50}`.
+        **optimization: the options of every module: `learning_rate`, `weight_decay`, `schedule`, `warmup`, ...
+
+    Raises:
+        InputError: if the backbone is no decoder, or `generation` holds an unknown option.
+    """
+
+    auto_class = "AutoModelForCausalLM"
+    perplexity_of: str | None = ""
+    datamodules: tuple[str, ...] = ("CorpusDataModule",)
+    frames_text = False
+
+    def __init__(
+        self,
+        backbone: str | Backbone,
+        prompts: list[str] | None = None,
+        generation: dict[str, Any] | None = None,
+        **optimization: Any,
+    ) -> None:
+        super().__init__(backbone, **optimization)
+        self.prompts = prompts or []
+        self.generation = {"max_new_tokens": 40, "do_sample": True, **(generation or {})}
+        self._check_generation()
+
+    def _check_generation(self) -> None:
+        from transformers import GenerationConfig
+
+        known = GenerationConfig().to_dict()
+        for key in self.generation:
+            if key not in known:
+                raise InputError(f"model.generation: `generate` has no option {key!r}; max_new_tokens, do_sample, "
+                                 "temperature, top_k and top_p are some.")  # fmt: skip
+        try:
+            GenerationConfig(**self.generation).validate()
+        except ValueError as error:
+            raise InputError(f"model.generation: {first_line(error)}") from error
+
+    def check_backbone(self, config: Any) -> None:
+        """Refuses what reads both sides: it would see the token that it is to predict."""
+        require_decoder(config, self.backbone.label)
+
+    def make_metrics(self, part: str) -> dict[str, Metric]:
+        """Accuracy over predicted tokens."""
+        return {"accuracy": MeanPerTarget()}
+
+    def finish(self) -> None:
+        """Adds the measures that do not depend on the tokenizer, where the data know their words and bytes."""
+        counts = getattr(self.datamodule, "counts", {})
+        self.per_text = nn.ModuleDict()
+        for stage, split in (("val", "validation"), ("test", "test")):
+            if count := counts.get(split):
+                tokens = count["tokens"]
+                self.per_text[f"{stage}_word_perplexity"] = Perplexity(scale=tokens / max(1, count["words"]))
+                nats_to_bits = 1.4426950408889634
+                self.per_text[f"{stage}_bits_per_byte"] = MeanPerTarget([tokens / count["bytes"] * nats_to_bits])
+
+    # ------------------------------------------------------------------ steps
+
+    def step(self, batch: dict[str, Tensor], stage: str) -> Output:
+        """Runs the body on all tokens and the head on those that another follows."""
+        rows = Rows(batch, self.tokenizer.pad_token_id or 0, packed=can_pack(self.model))
+        target = rows.fresh.clone()
+        target[:, 0] = False
+        before = torch.nn.functional.pad(target, (-1, 1))
+        with only_inputs(self.model.get_output_embeddings(), rows.place(before)):
+            logits = self.model(**self.network_inputs(rows.inputs(rows.ids))).logits
+        output = recovered(logits, rows.ids[target])
+        for name in ("word_perplexity", "bits_per_byte"):
+            if f"{stage}_{name}" in self.per_text:
+                metric: Any = self.per_text[f"{stage}_{name}"]
+                metric.update(output.loss.detach(), output.count)
+                self.log(f"{stage}/{name}", metric, batch_size=1)
+        return output
+
+    # ------------------------------------------------------------------ generation
+
+    def on_validation_end(self) -> None:
+        """Logs a continuation of each prompt."""
+        if not self.prompts or self.trainer.sanity_checking or not self.trainer.is_global_zero:
+            return
+        with torch.random.fork_rng():
+            torch.manual_seed(self._seed)  # the same draws each time: what changes is the model
+            texts = self.complete(self.prompts)
+        for prompt, text in zip(self.prompts, texts, strict=True):
+            rank_zero_info(f"step {self.global_step:,}, sample: {prompt}{text}")
+        for logger in self.trainer.loggers:
+            if hasattr(logger.experiment, "add_text"):
+                written = "\n\n".join(f"**{p}**{t}" for p, t in zip(self.prompts, texts, strict=True))
+                logger.experiment.add_text("val/samples", written, self.global_step)
+
+    def complete(self, prompts: list[str]) -> list[str]:
+        """Continues texts.
+
+        Args:
+            prompts: the beginnings; an empty one begins a document.
+
+        Returns:
+            What follows each, up to the end of the document or `max_new_tokens`.
+        """
+        encoded = [self.tokenizer(prompt, add_special_tokens=False)["input_ids"] for prompt in prompts]
+        end = self._end_id()
+        rows = [ids or [end] for ids in encoded]  # what ends a document comes before the next one
+        longest = max(map(len, rows))
+        pad = self.tokenizer.pad_token_id or 0
+        # On the left: what follows the last token of each row is wanted.
+        ids = torch.tensor([[pad] * (longest - len(row)) + row for row in rows], device=self.device)
+        mask = torch.tensor([[0] * (longest - len(row)) + [1] * len(row) for row in rows], device=self.device)
+        return self._generate(ids, mask)
+
+    def _generate(self, ids: Tensor, mask: Tensor) -> list[str]:
+        room = self.input_limit()
+        new = self.generation["max_new_tokens"]
+        if room is not None and ids.shape[1] + new > room:
+            raise InputError(
+                f"A prompt of {ids.shape[1]} tokens and model.generation.max_new_tokens ({new}) make more than the "
+                f"{room} tokens that {self.backbone.label} takes: shorten one of them."
+            )
+        training = self.model.training
+        self.model.eval()
+        with torch.inference_mode():
+            found = self.model.generate(
+                input_ids=ids,
+                attention_mask=mask,
+                pad_token_id=self.tokenizer.pad_token_id or 0,
+                eos_token_id=self._end_id(),
+                **self.generation,
+            )
+        self.model.train(training)
+        return self.tokenizer.batch_decode(found[:, ids.shape[1] :], skip_special_tokens=True)  # type: ignore[no-any-return]
+
+    def _end_id(self) -> int:
+        """What a corpus puts after each document, and so before the next."""
+        found = separator_id(self.tokenizer)
+        return found if found is not None else self.tokenizer.pad_token_id or 0
+
+    def predict_step(self, batch: dict[str, Tensor], batch_idx: int) -> list[dict[str, Any]]:
+        """For each prompt its continuation."""
+        lengths = batch["attention_mask"].sum(1, keepdim=True)
+        longest = int(lengths.max())
+        # From the right to the left side of the padding.
+        places = torch.arange(longest, device=lengths.device) - (longest - lengths)
+        ids = batch["input_ids"].gather(1, places.clamp(min=0))
+        mask = (places >= 0).long()
+        empty = lengths.squeeze(1) == 0
+        ids[empty, -1:], mask[empty, -1:] = self._end_id(), 1
+        return [{"prediction": text} for text in self._generate(ids.where(mask.bool(), self._pad()), mask)]
+
+    def _pad(self) -> Tensor:
+        return torch.tensor(self.tokenizer.pad_token_id or 0, device=self.device)

@@ -1,0 +1,168 @@
+"""Next-sentence prediction together with masked language modelling (BERT, arXiv 1810.04805)."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from lightning.pytorch.utilities.rank_zero import rank_zero_info
+from torch import Tensor, nn
+from torchmetrics import Metric
+
+from ...errors import InputError
+from ...tokenization import pair_frame
+from ..backbone import Backbone
+from ..base import Output
+from ..layers.hashing import row_keys, uniform
+from ..layers.metrics import MeanPerTarget
+from ..layers.pairs import join_pairs
+from ..layers.rows import Rows
+from ..layers.sparse_head import only_positions
+from .masked import MaskedLanguageModeling, recovered
+
+_FLIP = 7
+
+
+class NextSentencePrediction(MaskedLanguageModeling):
+    """Tells whether the second segment followed the first, and predicts hidden tokens.
+
+    For half of the pairs the second segment gives way to one of another document. Which half is drawn on the device,
+    anew at every step of training, and is fixed in validation and test. The label is 0 where the second segment
+    followed, and 1 where it was replaced, as in Hugging Face's `BertForPreTraining`.
+
+    The backbone's own pooler and pair head are trained where it has them (BERT, ERNIE, MobileBERT, ALBERT, ...);
+    others get a head of two layers on the first token, which is not part of the export.
+
+    Batch: `segment_a`, `segment_b`, `segment_other`, each (rows, its length) int64 token ids without special tokens, -1
+    after the end; `segment_b` follows `segment_a`, `segment_other` is of another document.
+
+    Logs `loss`, the weighted sum of `mlm_loss` and `nsp_loss`; `mlm_accuracy`, `nsp_accuracy` and `perplexity`.
+
+    Args:
+        backbone: a hub id, a folder, an earlier run's folder or its `.ckpt`, or a `Backbone` with options.
+        mlm_weight: of masked language modelling in the loss; 0 switches it off, and nothing is masked.
+        pair_weight: of the prediction about the pair; 0 switches it off.
+        **masking: the options of `MaskedLanguageModeling`, and those of every module.
+
+    Raises:
+        InputError: if both weights are 0, or as in `MaskedLanguageModeling`.
+    """
+
+    perplexity_of: str | None = "mlm"
+    batch_keys: tuple[str, ...] = ("segment_a", "segment_b", "segment_other")
+    datamodules: tuple[str, ...] = ("SentencePairDataModule",)
+    pair_part = "nsp"
+
+    def __init__(
+        self, backbone: str | Backbone, mlm_weight: float = 1.0, pair_weight: float = 1.0, **masking: Any
+    ) -> None:
+        super().__init__(backbone, **masking)
+        if min(mlm_weight, pair_weight) < 0 or mlm_weight + pair_weight == 0:
+            raise InputError(
+                f"model.mlm_weight ({mlm_weight}) and model.pair_weight ({pair_weight}) must be at least 0, and one of "
+                "them above 0."
+            )
+        if self.masking != "token":
+            raise InputError(
+                f"model.masking is {self.masking}; {type(self).__name__} masks tokens, and MaskedLanguageModeling also "
+                "masks words and spans."
+            )
+        self.mlm_weight = mlm_weight
+        self.pair_weight = pair_weight
+        self.pair_head: nn.Module | None = None
+
+    def check_backbone(self, config: Any) -> None:
+        """Also decides which head there is."""
+        super().check_backbone(config)
+        self.auto_class = "AutoModelForPreTraining" if _has_pair_head(config) else "AutoModelForMaskedLM"
+        self.frame = pair_frame(self.tokenizer)
+
+    def finish(self) -> None:
+        """Makes a head for pairs where the backbone has none."""
+        super().finish()
+        if self.auto_class == "AutoModelForMaskedLM":
+            width = self.model.config.hidden_size
+            self.pair_head = nn.Sequential(nn.Linear(width, width), nn.Tanh(), nn.Linear(width, 2))
+            if self.stored is None:
+                rank_zero_info(
+                    f"{self.backbone.label} has no head for pairs of its own: one is trained beside it, and is not "
+                    "part of the export."
+                )
+
+    def parts(self) -> dict[str, float]:
+        """What is not switched off."""
+        weights = {"mlm": self.mlm_weight, self.pair_part: self.pair_weight}
+        return {name: weight for name, weight in weights.items() if weight}
+
+    def make_metrics(self, part: str) -> dict[str, Metric]:
+        """Accuracy over masked tokens, and over pairs."""
+        return {"accuracy": MeanPerTarget()}
+
+    def networks(self) -> list[nn.Module]:
+        """The network, and the head beside it if there is one."""
+        return [self.model] if self.pair_head is None else [self.model, self.pair_head]
+
+    # ------------------------------------------------------------------ steps
+
+    def pairs(self, batch: dict[str, Tensor], flip: Tensor) -> tuple[Tensor, Tensor]:
+        """The two segments of each row; `flip` (rows, 1), boolean, says where they are not as they stood."""
+        width = max(batch["segment_b"].shape[1], batch["segment_other"].shape[1])
+        follows, other = (F.pad(batch[k], (0, width - batch[k].shape[1]), value=-1)
+                          for k in ("segment_b", "segment_other"))  # fmt: skip
+        return batch["segment_a"], torch.where(flip, other, follows)
+
+    def step(self, batch: dict[str, Tensor], stage: str) -> dict[str, Output]:
+        """Puts pairs together, masks them, and asks both questions of one pass through the body."""
+        pad_id = self.tokenizer.pad_token_id or 0
+        true = join_pairs(batch["segment_a"], batch["segment_b"], self.frame, pad_id)
+        seed = self._seed + self.global_step + 1 if stage == "train" else 0
+        flip = uniform(row_keys(true["input_ids"], true["attention_mask"], seed)[:, :1], _FLIP) < 0.5
+        rows = Rows(join_pairs(*self.pairs(batch, flip), self.frame, pad_id), pad_id)
+        corrupted, chosen, _ = self.mask(rows, stage)
+        if not self.mlm_weight:
+            corrupted, chosen = rows.ids, torch.zeros_like(chosen)
+        body = self.model.base_model
+        with _first_token(body) as first, only_positions(body, chosen):
+            output = self.model(**self.network_inputs(rows.inputs(corrupted)))
+        tokens = getattr(output, "prediction_logits", None)
+        tokens = output.logits if tokens is None else tokens
+        pairs = self._pair_logits(output, first).float()
+        labels = flip.squeeze(1).long()
+        hits = (pairs.argmax(-1) == labels).float()
+        masked = recovered(tokens, rows.ids[chosen])
+        loss = F.cross_entropy(pairs, labels, reduction="sum")
+        pair = Output(loss, torch.tensor(len(labels), device=loss.device), hits, torch.ones_like(hits))
+        # A part that is switched off keeps its head in the graph, with a gradient of 0: distributed training wants
+        # one for every parameter.
+        masked.loss, pair.loss = masked.loss + 0.0 * pair.loss, pair.loss + 0.0 * tokens.sum()
+        return {name: part for name, part in (("mlm", masked), (self.pair_part, pair)) if name in self.parts()}
+
+    def _pair_logits(self, output: Any, first: list[Tensor]) -> Tensor:
+        if self.pair_head is not None:
+            logits: Tensor = self.pair_head(first[0])
+            return logits
+        return output.sop_logits if hasattr(output, "sop_logits") else output.seq_relationship_logits  # type: ignore[no-any-return]
+
+
+@contextmanager
+def _first_token(body: nn.Module) -> Iterator[list[Tensor]]:
+    """Keeps the state of each row's first token, (rows, width), before the head gets a choice of positions."""
+    kept: list[Tensor] = []
+    handle = body.register_forward_hook(lambda module, args, output: kept.append(output.last_hidden_state[:, 0]))
+    try:
+        yield kept
+    finally:
+        handle.remove()
+
+
+def _has_pair_head(config: Any) -> bool:
+    from transformers.models.auto.modeling_auto import MODEL_FOR_PRETRAINING_MAPPING
+
+    if type(config) not in MODEL_FOR_PRETRAINING_MAPPING:
+        return False
+    options = inspect.signature(MODEL_FOR_PRETRAINING_MAPPING[type(config)].forward).parameters
+    return "next_sentence_label" in options or "sentence_order_label" in options

@@ -1,0 +1,218 @@
+"""Replaced-token detection (ELECTRA, arXiv 2003.10555)."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from lightning.pytorch.utilities.rank_zero import rank_zero_info
+from torch import Tensor, nn
+from torchmetrics import Metric
+from torchmetrics.classification import BinaryAccuracy, BinaryPrecision, BinaryRecall
+
+from ...errors import InputError
+from ..backbone import Backbone, config_from_json
+from ..base import Output
+from ..layers.hashing import uniform
+from ..layers.metrics import MeanPerTarget
+from ..layers.sparse_head import only_positions
+from .masked import MaskedLanguageModeling, recovered
+
+_SAMPLE = 8
+
+
+class ReplacedTokenDetection(MaskedLanguageModeling):
+    """Tells for every token whether a small generator put it there.
+
+    The generator learns masked language modelling; what it draws for the masked tokens replaces them, and the
+    discriminator, which is the backbone, tells replaced from original. Where the generator hits the original, that
+    counts as original. No gradient flows through the draw. The generator is not exported.
+
+    ELECTRA has a head for this. Other encoders get the head of token classification with one output per token.
+
+    Batch: as in `MaskedLanguageModeling`.
+
+    Logs `loss`, the weighted sum of `generator_loss` and `discriminator_loss`; `perplexity` and `generator_accuracy` on
+    masked tokens; `discriminator_accuracy`, and `discriminator_precision` and `discriminator_recall` of replaced
+    tokens.
+
+    Args:
+        backbone: the discriminator: a hub id, a folder, an earlier run's folder or its `.ckpt`, or a `Backbone`.
+        generator: a name of weights (such as `google/electra-small-generator`), or the fields in which its
+            configuration differs from the discriminator's (`{hidden_size: 64, num_attention_heads: 1}`). Null: an
+            ELECTRA of a quarter of the width, otherwise half as many layers (as in DeBERTa-v3, arXiv 2111.09543).
+        share_embeddings: whether both use the same embeddings.
+        generator_weight: of the generator's loss.
+        discriminator_weight: of the discriminator's.
+        temperature: of the generator's draw.
+        mask_share: share of the targets that become the mask token.
+        random_share: share of those that become a random token.
+        **masking: the other options of `MaskedLanguageModeling`, and those of every module.
+
+    Raises:
+        InputError: if the two cannot share embeddings, or as in `MaskedLanguageModeling`.
+    """
+
+    perplexity_of: str | None = "generator"
+
+    def __init__(
+        self,
+        backbone: str | Backbone,
+        generator: str | dict[str, Any] | None = None,
+        share_embeddings: bool = True,
+        generator_weight: float = 1.0,
+        discriminator_weight: float = 50.0,
+        temperature: float = 1.0,
+        mask_share: float = 1.0,
+        random_share: float = 0.0,
+        **masking: Any,
+    ) -> None:
+        super().__init__(backbone, mask_share=mask_share, random_share=random_share, **masking)
+        for name, value in (
+            ("generator_weight", generator_weight),
+            ("discriminator_weight", discriminator_weight),
+            ("temperature", temperature),
+        ):
+            if value <= 0:
+                raise InputError(f"model.{name} is {value}; it must be above 0.")
+        self.generator_spec = generator
+        self.share_embeddings = share_embeddings
+        self.generator_weight = generator_weight
+        self.discriminator_weight = discriminator_weight
+        self.temperature = temperature
+        self.generator: Any = None
+
+    def check_backbone(self, config: Any) -> None:
+        """Also decides which head there is, and whether embeddings can be shared."""
+        super().check_backbone(config)
+        electra = config.model_type == "electra"
+        self.auto_class = "AutoModelForPreTraining" if electra else "AutoModelForTokenClassification"
+        self.generator_config = self._generator_config(config)
+        small, large = _embedding_width(self.generator_config), _embedding_width(config)
+        if self.share_embeddings and small != large:
+            raise InputError(
+                f"The generator's embeddings are {small} wide, the discriminator's {large}, so that they cannot be "
+                "shared: set model.share_embeddings: false, or give them one width (hidden_size, or embedding_size "
+                "where the architecture has that)."
+            )
+
+    def _generator_config(self, config: Any) -> Any:
+        if self.stored is not None:
+            return config_from_json(self.stored["generator"])
+        if isinstance(self.generator_spec, str):
+            return Backbone(self.generator_spec).load_config(self.tokenizer)
+        small = copy.deepcopy(config)
+        changes = self.generator_spec
+        if changes is None:
+            changes = _quarter(config) if config.model_type == "electra" else _half(config)
+        for key, value in changes.items():
+            if not hasattr(small, key):
+                raise InputError(f"model.generator: a {config.model_type} configuration has no field {key!r}.")
+            setattr(small, key, value)
+        if getattr(small, "layer_types", None):
+            small.layer_types = small.layer_types[: small.num_hidden_layers]
+        return small
+
+    def head_options(self) -> dict[str, Any]:
+        """One output per token."""
+        return {} if self.auto_class == "AutoModelForPreTraining" else {"num_labels": 1}
+
+    def finish(self) -> None:
+        """Makes the generator."""
+        super().finish()
+        named = isinstance(self.generator_spec, str) and self.stored is None
+        backbone = Backbone(self.generator_spec) if named else Backbone(config={})  # type: ignore[arg-type]
+        backbone.dropout, backbone.attention = self.backbone.dropout, self.backbone.attention
+        backbone.gradient_checkpointing = self.backbone.gradient_checkpointing
+        self.generator, report = backbone.build(
+            "AutoModelForMaskedLM", self.tokenizer, config=self.generator_config, weights=named
+        )
+        if self.share_embeddings:
+            self._share()
+        if self.stored is None:
+            whole = sum(p.numel() for p in self.generator.parameters()) / 1e6
+            rank_zero_info(str(report) if named else f"Generator: {whole:.1f} M parameters, all new; not exported.")
+
+    def _share(self) -> None:
+        """Makes the discriminator's embeddings the generator's too: whole where they are alike, else the words'."""
+        mine, theirs = self.model.base_model, self.generator.base_model
+        shapes = [[p.shape for p in body.embeddings.parameters()] for body in (mine, theirs)]
+        if shapes[0] == shapes[1]:
+            theirs.embeddings = mine.embeddings
+        else:
+            self.generator.set_input_embeddings(self.model.get_input_embeddings())
+        self.generator.tie_weights()
+
+    def parts(self) -> dict[str, float]:
+        """Both losses."""
+        return {"generator": self.generator_weight, "discriminator": self.discriminator_weight}
+
+    def make_metrics(self, part: str) -> dict[str, Metric]:
+        """Accuracy of both; precision and recall of replaced tokens."""
+        if part == "generator":
+            return {"accuracy": MeanPerTarget()}
+        return {
+            "accuracy": BinaryAccuracy(validate_args=False),
+            "precision": BinaryPrecision(validate_args=False),
+            "recall": BinaryRecall(validate_args=False),
+        }
+
+    def networks(self) -> list[nn.Module]:
+        """Discriminator and generator."""
+        return [self.model, self.generator]
+
+    # ------------------------------------------------------------------ steps
+
+    def step(self, batch: dict[str, Tensor], stage: str) -> dict[str, Output]:
+        """Masks, lets the generator fill in, and asks the discriminator about every token."""
+        rows = self.rows(batch)
+        masked, chosen, keys = self.mask(rows, stage)
+        with only_positions(self.generator.base_model, rows.place(chosen)):
+            guesses = self.generator(**self.network_inputs(rows.inputs(masked), self.generator)).logits
+        generator = recovered(guesses, rows.ids[chosen])
+        fake = rows.ids.clone()
+        fake[chosen] = self.draw(guesses.detach().flatten(0, -2), uniform(keys, _SAMPLE)[chosen]).to(fake.dtype)
+        logits = self.model(**self.network_inputs(rows.inputs(fake))).logits
+        logits = logits.squeeze(-1) if logits.ndim == 3 else logits
+        real = rows.place(rows.real)
+        logits, targets = logits[real].float(), (fake != rows.ids)[rows.real]
+        loss = F.binary_cross_entropy_with_logits(logits, targets.float(), reduction="sum")
+        count = torch.tensor(len(targets), device=loss.device)
+        return {"generator": generator, "discriminator": Output(loss, count, (logits > 0).long(), targets.long())}
+
+    def draw(self, logits: Tensor, uniforms: Tensor) -> Tensor:
+        """A token for each target from the generator's distribution; never a special one.
+
+        Args:
+            logits: (targets, vocabulary).
+            uniforms: (targets,), in [0, 1): the same numbers draw the same tokens.
+        """
+        logits = logits.float() / self.temperature
+        logits = logits.masked_fill(self.is_special[: logits.shape[1]], float("-inf"))
+        below = logits.softmax(-1).cumsum(-1)
+        drawn = torch.searchsorted(below, (uniforms * below[:, -1]).unsqueeze(1), right=True)
+        return drawn.squeeze(1).clamp(max=logits.shape[1] - 1)
+
+    def describe(self) -> dict[str, Any]:
+        """Adds the generator's configuration."""
+        return {**super().describe(), "generator": self.generator.config.to_json_string(use_diff=False)}
+
+
+def _embedding_width(config: Any) -> int:
+    return int(getattr(config, "embedding_size", None) or config.hidden_size)
+
+
+def _quarter(config: Any) -> dict[str, int]:
+    width = max(1, config.hidden_size // 4)
+    heads = max(1, config.num_attention_heads // 4)
+    return {
+        "hidden_size": width,
+        "intermediate_size": max(1, config.intermediate_size // 4),
+        "num_attention_heads": heads if width % heads == 0 else 1,
+    }
+
+
+def _half(config: Any) -> dict[str, int]:
+    return {"num_hidden_layers": max(1, config.num_hidden_layers // 2)}

@@ -1,0 +1,34 @@
+"""Sentence-order prediction together with masked language modelling (ALBERT, arXiv 1909.11942)."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .next_sentence import NextSentencePrediction
+
+
+class SentenceOrderPrediction(NextSentencePrediction):
+    """Tells whether two consecutive segments stand in their order, and predicts hidden tokens.
+
+    Half of the pairs are swapped, drawn as in `NextSentencePrediction`, whose options and heads it has. The label is 0
+    where the order is that of the text, and 1 where it was swapped. As both segments are of one document, their topic
+    gives nothing away.
+
+    Batch: `segment_a` and `segment_b`, each (rows, its length) int64 token ids without special tokens, -1 after the
+    end; `segment_b` follows `segment_a`.
+
+    Logs `loss`, the weighted sum of `mlm_loss` and `sop_loss`; `mlm_accuracy`, `sop_accuracy` and `perplexity`.
+    """
+
+    batch_keys: tuple[str, ...] = ("segment_a", "segment_b")
+    pair_part = "sop"
+
+    def pairs(self, batch: dict[str, Tensor], flip: Tensor) -> tuple[Tensor, Tensor]:
+        """The two segments of each row, swapped where `flip` (rows, 1) says so."""
+        first, second = batch["segment_a"], batch["segment_b"]
+        width = max(first.shape[1], second.shape[1])
+        first = F.pad(first, (0, width - first.shape[1]), value=-1)
+        second = F.pad(second, (0, width - second.shape[1]), value=-1)
+        return torch.where(flip, second, first), torch.where(flip, first, second)

@@ -1,0 +1,160 @@
+"""Span denoising: T5's sentinels (arXiv 1910.10683) and BART's infilling (arXiv 1910.13461)."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+from torchmetrics import Metric
+
+from ...errors import InputError
+from ...tokenization import separator_id
+from ..backbone import Backbone
+from ..base import BaseModule, Output
+from ..layers.denoising import bart_infill, most_spans, random_spans, t5_corrupt
+from ..layers.hashing import row_keys
+from ..layers.metrics import MeanPerTarget
+from ..layers.rows import Rows
+from ..layers.sparse_head import only_inputs
+from .families import require_encoder_decoder
+from .masked import recovered
+
+SENTINELS = 100
+"""As many as T5's own tokenizers have."""
+
+
+class SpanDenoising(BaseModule):
+    """Restores spans that were taken out of the input.
+
+    `sentinels` (T5): each span gives way to a token of its own, and the target lists these tokens, each with the span
+    that it stands for, a final one, and the end of text. `infilling` (BART): each span, whose length is drawn from a
+    Poisson distribution and may be 0, gives way to one mask token, and the target is the whole text. Spans are drawn
+    on the device, anew at every step of training, and are fixed in validation and test. Special tokens stay.
+
+    Batch: `input_ids` (rows, length) int64; `attention_mask` (rows, length) int64, 1 on real tokens; or packed
+    documents with `cu_seq_lens`, of which each becomes a row.
+
+    Logs `loss`, `perplexity` and `accuracy` per target token.
+
+    Args:
+        backbone: a hub id, a folder, an earlier run's folder or its `.ckpt`, or a `Backbone` with options.
+        noise_density: share of the tokens that is taken out.
+        mean_span: mean number of tokens in a span.
+        corruption: `sentinels` or `infilling`; null means infilling for the BART family, sentinels for others.
+        **optimization: the options of every module: `learning_rate`, `weight_decay`, `schedule`, `warmup`, ...
+
+    Raises:
+        InputError: if an option is out of range, the backbone is no encoder-decoder, or the tokenizer has too few
+            sentinels or no mask token.
+    """
+
+    auto_class = "AutoModelForSeq2SeqLM"
+    perplexity_of: str | None = ""
+    datamodules: tuple[str, ...] = ("CorpusDataModule",)
+
+    def __init__(
+        self,
+        backbone: str | Backbone,
+        noise_density: float = 0.15,
+        mean_span: float = 3.0,
+        corruption: Literal["sentinels", "infilling"] | None = None,
+        **optimization: Any,
+    ) -> None:
+        super().__init__(backbone, **optimization)
+        if not 0 < noise_density < 1:
+            raise InputError(f"model.noise_density is {noise_density}; it must lie between 0 and 1.")
+        if mean_span < 1:
+            raise InputError(f"model.mean_span is {mean_span}; it must be at least 1.")
+        self.noise_density = noise_density
+        self.mean_span = mean_span
+        self.corruption = corruption
+
+    is_special: Tensor
+    sentinel_ids: Tensor
+
+    def prepare(self, data: Any) -> None:
+        """Gives a tokenizer without sentinels some: it then grows before the network is made."""
+        super().prepare(data)
+        if self.tokenizer is None:
+            return
+        config = self.backbone.load_config(self.tokenizer)
+        self._kind = self.corruption or ("infilling" if config.model_type in ("bart", "mbart") else "sentinels")
+        if self._kind == "sentinels":
+            names = [f"<extra_id_{i}>" for i in range(SENTINELS)]
+            known = self.tokenizer.get_vocab()
+            if not any(name in known for name in names):
+                self.tokenizer.add_tokens(names, special_tokens=True)
+
+    def check_backbone(self, config: Any) -> None:
+        """Refuses what is no encoder-decoder, and a tokenizer that lacks what stands for a span."""
+        require_encoder_decoder(config, self.backbone.label)
+        if self.tokenizer is None:
+            raise InputError(
+                "SpanDenoising needs a tokenizer; name one, or train one: data.tokenizer: {train: unigram}."
+            )
+        if self._kind == "infilling" and self.tokenizer.mask_token_id is None:
+            raise InputError(
+                "Infilling needs a tokenizer with a mask token, and there is none; one trained here "
+                "(data.tokenizer: {train: bytelevel}) or model.corruption: sentinels would work."
+            )
+        if self._kind == "sentinels":
+            known = self.tokenizer.get_vocab()
+            self._sentinels = [known[n] for i in range(len(known)) if (n := f"<extra_id_{i}>") in known]
+            longest = getattr(self.datamodule, "longest", None)
+            needed = most_spans(longest, self.noise_density, self.mean_span) if longest else 0
+            if needed > len(self._sentinels):
+                raise InputError(
+                    f"Inputs of {longest} tokens may need {needed} sentinels, and the tokenizer has "
+                    f"{len(self._sentinels)}: lower data.block_size or model.noise_density, or raise model.mean_span."
+                )
+
+    def finish(self) -> None:
+        """Makes the tables of special tokens and sentinels."""
+        if getattr(self.model.config, "decoder_start_token_id", None) is None:
+            self.model.config.decoder_start_token_id = self.tokenizer.pad_token_id
+        sentinels = self._sentinels if self._kind == "sentinels" else []
+        special = torch.zeros(self.model.config.vocab_size, dtype=torch.bool)
+        special[[i for i in {*self.tokenizer.all_special_ids, *sentinels} if i < len(special)]] = True
+        self.register_buffer("is_special", special, persistent=False)
+        self.register_buffer("sentinel_ids", torch.tensor(sentinels, dtype=torch.long), persistent=False)
+
+    def make_metrics(self, part: str) -> dict[str, Metric]:
+        """Accuracy over target tokens."""
+        return {"accuracy": MeanPerTarget()}
+
+    # ------------------------------------------------------------------ steps
+
+    def corrupt(self, batch: dict[str, Tensor], stage: str) -> tuple[Tensor, Tensor, Tensor]:
+        """What the encoder reads and the decoder is to write.
+
+        Args:
+            batch: as documented above.
+            stage: `train` draws by step; otherwise the draw is fixed.
+
+        Returns:
+            Input ids and their attention mask, (rows, input length), and labels, (rows, target length), -100 after the
+            end; all int64.
+        """
+        pad_id = self.tokenizer.pad_token_id or 0
+        rows = Rows(batch, pad_id, packed=False)
+        keys = row_keys(rows.ids, rows.mask, self._seed + self.global_step + 1 if stage == "train" else 0)
+        corruptible = rows.real & ~self.is_special[rows.ids]
+        real = rows.real.long()
+        density, mean = self.noise_density, self.mean_span
+        if self._kind == "sentinels":
+            noise = random_spans(corruptible, keys, density, mean)
+            end = separator_id(self.tokenizer) if self.tokenizer.eos_token_id is None else self.tokenizer.eos_token_id
+            return t5_corrupt(rows.ids, real, noise, self.sentinel_ids, end if end is not None else pad_id, pad_id)
+        mask_id = self.tokenizer.mask_token_id
+        ids, mask = bart_infill(rows.ids, real, corruptible, keys, mask_id, pad_id, density, mean)
+        return ids, mask, rows.ids.masked_fill(~rows.real, -100)
+
+    def step(self, batch: dict[str, Tensor], stage: str) -> Output:
+        """Corrupts, and runs the output projection on target tokens only."""
+        ids, mask, labels = self.corrupt(batch, stage)
+        target = labels != -100
+        shifted = self.model.prepare_decoder_input_ids_from_labels(labels)
+        with only_inputs(self.model.get_output_embeddings(), target):
+            logits = self.model(input_ids=ids, attention_mask=mask.long(), decoder_input_ids=shifted).logits
+        return recovered(logits, labels[target])
