@@ -85,7 +85,7 @@ def test_every_part_gives_documents_to_validate_on(files: list[str], tokenizer_f
 
 
 def test_dead_ends(files: list[str], tokenizer_folder: Path) -> None:
-    with pytest.raises(InputError, match="data.sources excludes data.train_files"):
+    with pytest.raises(InputError, match=r"data\.sources excludes data\.train_files"):
         make(files, tokenizer_folder, train_files="large.txt")
     with pytest.raises(InputError, match=r"data.sources\[1\] needs"):
         make(files, tokenizer_folder, (1.0, 0.0))

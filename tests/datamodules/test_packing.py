@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ def documents(data: CorpusDataModule, split: str = "train") -> list[list[int]]:
         ends = batch["cu_seq_lens"].tolist()
         assert ends[0] == 0
         assert ends[-1] == batch["input_ids"].shape[1] <= data.block_size
-        for start, end in zip(ends, ends[1:], strict=False):
+        for start, end in pairwise(ends):
             assert batch["position_ids"][0, start:end].tolist() == list(range(end - start))
             out.append(batch["input_ids"][0, start:end].tolist())
     return out

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +64,7 @@ def test_other_segments_are_of_other_documents(documents: list[list[str]], token
     for first, second, other, stranger in zip(a, b, others, batch["other_document"].tolist(), strict=True):
         assert 0 < len(other) <= 32 - 3 - len(first)
         sentences = encoded[stranger]
-        runs = [sum(sentences[i:j], []) for i in range(len(sentences)) for j in range(i + 1, len(sentences) + 1)]
+        runs = [list(chain(*sentences[i:j])) for i in range(len(sentences)) for j in range(i + 1, len(sentences) + 1)]
         assert other in runs or any(run[: len(other)] == other for run in runs if len(other) == 32 - 3 - len(first))
         lengths.append((len(second), len(other)))
     mean = [sum(pair[i] for pair in lengths) / len(lengths) for i in (0, 1)]

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -142,7 +143,7 @@ def test_packing_changes_no_loss(case: tuple[str, str], texts: Path, tokenizer_f
     model.eval()
     for packed in data.val_dataloader():
         starts = packed["cu_seq_lens"].tolist()
-        documents = [packed["input_ids"][0, a:b] for a, b in zip(starts, starts[1:], strict=False)]
+        documents = [packed["input_ids"][0, a:b] for a, b in pairwise(starts)]
         padded = collate([{"input_ids": ids, "attention_mask": torch.ones_like(ids)} for ids in documents])
         found, expected = (model.step(batch, "val") for batch in (packed, padded))
         if not isinstance(found, dict):
