@@ -1,6 +1,7 @@
 """What each objective brings to each task: pretrain for equal time, fine-tune from each, and from scratch.
 
-    python benchmarks/transfer.py DATA [--language en] [--minutes 4] [--seeds 1 2 3] [--starts scratch MaskedLanguageModeling ...]
+    python benchmarks/transfer.py DATA [--language en] [--minutes 4] [--labels 500] [--seeds 1 2 3]
+        [--starts scratch MaskedLanguageModeling ...]
 
 DATA holds, for English, `wikitext-2/{train,validation}.txt` and `sst2`, `mrpc`, `cola`, `rte` (jsonl, with columns
 sentence or sentence1 and sentence2, and label); for Chinese, `zh_classics/{train,validation}.txt` and
@@ -93,9 +94,9 @@ def pretrain(data: Path, language: str, objective: str, minutes: float) -> dict[
     return once(f"{language} {objective}", [args])
 
 
-def finetune(data: Path, language: str, task: str, start: str, seed: int) -> dict[str, float]:
+def finetune(data: Path, language: str, task: str, start: str, labels: int, seed: int) -> dict[str, float]:
     """One run of a task from a start."""
-    name = f"transfer-{language}-{task}-{start}-{seed}"
+    name = f"transfer-{language}-{task}-{start}-{labels}-{seed}"
     folder = data / task
     test = "validation" if task in UNLABELLED_TEST else "test"
     first = f"runs/transfer-{language}-MaskedLanguageModeling"  # all starts have its tokenizer
@@ -118,21 +119,23 @@ def finetune(data: Path, language: str, task: str, start: str, seed: int) -> dic
         "--data.max_length=128",
         *([] if test == "validation" else [f"--data.validation_files={folder}/validation.jsonl"]),
         *TASKS[language][task][1],
-        *(["--data.examples_per_label=1000"] if language == "zh" else []),
+        f"--data.examples_per_label={labels}",
         "--trainer.max_epochs=3",
         "--early_stopping=null",
         "--trainer.enable_progress_bar=false",
     ]
-    return once(f"{language} {task} {start} {seed}", [["fit", *args], ["test", *args]])
+    return once(f"{language} {task} {start} {labels} {seed}", [["fit", *args], ["test", *args]])
 
 
-def report(data: Path, language: str, minutes: float, seeds: list[int], starts: list[str]) -> None:
+def report(data: Path, language: str, minutes: float, labels: int, seeds: list[int], starts: list[str]) -> None:
     """Runs what is missing and prints the table."""
     lines = []
     for start in ["MaskedLanguageModeling", *starts]:  # the first one's tokenizer serves all
         if start != "scratch":
             found = pretrain(data, language, start, minutes)
-            lines.append(f"{start}: {found['seconds']:.0f} s, {found['steps']} steps, validation loss {found['best']:.3f}")
+            lines.append(
+                f"{start}: {found['seconds']:.0f} s, {found['steps']} steps, validation loss {found['best']:.3f}"
+            )
     print("\n" + "\n".join(dict.fromkeys(lines)) + "\n", flush=True)
     tasks = TASKS[language]
     rows = [f"| from | {' | '.join(f'{task} ({metric})' for task, (metric, _) in tasks.items())} | mean |"]
@@ -141,7 +144,7 @@ def report(data: Path, language: str, minutes: float, seeds: list[int], starts: 
     for seed in seeds:  # all starts of a seed before the next one: what is there so far can be compared
         for start in starts:
             for scores, (task, (metric, _)) in zip(table[start], tasks.items(), strict=True):
-                scores.append(100 * finetune(data, language, task, start, seed)[f"test/{metric}"])
+                scores.append(100 * finetune(data, language, task, start, labels, seed)[f"test/{metric}"])
     for start in starts:
         cells = [f"{statistics.mean(s):.1f} ± {statistics.stdev(s) if len(s) > 1 else 0:.1f}" for s in table[start]]
         mean = statistics.mean(statistics.mean(scores) for scores in table[start])
@@ -154,7 +157,8 @@ if __name__ == "__main__":
     parser.add_argument("data", type=Path)
     parser.add_argument("--language", choices=list(TASKS), default="en")
     parser.add_argument("--minutes", type=float, default=4.0)
+    parser.add_argument("--labels", type=int, default=500, help="examples of each label to fine-tune on")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--starts", nargs="+", choices=STARTS, default=STARTS)
     options = parser.parse_args()
-    report(options.data, options.language, options.minutes, options.seeds, options.starts)
+    report(options.data, options.language, options.minutes, options.labels, options.seeds, options.starts)

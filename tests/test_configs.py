@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests_support import sentence
+from test_combinations import BACKBONES as TINY
+from tests_support import capitalised, sentence
 
 import pretune
+from pretune.modules import Backbone
 
 CONFIGS = Path(pretune.__file__).parent / "configs"
 ALL = sorted(str(path.relative_to(CONFIGS)) for path in CONFIGS.rglob("*.yaml"))
@@ -43,7 +46,11 @@ def world(
     """A folder in which every shipped command finds what it names."""
     monkeypatch.setattr("pretune.datamodules.readers.installed_docs.installed_roots", lambda: docs)
     (tmp_path / "corpus").mkdir()
-    shutil.copy(corpus, tmp_path / "corpus/a.txt")
+    documents = (" ".join(capitalised(7 * i + j, 12) for j in range(3 + i % 3)) for i in range(120))
+    (tmp_path / "corpus/a.txt").write_text("\n\n".join(documents))
+    (tmp_path / "shakespeare").mkdir()
+    for split in ("train", "validation"):
+        shutil.copy(corpus, tmp_path / f"shakespeare/{split}.txt")
     shutil.copytree(encoder, tmp_path / "bert-base-uncased")
     shutil.copy(reviews, "held_out.csv")
     Path("new.csv").write_text("review\n" + "\n".join(sentence(i) for i in range(5)))
@@ -54,17 +61,31 @@ def world(
     return tmp_path
 
 
+ALSO = {
+    "pretrain/continued.yaml": ("--data.block_size=64",),  # what the tiny model here takes
+    "pretrain/shakespeare_char.yaml": ("--trainer.val_check_interval=3",),
+}
+OBJECTIVES = {"encoder": "masked", "decoder": "causal", "encoder-decoder": "span_denoising"}
+BACKBONES = [name for name in ALL if name.startswith("backbones/")]
+
+
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_experiments(name: str, world: Path, run: Callable[..., Any]) -> None:
     config = str(CONFIGS / name)
+    short = (*SHORT, *ALSO.get(name, ()))
     if name.startswith("quickstart/") and name != "quickstart/pretrain.yaml":
         run("fit", "--config", str(CONFIGS / "quickstart/pretrain.yaml"), *SHORT)
-    cli = run("fit", "--config", config, *SHORT)
+    cli = run("fit", "--config", config, *short)
     assert cli.trainer.global_step == 3
     assert (cli.run.folder / "export/model.safetensors").is_file()
     folder = cli.run.folder
-    run("validate", "--config", config, *SHORT)
+    run("validate", "--config", config, *short)
     if name.startswith("pretrain/") or name == "quickstart/pretrain.yaml":
+        if cli.config.fit.model.class_path.endswith("CausalLanguageModeling"):
+            run("predict", "--config", config, "--data.predict_texts=[The film, A]", *short)
+            lines = (folder / "predictions.jsonl").read_text().splitlines()
+            assert [json.loads(line)["text"] for line in lines] == ["The film", "A"]
+            assert all("prediction" in json.loads(line) for line in lines)
         return
     tested = "--data.test_files=held_out.csv" if name == "finetune/sentiment.yaml" else "--data.seed=0"
     run("test", "--config", config, tested, *SHORT)
@@ -73,11 +94,47 @@ def test_experiments(name: str, world: Path, run: Callable[..., Any]) -> None:
     assert "prediction" in json.loads((folder / "predictions.jsonl").read_text())
 
 
-@pytest.mark.parametrize("name", [name for name in ALL if name not in EXPERIMENTS])
+@pytest.fixture
+def hub(request: pytest.FixtureRequest, tmp_path: Path, tokenizer: Any) -> None:
+    """A local folder in place of a model of the Hub: tiny, of the same architecture."""
+    text = (CONFIGS / request.getfixturevalue("name")).read_text()
+    found = re.search(r"backbone: \{name: (.+?), ", text)
+    if found is None or found[1] in ("null", "bert-base-uncased"):
+        return
+    hub_id = found[1]
+    kind = {"bart": "bart", "electra": "electra", "llama": "llama", "modernbert": "modernbert", "qwen3": "qwen3"}
+    kind |= {"xlm": "xlm-roberta", "roberta": "roberta", "t5": "t5", "gpt2": "gpt2", "bert": "bert"}
+    model_type = next(value for key, value in kind.items() if key in hub_id.lower())
+    family, sizes = TINY[model_type]
+    auto = {"encoder": "AutoModelForMaskedLM", "decoder": "AutoModelForCausalLM"}.get(family, "AutoModelForSeq2SeqLM")
+    if family == "encoder-decoder":
+        tokenizer.add_tokens([f"<extra_id_{i}>" for i in range(100)], special_tokens=True)
+    model, _ = Backbone(config={"model_type": model_type, **sizes}).build(auto, tokenizer)
+    model.save_pretrained(tmp_path / hub_id)
+    tokenizer.save_pretrained(tmp_path / hub_id)
+
+
+@pytest.mark.parametrize("name", BACKBONES)
+def test_backbones(name: str, world: Path, hub: None, run: Callable[..., Any]) -> None:
+    """Each overlay on the objective that it is for."""
+    (family,) = re.search(r"\((encoder|decoder|encoder-decoder)\)\.\n", (CONFIGS / name).read_text()).groups()  # type: ignore[union-attr]
+    experiment = f"pretrain/{OBJECTIVES[family]}.yaml"
+    sizes = ("--data.block_size=64", "--trainer.num_sanity_val_steps=0")
+    generation = ("--model.generation.max_new_tokens=3",) if family == "decoder" else ()
+    stride = ("--data.eval_stride=32",) if family == "decoder" else ()
+    cli = run("fit", "--config", CONFIGS / experiment, "--config", CONFIGS / name, *SHORT, *sizes, *generation, *stride)
+    assert cli.trainer.global_step == 3
+    backbone = cli.model.backbone
+    assert (backbone.name is None) == ("tiny" in name)
+    assert cli.model.model.config.model_type == (backbone.config or {}).get(
+        "model_type", cli.model.model.config.model_type
+    )
+    assert (cli.run.folder / "export/model.safetensors").is_file()
+
+
+@pytest.mark.parametrize("name", [name for name in ALL if name not in EXPERIMENTS + BACKBONES])
 def test_overlays(name: str, world: Path, run: Callable[..., Any], fails: Callable[..., str]) -> None:
     args = ["fit", "--config", CONFIGS / "finetune/sentiment.yaml", "--config", CONFIGS / name]
-    if name.startswith("backbones/"):
-        pytest.skip("with the objectives that they are for: test_backbones")
     if name == "trainers/cpu.yaml":
         assert run(*args, *SHORT).trainer.global_step == 3
     else:  # what needs a GPU says so, where there is none

@@ -368,7 +368,8 @@ def test_unknown_backbones(sentiment: str, fails: Fails) -> None:
 def test_what_cannot_be_combined(masked: str, sentiment: str, fails: Fails, run: Run) -> None:
     wrong = '{"config": {"model_type": "llama", "hidden_size": 32}}'
     message = fails("fit", "--config", masked, f"--model.backbone={wrong}")
-    assert "is a llama, for which there is no MaskedLM head; these would work: bert, roberta" in message
+    assert "needs an encoder, such as bert, roberta" in message
+    assert "is a llama, a decoder, which CausalLanguageModeling trains" in message
     assert "data.max_length is 900" in fails("fit", "--config", sentiment, "--data.max_length=900")
     checkpoint = "--ckpt_path=runs/masked/version_0/checkpoints/last.ckpt"
     message = fails("fit", "--config", sentiment, checkpoint)

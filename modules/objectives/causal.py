@@ -38,7 +38,8 @@ class CausalLanguageModeling(BaseModule):
         backbone: a hub id, a folder, an earlier run's folder or its `.ckpt`, or a `Backbone` with options.
         prompts: continued after each validation, as text in the log; an empty one begins a document. Null for none.
         generation: options of Hugging Face's `generate` for those samples and for `predict`, such as
-            `{max_new_tokens: 40, do_sample: true, temperature: 0.8, top_k: 50}`.
+            `{max_new_tokens: 40, do_sample: true, temperature: 0.8, top_k: 50}`. What is written ends earlier where
+            the backbone has no positions left.
         **optimization: the options of every module: `learning_rate`, `weight_decay`, `schedule`, `warmup`, ...
 
     Raises:
@@ -148,13 +149,15 @@ class CausalLanguageModeling(BaseModule):
         return self._generate(ids, mask)
 
     def _generate(self, ids: Tensor, mask: Tensor) -> list[str]:
-        room = self.input_limit()
-        new = self.generation["max_new_tokens"]
-        if room is not None and ids.shape[1] + new > room:
-            raise InputError(
-                f"A prompt of {ids.shape[1]} tokens and model.generation.max_new_tokens ({new}) make more than the "
-                f"{room} tokens that {self.backbone.label} takes: shorten one of them."
-            )
+        limit, options = self.input_limit(), dict(self.generation)
+        if limit is not None:
+            room = limit - ids.shape[1]
+            if room < 1:
+                raise InputError(
+                    f"A prompt has {ids.shape[1]} tokens, and {self.backbone.label} takes at most {limit} together "
+                    "with what it writes: shorten it."
+                )
+            options["max_new_tokens"] = min(options["max_new_tokens"], room)
         training = self.model.training
         self.model.eval()
         with torch.inference_mode():
@@ -163,7 +166,7 @@ class CausalLanguageModeling(BaseModule):
                 attention_mask=mask,
                 pad_token_id=self.tokenizer.pad_token_id or 0,
                 eos_token_id=self._end_id(),
-                **self.generation,
+                **options,
             )
         self.model.train(training)
         return self.tokenizer.batch_decode(found[:, ids.shape[1] :], skip_special_tokens=True)  # type: ignore[no-any-return]

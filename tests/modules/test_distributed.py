@@ -1,66 +1,75 @@
-"""Two processes over gloo: the same step as one process."""
+"""Two processes over gloo: the same step as one process, and the same validation."""
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from lightning.pytorch import Callback, Trainer
+from test_combinations import BACKBONES, OBJECTIVES, make  # type: ignore[import-not-found]
+from tests_support import capitalised  # type: ignore[import-not-found]
 
-CODE = """
-import sys, torch
-sys.path.insert(0, {tests!r})
-torch.set_num_threads(1)
-from lightning.pytorch import Trainer
-from pretune.datamodules import TextClassificationDataModule, CorpusDataModule
-from pretune.modules import Backbone, MaskedLanguageModeling, TextClassification
+from pretune.datamodules import CorpusDataModule, SentencePairDataModule, TextClassificationDataModule
+from pretune.modules import Backbone, TextClassification
 
-kind, devices, out = sys.argv[1], int(sys.argv[2]), sys.argv[3]
-config = dict(model_type="bert", hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64)
-options = dict(learning_rate=1.0, optimizer="sgd", schedule="constant", warmup=0.0)
-backbone = Backbone(config=config, dropout=0.0)
-torch.manual_seed(0)
-shared = dict(tokenizer={tokenizer!r}, batch_size=16 // devices, num_workers=0)
-if kind == "masked":
-    data = CorpusDataModule("corpus.txt", block_size=16, **shared)
-    model = MaskedLanguageModeling(backbone, **options)
-else:
-    data = TextClassificationDataModule("reviews.csv", text_column="review", label_column="stars", **shared)
-    model = TextClassification(backbone, **options)
-trainer = Trainer(
-    accelerator="cpu", devices=devices, strategy="ddp" if devices > 1 else "auto", max_steps=2, logger=False,
-    enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False, num_sanity_val_steps=0,
-    val_check_interval=2,
-)
-trainer.fit(model, data)
-if trainer.is_global_zero:
-    loss = trainer.callback_metrics["val/loss"]
-    torch.save({{"state": model.model.state_dict(), "loss": loss}}, out)
-"""
+USUAL = {"CausalLanguageModeling": "llama", "SpanDenoising": "t5", "ReplacedTokenDetection": "electra"}
+CASES = [*((name, USUAL.get(name, "bert")) for name in OBJECTIVES), ("NextSentencePrediction", "roberta")]
+CASES += [("MaskedLanguageModeling packed", "bert"), ("TextClassification", "bert")]
 
 
-@pytest.mark.parametrize("kind", ["masked", "classification"])
-def test_two_processes_step_as_one(kind: str, corpus: Path, reviews: Path, tokenizer_folder: Path) -> None:
-    code = CODE.format(tests=str(Path(__file__).parent.parent), tokenizer=str(tokenizer_folder))
-    Path("run.py").write_text(code)
-    found: list[dict[str, Any]] = []
+class Keep(Callback):
+    """Writes the weights down, in the first process: those of forked ones are gone with them."""
+
+    def on_fit_end(self, trainer: Any, pl_module: Any) -> None:
+        if trainer.is_global_zero:
+            torch.save({name: p.detach().clone() for name, p in pl_module.named_parameters()}, "weights.pt")
+
+
+def build(kind: str, backbone: str, tokenizer_folder: Path, tokenizer: Any, batch_size: int) -> tuple[Any, Any]:
+    options: dict[str, Any] = {"learning_rate": 1.0, "optimizer": "sgd", "schedule": "constant", "warmup": 0.0}
+    shared: dict[str, Any] = {"tokenizer": str(tokenizer_folder), "batch_size": batch_size}
+    if kind == "TextClassification":
+        data: Any = TextClassificationDataModule("reviews.csv", text_column="review", label_column="stars", **shared)
+        torch.manual_seed(0)
+        config = {"model_type": backbone, **BACKBONES[backbone][1]}
+        return TextClassification(Backbone(config=config, dropout=0.0), **options), data
+    if "Sentence" in kind:
+        data = SentencePairDataModule("texts.txt", max_length=24, **shared)
+    else:
+        data = CorpusDataModule("corpus.txt", block_size=16, packing="packed" in kind, **shared)
+    return make(kind.split()[0], backbone, tokenizer, **options), data
+
+
+@pytest.mark.parametrize(("accumulate", "steps"), [(1, 2), (2, 1)])
+@pytest.mark.parametrize(("kind", "backbone"), CASES)
+def test_two_processes_step_as_one(
+    kind: str, backbone: str, accumulate: int, steps: int, corpus: Path, reviews: Path, tokenizer_folder: Path,
+    tokenizer: Any,
+) -> None:  # fmt: skip
+    texts = (" ".join(capitalised(7 * i + j) for j in range(3 + i % 4)) for i in range(60))
+    Path("texts.txt").write_text("\n\n".join(texts))
+    found: list[tuple[dict[str, torch.Tensor], Any]] = []
     for devices in (1, 2):
-        done = subprocess.run(
-            [sys.executable, "run.py", kind, str(devices), f"{devices}.pt"],
-            capture_output=True,
-            text=True,
-            check=False,
-            # The command line, in an earlier test of this process, leaves its seed to what Lightning launches.
-            env={key: value for key, value in os.environ.items() if key != "PL_GLOBAL_SEED"},
+        model, data = build(kind, backbone, tokenizer_folder, tokenizer, 16 // devices // accumulate)
+        trainer = Trainer(
+            accelerator="cpu",
+            devices=devices,
+            strategy="ddp_fork" if devices > 1 else "auto",
+            max_steps=steps,
+            accumulate_grad_batches=accumulate,
+            callbacks=[Keep()],
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+            val_check_interval=steps * accumulate,
         )
-        assert done.returncode == 0, done.stderr[-3000:]
-        found.append(torch.load(f"{devices}.pt"))
-    for name, value in found[0]["state"].items():
-        torch.testing.assert_close(
-            found[1]["state"][name], value, atol=5e-6, rtol=1e-4, msg=lambda m, n=name: f"{n}: {m}"
-        )
-    torch.testing.assert_close(found[1]["loss"], found[0]["loss"], atol=1e-5, rtol=1e-5)
+        torch.manual_seed(5)
+        trainer.fit(model, data)
+        found.append((torch.load("weights.pt"), trainer.callback_metrics["val/loss"]))
+    for name, value in found[0][0].items():
+        torch.testing.assert_close(found[1][0][name], value, atol=5e-6, rtol=1e-4, msg=lambda m, n=name: f"{n}: {m}")
+    torch.testing.assert_close(found[1][1], found[0][1], atol=1e-5, rtol=1e-5)

@@ -88,7 +88,7 @@ def test_scores_are_those_of_scikit_learn(tokenizer: Any) -> None:
     model = make(Backbone(config=config("bert")), tokenizer)
     generator = torch.Generator().manual_seed(0)
     logits, targets = torch.randn(50, 3, generator=generator), torch.randint(0, 3, (50,), generator=generator)
-    scores: Any = model.metrics["val_scores"]
+    scores: Any = model.metrics["val_scores_"]
     for part in torch.arange(50).split(7):
         scores.update(logits[part], targets[part])
     found, guess = {k: float(v) for k, v in scores.compute().items()}, logits.argmax(-1)
