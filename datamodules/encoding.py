@@ -59,14 +59,15 @@ def encode_words(
     ids, starts = [], []
     for text, encoding in zip(texts, backend.encode_batch(texts, add_special_tokens=False), strict=True):
         words = np.array([-1 if w is None else w for w in encoding.word_ids], np.int64)
-        begins = np.array([begin for begin, _ in encoding.offsets], np.int64)
+        begins, ends = np.array(encoding.offsets, np.int64).reshape(-1, 2).T
         flags = np.diff(words, prepend=-2) != 0
         space = np.fromiter((c.isspace() for c in text), bool, len(text))
         if len(begins):
             inside = begins.clip(max=max(0, len(text) - 1))
-            after = np.append(True, space)[begins]  # the character before is white space, or there is none
             new = np.diff(begins, prepend=-1) != 0  # not a further byte of the same character
-            flags |= (space[inside] | after) & new
+            after = np.append(True, space)[begins]  # the character before is white space, or there is none
+            blank = _first_character(space, begins) >= ends  # white space only: the word began there
+            flags |= (space[inside] | (after & ~np.append(False, blank[:-1]))) & new
             if segmenter is not None:
                 first = _first_character(space, begins)
                 ideographs = np.zeros(len(text) + 1, bool)

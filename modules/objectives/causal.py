@@ -60,6 +60,7 @@ class CausalLanguageModeling(BaseModule):
     ) -> None:
         super().__init__(backbone, **optimization)
         self.prompts = prompts or []
+        self.per_text = nn.ModuleDict()
         self.generation = {"max_new_tokens": 40, "do_sample": True, **(generation or {})}
         self._check_generation()
 
@@ -84,10 +85,9 @@ class CausalLanguageModeling(BaseModule):
         """Accuracy over predicted tokens."""
         return {"accuracy": MeanPerTarget()}
 
-    def finish(self) -> None:
+    def setup(self, stage: str) -> None:
         """Adds the measures that do not depend on the tokenizer, where the data know their words and bytes."""
         counts = getattr(self.datamodule, "counts", {})
-        self.per_text = nn.ModuleDict()
         for stage, split in (("val", "validation"), ("test", "test")):
             if count := counts.get(split):
                 tokens = count["tokens"]

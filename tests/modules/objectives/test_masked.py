@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from lightning.pytorch import Trainer
 from test_backbone import config  # type: ignore[import-not-found]
 
+from pretune.datamodules import CorpusDataModule
 from pretune.errors import InputError
 from pretune.modules import Backbone, MaskedLanguageModeling
 
@@ -43,3 +46,54 @@ def test_what_has_no_mask_token(tokenizer: Any) -> None:
     tokenizer.mask_token = None
     with pytest.raises(InputError, match="needs a tokenizer with a mask token"):
         make("bert", tokenizer)
+
+
+def test_the_probability_moves_with_training(tokenizer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = make("bert", tokenizer, mask_probability=0.6, final_mask_probability=0.2)
+    data = {"input_ids": torch.randint(5, 90, (400, 50)), "attention_mask": torch.ones(400, 50, dtype=torch.long)}
+    shares = {}
+    for progress in (0.0, 0.5, 1.0):
+        monkeypatch.setattr(MaskedLanguageModeling, "progress", lambda self, at=progress: at)
+        shares[progress] = float(model.step(data, "train").count) / (400 * 50)
+        assert float(model.step(data, "val").count) / (400 * 50) == pytest.approx(0.2, abs=0.01)
+    assert shares == pytest.approx({0.0: 0.6, 0.5: 0.4, 1.0: 0.2}, abs=0.012)
+
+
+@pytest.mark.parametrize("masking", ["token", "word", "span"])
+def test_no_special_token_is_masked_replaced_or_predicted(masking: Any, tokenizer: Any) -> None:
+    model = make("bert", tokenizer, mask_probability=0.8, masking=masking, random_share=0.2)
+    special = torch.tensor(tokenizer.all_special_ids)
+    ids = torch.randint(0, 90, (300, 40))
+    data = {
+        "input_ids": ids,
+        "attention_mask": torch.ones_like(ids),
+        "word_ids": torch.arange(40).expand_as(ids).masked_fill(torch.isin(ids, special), -1),
+    }
+    corrupted, chosen, _ = model.mask(model.rows(data), "val")
+    was_special = torch.isin(ids, special)
+    assert was_special.sum() > 100
+    assert not (chosen & was_special).any()
+    assert torch.equal(corrupted[was_special], ids[was_special])
+    replaced = chosen & (corrupted != ids) & (corrupted != tokenizer.mask_token_id)
+    assert replaced.sum() > 500
+    assert not torch.isin(corrupted[replaced], special).any()
+
+
+def test_words_need_word_ids(tokenizer: Any) -> None:
+    with pytest.raises(InputError, match="needs batches with word_ids"):
+        make("bert", tokenizer, masking="word").step(batch(), "val")
+
+
+def test_whole_words_on_the_real_road(corpus: Path, tokenizer_folder: Path, tokenizer: Any) -> None:
+    """The datamodule numbers words because the module asks for it, and every word is hidden whole."""
+    corpus.write_text(corpus.read_text().replace("film", "filmography").replace("book", "booking"))
+    model = MaskedLanguageModeling(Backbone(config=config("bert")), masking="word", mask_probability=0.3)
+    data = CorpusDataModule(str(corpus), tokenizer=str(tokenizer_folder), block_size=16, batch_size=8)
+    trainer = Trainer(accelerator="cpu", max_steps=2, logger=False, enable_progress_bar=False,
+                      enable_checkpointing=False, enable_model_summary=False)  # fmt: skip
+    trainer.fit(model, data)
+    rows = data.datasets["train"][list(range(8))]
+    _, chosen, _ = model.mask(model.rows(rows), "val")
+    same = (rows["word_ids"].diff(dim=1) == 0) & (rows["word_ids"][:, 1:] >= 0)
+    assert same.any()
+    assert torch.equal(chosen[:, 1:][same], chosen[:, :-1][same])
