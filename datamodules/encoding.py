@@ -82,8 +82,9 @@ def encode_words(
 def _first_character(space: np.ndarray, begins: np.ndarray) -> np.ndarray:
     """Where a token's first character stands that is not white space."""
     places = np.where(space, len(space), np.arange(len(space)))
-    following: np.ndarray = np.minimum.accumulate(np.append(places, len(space))[::-1])[::-1]
-    return following[begins]
+    following = np.minimum.accumulate(np.append(places, len(space))[::-1])[::-1]
+    found: np.ndarray = following[begins]
+    return found
 
 
 def _backend(tokenizer: Any) -> Any:

@@ -28,6 +28,8 @@ COMMANDS = [line for block in blocks("bash") for line in block.splitlines() if l
 def test_commands(world: Path, run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
     (mine,) = [text for text in blocks("yaml") if "# mine.yaml" in text]
     Path("mine.yaml").write_text(mine)
+    (overlay,) = [text for text in blocks("yaml") if "# corpus.yaml" in text]
+    Path("corpus.yaml").write_text(overlay)
     Path("configs").symlink_to(ROOT / "configs")
     assert len(COMMANDS) >= 14
     for command in COMMANDS:

@@ -125,9 +125,10 @@ class CausalLanguageModeling(BaseModule):
         for prompt, text in zip(self.prompts, texts, strict=True):
             rank_zero_info(f"step {self.global_step:,}, sample: {prompt}{text}")
         for logger in self.trainer.loggers:
-            if hasattr(logger.experiment, "add_text"):
+            experiment = getattr(logger, "experiment", None)
+            if experiment is not None and hasattr(experiment, "add_text"):
                 written = "\n\n".join(f"**{p}**{t}" for p, t in zip(self.prompts, texts, strict=True))
-                logger.experiment.add_text("val/samples", written, self.global_step)
+                experiment.add_text("val/samples", written, self.global_step)
 
     def complete(self, prompts: list[str]) -> list[str]:
         """Continues texts.

@@ -164,5 +164,6 @@ def _has_pair_head(config: Any) -> bool:
 
     if type(config) not in MODEL_FOR_PRETRAINING_MAPPING:
         return False
-    options = inspect.signature(MODEL_FOR_PRETRAINING_MAPPING[type(config)].forward).parameters
+    head: Any = MODEL_FOR_PRETRAINING_MAPPING[type(config)]
+    options = inspect.signature(head.forward).parameters
     return "next_sentence_label" in options or "sentence_order_label" in options
