@@ -122,7 +122,7 @@ class CorpusDataModule(BaseDataModule):
         eval_stride: int | None = None,
         special_tokens: bool | None = None,
         word_ids: bool | None = None,
-        words: str | Callable[[str], list[str]] | None = None,
+        words: Callable[[str], list[str]] | str | None = None,  # in this order: an import path is a text too
         cleaning: Cleaning | None = None,
         documents: Documents = "line",
         text_column: str = "text",

@@ -124,6 +124,7 @@ class BaseModule(LightningModule):
         self._window: Window | None = None
         self._steps: float = float("inf")
         self._seed = 0
+        self._logged_epoch = -1
         self._trained = False
 
     # ------------------------------------------------------------------ hooks for subclasses
@@ -265,7 +266,10 @@ class BaseModule(LightningModule):
             metrics: Any = self.metrics[f"{stage}_scores_{part}"]
             if len(metrics):
                 metrics.update(output.predictions.detach(), output.targets)
-                self.log_dict(metrics, prog_bar=stage == "val", batch_size=1, on_step=False, on_epoch=True)
+                if stage != "train" or self._logged_epoch != self.current_epoch:  # once an epoch: it takes long
+                    self.log_dict(metrics, prog_bar=stage == "val", batch_size=1, on_step=False, on_epoch=True)
+        if stage == "train":
+            self._logged_epoch = self.current_epoch
         return outputs
 
     def _log_losses(self, outputs: dict[str, Output], stage: str) -> None:
@@ -297,7 +301,8 @@ class BaseModule(LightningModule):
         )
 
     def _learning(self) -> list[nn.Parameter]:
-        return [parameter for parameter in self.parameters() if parameter.requires_grad]
+        groups = [group for optimizer in self.trainer.optimizers for group in optimizer.param_groups]
+        return [parameter for group in groups for parameter in group["params"] if parameter.requires_grad]
 
     def _sum_over_processes(self, tensor: Tensor) -> Tensor:
         return self.trainer.strategy.reduce(tensor, reduce_op="sum") if self.trainer.world_size > 1 else tensor
@@ -314,7 +319,7 @@ class BaseModule(LightningModule):
         """Takes the seed that everything random in training is derived from."""
         if not self._seed:
             self._seed = self.trainer.strategy.broadcast(torch.initial_seed() % (1 << 31))
-        self._trained, self._window = True, None
+        self._trained, self._window, self._logged_epoch = True, None, -1
 
     def on_test_start(self) -> None:
         """Warns if what is tested was never trained."""
@@ -336,7 +341,11 @@ class BaseModule(LightningModule):
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         """Seeds dropout by (seed, batch), so that a resumed run draws what the uninterrupted one would."""
         drawn = self.trainer.fit_loop.epoch_loop.total_batch_idx * self.trainer.world_size + self.trainer.global_rank
-        torch.manual_seed((self._seed * 1_000_003 + drawn) % (1 << 63))
+        seed = (self._seed * 1_000_003 + drawn) % (1 << 63)
+        if self.device.type == "cpu":
+            torch.default_generator.manual_seed(seed)  # alone: looking for other devices takes longer than a small step
+        else:
+            torch.manual_seed(seed)
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         """Makes the gradient the mean over all targets of the accumulation window and of all processes.

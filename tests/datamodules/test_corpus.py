@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import random
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 import torch
 from tests_support import WORDS, sentence  # type: ignore[import-not-found]
 
-from pretune.datamodules import CorpusDataModule
+from pretune.datamodules import Cleaning, CorpusDataModule
 from pretune.datamodules.corpus import encode
 from pretune.errors import InputError
 
@@ -132,3 +133,81 @@ def test_an_empty_validation_set_and_other_dead_ends(tmp_path: Path, tokenizer_f
         CorpusDataModule("one.txt").prepare_data()
     with pytest.raises(InputError, match="exclude each other"):
         CorpusDataModule("one.txt", dataset="x")
+
+
+def is_english(text: str) -> bool:
+    """A filter of a user's own."""
+    return text.isascii()
+
+
+def test_cleaning_is_counted_and_said(tmp_path: Path, tokenizer_folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    lines = [" ".join(random.Random(i).choices(WORDS, k=30)) for i in range(20)]
+    lines += [lines[3], lines[4], "short", "réservé à la langue française, et pas à une autre", lines[5] + " was"]
+    (tmp_path / "c.txt").write_text("\n".join(lines))
+    cleaning = Cleaning(min_characters=10, exact_duplicates=True, near_duplicates=0.8, filter=is_english)
+    options = {"train_files": "c.txt", "cleaning": cleaning, "validation_fraction": 0.0}
+    with caplog.at_level("INFO"):
+        data = make(tokenizer_folder, **options)
+    assert data.counts["train"]["documents"] == 20
+    for count in ("2 exact duplicates", "1 too short", "1 filtered", "1 near duplicates"):
+        assert count in caplog.text
+    assert "None" not in caplog.text
+    plain = make(tokenizer_folder, train_files="c.txt", validation_fraction=0.0)  # another cache entry
+    assert plain.counts["train"]["documents"] == 25
+
+
+def test_tokens_per_word_and_unknown_tokens_are_reported(
+    tmp_path: Path, tokenizer_folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "c.txt").write_text("a good film\nthe 東 book\n")
+    with caplog.at_level("INFO"):
+        data = make(tokenizer_folder, train_files="c.txt", validation_fraction=0.0)
+    assert data.counts["train"] == {
+        "documents": 2, "tokens": 8, "words": 6, "bytes": len("a good filmthe 東 book".encode()), "unknown": 1
+    }  # fmt: skip
+    assert "8 tokens (1.33 a word, 12.50% unknown)" in caplog.text
+
+
+def test_counts_of_what_is_held_out(corpus: Path, tokenizer_folder: Path) -> None:
+    data = make(tokenizer_folder, train_files=str(corpus), validation_fraction=0.25)
+    whole = make(tokenizer_folder, train_files=str(corpus), validation_fraction=0.0)
+    for key, value in whole.counts["train"].items():
+        assert data.counts["train"].get(key, 0) + data.counts["validation"].get(key, 0) == value
+    assert data.counts["validation"]["tokens"] == len(data.datasets["validation"].store.ids)
+
+
+def test_overlapping_blocks(corpus: Path, tokenizer_folder: Path) -> None:
+    data = make(tokenizer_folder, train_files=str(corpus), validation_fraction=0.1, eval_stride=5)
+    blocks = data.datasets["validation"]
+    ids = blocks.store.ids[:].tolist()
+    fresh: list[int] = []
+    for i in range(len(blocks)):
+        batch = blocks[[i]]
+        row, overlap = batch["input_ids"][0], int(batch["overlap"][0])
+        last = int(batch["attention_mask"][0].sum()) - 1
+        fresh += row[max(1, overlap) : last].tolist()
+        assert overlap == (1 + 14 - 5 if i else 0)
+    assert fresh == ids
+    assert "overlap" not in data.datasets["train"][[0]]
+    with pytest.raises(InputError, match="eval_stride is 15; it must be at least 1 and at most 14"):
+        make(tokenizer_folder, train_files=str(corpus), eval_stride=15)
+
+
+def test_special_tokens_around_blocks_can_be_left_out(corpus: Path, tokenizer_folder: Path) -> None:
+    data = make(tokenizer_folder, train_files=str(corpus), special_tokens=False, validation_fraction=0.0)
+    rows = [data.datasets["train"][[i]] for i in range(len(data.datasets["train"]))]
+    found = [t for row in rows for t in row["input_ids"][0][row["attention_mask"][0].bool()].tolist()]
+    assert found == data.datasets["train"].store.ids[:].tolist()
+
+
+def test_prompts(tokenizer_folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "prompts.txt").write_text("a good film\nthe book\n")
+    data = CorpusDataModule(tokenizer=str(tokenizer_folder), predict_files="prompts.txt", batch_size=2)
+    data.setup("predict")
+    (batch,) = list(data.predict_dataloader())
+    assert batch["input_ids"].shape == (2, 3)
+    assert batch["attention_mask"].tolist() == [[1, 1, 1], [1, 1, 0]]
+    assert batch["index"].tolist() == [0, 1]
+    assert data.predict_rows == [{"text": "a good film"}, {"text": "the book"}]
+    with pytest.raises(InputError, match="nothing to predict"):
+        CorpusDataModule(tokenizer=str(tokenizer_folder)).setup("predict")
