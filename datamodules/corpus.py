@@ -256,7 +256,8 @@ class CorpusDataModule(BaseDataModule):
 
     def _dataset(self, store: TokenStore, part: str) -> Blocks | Packs:
         if self.packing:
-            return Packs(store, self.tokenizer, self.block_size, self.frames, self.numbers_words)
+            frames, words = self.frames, self.numbers_words
+            return Packs(store, self.tokenizer, self.block_size, frames, words, self.cache_dir)
         stride = None if part == "train" else self.eval_stride
         return Blocks(store, self.tokenizer, self.block_size, self.frames, stride, self.numbers_words)
 
@@ -373,11 +374,16 @@ FACTS = np.dtype(
 
 def _facts(texts: list[str], ids: list[list[int]], unknown: int | None, seed: int) -> np.ndarray:
     """What is kept of each document beside its tokens."""
+    columns = (
+        (document_hash(text, seed) for text in texts),
+        map(len, ids),
+        map(count_words, texts),
+        (len(text) if text.isascii() else len(text.encode()) for text in texts),
+        (tokens.count(unknown) for tokens in ids),
+    )
     table = np.zeros(len(texts), FACTS)
-    for row, text, tokens in zip(table, texts, ids, strict=True):
-        row["hash"] = document_hash(text, seed)
-        row["tokens"], row["words"], row["bytes"] = len(tokens), count_words(text), len(text.encode())
-        row["unknown"] = tokens.count(unknown) if unknown is not None else 0
+    for name, values in zip(FACTS.names or (), columns, strict=True):
+        table[name] = np.fromiter(values, FACTS[name], len(texts))
     return table
 
 

@@ -11,14 +11,16 @@ from torch import Tensor
 
 from ..errors import InputError
 from ..tokenization import separator_id, special_frame
-from .cache import TokenStore
+from .cache import TokenStore, cached
+
+CHUNK = 1_000_000
+"""Documents are divided into packs so many at a time: memory stays bounded."""
 
 
 class Packs:
     """Packs of whole documents, up to a number of tokens each, as batches in one row.
 
-    A document that is longer than a pack comes in pieces. Documents keep their order within a pack; packs are what is
-    shuffled.
+    A document that is longer than a pack comes in pieces. Documents keep their order; packs are what is shuffled.
 
     Args:
         store: documents, each ending with the separator if the tokenizer has one.
@@ -27,10 +29,17 @@ class Packs:
         frame: whether each document gets the special tokens that the tokenizer puts around a text; they then take the
             place of the separator.
         word_ids: whether batches number the words.
+        cache_dir: where to keep which documents are in which pack.
     """
 
     def __init__(
-        self, store: TokenStore, tokenizer: Any, block_size: int, frame: bool = True, word_ids: bool = False
+        self,
+        store: TokenStore,
+        tokenizer: Any,
+        block_size: int,
+        frame: bool = True,
+        word_ids: bool = False,
+        cache_dir: str = "",
     ) -> None:
         self.store = store
         self.prefix, self.suffix = special_frame(tokenizer) if frame else ([], [])
@@ -41,40 +50,69 @@ class Packs:
         self.separated = bool(self.suffix) and separator_id(tokenizer) is not None
         self.with_types = "token_type_ids" in tokenizer.model_input_names
         self.with_words = word_ids
+        key = [store.folder.name, store.name, block_size, self.content, self.separated]
+        self.folder = cached(cache_dir, "packs", key, lambda folder: np.save(folder / "packs.npy", self._divide()))
 
     @cached_property
-    def pieces(self) -> np.ndarray:
-        """(pieces, 2): where in the stream each document, or part of one, begins and ends."""
-        ends = np.asarray(self.store.ends, np.int64)
-        begins = np.concatenate(([0], ends[:-1]))
-        ends = ends - self.separated
-        parts = np.maximum(0, -(-(ends - begins) // self.content))
-        first = np.repeat(np.cumsum(parts) - parts, parts)
-        start = np.repeat(begins, parts) + (np.arange(parts.sum()) - first) * self.content
-        return np.stack((start, np.minimum(start + self.content, np.repeat(ends, parts))), axis=1)
+    def bounds(self) -> np.ndarray:
+        """(packs + 1, 2): the document that a pack begins with, and how much of it came before."""
+        bounds: np.ndarray = np.load(self.folder / "packs.npy", mmap_mode="r")
+        return bounds
 
-    @cached_property
-    def packs(self) -> np.ndarray:
-        """(packs + 1,): the first piece of each pack, filled in order until the next piece has no room."""
-        sizes = self.pieces[:, 1] - self.pieces[:, 0] + len(self.prefix) + len(self.suffix)
-        filled = np.concatenate(([0], np.cumsum(sizes)))
-        first = [0]
-        while first[-1] < len(sizes):
-            first.append(int(np.searchsorted(filled, filled[first[-1]] + self.block_size, side="right")) - 1)
-        return np.array(first)
+    def _divide(self) -> np.ndarray:
+        """Fills packs in order, each until the next piece has no room."""
+        count = len(self.store)
+        frame = self.block_size - self.content
+        packs = [(0, 0)]
+        while packs[-1][0] < count:
+            document, offset = packs[-1]
+            pieces = self._pieces(document, min(count, document + CHUNK), offset)
+            filled = np.concatenate(([0], np.cumsum(pieces[:, 2] - pieces[:, 1] + frame)))
+            last = [*pieces[:, :2].tolist(), [min(count, document + CHUNK), 0]]
+            first = 0
+            while first < len(pieces):
+                end = int(np.searchsorted(filled, filled[first] + self.block_size, side="right")) - 1
+                if end == len(pieces) and last[-1][0] < count and first:
+                    break  # there may be room for what comes in the next chunk
+                packs.append((last[end][0], last[end][1]))
+                first = end
+            if not len(pieces):  # documents without a token belong to no pack
+                packs[-1] = (last[-1][0], 0)
+        return np.array(packs, np.int64)
+
+    def _pieces(self, first: int, last: int, offset: int) -> np.ndarray:
+        """(pieces, 3): the document, and where in it each piece begins and ends."""
+        ends = np.asarray(self.store.ends[first:last], np.int64)
+        start = int(self.store.ends[first - 1]) if first else 0
+        lengths = np.diff(ends, prepend=start) - self.separated
+        before = np.zeros_like(lengths)
+        before[:1] = offset
+        parts = np.maximum(0, -(-(lengths - before) // self.content))
+        document = np.repeat(np.arange(first, last), parts)
+        number = np.arange(len(document)) - np.repeat(np.cumsum(parts) - parts, parts)
+        begin = np.repeat(before, parts) + number * self.content
+        return np.stack((document, begin, np.minimum(begin + self.content, np.repeat(lengths, parts))), axis=1)
 
     def __len__(self) -> int:
-        return len(self.packs) - 1
+        return len(self.bounds) - 1
+
+    def _content(self, index: int) -> list[tuple[int, int]]:
+        """Where in the stream each piece of a pack begins and ends."""
+        (first, offset), (last, until) = self.bounds[index].tolist(), self.bounds[index + 1].tolist()
+        found = []
+        for document, begin, end in self._pieces(first, min(last + 1, len(self.store)), offset).tolist():
+            if document < last or begin < until:
+                start = int(self.store.ends[document - 1]) if document else 0
+                found.append((start + begin, start + end))
+        return found
 
     def __getitem__(self, indices: list[int]) -> dict[str, Tensor]:
-        frame = len(self.prefix) + len(self.suffix)
-        pieces = np.concatenate([np.arange(self.packs[i], self.packs[i + 1]) for i in indices])
-        bounds = self.pieces[pieces]
-        sizes = bounds[:, 1] - bounds[:, 0] + frame
+        pieces = np.array([piece for index in indices for piece in self._content(index)], np.int64).reshape(-1, 2)
+        sizes = pieces[:, 1] - pieces[:, 0] + self.block_size - self.content
         ends = np.cumsum(sizes)
         ids = np.empty(ends[-1], np.int64)
         words = np.full_like(ids, -1)
-        for (begin, stop), end, size in zip(bounds, ends, sizes, strict=True):
+        for (begin, stop), end, size in zip(pieces, ends, sizes, strict=True):
             content = slice(end - size + len(self.prefix), end - len(self.suffix))
             ids[end - size : content.start] = self.prefix
             ids[content] = self.store.ids[begin:stop]
@@ -94,5 +132,5 @@ class Packs:
         return batch
 
     def __getstate__(self) -> dict[str, Any]:
-        # Workers map the stream and find the packs anew: faster than to carry them over.
-        return {k: v for k, v in self.__dict__.items() if k not in ("pieces", "packs")}
+        # A mapped array would be pickled as a copy of its content.
+        return {key: value for key, value in self.__dict__.items() if key != "bounds"}

@@ -84,8 +84,36 @@ def test_batches_are_as_documented(texts: list[str], tokenizer_folder: Path) -> 
         assert torch.equal(batch["word_ids"] < 0, special)
 
 
+def test_documents_without_a_token(tmp_path: Path, tokenizer_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Characters that the tokenizer drops leave a document with nothing in it."""
+    lines = ["\u200b", "a film", "\u200b", "\u200b", "the book", "\u200b", "\u200b"]
+    (tmp_path / "texts.txt").write_text("\n".join(lines))
+    for chunk in (1, 2, 100):
+        monkeypatch.setattr("pretune.datamodules.packing.CHUNK", chunk)
+        data = make(tokenizer_folder, "texts.txt", validation_fraction=0.0, block_size=5, cache_dir=f"cache{chunk}")
+        assert data.counts["train"]["documents"] == 7
+        assert [len(piece) for piece in documents(data)] == [4, 4]
+
+
 def test_options_that_exclude_each_other(texts: list[str], tokenizer_folder: Path) -> None:
     with pytest.raises(InputError, match="exclude each other"):
         make(tokenizer_folder, "texts.txt", eval_stride=3)
     with pytest.raises(InputError, match="special tokens alone fill"):
         make(tokenizer_folder, "texts.txt", block_size=2)
+
+
+@pytest.mark.parametrize("chunk", [1, 2, 7, 80])
+@pytest.mark.parametrize("block_size", [24, 60])
+def test_packs_do_not_depend_on_how_many_documents_are_divided_at_a_time(
+    texts: list[str], tokenizer_folder: Path, chunk: int, block_size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = make(tokenizer_folder, "texts.txt", validation_fraction=0.0, block_size=block_size)
+    expected = data.datasets["train"].bounds
+    monkeypatch.setattr("pretune.datamodules.packing.CHUNK", chunk)
+    found = data.datasets["train"]._divide()
+    if chunk >= 7:
+        assert found.tolist() == expected.tolist()
+    assert found[0].tolist() == [0, 0]
+    assert found[-1].tolist() == [80, 0]
+    sizes = [sum(b - a + 2 for a, b in data.datasets["train"]._content(i)) for i in range(len(expected) - 1)]
+    assert max(sizes) <= block_size
