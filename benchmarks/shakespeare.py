@@ -4,8 +4,8 @@
 
 DATA holds `tiny_shakespeare/{train,validation}.txt`. The loop is what nanoGPT's example for processors does (4 layers
 of 128, 4 heads, blocks of 64, batches of 12, 2,000 steps, learning rate 1e-3 falling to 1e-4, an estimate of both
-losses over 20 batches every 250 steps), written in plain torch and float32 as there. Both run as whole processes, in turn;
-the loss of both is taken on the whole validation text, in blocks of 64.
+losses over 20 batches every 250 steps), written in plain torch and float32 as there. Both run as whole processes, in
+turn; the loss of both is taken on the whole validation text, in blocks of 64.
 """
 
 from __future__ import annotations
