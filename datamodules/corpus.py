@@ -379,7 +379,7 @@ def _facts(texts: list[str], ids: list[list[int]], unknown: int | None, seed: in
         map(len, ids),
         map(count_words, texts),
         (len(text) if text.isascii() else len(text.encode()) for text in texts),
-        (tokens.count(unknown) for tokens in ids),
+        (0 if unknown is None else tokens.count(unknown) for tokens in ids),
     )
     table = np.zeros(len(texts), FACTS)
     for name, values in zip(FACTS.names or (), columns, strict=True):

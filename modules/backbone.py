@@ -131,7 +131,12 @@ class Backbone:
                 fields = list(probe.to_dict())
                 raise InputError(f"A {model_type} configuration has no field {key!r}{_nearest(key, fields)}.")
         if tokenizer is not None:
-            options = {**special_ids(tokenizer), "vocab_size": padded_size(len(tokenizer)), **options}
+            options = {
+                **special_ids(tokenizer),
+                **decoder_ids(probe, tokenizer),
+                "vocab_size": padded_size(len(tokenizer)),
+                **options,
+            }
             if options["vocab_size"] < len(tokenizer):
                 raise InputError(
                     f"backbone.config.vocab_size is {options['vocab_size']}, but the tokenizer has {len(tokenizer)} "
@@ -332,6 +337,18 @@ def special_ids(tokenizer: PreTrainedTokenizerBase) -> dict[str, int]:
     ids["bos_token_id"] = ids["bos_token_id"] if ids["bos_token_id"] is not None else ids["cls_token_id"]
     ids["eos_token_id"] = ids["eos_token_id"] if ids["eos_token_id"] is not None else ids["sep_token_id"]
     return {name: value for name, value in ids.items() if value is not None and name[:3] in ("pad", "bos", "eos")}
+
+
+def decoder_ids(config: PretrainedConfig, tokenizer: PreTrainedTokenizerBase) -> dict[str, int]:
+    """By what a decoder beside an encoder begins and ends: BART's begins with the end token, others' with padding."""
+    ids = special_ids(tokenizer)
+    if not config.is_encoder_decoder or not {"pad_token_id", "eos_token_id"} <= ids.keys():
+        return {}
+    start = "eos_token_id" if config.model_type in ("bart", "mbart") else "pad_token_id"
+    found = {"decoder_start_token_id": ids[start]}
+    if getattr(config, "forced_eos_token_id", None) is not None:
+        found["forced_eos_token_id"] = ids["eos_token_id"]
+    return found
 
 
 def padded_size(size: int) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -29,7 +30,7 @@ from .layers.positions import max_positions
 from .layers.schedules import ScheduleName, schedule
 from .layers.window import Window
 
-NETWORK_INPUTS = {"input_ids", "attention_mask", "token_type_ids", "position_ids"}
+NETWORK_INPUTS = frozenset({"input_ids", "attention_mask", "token_type_ids", "position_ids"})
 
 
 @dataclass
@@ -47,6 +48,11 @@ class Output:
     count: Tensor
     predictions: Tensor
     targets: Tensor
+
+
+@cache
+def _inputs_of(kind: Any) -> frozenset[str]:
+    return NETWORK_INPUTS & set(inspect.signature(kind.forward).parameters)
 
 
 class BaseModule(LightningModule):
@@ -243,9 +249,9 @@ class BaseModule(LightningModule):
     def network_inputs(self, batch: dict[str, Tensor], network: Any = None) -> dict[str, Any]:
         """What a network takes out of a batch; `network` is this module's own unless another one is given."""
         network = self.model if network is None else network
-        accepted = set(inspect.signature(network.forward).parameters) & NETWORK_INPUTS
+        accepted = _inputs_of(type(network))
         if getattr(network.config, "type_vocab_size", 0) < 2:  # GPT-2 would take types for words
-            accepted.discard("token_type_ids")
+            accepted = accepted - {"token_type_ids"}
         inputs = {key: value for key, value in batch.items() if key in accepted}
         return {**inputs, **packed_inputs(network, batch)} if "cu_seq_lens" in batch else inputs
 
@@ -327,7 +333,12 @@ class BaseModule(LightningModule):
             rank_zero_warn(f"The head is new and untrained: the scores of this test are chance. {self._cure()}")
 
     def on_predict_start(self) -> None:
-        """Refuses to predict with a head that was never trained."""
+        """Refuses to predict where there is nothing to, and with a head that was never trained."""
+        if type(self).predict_step is LightningModule.predict_step:
+            raise InputError(
+                f"{type(self).__name__} predicts nothing of its own; give its run or export as model.backbone of a "
+                "downstream task, such as TextClassification."
+            )
         if self._untrained():
             raise InputError(f"The head is new and untrained: predictions would be chance. {self._cure()}")
 

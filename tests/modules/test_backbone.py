@@ -211,3 +211,13 @@ def test_head_options(encoder: Path) -> None:
         MaskedLanguageModeling(str(encoder), mask_probability=1.5)
     with pytest.raises(InputError, match=r"must be at least 0 and sum to at most 1"):
         MaskedLanguageModeling(str(encoder), mask_share=0.9, random_share=0.2)
+
+
+@pytest.mark.parametrize(
+    ("model_type", "start"), [("t5", "pad"), ("pegasus", "pad"), ("bart", "eos"), ("mbart", "eos")]
+)
+def test_decoders_begin_and_end_with_the_tokenizers_own_tokens(model_type: str, start: str, tokenizer: Any) -> None:
+    config = Backbone(config={"model_type": model_type}).load_config(tokenizer)
+    ids = {"pad": tokenizer.pad_token_id, "eos": tokenizer.sep_token_id}
+    assert config.decoder_start_token_id == ids[start]
+    assert getattr(config, "forced_eos_token_id", None) in (None, ids["eos"])

@@ -186,19 +186,27 @@ def weights(name: str) -> dict[str, Tensor]:
     return state
 
 
-@pytest.mark.parametrize("case", CASES)
+PACKED_MIXTURE = ("--data.packing=true", "--data.num_workers=2")
+
+
+@pytest.mark.parametrize(("case", "more"), [*((case, ()) for case in CASES), (CASES[0], PACKED_MIXTURE)])
 def test_killed_and_resumed_is_uninterrupted(
-    case: tuple[str, str], texts: Path, tokenizer_folder: Path, run: Callable[..., Any]
+    case: tuple[str, str], more: tuple[str, ...], texts: Path, tokenizer_folder: Path, run: Callable[..., Any]
 ) -> None:
     objective, backbone = case
     pairs = "Sentence" in objective
     config = {"config": {"model_type": backbone, **BACKBONES[backbone][1]}, "dropout": 0.1}
+    source = f"--data.train_files={texts}"
+    if more:
+        other = {"files": "corpus.txt", "weight": 2}
+        source = f"--data.sources={json.dumps([{'files': str(texts), 'documents': 'paragraph'}, other])}"
+        Path("corpus.txt").write_text("\n".join(capitalised(i, 4 + i % 9) for i in range(90)))
     options = (
         "fit",
         f"--model={objective}",
         f"--model.backbone={json.dumps(config)}",
         f"--data={'SentencePairDataModule' if pairs else 'CorpusDataModule'}",
-        f"--data.train_files={texts}",
+        source,
         "--data.documents=paragraph",
         f"--data.{'max_length' if pairs else 'block_size'}=24",
         f"--data.tokenizer={tokenizer_folder}",
@@ -208,6 +216,7 @@ def test_killed_and_resumed_is_uninterrupted(
         "--trainer.accumulate_grad_batches=2",
         "--checkpoint.every_n_steps=2",
         "--model.learning_rate=1e-3",
+        *more,
     )
     per_epoch = run(*options, "--name=whole").trainer.num_training_batches
     assert per_epoch > 10
