@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from lightning.pytorch import LightningDataModule
@@ -77,8 +77,10 @@ class BaseDataModule(LightningDataModule):
         spec = self.tokenizer_spec
         if isinstance(spec, str):
             self.tokenizer = load_tokenizer(spec)
+        elif spec is not None and self._restored():
+            self.tokenizer = self._backbone_tokenizer()  # trained with the model that is now evaluated or goes on
         elif spec is not None and not self.source.has("train") and self.module is not None:
-            self.tokenizer = self._backbone_tokenizer()  # trained with the model that is now evaluated
+            self.tokenizer = self._backbone_tokenizer()
         elif spec is not None:
             key = [self.training_key(), spec.key()]
 
@@ -98,9 +100,13 @@ class BaseDataModule(LightningDataModule):
         content = backend.to_str() if backend is not None else sorted(self.tokenizer.get_vocab().items())
         self._tokenizer_key = digest(content)
 
+    def _restored(self) -> bool:
+        """Whether the module comes from a checkpoint with its tokenizer."""
+        return bool((getattr(self.module, "stored", None) or {}).get("tokenizer"))
+
     def _backbone_tokenizer(self) -> Any:
         module = self.module
-        if (getattr(module, "stored", None) or {}).get("tokenizer"):
+        if self._restored():
             return unpack_tokenizer(module.stored["tokenizer"])
         if getattr(module, "backbone", None) is None:
             raise InputError(
@@ -117,6 +123,12 @@ class BaseDataModule(LightningDataModule):
     def tokenizer_key(self) -> str:
         """Names the tokenizer in cache keys."""
         return self._tokenizer_key
+
+    def wanted_splits(self) -> tuple[Literal["train", "validation", "test"], ...]:
+        """The splits that the trainer's verb needs; all where there is no trainer."""
+        verb = getattr(self.trainer.state.fn, "value", "fit") if self.trainer is not None else "fit"
+        needed: dict[str, tuple[Literal["train", "validation", "test"], ...]] = {"predict": (), "test": ("test",)}
+        return needed.get(verb, ("train", "validation", "test"))
 
     # ------------------------------------------------------------------ loaders
 

@@ -215,7 +215,7 @@ class CorpusDataModule(BaseDataModule):
     def prepare_data(self) -> None:
         """Trains the tokenizer and tokenises, unless the cache has it."""
         self.load_tokenizer()
-        for split in ("train", "validation", "test"):
+        for split in self.wanted_splits():
             for part in self._parts(split):
                 self._tokenised(part, split)
 

@@ -124,7 +124,7 @@ class SentencePairDataModule(BaseDataModule):
     def prepare_data(self) -> None:
         """Trains the tokenizer and tokenises, unless the cache has it."""
         self.load_tokenizer()
-        for split in ("train", "validation", "test"):
+        for split in self.wanted_splits():
             if self.source.has(split):
                 self._tokenised(split)
 

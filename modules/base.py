@@ -249,7 +249,7 @@ class BaseModule(LightningModule):
     def network_inputs(self, batch: dict[str, Tensor], network: Any = None) -> dict[str, Any]:
         """What a network takes out of a batch; `network` is this module's own unless another one is given."""
         network = self.model if network is None else network
-        accepted = _inputs_of(type(network))
+        accepted = _inputs_of(type(network))  # type: ignore[arg-type]
         if getattr(network.config, "type_vocab_size", 0) < 2:  # GPT-2 would take types for words
             accepted = accepted - {"token_type_ids"}
         inputs = {key: value for key, value in batch.items() if key in accepted}

@@ -368,7 +368,7 @@ def test_unknown_backbones(sentiment: str, fails: Fails) -> None:
 def test_what_cannot_be_combined(masked: str, sentiment: str, fails: Fails, run: Run) -> None:
     wrong = '{"config": {"model_type": "llama", "hidden_size": 32}}'
     message = fails("fit", "--config", masked, f"--model.backbone={wrong}")
-    assert "needs an encoder, such as bert, roberta" in message
+    assert "MaskedLanguageModeling needs an encoder, such as bert, roberta" in message
     assert "is a llama, a decoder, which CausalLanguageModeling trains" in message
     assert "data.max_length is 900" in fails("fit", "--config", sentiment, "--data.max_length=900")
     checkpoint = "--ckpt_path=runs/masked/version_0/checkpoints/last.ckpt"
@@ -427,3 +427,22 @@ def test_help_is_quick(verb: str) -> None:
     assert "--early_stopping" in done.stdout
     # 6 s is what is promised on an idle machine; tests run two at a time.
     assert time.monotonic() - since < 12
+
+
+def test_functions_that_are_not_there(masked: str, fails: Fails) -> None:
+    message = fails("fit", "--config", masked, "--data.cleaning.filter=no.such_function")
+    assert message.startswith("error: filter: there is no function 'no.such_function' (No module named 'no')")
+
+
+def test_a_trained_model_predicts_without_its_training_text(corpus: Path, run: Run) -> None:
+    config = {"model_type": "gpt2", "n_embd": 32, "n_layer": 1, "n_head": 2}
+    args = (
+        "--model=CausalLanguageModeling", f"--model.backbone={json.dumps({'config': config})}",
+        "--data=CorpusDataModule", f"--data.train_files={corpus}", "--data.block_size=16",
+        "--data.tokenizer={train: bytelevel, vocab_size: 300}", "--name=lm", "--trainer.max_steps=2",
+    )  # fmt: skip
+    run("fit", *args)
+    corpus.unlink()
+    cli = run("predict", *args, "--data.predict_texts=[the film, '']")
+    rows = [json.loads(line) for line in (cli.run.folder / "predictions.jsonl").read_text().splitlines()]
+    assert [row["text"] for row in rows] == ["the film", ""]

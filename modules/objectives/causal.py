@@ -17,7 +17,7 @@ from ..layers.metrics import MeanPerTarget, Perplexity
 from ..layers.packed_attention import can_pack
 from ..layers.rows import Rows
 from ..layers.sparse_head import only_inputs
-from .families import require_decoder
+from .families import require
 from .masked import recovered
 
 
@@ -79,7 +79,7 @@ class CausalLanguageModeling(BaseModule):
 
     def check_backbone(self, config: Any) -> None:
         """Refuses what reads both sides: it would see the token that it is to predict."""
-        require_decoder(config, self.backbone.label)
+        require("decoder", config, self.backbone.label, type(self).__name__)
 
     def make_metrics(self, part: str) -> dict[str, Metric]:
         """Accuracy over predicted tokens."""
@@ -162,13 +162,16 @@ class CausalLanguageModeling(BaseModule):
         training = self.model.training
         self.model.eval()
         with torch.inference_mode():
-            found = self.model.generate(
-                input_ids=ids,
-                attention_mask=mask,
-                pad_token_id=self.tokenizer.pad_token_id or 0,
-                eos_token_id=self._end_id(),
-                **options,
-            )
+            try:
+                found = self.model.generate(
+                    input_ids=ids,
+                    attention_mask=mask,
+                    pad_token_id=self.tokenizer.pad_token_id or 0,
+                    eos_token_id=self._end_id(),
+                    **options,
+                )
+            except ValueError as error:  # transformers checks most values only here
+                raise InputError(f"model.generation: {first_line(error)}") from error
         self.model.train(training)
         return self.tokenizer.batch_decode(found[:, ids.shape[1] :], skip_special_tokens=True)  # type: ignore[no-any-return]
 

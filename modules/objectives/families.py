@@ -1,6 +1,6 @@
 """Which architectures an objective can train: encoders, decoders, or encoder-decoders.
 
-Each check raises an `InputError` of one sentence before any weight is made, and says what would work.
+What does not fit is refused in one sentence, before any weight is made.
 """
 
 from __future__ import annotations
@@ -9,9 +9,11 @@ from typing import Any
 
 from ...errors import InputError
 
-ENCODERS = "bert, roberta, modernbert, deberta-v2, electra"
-DECODERS = "gpt2, llama, qwen3, mistral"
-BOTH = "t5, bart, mbart, pegasus"
+EXAMPLES = {
+    "encoder": "bert, roberta, modernbert, deberta-v2, electra",
+    "decoder": "gpt2, llama, qwen3, mistral",
+    "encoder-decoder": "t5, bart, mbart, pegasus",
+}
 
 
 def family(config: Any) -> str:
@@ -25,37 +27,30 @@ def family(config: Any) -> str:
     return "decoder" if type(config) in auto.MODEL_FOR_CAUSAL_LM_MAPPING else "other"
 
 
-def require_encoder(config: Any, label: str, objective: str) -> None:
-    """Refuses what does not read both sides of a token."""
+TRAINS = {
+    "encoder": "an encoder, which MaskedLanguageModeling trains",
+    "decoder": "a decoder, which CausalLanguageModeling trains",
+    "encoder-decoder": "an encoder-decoder, which SpanDenoising trains",
+    "other": "which has no language-modelling head",
+}
+
+
+def require(needed: str, config: Any, label: str, objective: str) -> None:
+    """Refuses an architecture of another family.
+
+    Args:
+        needed: `encoder`, `decoder` or `encoder-decoder`.
+        config: a Hugging Face configuration.
+        label: what messages call the backbone.
+        objective: the class that is to train it.
+
+    Raises:
+        InputError: that names architectures that would work, and the objective that trains this one.
+    """
     found = family(config)
-    if found == "encoder":
-        return
-    trains = {"decoder": "CausalLanguageModeling", "encoder-decoder": "SpanDenoising"}.get(found)
-    raise InputError(
-        f"{objective} needs an encoder, such as {ENCODERS}, but {label} is a {config.model_type}, "
-        + (f"a {found}, which {trains} trains." if trains else "which has no language-modelling head.")
-    )
-
-
-def require_decoder(config: Any, label: str) -> None:
-    """Refuses what does not read from left to right."""
-    found = family(config)
-    if found == "decoder":
-        return
-    trains = {"encoder": "MaskedLanguageModeling", "encoder-decoder": "SpanDenoising"}.get(found)
-    raise InputError(
-        f"Causal language modelling needs a decoder, such as {DECODERS}, but {label} is a {config.model_type}, "
-        + (f"an {found}, which {trains} trains." if trains else "which has no language-modelling head.")
-    )
-
-
-def require_encoder_decoder(config: Any, label: str) -> None:
-    """Refuses what has no separate encoder and decoder."""
-    found = family(config)
-    if found == "encoder-decoder":
-        return
-    trains = {"encoder": "MaskedLanguageModeling", "decoder": "CausalLanguageModeling"}.get(found)
-    raise InputError(
-        f"Span denoising needs an encoder-decoder, such as {BOTH}, but {label} is a {config.model_type}, "
-        + (f"{'an' if found == 'encoder' else 'a'} {found}, which {trains} trains." if trains else "which has no head.")
-    )
+    if found != needed:
+        article = "a" if needed == "decoder" else "an"
+        raise InputError(
+            f"{objective} needs {article} {needed}, such as {EXAMPLES[needed]}, but {label} is a {config.model_type}, "
+            f"{TRAINS[found]}."
+        )

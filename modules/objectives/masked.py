@@ -18,7 +18,7 @@ from ..layers.metrics import MeanPerTarget
 from ..layers.packed_attention import can_pack
 from ..layers.rows import Rows
 from ..layers.sparse_head import only_positions
-from .families import require_encoder
+from .families import require
 
 
 class MaskedLanguageModeling(BaseModule):
@@ -97,7 +97,7 @@ class MaskedLanguageModeling(BaseModule):
 
     def check_backbone(self, config: Any) -> None:
         """Refuses what does not read both sides, and a tokenizer without a mask token."""
-        require_encoder(config, self.backbone.label, "Masked language modelling")
+        require("encoder", config, self.backbone.label, type(self).__name__)
         if self.tokenizer is None or self.tokenizer.mask_token_id is None:
             raise InputError(
                 f"{type(self).__name__} needs a tokenizer with a mask token, and there is none; a tokenizer of "

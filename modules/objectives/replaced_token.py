@@ -109,8 +109,13 @@ class ReplacedTokenDetection(MaskedLanguageModeling):
             changes = _quarter(config) if config.model_type == "electra" else _half(config)
         for key, value in changes.items():
             if not hasattr(small, key):
-                raise InputError(f"model.generator: a {config.model_type} configuration has no field {key!r}.")
+                raise InputError(f"model.generator: the {config.model_type} configuration has no field {key!r}.")
             setattr(small, key, value)
+        if small.hidden_size % small.num_attention_heads:
+            raise InputError(
+                f"model.generator: its hidden_size ({small.hidden_size}) is no multiple of its num_attention_heads "
+                f"({small.num_attention_heads}); change one of them."
+            )
         if getattr(small, "layer_types", None):
             small.layer_types = small.layer_types[: small.num_hidden_layers]
         return small

@@ -17,7 +17,7 @@ from ..layers.hashing import row_keys
 from ..layers.metrics import MeanPerTarget
 from ..layers.rows import Rows
 from ..layers.sparse_head import only_inputs
-from .families import require_encoder_decoder
+from .families import require
 from .masked import recovered
 
 SENTINELS = 100
@@ -88,7 +88,7 @@ class SpanDenoising(BaseModule):
 
     def check_backbone(self, config: Any) -> None:
         """Refuses what is no encoder-decoder, and a tokenizer that lacks what stands for a span."""
-        require_encoder_decoder(config, self.backbone.label)
+        require("encoder-decoder", config, self.backbone.label, type(self).__name__)
         if self.tokenizer is None:
             raise InputError(
                 "SpanDenoising needs a tokenizer; name one, or train one: data.tokenizer: {train: unigram}."

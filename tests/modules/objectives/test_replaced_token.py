@@ -92,3 +92,8 @@ def test_a_named_generator_brings_its_weights(tokenizer: Any, tmp_path: Path) ->
 def test_values_out_of_range(tokenizer: Any) -> None:
     with pytest.raises(InputError, match="discriminator_weight is 0"):
         built(tokenizer, discriminator_weight=0)
+
+
+def test_heads_that_do_not_divide_the_width(tokenizer: Any) -> None:
+    with pytest.raises(InputError, match=r"hidden_size \(13\) is no multiple of its num_attention_heads \(2\)"):
+        built(tokenizer, generator={"hidden_size": 13})
