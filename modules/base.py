@@ -23,8 +23,8 @@ from ..tokenization import pack_tokenizer, unpack_tokenizer
 from .backbone import Backbone, WeightReport, config_from_json
 from .card import model_card
 from .layers.adapters import merge_lora
-from .layers.depth import parameter_depths
 from .layers.metrics import MeanPerTarget, Perplexity
+from .layers.optimizers import OptimizerName, make_optimizer, parameter_groups
 from .layers.packed_attention import packed_inputs
 from .layers.positions import max_positions
 from .layers.schedules import ScheduleName, schedule
@@ -92,7 +92,7 @@ class BaseModule(LightningModule):
         backbone: str | Backbone,
         learning_rate: float = 5e-5,
         weight_decay: float = 0.01,
-        optimizer: Literal["adamw", "sgd"] = "adamw",
+        optimizer: OptimizerName = "adamw",
         betas: tuple[float, float] = (0.9, 0.999),
         schedule: ScheduleName = "linear",
         warmup: float = 0.1,
@@ -376,16 +376,7 @@ class BaseModule(LightningModule):
 
     def configure_optimizers(self) -> Any:
         """AdamW or SGD over parameter groups, with a schedule per optimiser step."""
-        groups = self.parameter_groups()
-        optimizer: torch.optim.Optimizer
-        if self.optimizer_name == "sgd":
-            optimizer = torch.optim.SGD(groups, lr=self.learning_rate, momentum=0.9)
-        else:
-            # The fused step unscales fp16 gradients itself, after which they cannot be clipped.
-            fused = self.trainer.precision != "16-mixed"
-            optimizer = torch.optim.AdamW(groups, lr=self.learning_rate, betas=self.betas, fused=fused)
-            # Lightning refuses to clip for any optimiser that could unscale gradients; without a scaler none does.
-            optimizer._step_supports_amp_scaling = False
+        optimizer = make_optimizer(self.optimizer_name, self.parameter_groups(), self.betas, self.trainer.precision)
         try:
             self._steps = self.trainer.estimated_stepping_batches
             factor = schedule(self.schedule, self._steps, self.warmup, clock=self._clock())
@@ -410,23 +401,7 @@ class BaseModule(LightningModule):
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Learning parameters by depth, and by whether they decay: not biases and norms."""
-        groups: dict[tuple[int, bool], list[nn.Parameter]] = {}
-        seen: set[int] = set()
-        for network in self.networks():
-            depths, top = parameter_depths(network)
-            for name, parameter in network.named_parameters():
-                if parameter.requires_grad and id(parameter) not in seen:
-                    seen.add(id(parameter))  # networks may share an embedding
-                    below = top - depths[name] if self.layer_decay != 1.0 else 0
-                    groups.setdefault((below, parameter.ndim > 1), []).append(parameter)
-        return [
-            {
-                "params": parameters,
-                "lr": self.learning_rate * self.layer_decay**below,
-                "weight_decay": self.weight_decay if decays else 0.0,
-            }
-            for (below, decays), parameters in sorted(groups.items(), key=lambda item: (-item[0][0], item[0][1]))
-        ]
+        return parameter_groups(self.networks(), self.learning_rate, self.weight_decay, self.layer_decay)
 
     # ------------------------------------------------------------------ saving and loading
 

@@ -1,0 +1,66 @@
+"""Optimisers over parameter groups."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Literal
+
+import torch
+from torch import nn
+
+from .depth import parameter_depths
+
+OptimizerName = Literal["adamw", "sgd"]
+
+
+def parameter_groups(
+    networks: Iterable[nn.Module], learning_rate: float, weight_decay: float, layer_decay: float
+) -> list[dict[str, Any]]:
+    """Learning parameters by depth, and by whether they decay: not biases and norms.
+
+    Args:
+        networks: they may share parameters; each is learned once.
+        learning_rate: of the heads.
+        weight_decay: of matrices.
+        layer_decay: factor on the rate from each layer to the one below it.
+
+    Returns:
+        One group for each depth and kind, the lowest layers first.
+    """
+    groups: dict[tuple[int, bool], list[nn.Parameter]] = {}
+    seen: set[int] = set()
+    for network in networks:
+        depths, top = parameter_depths(network)
+        for name, parameter in network.named_parameters():
+            if parameter.requires_grad and id(parameter) not in seen:
+                seen.add(id(parameter))
+                below = top - depths[name] if layer_decay != 1.0 else 0
+                groups.setdefault((below, parameter.ndim > 1), []).append(parameter)
+    return [
+        {
+            "params": parameters,
+            "lr": learning_rate * layer_decay**below,
+            "weight_decay": weight_decay if decays else 0.0,
+        }
+        for (below, decays), parameters in sorted(groups.items(), key=lambda item: (-item[0][0], item[0][1]))
+    ]
+
+
+def make_optimizer(
+    name: OptimizerName, groups: list[dict[str, Any]], betas: tuple[float, float], precision: str
+) -> torch.optim.Optimizer:
+    """The optimiser that a name stands for.
+
+    Args:
+        name: `adamw` or `sgd` (with momentum 0.9).
+        groups: from `parameter_groups`.
+        betas: AdamW's averaging factors.
+        precision: the trainer's.
+    """
+    if name == "sgd":
+        return torch.optim.SGD(groups, momentum=0.9)
+    # The fused step unscales fp16 gradients itself, after which they cannot be clipped.
+    optimizer = torch.optim.AdamW(groups, betas=betas, fused=precision != "16-mixed")
+    # Lightning refuses to clip for any optimiser that could unscale gradients; without a scaler none does.
+    optimizer._step_supports_amp_scaling = False
+    return optimizer
