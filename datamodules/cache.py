@@ -13,7 +13,7 @@ from typing import IO, Any
 
 import numpy as np
 
-FORMAT = 1
+FORMAT = 2
 """Part of every key; raised when the layout of the files changes."""
 
 
@@ -52,7 +52,7 @@ def cached(root: str, kind: str, key: Any, make: Callable[[Path], None]) -> Path
 
 
 class TokenWriter:
-    """Writes sequences of token ids one after the other into `NAME.bin`, and where they end into `NAME.ends.npy`.
+    """Writes sequences of token ids one after the other into `NAME.bin`, and where they end into `NAME.ends.bin`.
 
     Where it is wanted, `NAME.starts.bin` says of every token whether a word begins with it.
     """
@@ -61,8 +61,9 @@ class TokenWriter:
         self.dtype = np.dtype(np.uint16 if vocabulary <= 1 << 16 else np.uint32)
         self.folder, self.name = folder, name
         self._file = (folder / f"{name}.bin").open("wb")
+        self._ends = (folder / f"{name}.ends.bin").open("wb")
         self._starts: IO[bytes] | None = None
-        self._lengths: list[np.ndarray] = []
+        self._tokens = 0
 
     def write(
         self, sequences: Iterable[list[int] | np.ndarray], starts: Iterable[list[bool] | np.ndarray] | None = None
@@ -75,17 +76,16 @@ class TokenWriter:
         arrays = [np.asarray(ids, dtype=self.dtype) for ids in sequences]
         if arrays:
             self._file.write(np.concatenate(arrays).tobytes())
-            self._lengths.append(np.fromiter((len(a) for a in arrays), np.int64, len(arrays)))
+            ends = self._tokens + np.cumsum([len(a) for a in arrays], dtype=np.int64)
+            self._ends.write(ends.tobytes())
+            self._tokens = int(ends[-1])
 
-    def close(self) -> np.ndarray:
-        """Finishes the files; returns the length of each sequence."""
-        self._file.close()
-        if self._starts is not None:
-            self._starts.close()
-        lengths = np.concatenate(self._lengths) if self._lengths else np.zeros(0, np.int64)
-        np.save(self.folder / f"{self.name}.ends.npy", np.cumsum(lengths))
+    def close(self) -> None:
+        """Finishes the files."""
+        for file in (self._file, self._ends, self._starts):
+            if file is not None:
+                file.close()
         (self.folder / f"{self.name}.dtype").write_text(self.dtype.name)
-        return lengths
 
 
 class TokenStore:
@@ -98,28 +98,31 @@ class TokenStore:
     def ids(self) -> np.ndarray:
         """All sequences, one after the other."""
         dtype = np.dtype((self.folder / f"{self.name}.dtype").read_text())
-        return _mapped(self.folder / f"{self.name}.bin", dtype)
+        return mapped(self.folder / f"{self.name}.bin", dtype)
 
     @cached_property
     def starts(self) -> np.ndarray:
         """Of every token whether a word begins with it; uint8."""
-        return _mapped(self.folder / f"{self.name}.starts.bin", np.dtype(np.uint8))
+        return mapped(self.folder / f"{self.name}.starts.bin", np.dtype(np.uint8))
 
     @cached_property
     def ends(self) -> np.ndarray:
         """Where each sequence ends."""
-        ends: np.ndarray = np.load(self.folder / f"{self.name}.ends.npy", mmap_mode="r")
-        return ends
+        return mapped(self.folder / f"{self.name}.ends.bin", np.dtype(np.int64))
 
     def __len__(self) -> int:
         return len(self.ends)
 
+    def place(self, index: int) -> int:
+        """Where a sequence begins, and the one before it ends."""
+        return int(self.ends[index - 1]) if index else 0
+
     def __getitem__(self, index: int) -> np.ndarray:
-        return self.ids[self.ends[index - 1] if index else 0 : self.ends[index]]
+        return self.ids[self.place(index) : self.place(index + 1)]
 
     def words(self, index: int) -> np.ndarray:
         """Of each token of a sequence whether a word begins with it."""
-        return self.starts[self.ends[index - 1] if index else 0 : self.ends[index]]
+        return self.starts[self.place(index) : self.place(index + 1)]
 
     @cached_property
     def lengths(self) -> np.ndarray:
@@ -131,7 +134,8 @@ class TokenStore:
         return {"folder": self.folder, "name": self.name}
 
 
-def _mapped(path: Path, dtype: np.dtype) -> np.ndarray:
+def mapped(path: Path, dtype: np.dtype) -> np.ndarray:
+    """The numbers in a file, mapped into memory."""
     if path.stat().st_size == 0:  # which cannot be mapped
         return np.zeros(0, dtype)
     return np.memmap(path, dtype=dtype, mode="r")

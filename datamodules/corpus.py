@@ -363,7 +363,7 @@ def _divide(folder: Path, split: str, held: np.ndarray, vocabulary: int, words: 
     del whole
     for name, writer in parts.items():
         writer.close()
-        for suffix in ("bin", "ends.npy", "dtype", *(["starts.bin"] if words else [])):
+        for suffix in ("bin", "ends.bin", "dtype", *(["starts.bin"] if words else [])):
             (folder / f"{name}.part.{suffix}").replace(folder / f"{name}.{suffix}")
 
 

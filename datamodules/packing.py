@@ -83,8 +83,7 @@ class Packs:
     def _pieces(self, first: int, last: int, offset: int) -> np.ndarray:
         """(pieces, 3): the document, and where in it each piece begins and ends."""
         ends = np.asarray(self.store.ends[first:last], np.int64)
-        start = int(self.store.ends[first - 1]) if first else 0
-        lengths = np.diff(ends, prepend=start) - self.separated
+        lengths = np.diff(ends, prepend=self.store.place(first)) - self.separated
         before = np.zeros_like(lengths)
         before[:1] = offset
         parts = np.maximum(0, -(-(lengths - before) // self.content))
@@ -102,8 +101,7 @@ class Packs:
         found = []
         for document, begin, end in self._pieces(first, min(last + 1, len(self.store)), offset).tolist():
             if document < last or begin < until:
-                start = int(self.store.ends[document - 1]) if document else 0
-                found.append((start + begin, start + end))
+                found.append((self.store.place(document) + begin, self.store.place(document) + end))
         return found
 
     def __getitem__(self, indices: list[int]) -> dict[str, Tensor]:

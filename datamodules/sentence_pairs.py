@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import cached_property
@@ -18,7 +19,7 @@ from torch import Tensor
 from ..errors import InputError
 from ..tokenization import pair_frame
 from .base import BaseDataModule
-from .cache import TokenStore, TokenWriter, cached
+from .cache import TokenStore, TokenWriter, cached, mapped
 from .cleaning import Cleaning, function_key
 from .encoding import encode, text_batch
 from .progress import progress
@@ -172,7 +173,7 @@ class SentencePairDataModule(BaseDataModule):
                     "document: set data.documents (paragraph, file) so that a document has several sentences, or "
                     "data.splitter."
                 )
-            if len(np.unique(pairs.table[:, 3])) < 2:
+            if pairs.table[0, 3] == pairs.table[-1, 3]:
                 raise InputError(
                     f"The {part} part of {self.source.name(split)} has one document only, so that no segment can be of "
                     "another one: set data.documents (line, paragraph, file) or give more files."
@@ -191,8 +192,7 @@ class SentencePairDataModule(BaseDataModule):
     def _tokenise(self, split: str, folder: Path) -> None:
         skipped: Counter[str] = Counter()
         writer = TokenWriter(folder, len(self.tokenizer))
-        sizes: list[int] = []
-        hashes: list[int] = []
+        sizes, hashes = array("q"), array("Q")  # eight bytes for each document
         documents = self.source.documents(split, skipped)
         if self.cleaning is not None:
             documents = self.cleaning.clean(documents, skipped)
@@ -214,7 +214,8 @@ class SentencePairDataModule(BaseDataModule):
             raise InputError(f"{self.source.name(split)} holds no document.")
         held = np.zeros(len(sizes), bool)
         if self._holds_out(split):
-            held = held_out_documents(np.array(hashes, np.uint64), self.validation_fraction, self.source.name(split))
+            table = np.frombuffer(hashes, np.uint64)
+            held = held_out_documents(table, self.validation_fraction, self.source.name(split))
         np.save(folder / "held_out.npy", held)
         np.save(folder / "documents.npy", np.cumsum(sizes))
         (folder / "report.json").write_text(json.dumps({"skipped": dict(skipped)}))
@@ -231,13 +232,13 @@ class Sentences(TokenStore):
 
     def tokens(self, first: int, last: int) -> np.ndarray:
         """The tokens of the sentences from `first` up to, not including, `last`."""
-        return self.ids[self.ends[first - 1] if first else 0 : self.ends[last - 1]]
+        return self.ids[self.place(first) : self.place(last)]
 
 
 def gather_pairs(
     store: Sentences, documents: np.ndarray, content: int, short_fraction: float, seed: int, folder: Path
 ) -> None:
-    """Divides documents into pairs of segments and writes `pairs.npy` and `skipped.json`.
+    """Divides documents into pairs of segments and writes `pairs.bin` and `skipped.json`.
 
     Args:
         store: the sentences.
@@ -249,31 +250,37 @@ def gather_pairs(
     """
     skipped: Counter[str] = Counter()
     rng = np.random.default_rng([seed, 3])
-    found: list[tuple[int, int, int, int]] = []
-    ends = np.concatenate(([0], np.asarray(store.ends)))
-    for document in documents.tolist():
-        first = int(store.documents[document - 1]) if document else 0
-        last = int(store.documents[document])
-        if last - first < 2:
-            skipped["documents of one sentence"] += 1
-            continue
-        for begin, end in _chunks(ends, first, last, content, short_fraction, rng):
-            found.append((begin, int(rng.integers(begin + 1, end)), end, document))
-            skipped["tokens cut off pairs that are too long"] += max(0, int(ends[end] - ends[begin]) - content)
-    np.save(folder / "pairs.npy", np.array(found, np.int64).reshape(-1, 4))
+    with (folder / "pairs.bin").open("wb") as file:
+        for document in documents:
+            first = int(store.documents[document - 1]) if document else 0
+            last = int(store.documents[document])
+            if last - first < 2:
+                skipped["documents of one sentence"] += 1
+                continue
+            places = np.append(store.place(first), store.ends[first:last])
+            for begin, end in _chunks(places, content, short_fraction, rng):
+                middle = int(rng.integers(begin + 1, end))
+                file.write(np.array([first + begin, first + middle, first + end, document], np.int64).tobytes())
+                surplus = int(places[end] - places[begin]) - content
+                skipped["tokens cut off pairs that are too long"] += max(0, surplus)
     (folder / "skipped.json").write_text(json.dumps(skipped))
 
 
-def _chunks(
-    ends: np.ndarray, first: int, last: int, content: int, short_fraction: float, rng: np.random.Generator
-) -> list[tuple[int, int]]:
-    """Runs of at least two sentences that fit into a pair, where two do."""
+def _chunks(places: np.ndarray, content: int, short_fraction: float, rng: np.random.Generator) -> list[tuple[int, int]]:
+    """Runs of at least two sentences of a document that fit into a pair, where two do.
+
+    Args:
+        places: (sentences + 1,), where each sentence begins, and the last one ends.
+        content: tokens in a pair at most.
+        short_fraction: share of the pairs that are shorter.
+        rng: draws which.
+    """
     chunks: list[tuple[int, int]] = []
-    begin = first
+    begin, last = 0, len(places) - 1
     while last - begin >= 2:
         target = int(rng.integers(2, content + 1)) if rng.random() < short_fraction else content
-        fitting = int(np.searchsorted(ends[begin : last + 1], ends[begin] + target, side="right")) - 1
-        chunks.append((begin, begin + max(2, fitting)))
+        fitting = int(np.searchsorted(places, places[begin] + target, side="right")) - 1
+        chunks.append((begin, max(begin + 2, fitting)))
         begin = chunks[-1][1]
     if begin < last:  # one sentence is left: it takes the one before it along, or joins a pair that cannot spare one
         before = chunks[-1][0]
@@ -286,7 +293,7 @@ class Pairs:
 
     Args:
         store: the sentences.
-        folder: with the `pairs.npy` of `gather_pairs`.
+        folder: with the `pairs.bin` of `gather_pairs`.
         content: tokens in both segments at most.
         seed: of the segments of other documents.
     """
@@ -297,8 +304,7 @@ class Pairs:
     @cached_property
     def table(self) -> np.ndarray:
         """(pairs, 4): the first sentence of both segments, the one after the last, and the document."""
-        table: np.ndarray = np.load(self.folder / "pairs.npy", mmap_mode="r")
-        return table
+        return mapped(self.folder / "pairs.bin", np.dtype(np.int64)).reshape(-1, 4)
 
     def __getstate__(self) -> dict[str, Any]:
         # A mapped array would be pickled as a copy of its content.
@@ -335,9 +341,9 @@ class Pairs:
                 break
         last = int(self.store.documents[stranger])
         end = begin + 1
-        size = int(self.store.lengths[begin])
+        size = len(self.store[begin])
         while end < last:
-            more = int(self.store.lengths[end])
+            more = len(self.store[end])
             if size + more > self.content - used or size + more - wanted > wanted - size:
                 break
             size += more

@@ -36,7 +36,7 @@ def test_tokens_come_back(vocabulary: int, dtype: type, tmp_path: Path) -> None:
     writer.write([[1, 2, 3], [], [vocabulary - 1]])
     writer.write([])
     writer.write([[5]])
-    assert writer.close().tolist() == [3, 0, 1, 1]
+    writer.close()
     store = pickle.loads(pickle.dumps(TokenStore(tmp_path)))
     assert store.ids.dtype == dtype
     assert [store[i].tolist() for i in range(len(store))] == [[1, 2, 3], [], [vocabulary - 1], [5]]
