@@ -16,12 +16,13 @@ from torch import Tensor
 from .hashing import uniform
 
 _NOISE, _KEPT, _LENGTH, _PLACE = 11, 12, 13, 14
-LONGEST = 32
-"""Lengths of spans that are drawn for infilling end here; longer ones hardly ever occur."""
 
 
 def most_spans(length: int, density: float, mean_length: float) -> int:
-    """The most sentinels that a row of `length` tokens can need, the final one included."""
+    """The most sentinels that a row of `length` tokens can need, the final one included.
+
+    Each special token that divides a span takes one more.
+    """
     noise = min(max(1, round(length * density)), max(1, length - 1))
     return max(1, round(noise / mean_length)) + 1
 
@@ -42,8 +43,9 @@ def random_spans(corruptible: Tensor, keys: Tensor, density: float, mean_length:
         (rows, length), boolean; nothing in a row of fewer than two tokens.
     """
     size = corruptible.sum(1)
-    noise = (size * density).round().long().clamp(min=1).minimum(size - 1).clamp(min=0)
-    spans = (noise / mean_length).round().long().clamp(min=1).minimum(size - noise).minimum(noise)
+    numbers = _numbers(keys.shape[1])
+    noise = _share(size, numbers * density)
+    spans = _rounded(noise, numbers / mean_length).clamp(min=1).minimum(size - noise).minimum(noise)
     segments = [_segmented(keys, total, spans, stream) for total, stream in ((size - noise, _KEPT), (noise, _NOISE))]
     in_turn = torch.stack(segments, dim=2).flatten(1)  # kept, noise, kept, noise, ...
     ends = in_turn.cumsum(1)
@@ -53,12 +55,31 @@ def random_spans(corruptible: Tensor, keys: Tensor, density: float, mean_length:
     return _spread(flags, corruptible)
 
 
+def _numbers(most: int) -> Tensor:
+    # On the CPU, and small: float32 rounds some halves the other way than Python, and not every device has float64.
+    return torch.arange(most + 1, dtype=torch.float64, device="cpu")
+
+
+def _rounded(n: Tensor, exact: Tensor) -> Tensor:
+    """For each n, the n-th of the numbers `exact`, rounded as Python does."""
+    return exact.round().long().to(n.device)[n]
+
+
+def _share(size: Tensor, exact: Tensor) -> Tensor:
+    """How many of `size` tokens are hidden: at least one, and not all; none of fewer than two."""
+    return _rounded(size, exact).clamp(min=1).minimum(size - 1).clamp(min=0)
+
+
+def _ranks(keys: Tensor, stream: int, allowed: Tensor) -> Tensor:
+    """A random order of the allowed places, before all others; equal draws keep theirs, on any device and width."""
+    return uniform(keys, stream).masked_fill(~allowed, 2.0).argsort(dim=1, stable=True).argsort(dim=1)
+
+
 def _segmented(keys: Tensor, total: Tensor, count: Tensor, stream: int) -> Tensor:
     """(rows, length): `total` divided at random into `count` segments of at least 1, then zeros."""
     places = torch.arange(keys.shape[1], device=keys.device)
     between = places < (total - 1).unsqueeze(1)  # a cut lies after one of all tokens but the last
-    rank = uniform(keys, stream).masked_fill(~between, 2.0).argsort(1).argsort(1)
-    cut = between & (rank < (count - 1).unsqueeze(1))
+    cut = between & (_ranks(keys, stream, between) < (count - 1).unsqueeze(1))
     number = torch.nn.functional.pad(cut, (1, -1)).long().cumsum(1)
     inside = (places < total.unsqueeze(1)).long()
     return torch.zeros_like(keys).scatter_add_(1, number, inside)
@@ -74,13 +95,18 @@ def span_starts(noise: Tensor) -> Tensor:
     return noise & ~torch.nn.functional.pad(noise, (1, -1))
 
 
-def compact(values: Tensor, keep: Tensor, padding: int) -> tuple[Tensor, Tensor]:
+def spans_in(noise: Tensor) -> Tensor:
+    """(rows,), int64: the number of runs of noise."""
+    return span_starts(noise).sum(1)
+
+
+def compact(values: Tensor, keep: Tensor, pad_value: int) -> tuple[Tensor, Tensor]:
     """Moves what is kept of each row to its left end.
 
     Args:
         values: (rows, length).
         keep: (rows, length), boolean.
-        padding: for the places that are left over.
+        pad_value: for the places that are left over.
 
     Returns:
         (rows, longest), and of the same shape a mask that is 1 on values and 0 on padding.
@@ -89,11 +115,11 @@ def compact(values: Tensor, keep: Tensor, padding: int) -> tuple[Tensor, Tensor]
     longest = int(count.max())
     order = torch.argsort((~keep).to(torch.uint8), dim=1, stable=True)[:, :longest]
     mask = torch.arange(longest, device=values.device) < count.unsqueeze(1)
-    return values.gather(1, order).masked_fill(~mask, padding), mask.long()
+    return values.gather(1, order).masked_fill(~mask, pad_value), mask.long()
 
 
 def t5_corrupt(
-    input_ids: Tensor, attention_mask: Tensor, noise: Tensor, sentinel_ids: Tensor, end_id: int, pad_id: int
+    input_ids: Tensor, attention_mask: Tensor, noise: Tensor, sentinel_ids: Tensor, eos_id: int, pad_id: int
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Inputs with sentinels for spans, and targets with spans after sentinels (arXiv 1910.10683, section 3.1.4).
 
@@ -104,8 +130,9 @@ def t5_corrupt(
         input_ids: (rows, length), integers.
         attention_mask: (rows, length), 1 on real tokens.
         noise: (rows, length), boolean.
-        sentinel_ids: (n,), in the order of their use; one more than there are spans in a row.
-        end_id: ends a target.
+        sentinel_ids: (n,), in the order of their use; one more than there are spans in a row. Spans that it has no
+            sentinel for stay in the input, as the last ones of a row with many separators may.
+        eos_id: ends a target.
         pad_id: for the places after the end of an input.
 
     Returns:
@@ -113,11 +140,13 @@ def t5_corrupt(
     """
     starts = span_starts(noise)
     number = starts.long().cumsum(1)
+    served = number < len(sentinel_ids)  # the last one is the final sentinel
+    starts, noise, number = starts & served, noise & served, number.clamp(max=len(sentinel_ids) - 1)
     sentinels = sentinel_ids[(number - 1).clamp(min=0)]
     real = attention_mask.bool()
     inputs, mask = compact(torch.where(starts, sentinels, input_ids), real & (~noise | starts), pad_id)
     final = sentinel_ids[number[:, -1:]]
-    end = torch.full_like(final, end_id)
+    end = torch.full_like(final, eos_id)
     pairs = torch.stack((sentinels, input_ids), dim=2).flatten(1)
     keep = torch.stack((starts, noise), dim=2).flatten(1)
     every = torch.ones_like(final, dtype=torch.bool)
@@ -155,15 +184,26 @@ def bart_infill(
     """
     noise, inserted = poisson_spans(corruptible, keys, density, mean_length)
     starts = span_starts(noise)
-    values = torch.stack((torch.full_like(input_ids, mask_id), input_ids.masked_fill(starts, mask_id)), dim=2)
-    keep = torch.stack((inserted, attention_mask.bool() & (~noise | starts)), dim=2)
-    return compact(values.flatten(1), keep.flatten(1), pad_id)
+    # One place more than the row has: a mask may follow its last token.
+    ids = torch.nn.functional.pad(input_ids.masked_fill(starts, mask_id), (0, 1))
+    stays = torch.nn.functional.pad(attention_mask.bool() & (~noise | starts), (0, 1))
+    values = torch.stack((torch.full_like(ids, mask_id), ids), dim=2)
+    return compact(values.flatten(1), torch.stack((inserted, stays), dim=2).flatten(1), pad_id)
+
+
+def poisson_lengths(keys: Tensor, mean_length: float) -> Tensor:
+    """Numbers from a Poisson distribution, one for each key; int64."""
+    longest = math.ceil(mean_length + 8 * math.sqrt(mean_length) + 8)  # beyond it lies less than a draw can tell
+    chances = [math.exp(k * math.log(mean_length) - mean_length - math.lgamma(k + 1)) for k in range(longest + 1)]
+    below = torch.tensor(list(accumulate(chances)), dtype=torch.float32, device=keys.device)
+    return torch.searchsorted(below, uniform(keys, _LENGTH), right=True).clamp(max=longest)
 
 
 def poisson_spans(corruptible: Tensor, keys: Tensor, density: float, mean_length: float) -> tuple[Tensor, Tensor]:
     """The spans of text infilling.
 
-    The tokens that stay have a slot before, between and after them; each span takes one slot, none shares it.
+    The tokens that stay have a slot before, between and after them; each span takes one slot, none shares it. Which
+    span takes which is random too: else the one that is cut would always be the last of its row.
 
     Args:
         corruptible: (rows, length), boolean.
@@ -172,35 +212,32 @@ def poisson_spans(corruptible: Tensor, keys: Tensor, density: float, mean_length
         mean_length: of the Poisson distribution.
 
     Returns:
-        Both (rows, length), boolean: what is hidden, and before which tokens a mask is inserted.
+        What is hidden, (rows, length), boolean; and before which places a mask is inserted, (rows, length + 1),
+        boolean, the last place being the end of the row.
     """
+    width = keys.shape[1]
     size = corruptible.sum(1, keepdim=True)
-    hidden = (size * density).round().long().clamp(min=1).minimum(size - 1).clamp(min=0)
-    chances = [math.exp(-mean_length) * mean_length**k / math.factorial(k) for k in range(LONGEST + 1)]
-    below = torch.tensor(list(accumulate(chances)), device=keys.device)
-    drawn = torch.searchsorted(below, uniform(keys, _LENGTH), right=True).clamp(max=LONGEST)
-    before = drawn.cumsum(1) - drawn
-    places = torch.arange(keys.shape[1], device=keys.device)
+    hidden = _share(size, _numbers(width) * density)
     slots = size - hidden + 1
+    places = torch.arange(width, device=keys.device)
+    drawn = poisson_lengths(keys, mean_length)
+    before = drawn.cumsum(1) - drawn
     # Up to the span that reaches the share. No more spans than slots, of which the last may have to be longer.
     used = (before < hidden) & (places < slots)
     lengths = drawn.minimum(hidden - before) * used
     last = used & ~torch.nn.functional.pad(used, (-1, 1))
     lengths = lengths + last * (hidden - lengths.sum(1, keepdim=True))
-    rank = uniform(keys, _PLACE).masked_fill(places >= slots, 2.0).argsort(1).argsort(1)
+    rank = _ranks(keys, _PLACE, places < slots)
     taken = rank < used.sum(1, keepdim=True)
-    width = keys.shape[1]
-    slot = torch.where(taken, places, width).sort(1).values  # of the i-th span: how many tokens stay before it
-    begin = slot + lengths.cumsum(1) - lengths
+    lengths = lengths.gather(1, rank) * taken  # from here on: of the span in each slot
+    filled = (lengths > 0).long()
+    begin = places + lengths.cumsum(1) - lengths
     change = torch.zeros(len(keys), width + 1, dtype=torch.long, device=keys.device)
-    change.scatter_add_(1, begin.clamp(max=width), used.long() * (lengths > 0))
-    change.scatter_add_(1, (begin + lengths).clamp(max=width), -used.long() * (lengths > 0))
+    empty = change.scatter_add(1, begin.clamp(max=width), taken.long() - filled) > 0
+    change.scatter_add_(1, begin.clamp(max=width), filled)
+    change.scatter_add_(1, (begin + lengths).clamp(max=width), -filled)
     noise = _spread(change.cumsum(1)[:, :width] > 0, corruptible)
-    empty = torch.zeros_like(change).scatter_add_(1, begin.clamp(max=width), (used & (lengths == 0)).long())
-    # An empty span after the last token stands before what follows it.
-    at = torch.where(corruptible, corruptible.cumsum(1) - 1, width)
-    first_after = corruptible.sum(1, keepdim=True)
-    following = torch.nn.functional.pad(corruptible, (1, -1)) & ~corruptible
-    end = following & (corruptible.cumsum(1) == first_after)
-    at = torch.where(end, first_after, at)
-    return noise, empty.gather(1, at.clamp(max=width)).bool() & (corruptible | end)
+    # From places among the corruptible tokens, of which one more follows the last, to places in the row.
+    place = torch.nn.functional.pad(corruptible.long(), (1, 0)).cumsum(1)
+    end = torch.nn.functional.pad(corruptible, (1, 0)) & (place == size)
+    return noise, empty.gather(1, place) & (torch.nn.functional.pad(corruptible, (0, 1)) | end)
