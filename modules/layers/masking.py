@@ -93,7 +93,7 @@ def _place(keys: Tensor, words: Tensor, lengths: Tensor) -> Tensor:
     slots = words - lengths.sum(1) + 1
     order = torch.arange(lengths.shape[1], device=keys.device)
     draw = uniform(torch.cat((keys, keys[:, :1] + 1), dim=1), _SLOT).masked_fill(order >= slots.unsqueeze(1), 2.0)
-    rank = draw.argsort(1).argsort(1)
+    rank = draw.argsort(dim=1, stable=True).argsort(dim=1)
     taken = rank < used.sum(1, keepdim=True)
     chosen = torch.where(taken, order, lengths.shape[1]).sort(1).values  # of the i-th span: how many words stay before
     begin = (chosen + lengths.cumsum(1) - lengths).clamp(max=lengths.shape[1] - 1)
