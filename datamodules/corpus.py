@@ -137,6 +137,8 @@ class CorpusDataModule(BaseDataModule):
             raise InputError(f"data.validation_fraction is {validation_fraction}; it must be at least 0 and below 1.")
         if packing and eval_stride is not None:
             raise InputError("data.packing and data.eval_stride exclude each other: packed documents do not overlap.")
+        if isinstance(words, str) and not Path(words).is_file():
+            raise InputError(f"data.words: {words} is neither a word list that is there nor a function's import path.")
         files = {"validation": validation_files, "test": test_files, "predict": predict_files}
         reading: dict[str, Any] = {"encoding": encoding, "documents_are": documents, "text_column": text_column}
         self.weights = [1.0]

@@ -200,6 +200,11 @@ def test_special_tokens_around_blocks_can_be_left_out(corpus: Path, tokenizer_fo
     assert found == data.datasets["train"].store.ids[:].tolist()
 
 
+def test_word_lists_that_are_not_there() -> None:
+    with pytest.raises(InputError, match=r"data\.words: gone\.txt is neither a word list"):
+        CorpusDataModule("c.txt", words="gone.txt")
+
+
 def test_prompts(tokenizer_folder: Path, tmp_path: Path) -> None:
     (tmp_path / "prompts.txt").write_text("a good film\nthe book\n")
     data = CorpusDataModule(tokenizer=str(tokenizer_folder), predict_files="prompts.txt", batch_size=2)
