@@ -42,7 +42,7 @@ def model_card(module: BaseModule) -> str:
     options = {
         name: value
         for name, value in sorted(module.hparams.items())
-        if isinstance(value, int | float | str) and not isinstance(value, bool)
+        if isinstance(value, int | float | str) and not isinstance(value, bool) and not name.startswith("_")
     }
     names = getattr(module, "labels", None)
     return TEMPLATE.format(

@@ -86,6 +86,9 @@ def test_the_road(sentiment: str, run: Run, capsys: pytest.CaptureFixture[str]) 
         "README.md", "config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"
     ]  # fmt: skip
     assert "37 tensors loaded, 4 new, 5 unused" in cli.model.weight_report.__str__()
+    card = (folder / "export/README.md").read_text()
+    assert "| learning_rate | 0.002 |" in card
+    assert "_instantiator" not in card
     rows = table(folder / "metrics.csv")
     accuracies = [float(row["val/accuracy"]) for row in rows if row["val/accuracy"]]
     assert len(accuracies) == 4
