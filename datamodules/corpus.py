@@ -136,7 +136,10 @@ class CorpusDataModule(BaseDataModule):
         if not 0 <= validation_fraction < 1:
             raise InputError(f"data.validation_fraction is {validation_fraction}; it must be at least 0 and below 1.")
         if packing and eval_stride is not None:
-            raise InputError("data.packing and data.eval_stride exclude each other: packed documents do not overlap.")
+            raise InputError(
+                "data.packing and data.eval_stride exclude each other, as packed documents do not overlap: set "
+                "data.eval_stride: null."
+            )
         if isinstance(words, str) and not Path(words).is_file():
             raise InputError(f"data.words: {words} is neither a word list that is there nor a function's import path.")
         files = {"validation": validation_files, "test": test_files, "predict": predict_files}
