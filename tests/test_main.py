@@ -384,8 +384,8 @@ def test_what_cannot_be_combined(masked: str, sentiment: str, fails: Fails, run:
     assert "train first" in fails("predict", "--config", sentiment, "--data.predict_texts=hello")
     known = ("--model.labels=[a,b]", "--data.predict_texts=hello")
     assert "predictions would be chance" in fails("predict", "--config", sentiment, *known)
-    predict = fails("predict", "--config", masked, "--data.predict_texts=[a film]", "--ckpt_path=runs/masked/version_0")
-    assert "MaskedLanguageModeling predicts nothing of its own" in predict
+    predict = fails("predict", "--config", masked, "--data.predict_texts=[a film]", "--model=ReplacedTokenDetection")
+    assert "ReplacedTokenDetection predicts nothing of its own" in predict
     assert "val/f2" in fails("fit", "--config", sentiment, "--model.monitor=val/f2")
 
 

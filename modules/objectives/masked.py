@@ -7,9 +7,11 @@ from typing import Any, Literal
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 from torchmetrics import Metric
 
 from ...errors import InputError
+from ...tokenization import special_frame
 from ..backbone import Backbone
 from ..base import BaseModule, Output
 from ..layers.hashing import row_keys
@@ -31,7 +33,8 @@ class MaskedLanguageModeling(BaseModule):
     (rows, length) int64 where the tokenizer has them; `word_ids` (rows, length) int64 for whole words and spans. Or
     packed: `input_ids` and `position_ids` (1, tokens) int64 with `cu_seq_lens` (documents + 1,) int32.
 
-    Logs `loss` and `perplexity` per masked token, and `accuracy` on masked tokens.
+    Logs `loss` and `perplexity` per masked token, and `accuracy` on masked tokens. `predict` fills the mask tokens of
+    texts.
 
     Args:
         backbone: a hub id, a folder, an earlier run's folder or its `.ckpt`, or a `Backbone` with options.
@@ -171,6 +174,39 @@ class MaskedLanguageModeling(BaseModule):
         with only_positions(self.model.base_model, rows.place(chosen)):
             logits = self.model(**self.network_inputs(rows.inputs(corrupted))).logits
         return recovered(logits, rows.ids[chosen])
+
+    def predict_step(self, batch: dict[str, Tensor], batch_idx: int) -> list[dict[str, Any]]:
+        """For each text with mask tokens: the text with the likeliest words in their places, and the five likeliest."""
+        before, after = special_frame(self.tokenizer)
+        rows = [
+            torch.tensor([*before, *ids[:length], *after])
+            for ids, length in zip(batch["input_ids"].tolist(), batch["attention_mask"].sum(1).tolist(), strict=True)
+        ]
+        ids = pad_sequence(rows, batch_first=True, padding_value=-1).to(self.device)
+        mask = (ids >= 0).long()
+        ids = ids.masked_fill(ids < 0, self.tokenizer.pad_token_id or 0)
+        output = self.model(**self.network_inputs({"input_ids": ids, "attention_mask": mask}))
+        likeliest = token_logits(output).float().softmax(-1).topk(5)
+        found = []
+        for number, row in enumerate(ids):
+            places = (row == self.tokenizer.mask_token_id).nonzero().flatten().tolist()
+            best = row.clone()
+            best[places] = likeliest.indices[number, places, 0]
+            fills = [
+                {self.tokenizer.decode([i]): p for i, p in zip(*choices, strict=True)}
+                for choices in zip(
+                    likeliest.indices[number, places].tolist(), likeliest.values[number, places].tolist(), strict=True
+                )
+            ]
+            text = self.tokenizer.decode(best[mask[number].bool()], skip_special_tokens=True)
+            found.append({"prediction": text, "masks": fills})
+        return found
+
+
+def token_logits(output: Any) -> Tensor:
+    """The logits over tokens, whatever the head calls them."""
+    logits: Tensor = output.prediction_logits if hasattr(output, "prediction_logits") else output.logits
+    return logits
 
 
 def recovered(logits: Tensor, targets: Tensor) -> Output:

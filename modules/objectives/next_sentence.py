@@ -22,7 +22,7 @@ from ..layers.metrics import MeanPerTarget
 from ..layers.pairs import join_pairs
 from ..layers.rows import Rows
 from ..layers.sparse_head import only_positions
-from .masked import MaskedLanguageModeling, recovered
+from .masked import MaskedLanguageModeling, recovered, token_logits
 
 _FLIP = 7
 
@@ -128,8 +128,7 @@ class NextSentencePrediction(MaskedLanguageModeling):
         body = self.model.base_model
         with _first_token(body) as first, only_positions(body, chosen):
             output = self.model(**self.network_inputs(rows.inputs(corrupted)))
-        tokens = getattr(output, "prediction_logits", None)
-        tokens = output.logits if tokens is None else tokens
+        tokens = token_logits(output)
         pairs = self._pair_logits(output, first).float()
         labels = flip.squeeze(1).long()
         hits = (pairs.argmax(-1) == labels).float()

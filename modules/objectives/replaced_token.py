@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from lightning.pytorch import LightningModule
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from torch import Tensor, nn
 from torchmetrics import Metric
@@ -56,6 +57,7 @@ class ReplacedTokenDetection(MaskedLanguageModeling):
     """
 
     perplexity_of: str | None = "generator"
+    predict_step = LightningModule.predict_step  # none: what could fill masks, the generator, is not kept
 
     def __init__(
         self,

@@ -97,3 +97,31 @@ def test_whole_words_on_the_real_road(corpus: Path, tokenizer_folder: Path, toke
     same = (rows["word_ids"].diff(dim=1) == 0) & (rows["word_ids"][:, 1:] >= 0)
     assert same.any()
     assert torch.equal(chosen[:, 1:][same], chosen[:, :-1][same])
+
+
+def test_masks_are_filled(tokenizer: Any) -> None:
+    """A model that has learned one sentence by heart fills it in, each text by itself."""
+    model = make("bert", tokenizer)
+    text = tokenizer("the small film ends bright.", return_tensors="pt")
+    optimizer = torch.optim.AdamW(model.parameters(), lr=5e-3)
+    for _ in range(60):
+        ids = text["input_ids"].clone()
+        place = torch.randint(1, ids.shape[1] - 1, (1,))
+        ids[0, place] = tokenizer.mask_token_id
+        loss = torch.nn.functional.cross_entropy(model.model(input_ids=ids).logits[0], text["input_ids"][0])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    model.eval()
+    texts = ["the small [MASK] ends bright.", "the [MASK] film ends [MASK].", "the small film"]
+    rows = [torch.tensor(tokenizer(t, add_special_tokens=False)["input_ids"]) for t in texts]
+    pad = torch.nn.utils.rnn.pad_sequence
+    data = {
+        "input_ids": pad(rows, batch_first=True),
+        "attention_mask": pad([torch.ones_like(row) for row in rows], batch_first=True),
+    }
+    found = model.predict_step(data, 0)
+    assert [row["prediction"] for row in found] == ["the small film ends bright."] * 2 + ["the small film"]
+    assert [len(row["masks"]) for row in found] == [1, 2, 0]
+    assert next(iter(found[0]["masks"][0])) == "film"
+    assert found[0]["masks"][0]["film"] > 0.5
