@@ -55,10 +55,17 @@ class TokenWriter:
     """Writes sequences of token ids one after the other into `NAME.bin`, and where they end into `NAME.ends.bin`.
 
     Where it is wanted, `NAME.starts.bin` says of every token whether a word begins with it.
+
+    Args:
+        folder: where to.
+        vocabulary: how many ids there are, or the type of the numbers.
+        name: of the files.
     """
 
-    def __init__(self, folder: Path, vocabulary: int, name: str = "tokens") -> None:
-        self.dtype = np.dtype(np.uint16 if vocabulary <= 1 << 16 else np.uint32)
+    def __init__(self, folder: Path, vocabulary: int | np.dtype, name: str = "tokens") -> None:
+        if isinstance(vocabulary, int):
+            vocabulary = np.dtype(np.uint16 if vocabulary <= 1 << 16 else np.uint32)
+        self.dtype = vocabulary
         self.folder, self.name = folder, name
         self._file = (folder / f"{name}.bin").open("wb")
         self._ends = (folder / f"{name}.ends.bin").open("wb")

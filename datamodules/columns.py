@@ -1,72 +1,81 @@
-"""Which column of a table holds what."""
+"""Which column of a table holds what: as the user says, else by the usual names."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
-
-from lightning.pytorch.utilities.rank_zero import rank_zero_info
 
 from ..errors import InputError
 from . import readers
 
-TEXT_COLUMNS = ("text", "sentence", "sentence1", "premise", "question1", "question", "review", "content")
-PAIR_COLUMNS = {"sentence1": "sentence2", "premise": "hypothesis", "question1": "question2", "question": "sentence"}
-LABEL_COLUMNS = ("label", "labels", "coarse_label", "category", "class", "sentiment", "target", "stars")
+
+def find_column(where: str, row: dict[str, Any], option: str, given: str | None, usual: Sequence[str]) -> str:
+    """The column that an option names, else the first of the usual names that is there.
+
+    Args:
+        where: the place, for messages.
+        row: the first row.
+        option: the option's name, such as `text_column`.
+        given: its value.
+        usual: names to look for.
+
+    Raises:
+        InputError: listing the columns there are.
+    """
+    found = given or next((name for name in usual if name in row), None)
+    if found is None:
+        raise InputError(f"{where}: which column is it? Set data.{option} to one of: {', '.join(row)}.")
+    readers.require_columns(where, row, [found])
+    return found
 
 
-@dataclass
-class Columns:
-    """Which columns hold what; None where it is to be guessed."""
+def text_in(where: str, row: dict[str, Any], column: str) -> str:
+    """The text in a column.
 
-    text: str | None
-    pair: str | None
-    label: str | None
+    Raises:
+        InputError: if there is none.
+    """
+    value = row.get(column)
+    if not isinstance(value, str) or not value.strip():
+        raise InputError(f"{where}: the text in column {column!r} is {'empty' if not value else f'{value!r}'}.")
+    return value
 
-    def key(self) -> Any:
-        """What a cache key must hold."""
-        return [self.text, self.pair, self.label]
 
-    def found(self, where: str, row: dict[str, Any], labelled: bool, say: bool = False) -> Columns:
-        """The columns of these rows: as given, else by their usual names.
+def is_missing(value: Any) -> bool:
+    """Whether a cell holds nothing: null, not a number, or a word for it."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return True
+    return isinstance(value, str) and value.strip().lower() in ("", "nan", "none", "null")
 
-        Raises:
-            InputError: listing the columns there are.
-        """
-        text = self.text or next((name for name in TEXT_COLUMNS if name in row), None)
-        pair = self.pair
-        if pair is None and self.text is None and PAIR_COLUMNS.get(text or "") in row:
-            pair = PAIR_COLUMNS[text or ""]
-        label = self.label or next((name for name in LABEL_COLUMNS if name in row and name not in (text, pair)), None)
-        for option, name in (("text_column", text), ("label_column", label if labelled else "")):
-            if name is None:
-                raise InputError(f"{where}: which column is it? Set data.{option} to one of: {', '.join(row)}.")
-        readers.require_columns(where, row, [name for name in (text, pair, label if labelled else None) if name])
-        if say and (self.text is None or self.label is None):
-            rank_zero_info(f"Columns: text {text!r}" + (f" and {pair!r}" if pair else "") + f", label {label!r}.")
-        return Columns(text, pair, label)
 
-    def texts(self, where: str, row: dict[str, Any]) -> tuple[str, str | None]:
-        """The text or the two texts of a row."""
-        found: list[str] = []
-        for name in (self.text, self.pair):
-            if name is None:
-                continue
-            value = row.get(name)
-            if not isinstance(value, str) or not value.strip():
-                raise InputError(f"{where}: the text in column {name!r} is {'empty' if not value else f'{value!r}'}.")
-            found.append(value)
-        return found[0], found[1] if len(found) > 1 else None
+def label_in(where: str, row: dict[str, Any], column: str) -> str:
+    """The label in a column as a string.
 
-    def label_of(self, where: str, row: dict[str, Any]) -> str:
-        """The label of a row as a string."""
-        value = row.get(self.label or "")
-        if isinstance(value, float) and value.is_integer():
-            value = int(value)  # pandas turns integers into floats where one is missing
-        missing = value is None or (isinstance(value, float) and math.isnan(value))
-        if missing or str(value).strip().lower() in ("", "nan", "none", "null"):
-            raise InputError(f"{where}: there is no label in column {self.label!r} (it is {value!r}).")
-        if isinstance(value, float | list | dict):
-            raise InputError(f"{where}: the label {value!r} in column {self.label!r} is neither a word nor an integer.")
-        return str(value).strip()
+    Raises:
+        InputError: if there is none, or it is neither a word nor an integer.
+    """
+    value = row.get(column)
+    if is_missing(value):
+        raise InputError(f"{where}: there is no label in column {column!r} (it is {value!r}).")
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)  # pandas turns integers into floats where one is missing
+    if isinstance(value, float | list | dict):
+        raise InputError(f"{where}: the label {value!r} in column {column!r} is neither a word nor an integer.")
+    return str(value).strip()
+
+
+def number_in(where: str, row: dict[str, Any], column: str) -> float:
+    """The number in a column.
+
+    Raises:
+        InputError: if there is none.
+    """
+    value = row.get(column)
+    try:
+        number = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        number = math.nan
+    if not math.isfinite(number) or isinstance(value, bool):
+        raise InputError(f"{where}: {value!r} in column {column!r} is not a number (data.problem is regression).")
+    return number

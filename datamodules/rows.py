@@ -1,9 +1,15 @@
-"""Rows of tokens: written to the cache, and handed out as padded batches."""
+"""Examples and the rows of tokens made of them: written to the cache, read back by number, handed out as batches.
+
+An example is what is kept of a row of the data: plain data that JSON can carry. It gives one row of tokens, or several
+(windows of a long text, endings to choose from): dictionaries of sequences of numbers, such as `input_ids`.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,111 +17,159 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..errors import InputError
 from .cache import TokenStore, TokenWriter
+
+Tokens = Mapping[str, Sequence[int] | Sequence[float] | np.ndarray]
+"""One row of tokens: `input_ids`, and whatever else belongs to it."""
+Collate = Callable[[list[dict[str, np.ndarray]]], dict[str, Tensor]]
+
+
+@dataclass
+class Findings:
+    """What tokenising finds out on the way.
+
+    Args:
+        counts: what happened how often, for the report: `truncated`, `windows`, ...
+        labels: the label names as the data spell them, with the place where each stands first.
+    """
+
+    counts: Counter[str] = field(default_factory=Counter)
+    labels: dict[str, str] = field(default_factory=dict)
+    _numbers: dict[str, int] = field(default_factory=dict)
+
+    def number(self, label: str, where: str) -> int:
+        """The number of a label, by first appearance."""
+        if label not in self._numbers:
+            self._numbers[label] = len(self._numbers)
+            self.labels[label] = where
+        return self._numbers[label]
 
 
 class RowWriter:
-    """Tokenises rows into a cache folder."""
-
-    def __init__(self, folder: Path, tokenizer: Any, max_length: int) -> None:
-        self.tokenizer, self.max_length = tokenizer, max_length
-        self.ids = TokenWriter(folder, len(tokenizer))
-        self.types = TokenWriter(folder, 2, "types")
-        self.truncated = self.rows = 0
-
-    def write(self, texts: list[tuple[str, str | None]]) -> None:
-        """Appends rows."""
-        encoded, truncated = encode_rows(self.tokenizer, texts, self.max_length)
-        self.ids.write([ids for ids, _ in encoded])
-        self.types.write([types for _, types in encoded])
-        self.truncated += truncated
-        self.rows += len(texts)
-
-    def close(self) -> dict[str, Any]:
-        """Finishes the files; says how many rows there were."""
-        self.ids.close()
-        self.types.close()
-        return {"rows": self.rows, "truncated": self.truncated}
-
-
-class LabelledRows:
-    """What `_tokenise` wrote."""
+    """Writes examples and their rows of tokens into a cache folder. Every row has the same keys."""
 
     def __init__(self, folder: Path) -> None:
-        self.store, self.types = TokenStore(folder), TokenStore(folder, "types")
-        self.raw = np.load(folder / "labels.npy")
-        self.meta: dict[str, Any] = json.loads((folder / "meta.json").read_text())
+        self.folder = folder
+        self._examples = TokenWriter(folder, np.dtype(np.uint8), "examples")
+        self._writers: dict[str, TokenWriter] = {}
+        self._owners: list[int] = []
+        self._count = 0
 
-    def indices_of(self, labels: list[str], rename: Callable[[str], str], split: str) -> np.ndarray:
-        """Each row's index into `labels`.
+    def write(self, examples: list[dict[str, Any]], rows: list[list[Tokens]]) -> None:
+        """Appends examples, and the rows of each."""
+        self._examples.write([np.frombuffer(json.dumps(e, ensure_ascii=False).encode(), np.uint8) for e in examples])
+        flat = [row for of_example in rows for row in of_example]
+        self._owners += [self._count + i for i, of_example in enumerate(rows) for _ in of_example]
+        self._count += len(examples)
+        for key in flat[0] if flat else ():
+            values = [np.asarray(row[key]) for row in flat]
+            if key not in self._writers:
+                kind = np.float32 if any(v.dtype.kind == "f" for v in values) else np.int32
+                self._writers[key] = TokenWriter(self.folder, np.dtype(kind), key)
+            self._writers[key].write(values)
 
-        Raises:
-            InputError: for a label outside the list, with the place where it stands first.
-        """
-        table = np.zeros(len(self.meta["labels"]), np.int64)
-        for position, raw in enumerate(self.meta["labels"]):
-            name = rename(raw)
-            if name not in labels:
-                known = ", ".join(labels[:20]) + (", ..." if len(labels) > 20 else "")
-                raise InputError(
-                    f"{self.meta['first'][raw]}: the label {name!r} is not among the known ones ({known})"
-                    + ("; training never had it." if split == "validation" else "; data.label_names can map it.")
-                )
-            table[position] = labels.index(name)
-        indices: np.ndarray = table[self.raw]
-        return indices
+    def close(self, findings: Findings, **more: Any) -> None:
+        """Finishes the files."""
+        for writer in (self._examples, *self._writers.values()):
+            writer.close()
+        np.save(self.folder / "owners.npy", np.array(self._owners, np.int64))
+        meta = {"keys": list(self._writers), "counts": findings.counts, "labels": findings.labels, **more}
+        (self.folder / "meta.json").write_text(json.dumps(meta))
 
 
-class Batches:
-    """Rows as padded batches.
+class Rows:
+    """What a `RowWriter` wrote.
 
     Args:
-        store: token ids, row by row.
-        types: token types, row by row.
-        rows: (n,), which rows of the store.
-        labels: (n,), or None.
-        tokenizer: knows the padding.
-        group_by_length: whether `lengths` should guide the loader.
+        folder: of the cache.
     """
 
-    def __init__(
-        self,
-        store: Any,
-        types: Any,
-        rows: np.ndarray,
-        labels: np.ndarray | None,
-        tokenizer: Any,
-        group_by_length: bool = True,
-    ) -> None:
-        self.store, self.types, self.rows, self.labels = store, types, rows, labels
-        self.pad_id, self.left = tokenizer.pad_token_id or 0, tokenizer.padding_side == "left"
-        self.with_types = "token_type_ids" in tokenizer.model_input_names
-        self.lengths = store.lengths[rows] if group_by_length and labels is not None else None
+    def __init__(self, folder: Path) -> None:
+        self.meta: dict[str, Any] = json.loads((folder / "meta.json").read_text())
+        self.stores = {key: TokenStore(folder, key) for key in self.meta["keys"]}
+        self.examples = Examples(TokenStore(folder, "examples"))
+        self.owners = np.load(folder / "owners.npy")
+        """(rows,), the example that each row belongs to."""
 
-    @classmethod
-    def in_memory(cls, encoded: list[tuple[list[int], list[int]]], tokenizer: Any) -> Batches:
-        """Rows to predict."""
-        ids, types = [row for row, _ in encoded], [row for _, row in encoded]
-        return cls(ids, types, np.arange(len(ids)), None, tokenizer)
+    @property
+    def lengths(self) -> np.ndarray:
+        """(rows,), the tokens of each."""
+        return self.stores["input_ids"].lengths
+
+    def __len__(self) -> int:
+        return len(self.owners)
+
+    def __getitem__(self, index: int) -> dict[str, np.ndarray]:
+        return {key: store[index] for key, store in self.stores.items()}
+
+    def of(self, examples: np.ndarray) -> np.ndarray:
+        """The numbers of the rows that belong to some examples, example by example."""
+        first, last = (np.searchsorted(self.owners, examples, side=side) for side in ("left", "right"))  # type: ignore[call-overload]
+        return _ranges(first, last)
+
+    def all(self, key: str) -> np.ndarray:
+        """The values under one key of all rows, one after the other."""
+        return self.stores[key].ids
+
+
+class Examples:
+    """Examples by number."""
+
+    def __init__(self, store: TokenStore) -> None:
+        self.store = store
+
+    def __len__(self) -> int:
+        return len(self.store)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.store[index].tobytes())
+        return found
+
+
+class RowsInMemory:
+    """The same, for what is to be predicted.
+
+    Args:
+        examples: one for each input row.
+        rows: the rows of tokens of each.
+    """
+
+    def __init__(self, examples: list[dict[str, Any]], rows: list[list[Tokens]]) -> None:
+        self.examples = examples
+        self.rows = [{k: np.asarray(v) for k, v in row.items()} for of_example in rows for row in of_example]
+        self.owners = np.repeat(np.arange(len(rows)), [len(of_example) for of_example in rows])
+        self.lengths = np.array([len(row["input_ids"]) for row in self.rows], np.int64)
 
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __getitem__(self, indices: list[int]) -> dict[str, Tensor]:
-        picked = self.rows[indices]
-        sequences = [np.asarray(self.store[i], np.int64) for i in picked]
+    def __getitem__(self, index: int) -> dict[str, np.ndarray]:
+        return self.rows[index]
+
+
+class Padding:
+    """Lays rows of tokens side by side, each key padded to its longest; adds `attention_mask`.
+
+    Args:
+        tokenizer: knows the padding token, and whether there are token types.
+        left: pad on the left, for a decoder that goes on writing; training pads on the right, where it changes nothing.
+        values: what other keys are padded with; 0 where nothing is said, -100 for `labels`.
+    """
+
+    def __init__(self, tokenizer: Any, left: bool = False, values: dict[str, int] | None = None) -> None:
+        self.left = left
+        self.values = {"input_ids": tokenizer.pad_token_id or 0, "labels": -100, **(values or {})}
+        self.leave_out = set() if "token_type_ids" in tokenizer.model_input_names else {"token_type_ids"}
+
+    def __call__(self, rows: list[dict[str, np.ndarray]]) -> dict[str, Tensor]:
+        """(rows, longest) of each key, int64."""
+        mask = self._pad([np.ones(len(row["input_ids"]), np.int64) for row in rows], 0)
         batch = {
-            "input_ids": self._pad(sequences, self.pad_id),
-            "attention_mask": self._pad([np.ones_like(ids) for ids in sequences], 0),
+            key: self._pad([row[key] for row in rows], self.values.get(key, 0))
+            for key in rows[0]
+            if key not in self.leave_out
         }
-        if self.with_types:
-            batch["token_type_ids"] = self._pad([np.asarray(self.types[i], np.int64) for i in picked], 0)
-        if self.labels is not None:
-            batch["labels"] = torch.from_numpy(self.labels[indices])
-        else:
-            batch["index"] = torch.tensor(indices)
-        return batch
+        return {"input_ids": batch.pop("input_ids"), "attention_mask": mask, **batch}
 
     def _pad(self, sequences: list[np.ndarray], value: int) -> Tensor:
         width = max(len(ids) for ids in sequences)
@@ -125,16 +179,47 @@ class Batches:
         return torch.from_numpy(out)
 
 
-def encode_rows(
-    tokenizer: Any, texts: list[tuple[str, str | None]], max_length: int
-) -> tuple[list[tuple[list[int], list[int]]], int]:
-    """Token ids and types of texts or pairs with special tokens, and how many of them were truncated."""
+class Batches:
+    """Rows of tokens as batches.
+
+    Args:
+        rows: where they lie.
+        picked: (n,), which of them.
+        collate: makes a batch of some.
+        columns: (n,) or (n, width) for each name: what else a batch says of its rows, such as `labels`.
+        lengths: (n,), by which the loader groups; None leaves the order.
+    """
+
+    def __init__(
+        self,
+        rows: Rows | RowsInMemory,
+        picked: np.ndarray,
+        collate: Collate,
+        columns: dict[str, np.ndarray] | None = None,
+        lengths: np.ndarray | None = None,
+    ) -> None:
+        self.rows, self.picked, self.collate = rows, picked, collate
+        self.columns, self.lengths = columns or {}, lengths
+
+    def __len__(self) -> int:
+        return len(self.picked)
+
+    def __getitem__(self, indices: list[int]) -> dict[str, Tensor]:
+        batch = self.collate([self.rows[i] for i in self.picked[indices].tolist()])
+        return {**batch, **{name: torch.from_numpy(values[indices]) for name, values in self.columns.items()}}
+
+
+def encode_texts(
+    tokenizer: Any, texts: list[tuple[str, str | None]], max_length: int, findings: Findings
+) -> list[dict[str, list[int]]]:
+    """Token ids and types of texts or pairs with special tokens; counts those that had to be truncated."""
     first = [a for a, _ in texts]
     second = [b or "" for _, b in texts] if any(b is not None for _, b in texts) else None
     whole = tokenizer(first, second, return_token_type_ids=True, return_attention_mask=False, verbose=False)
     ids, types = whole["input_ids"], whole["token_type_ids"]
     long = [i for i, row in enumerate(ids) if len(row) > max_length]
     if long:
+        findings.counts["truncated"] += len(long)
         cut = tokenizer(
             [first[i] for i in long],
             [second[i] for i in long] if second else None,
@@ -144,4 +229,12 @@ def encode_rows(
         )
         for position, i in enumerate(long):
             ids[i], types[i] = cut["input_ids"][position], cut["token_type_ids"][position]
-    return list(zip(ids, types, strict=True)), len(long)
+    return [{"input_ids": a, "token_type_ids": b} for a, b in zip(ids, types, strict=True)]
+
+
+def _ranges(first: np.ndarray, last: np.ndarray) -> np.ndarray:
+    """first[0] ... last[0] - 1, first[1] ... last[1] - 1, and so on."""
+    sizes = last - first
+    before = np.cumsum(sizes) - sizes
+    found: np.ndarray = np.arange(sizes.sum()) + np.repeat(first - before, sizes)
+    return found

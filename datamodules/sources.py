@@ -36,6 +36,10 @@ class Files:
         """Whether there is such a split."""
         return bool(self.patterns.get(split))
 
+    def class_names(self, column: str, split: str = "train") -> list[str] | None:
+        """Files say nothing of the order of labels."""
+        return None
+
     def name(self, split: str) -> str:
         """How messages call a split."""
         return ", ".join(self.paths(split))
@@ -55,6 +59,48 @@ class Files:
             yield from readers.read_documents(
                 path, documents=self.documents_are, column=self.text_column, encoding=self.encoding, skipped=skipped
             )
+
+
+@dataclass
+class SplitFiles(Files):
+    """Files that hold several splits, told apart by a column."""
+
+    split_column: str = "split"
+    _found: list[str] | None = None
+
+    def has(self, split: str) -> bool:
+        """Whether there is such a split."""
+        if self._found is None:
+            self._found = sorted({self._split_of(*row) for row in Files.rows(self, "train")})
+        return split in self._found
+
+    def name(self, split: str) -> str:
+        """How messages call a split."""
+        return f"{super().name('train')} ({self.split_column} {split})"
+
+    def key(self, split: str) -> Any:
+        """What a cache key must hold."""
+        return [*super().key("train"), self.split_column, split]
+
+    def rows(self, split: str) -> Iterator[Row]:
+        """Rows with where they stand."""
+        if split == "predict":
+            yield from Files.rows(self, split)
+            return
+        for where, row in Files.rows(self, "train"):
+            if self._split_of(where, row) == split:
+                yield where, row
+
+    def _split_of(self, where: str, row: dict[str, Any]) -> str:
+        readers.require_columns(where, row, [self.split_column])
+        value = str(row[self.split_column]).strip().lower()
+        split = next((kind for kind, names in readers.SPLIT_NAMES.items() if value in names), None)
+        if split is None:
+            known = ", ".join(name for names in readers.SPLIT_NAMES.values() for name in names)
+            raise InputError(
+                f"{where}: the split {row[self.split_column]!r} in column {self.split_column!r} is none of: {known}."
+            )
+        return split
 
 
 @dataclass
@@ -87,14 +133,22 @@ class Hub:
         return [self.dataset, self.subset, getattr(self._split(split), "_fingerprint", None), self.text_column]
 
     def rows(self, split: str) -> Iterator[Row]:
-        """Rows; integer class labels become the names that the data set gives them."""
+        """Rows; class labels become the names that the data set gives them, and -1, its "no label", becomes None."""
         data = self._split(split)
-        names = {c: f.names for c, f in data.features.items() if type(f).__name__ == "ClassLabel"}
+        named = {column: names for column in data.features if (names := self.class_names(column, split))}
         for index, row in enumerate(data):
-            for column, values in names.items():
-                if isinstance(row[column], int) and row[column] >= 0:
-                    row[column] = values[row[column]]
+            for column, names in named.items():
+                value = row[column]
+                many = isinstance(value, list)
+                found = [names[i] if isinstance(i, int) and i >= 0 else None for i in (value if many else [value])]
+                row[column] = found if many else found[0]
             yield f"{self.name(split)} row {index}", row
+
+    def class_names(self, column: str, split: str = "train") -> list[str] | None:
+        """The names of a column of class labels (or of lists of them) in the data set's order, if it has them."""
+        feature = (getattr(self._split(split), "features", None) or {}).get(column)
+        feature = getattr(feature, "feature", feature)
+        return list(feature.names) if type(feature).__name__ == "ClassLabel" else None
 
     def documents(self, split: str, skipped: Counter[str]) -> Iterator[str]:
         """Texts."""
@@ -126,6 +180,10 @@ class InstalledDocs:
         """What a cache key must hold."""
         return ["installed_docs", self.subset, split, readers.fingerprint_installed_docs()]
 
+    def class_names(self, column: str, split: str = "train") -> list[str] | None:
+        """Nothing says in which order packages come."""
+        return None
+
     def rows(self, split: str) -> Iterator[Row]:
         """Rows."""
         for index, row in enumerate(readers.read_installed_docs(self.subset, split, cache_dir=self.cache_dir)):
@@ -139,10 +197,14 @@ class InstalledDocs:
 
 @dataclass
 class Several:
-    """A mixture to train on; the other splits come from one source."""
+    """A mixture of corpora to train on; the other splits come from one source."""
 
     parts: list[Files | Hub | InstalledDocs]
     rest: Files
+
+    def class_names(self, column: str, split: str = "train") -> list[str] | None:
+        """A corpus has none."""
+        return None
 
     def has(self, split: str) -> bool:
         """Whether there is such a split."""
@@ -177,6 +239,12 @@ def make_source(
     given = [split for split, patterns in files.items() if patterns and split != "predict"]
     if dataset and given:
         raise InputError(f"data.dataset and data.{given[0]}_files exclude each other: leave one of them out.")
+    column = reading.pop("split_column", None)
+    if column and given != ["train"]:
+        raise InputError(
+            f"data.split_column ({column!r}) tells the splits within data.train_files apart: give those, and neither "
+            "data.dataset nor files for the other splits."
+        )
     if dataset == "installed_docs":
         if subset not in (None, "corpus", "packages"):
             raise InputError(f"data.subset is {subset!r}; installed_docs has: corpus, packages.")
@@ -184,4 +252,6 @@ def make_source(
     if dataset:
         return Hub(dataset, subset, reading.get("splits") or {}, reading.get("text_column") or "text")
     reading.pop("splits", None)
+    if column:
+        return SplitFiles(files, split_column=column, **{k: v for k, v in reading.items() if v is not None})
     return Files(files, **{k: v for k, v in reading.items() if v is not None})

@@ -8,7 +8,7 @@ from typing import Any
 
 from ...errors import InputError, first_line
 
-NAMES = {
+SPLIT_NAMES = {
     "train": ("train", "training"),
     "validation": ("validation", "valid", "val", "dev", "validation_matched"),
     "test": ("test", "testing"),
@@ -66,4 +66,4 @@ def pick_split(splits: Iterable[str], wanted: str | None, kind: str) -> str | No
         if wanted not in names:
             raise InputError(f"data.splits.{kind} is {wanted!r}; the data set has: {', '.join(names)}.")
         return wanted
-    return next((name for name in NAMES[kind] if name in names), None)
+    return next((name for name in SPLIT_NAMES[kind] if name in names), None)

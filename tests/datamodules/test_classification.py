@@ -66,10 +66,10 @@ def test_truncation_is_counted(tokenizer_folder: Path, caplog: pytest.LogCapture
 def test_held_out_rows_keep_the_shares_of_the_labels(tokenizer_folder: Path) -> None:
     rows = [{"text": sentence(i), "label": "rare" if i % 10 == 0 else "often"} for i in range(100)]
     data = make(tokenizer_folder, train_files=write("r.jsonl", rows), validation_fraction=0.2)
-    labels = data.datasets["validation"].labels.tolist()
+    labels = data.datasets["validation"].columns["labels"].tolist()
     assert Counter(labels) == {data.labels.index("often"): 18, data.labels.index("rare"): 2}  # type: ignore[union-attr]
     assert len(data.datasets["train"]) == 80
-    assert not set(data.datasets["train"].rows) & set(data.datasets["validation"].rows)
+    assert not set(data.datasets["train"].picked) & set(data.datasets["validation"].picked)
 
 
 def test_few_labels_are_drawn_by_seed(tokenizer_folder: Path) -> None:
@@ -78,7 +78,7 @@ def test_few_labels_are_drawn_by_seed(tokenizer_folder: Path) -> None:
     for seed in (0, 0, 1):
         data = make(tokenizer_folder, train_files="p.jsonl", examples_per_label=2, seed=seed, validation_fraction=0.0)
         assert data.label_counts == [2, 2, 2]
-        draws.append(data.datasets["train"].rows.tolist())
+        draws.append(data.datasets["train"].picked.tolist())
     assert draws[0] == draws[1] != draws[2]
 
 
@@ -86,7 +86,7 @@ def test_few_labels_are_drawn_by_seed(tokenizer_folder: Path) -> None:
 def test_labels_can_be_named(names: Any, tokenizer_folder: Path) -> None:
     data = make(tokenizer_folder, train_files=write("p.jsonl", PAIRS), label_names=names, validation_fraction=0.0)
     assert data.labels == ["no", "perhaps", "yes"]
-    assert data.datasets["train"].labels.tolist() == [row["label"] for row in PAIRS]
+    assert data.datasets["train"].columns["labels"].tolist() == [row["label"] for row in PAIRS]
 
 
 def test_numbers_sort_as_numbers_and_floats_of_pandas_are_integers(tokenizer_folder: Path) -> None:
@@ -145,7 +145,7 @@ def test_bad_rows(
     with caplog.at_level("INFO"):
         data = make(tokenizer_folder, train_files="r.jsonl", on_bad_rows="skip", validation_fraction=0.0)
     assert len(data.datasets["train"]) == 11
-    assert "skipped: 1 without text or label" in caplog.text
+    assert "skipped: 1 that cannot be used" in caplog.text
 
 
 def test_dead_ends(tokenizer_folder: Path) -> None:

@@ -1,0 +1,308 @@
+"""The base of the datamodules for labelled data: rows of files or the Hub, examples, rows of tokens, batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from lightning.pytorch.utilities.rank_zero import rank_zero_info
+
+from ..errors import InputError
+from .base import BaseDataModule
+from .cache import cached
+from .rows import Batches, Examples, Findings, Padding, Rows, RowsInMemory, RowWriter, Tokens
+from .sources import Files, Row, make_source
+from .splitting import hold_out
+from .tokenizer_training import TrainTokenizer
+
+ROWS_AT_ONCE = 2_000
+
+
+class LabelledDataModule(BaseDataModule):
+    """Rows with something to predict.
+
+    A subclass says which columns hold what (`columns`), what is kept of a row (`example`), and which rows of tokens an
+    example gives (`encode`); it makes the batches of a split in `dataset`. Everything is tokenised once into the
+    cache. Batches are padded to their longest row, and training batches are made of rows of similar length.
+
+    Args:
+        train_files: paths, globs or URLs of .csv, .tsv, .jsonl, .json, .parquet or .arrow files, plain or compressed.
+        validation_files: the same, to validate on.
+        test_files: the same, to test on.
+        predict_files: the same, to predict; needs no labels.
+        dataset: a Hugging Face Hub id or a local folder of that shape instead of files.
+        subset: the data set's configuration name.
+        splits: names of the data set's splits, as `{validation: dev}`, where guessing does not find them.
+        split_column: a column of the `train_files` that says which split a row belongs to (train, validation or dev,
+            test).
+        validation_fraction: share of the training rows held out when there is no validation split.
+        on_bad_rows: `error`, or `skip` rows that cannot be used (they are counted and reported).
+        tokenizer: a name, a folder, an earlier run, options for training one, or null for the backbone's own.
+        max_length: tokens at most. null means what the tokenizer and the backbone allow, at most 512.
+        group_by_length: make batches of rows of similar length.
+        tokens_per_batch: instead of `batch_size`, as many rows as fit into so many tokens, padding counted.
+        encoding: of text files.
+        batch_size: rows per batch and process.
+        num_workers: processes that make batches ahead of time; 0 makes them in the main one.
+        cache_dir: null means `$PRETUNE_CACHE` or ~/.cache/pretune.
+        seed: of the held-out rows and the order of training.
+    """
+
+    def __init__(
+        self,
+        train_files: str | list[str] | None = None,
+        validation_files: str | list[str] | None = None,
+        test_files: str | list[str] | None = None,
+        predict_files: str | list[str] | None = None,
+        dataset: str | None = None,
+        subset: str | None = None,
+        splits: dict[str, str] | None = None,
+        split_column: str | None = None,
+        validation_fraction: float = 0.1,
+        on_bad_rows: Literal["error", "skip"] = "error",
+        tokenizer: str | TrainTokenizer | None = None,
+        max_length: int | None = None,
+        group_by_length: bool = True,
+        tokens_per_batch: int | None = None,
+        encoding: str = "utf-8",
+        batch_size: int = 32,
+        num_workers: int = 0,
+        cache_dir: str | None = None,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(tokenizer, batch_size, num_workers, cache_dir, seed)
+        if not 0 <= validation_fraction < 1:
+            raise InputError(f"data.validation_fraction is {validation_fraction}; it must be at least 0 and below 1.")
+        if max_length is not None and max_length < 4:
+            raise InputError(f"data.max_length is {max_length}; with special tokens, texts need at least 4.")
+        if tokens_per_batch is not None and tokens_per_batch < 1:
+            raise InputError(f"data.tokens_per_batch is {tokens_per_batch}; it must be at least 1.")
+        files = {"train": train_files, "validation": validation_files, "test": test_files, "predict": predict_files}
+        self.source = make_source(
+            files, dataset, subset, self.cache_dir, encoding=encoding, splits=splits, split_column=split_column
+        )
+        self.predict_files = predict_files
+        self.validation_fraction = validation_fraction
+        self.on_bad_rows = on_bad_rows
+        self.max_length = max_length
+        self.group_by_length = group_by_length
+        self.tokens_per_batch = tokens_per_batch
+        self.encoding = encoding
+        self.rows: dict[str, Rows | RowsInMemory] = {}
+        """The tokenised rows of each split; known after `setup`. Two splits may share them."""
+        self.predict_rows: list[dict[str, Any]] = []
+        """The rows to predict, with all their columns; known after `setup('predict')`."""
+
+    # ------------------------------------------------------------------ hooks for subclasses
+
+    def options(self) -> Any:
+        """What the cache must tell apart beside source, tokenizer and `longest`: every option that shapes a row."""
+        return None
+
+    def columns(self, where: str, row: dict[str, Any], labelled: bool) -> Any:
+        """Which columns hold what, from the first row; handed to `example`.
+
+        Raises:
+            InputError: listing the columns there are.
+        """
+        raise TypeError(f"{type(self).__name__} must define `columns`.")
+
+    def say_columns(self, columns: Any) -> None:
+        """Prints which columns were guessed; called once for the training rows."""
+
+    def example(self, where: str, row: dict[str, Any], columns: Any, labelled: bool) -> dict[str, Any]:
+        """What is kept of a row: plain data that JSON can carry.
+
+        Args:
+            where: the place, for messages.
+            row: all its columns.
+            columns: from `columns`.
+            labelled: whether there must be something to learn from; not when predicting.
+
+        Raises:
+            InputError: if the row cannot be used.
+        """
+        raise TypeError(f"{type(self).__name__} must define `example`.")
+
+    def encode(self, examples: list[dict[str, Any]], findings: Findings) -> list[list[Tokens]]:
+        """The rows of tokens of each example.
+
+        Args:
+            examples: from `example`; each also has its place under `where`.
+            findings: takes counts and label names.
+
+        Raises:
+            InputError: if an example gives none.
+        """
+        raise TypeError(f"{type(self).__name__} must define `encode`.")
+
+    def inspect(self, rows: dict[str, Rows], fitting: bool) -> None:
+        """Called before the splits are made; for what follows from the data, such as label names.
+
+        Args:
+            rows: of each split; the first is what is trained, validated or tested on.
+            fitting: whether a head is about to be trained.
+        """
+
+    def hold_out(self, rows: Rows) -> tuple[np.ndarray, np.ndarray]:
+        """The numbers of the examples that train, and of those held out to validate on."""
+        return hold_out(np.zeros(len(rows.examples), np.int64), self.validation_fraction, self.seed)
+
+    def choose(self, rows: Rows, examples: np.ndarray) -> np.ndarray:
+        """Those of the training examples that are trained on."""
+        return examples
+
+    def collate(self) -> Any:
+        """Makes a batch of rows of tokens."""
+        return Padding(self.tokenizer)
+
+    def dataset(self, rows: Rows, examples: np.ndarray, split: str) -> Batches:
+        """The batches of a split; each says under `example` which examples its rows belong to."""
+        picked = rows.of(examples)
+        lengths = rows.lengths[picked] if self.group_by_length or self.tokens_per_batch else None
+        return Batches(rows, picked, self.collate(), {"example": rows.owners[picked]}, lengths)
+
+    def predict_dataset(self, rows: RowsInMemory) -> Batches:
+        """The batches to predict; each says under `index` which input rows its rows belong to."""
+        return Batches(rows, np.arange(len(rows)), self.collate(), {"index": rows.owners}, rows.lengths)
+
+    def inline_rows(self) -> list[Row] | None:
+        """Rows to predict that were given as options, if any."""
+        return None
+
+    def describe(self, split: str, examples: np.ndarray) -> str:
+        """What the report says of a split beside the number of rows."""
+        return ""
+
+    # ------------------------------------------------------------------ preparing
+
+    @property
+    def longest(self) -> int:
+        """The longest input in tokens."""
+        if self.max_length is not None:
+            return self.max_length
+        of_backbone = getattr(self.module, "input_limit", lambda: None)()
+        return min(512, int(self.tokenizer.model_max_length), of_backbone or 512)
+
+    def examples(self, split: str) -> Examples | list[dict[str, Any]]:
+        """The examples of a split by number, as batches have it under `example` (or `index`, when predicting)."""
+        return self.rows[split].examples
+
+    def prepare_data(self) -> None:
+        """Tokenises, unless the cache has it."""
+        self.load_tokenizer()
+        wanted = self.wanted_splits()
+        # What is tested on may have no labels so far: it is read when it is tested on.
+        for split in [name for name in wanted if name != "test"] or wanted:
+            if self.source.has(split):
+                self._tokenised(split)
+
+    def setup(self, stage: str) -> None:
+        """Maps the tokenised rows, finds the labels, holds out and draws."""
+        self.load_tokenizer()
+        if stage == "predict":
+            self._setup_predict()
+        elif stage == "test":
+            if not self.source.has("test"):
+                raise InputError("There is nothing to test on: set data.test_files (or a data set with a test split).")
+            self._setup_labelled(["test"])
+        else:
+            splits = [split for split in ("train", "validation") if self.source.has(split)]
+            if not splits or (stage == "fit" and "train" not in splits):
+                raise InputError("There is nothing to train on: set data.train_files or data.dataset.")
+            self._setup_labelled(splits, fitting=stage == "fit")
+
+    def _setup_labelled(self, splits: list[str], fitting: bool = False) -> None:
+        rows = {split: Rows(self._tokenised(split)) for split in splits}
+        self.inspect(rows, fitting)
+        chosen = {split: np.arange(len(found.examples)) for split, found in rows.items()}
+        if "train" in rows and "validation" not in rows and self.validation_fraction > 0:
+            rows["validation"] = rows["train"]
+            chosen["train"], chosen["validation"] = self.hold_out(rows["train"])
+        if "train" in rows:
+            chosen["train"] = self.choose(rows["train"], chosen["train"])
+        for split, found in rows.items():
+            if not len(chosen[split]):
+                raise InputError(
+                    f"The {split} part of {self.source.name('train')} is empty: it has too few rows for "
+                    f"data.validation_fraction {self.validation_fraction}; raise it, or set data.validation_files."
+                )
+            self.rows[split] = found
+            self.datasets[split] = self.dataset(found, chosen[split], split)
+            self._report(split, found, chosen[split])
+
+    def _report(self, split: str, rows: Rows, examples: np.ndarray) -> None:
+        line = f"{split}: {len(examples):,} rows"
+        if more := self.describe(split, examples):
+            line += f"; {more}"
+        for what, count in rows.meta["counts"].items():
+            if what == "truncated":
+                line += f"; truncated to {self.longest} tokens: {count:,} of {len(rows.examples):,}"
+            else:
+                line += f"; {what}: {count:,}"
+        if rows.meta["skipped"]:
+            line += f"; skipped: {rows.meta['skipped']:,} that cannot be used, the first: {rows.meta['first_skipped']}"
+        rank_zero_info(line if line.endswith(".") else line + ".")
+
+    def _tokenised(self, split: str) -> Path:
+        key = [type(self).__name__, self.source.key(split), self.tokenizer_key(), self.longest, self.on_bad_rows]
+        return cached(self.cache_dir, "rows", [*key, self.options()], lambda folder: self._tokenise(split, folder))
+
+    def _tokenise(self, split: str, folder: Path) -> None:
+        writer, findings = RowWriter(folder), Findings()
+        columns: Any = None
+        skipped: list[str] = []
+
+        def usable() -> Iterator[dict[str, Any]]:
+            nonlocal columns
+            for where, row in self.source.rows(split):
+                if columns is None:
+                    columns = self.columns(where, row, labelled=True)
+                    if split == "train":
+                        self.say_columns(columns)
+                try:
+                    yield {**self.example(where, row, columns, labelled=True), "where": where}
+                except InputError as error:
+                    if self.on_bad_rows == "error":
+                        raise InputError(f"{error} data.on_bad_rows: skip leaves such rows out.") from error
+                    skipped.append(str(error))
+
+        examples, some = usable(), False
+        while batch := list(islice(examples, ROWS_AT_ONCE)):
+            writer.write(batch, self.encode(batch, findings))
+            some = True
+        if not some:
+            first = f" The first: {skipped[0]}" if skipped else ""
+            raise InputError(f"{self.source.name(split)} has no usable row.{first}")
+        writer.close(
+            findings,
+            columns=columns,
+            skipped=len(skipped),
+            first_skipped=skipped[0] if skipped else None,
+        )
+
+    def _setup_predict(self) -> None:
+        rows = self.inline_rows()
+        if rows is None and self.predict_files:
+            files = (
+                self.source if isinstance(self.source, Files) else Files({"predict": self.predict_files}, self.encoding)
+            )
+            rows = list(files.rows("predict"))
+        elif rows is None and not isinstance(self.source, Files) and self.source.has("test"):
+            rows = list(self.source.rows("test"))
+        elif rows is None:
+            inline = ", or data.predict_texts" if hasattr(self, "predict_texts") else ""
+            raise InputError(f"There is nothing to predict: set data.predict_files{inline}.")
+        if not rows:
+            raise InputError("data.predict_texts is empty: give at least one text.")
+        columns = self.columns(*rows[0], labelled=False)
+        examples = [{**self.example(where, row, columns, labelled=False), "where": where} for where, row in rows]
+        findings = Findings()
+        self.predict_rows = [row for _, row in rows]
+        self.rows["predict"] = RowsInMemory(examples, self.encode(examples, findings))
+        self.datasets["predict"] = self.predict_dataset(self.rows["predict"])
+        counts = "".join(f"; {what}: {count:,}" for what, count in findings.counts.items())
+        rank_zero_info(f"predict: {len(rows):,} rows{counts}.")

@@ -1,0 +1,110 @@
+"""The base of the tasks whose outputs have names: labels that travel with the weights, and agree with the data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from lightning.pytorch.utilities.rank_zero import rank_zero_info
+
+from ...errors import InputError
+from ..backbone import Backbone, in_body, reinitialize
+from ..base import BaseModule
+
+
+class LabelledModule(BaseModule):
+    """A head with one output for each of the `labels`.
+
+    Args:
+        backbone: a hub id, a folder, an earlier run's folder or its `.ckpt`, or a `Backbone` with options.
+        labels: the label names in the order of their indices; null asks the datamodule.
+        **optimization: the options of every module: `learning_rate`, `weight_decay`, `schedule`, `warmup`, ...
+    """
+
+    fewest_labels = 2
+
+    def __init__(self, backbone: str | Backbone, labels: list[str] | None = None, **optimization: Any) -> None:
+        super().__init__(backbone, **optimization)
+        self.labels = labels
+
+    def known_labels(self, fitting: bool) -> list[str] | None:
+        """The label names that do not come from the data, if there are any.
+
+        Args:
+            fitting: whether a head is about to be trained, which may have other labels than the backbone's.
+        """
+        if self.labels is not None:
+            return self.labels
+        if self.stored is not None:
+            return list(self.stored["labels"]) if self.stored["labels"] is not None else None
+        if fitting or self.backbone.name is None:
+            return None
+        names = list((self.backbone.load_config().id2label or {}).values())
+        return None if names == [f"LABEL_{i}" for i in range(len(names))] else names
+
+    def prepare(self, data: Any) -> None:
+        """Finds the label names: given, the checkpoint's, or the datamodule's; they must agree."""
+        super().prepare(data)
+        found = getattr(data, "labels", None)
+        stored = self.stored.get("labels") if self.stored else None
+        for source, names in (("the checkpoint", stored), ("the data", found)):
+            if names is None:
+                continue
+            if self.labels is None:
+                self.labels = list(names)
+            elif list(names) != list(self.labels):
+                raise InputError(
+                    f"The label names disagree: the model has {_list(self.labels)}, {source} {_list(names)}. Their "
+                    "order counts; data.label_names maps what the files hold to what the model knows."
+                )
+        if self.labels is None:
+            self.labels = self.known_labels(fitting=False)  # those that the backbone's head was trained on
+        if not self.labels:
+            raise InputError(
+                f"{type(self).__name__} needs label names, and neither weights nor data know any: train first, "
+                "evaluate a trained model (--ckpt_path, or model.backbone), or set model.labels."
+            )
+        if len(self.labels) < self.fewest_labels:
+            raise InputError(f"There is one class only ({self.labels[0]!r}): nothing can be learned from it.")
+
+    def head_options(self) -> dict[str, Any]:
+        """The number of labels."""
+        return {"num_labels": len(self.labels or [])}
+
+    def finish(self) -> None:
+        """Writes the label names into the network; a head that was trained on others is not taken over."""
+        self._align_head()
+        self.model.config.id2label = dict(enumerate(self.labels or []))
+        self.model.config.label2id = {name: i for i, name in enumerate(self.labels or [])}
+
+    def _align_head(self) -> None:
+        """Makes a trained head agree with the label names: HF would take it over in whatever order it was trained."""
+        report, labels = self.weight_report, list(self.labels or [])
+        if self.stored is not None or report is None or report.head_is_new:
+            return
+        trained = list((self.backbone.load_config().id2label or {}).values())
+        if trained == labels or trained == [f"LABEL_{i}" for i in range(len(labels))]:
+            return
+        head = [(n, p) for n, p in self.model.named_parameters() if not in_body(self.model, n)]
+        if sorted(trained) == sorted(labels):
+            order = [trained.index(name) for name in labels]
+            last = [name for name, parameter in head if parameter.shape[0] == len(labels)][-1].rpartition(".")[0]
+            for parameter in self.model.get_submodule(last).parameters(recurse=False):
+                parameter.data = parameter.data[order]
+            rank_zero_info(f"The head knew the labels as {_list(trained)}: its outputs were reordered.")
+            return
+        for name in {name.rpartition(".")[0] for name, _ in head}:
+            reinitialize(self.model, self.model.get_submodule(name))
+        report.head_is_new = True
+        rank_zero_info(
+            f"The head was trained on the labels {_list(trained)}, the data have {_list(labels)}: it starts anew. "
+            "data.label_names can map the data's labels to the head's."
+        )
+
+    def describe(self) -> dict[str, Any]:
+        """Adds the label names."""
+        return {**super().describe(), "labels": self.labels}
+
+
+def _list(names: Sequence[str]) -> str:
+    return "[" + ", ".join(names[:10]) + (", ..." if len(names) > 10 else "") + "]"
