@@ -158,12 +158,23 @@ class BaseModule(LightningModule):
         """Fields of the Hugging Face configuration that the head needs."""
         return {}
 
+    def details(self) -> dict[str, Any]:
+        """What a report says of a test beside its scores; plain data."""
+        return {}
+
     # ------------------------------------------------------------------ building
 
     @property
     def mode(self) -> Literal["min", "max"]:
         """Whether the monitored metric should fall or rise."""
         return "min" if self.monitor.rpartition("/")[2] in {"loss", "perplexity"} else "max"
+
+    def use_monitor(self, name: str) -> None:
+        """Goes by another metric, when what suits was not known before the data were; callbacks follow."""
+        for callback in getattr(self._trainer, "callbacks", None) or []:
+            if getattr(callback, "monitor", None) == self.monitor:
+                callback.monitor = name
+        self.monitor = name
 
     def configure_model(self) -> None:
         """Builds the network once its surroundings are known; without a trainer, loading or `build` does."""

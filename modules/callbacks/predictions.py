@@ -22,6 +22,9 @@ class PredictionWriter(BasePredictionWriter):
     A row has the input's columns, then what the task's `predict_step` returned for it, such as `prediction` and
     `probabilities`. In csv, a dictionary becomes one column for each key (`probabilities.positive`).
 
+    Where an input row gives several rows of a batch (windows), the module's `merge_predictions` makes one of them; what
+    its `official_predictions` returns, if it has that, is written to `predictions.json`.
+
     Args:
         folder: where to.
         format: `jsonl` or `csv`.
@@ -30,7 +33,7 @@ class PredictionWriter(BasePredictionWriter):
     def __init__(self, folder: str | Path, format: Literal["jsonl", "csv"] = "jsonl") -> None:
         super().__init__(write_interval="batch")
         self.path = Path(folder) / f"predictions.{format}"
-        self._parts: dict[int, dict[str, Any]] = {}
+        self._parts: list[tuple[int, dict[str, Any]]] = []
 
     @override
     def write_on_batch_end(
@@ -43,13 +46,14 @@ class PredictionWriter(BasePredictionWriter):
         batch_idx: int,
         dataloader_idx: int,
     ) -> None:
-        self._parts |= dict(zip(batch["index"].tolist(), prediction, strict=True))
+        self._parts += zip(batch["index"].tolist(), prediction, strict=True)
 
     @override
     def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        parts = self._gather(trainer)
+        gathered = self._gather(trainer)
         if not trainer.is_global_zero:
             return
+        parts: dict[int, dict[str, Any]] = getattr(pl_module, "merge_predictions", dict)(gathered)
         data: Any = getattr(trainer, "datamodule", None)
         inputs: list[dict[str, Any]] = getattr(data, "predict_rows", [])
         rows = []
@@ -62,16 +66,19 @@ class PredictionWriter(BasePredictionWriter):
             rows.append({**given, **parts[index]})
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._write(rows)
+        official = getattr(pl_module, "official_predictions", lambda rows: None)(rows)
+        if official is not None:
+            self.path.with_name("predictions.json").write_text(json.dumps(official, ensure_ascii=False, indent=1))
         rank_zero_info(f"{len(rows):,} predictions: {self.path}")
 
-    def _gather(self, trainer: Trainer) -> dict[int, dict[str, Any]]:
+    def _gather(self, trainer: Trainer) -> list[tuple[int, dict[str, Any]]]:
         if trainer.world_size == 1:
             return self._parts
         import torch.distributed
 
         parts: list[Any] = [None] * trainer.world_size
         torch.distributed.all_gather_object(parts, self._parts)
-        return {index: row for part in parts for index, row in part.items()}
+        return [entry for part in parts for entry in part]
 
     def _write(self, rows: list[dict[str, Any]]) -> None:
         with self.path.open("w", encoding="utf-8", newline="") as file:

@@ -57,7 +57,7 @@ class RunReport(Callback):
 
     @override
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._add(trainer, "test", _numbers(trainer, "test/"))
+        self._add(trainer, "test", {**_numbers(trainer, "test/"), **getattr(pl_module, "details", dict)()})
 
     def _reason(self, trainer: Trainer) -> str:
         for callback in trainer.early_stopping_callbacks:

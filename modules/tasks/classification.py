@@ -1,4 +1,4 @@
-"""Text classification: sentiment, topic, entailment, ... one label for one text or two."""
+"""Text classification: sentiment, topic, entailment, similarity, ... of one text or two."""
 
 from __future__ import annotations
 
@@ -10,25 +10,48 @@ import torch.nn.functional as F
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from torch import Tensor
 from torchmetrics import Metric
-from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score, MulticlassMatthewsCorrCoef
+from torchmetrics.classification import (
+    MulticlassAccuracy,
+    MulticlassConfusionMatrix,
+    MulticlassF1Score,
+    MulticlassMatthewsCorrCoef,
+    MultilabelExactMatch,
+    MultilabelF1Score,
+)
+from torchmetrics.regression import MeanSquaredError, PearsonCorrCoef, SpearmanCorrCoef
 
 from ...errors import InputError
-from ..backbone import Backbone, in_body, reinitialize
-from ..base import BaseModule, Output
+from ..backbone import Backbone
+from ..base import Output
+from ..layers.multilabel import TunedF1
+from .labelled import LabelledModule
+
+Problem = Literal["single", "multi", "regression"]
+PROBLEM_TYPES = {
+    "single": "single_label_classification",
+    "multi": "multi_label_classification",
+    "regression": "regression",
+}
+MONITORS = {"single": "val/accuracy", "multi": "val/f1", "regression": "val/pearson"}
 
 
-class TextClassification(BaseModule):
-    """One label out of several for a text or a pair of texts.
+class TextClassification(LabelledModule):
+    """A label, several labels, or a number for a text or a pair of texts.
 
-    Batch: `input_ids` and `attention_mask` (rows, length) int64, `token_type_ids` where there are, and `labels` (rows,)
-    int64, the index into `labels`.
+    Batch: `input_ids` and `attention_mask` (rows, length) int64, `token_type_ids` where there are, and `labels`:
+    (rows,) int64, the index into `labels` (single); (rows, labels) float32, 0 or 1 (multi); (rows,) float32
+    (regression).
 
-    Logs `loss`, `accuracy`, `f1` (macro) and `mcc` (Matthews). Label smoothing and class weights shape the training
-    loss alone: the other stages report plain likelihood.
+    Logs `loss`, and: for one label `accuracy`, `f1` (macro), `f1_weighted` and `mcc` (Matthews); for several `f1`
+    (macro), `f1_micro` and `accuracy` (all labels right), all at a probability of one half, and `f1_tuned`, macro with
+    the threshold for each label that is best on validation, which test and predict use; for numbers `pearson`,
+    `spearman` and `mse`. Label smoothing and class weights shape the training loss
+    alone: the other stages report plain likelihood. The confusion matrix of a test is in `summary.json`.
 
     Args:
         backbone: a hub id, a folder, an earlier run's folder or its `.ckpt`, or a `Backbone` with options.
         labels: the label names in the order of their indices; null asks the datamodule.
+        problem: `single`, `multi` or `regression`; null asks the checkpoint, the datamodule or the weights.
         class_weights: `balanced` (inverse to the training frequencies), one weight a label, or null.
         label_smoothing: probability mass spread over the other labels (arXiv 1512.00567).
         **optimization: the options of every module: `learning_rate`, `weight_decay`, `schedule`, `warmup`, ...
@@ -36,111 +59,82 @@ class TextClassification(BaseModule):
 
     auto_class = "AutoModelForSequenceClassification"
     default_monitor = "val/accuracy"
+    datamodules = ("TextClassificationDataModule",)
+    thresholds: Tensor
 
     def __init__(
         self,
         backbone: str | Backbone,
         labels: list[str] | None = None,
+        problem: Problem | None = None,
         class_weights: Literal["balanced"] | list[float] | None = None,
         label_smoothing: float = 0.0,
         **optimization: Any,
     ) -> None:
-        super().__init__(backbone, **optimization)
-        self.labels = labels
+        super().__init__(backbone, labels, **optimization)
+        self.problem = problem
         self.class_weights = class_weights
         self.label_smoothing = label_smoothing
         self.register_buffer("weights", None, persistent=False)
+        self.confusion: Metric | None = None
 
     # ------------------------------------------------------------------ building
 
-    def known_labels(self, fitting: bool) -> list[str] | None:
-        """The label names that do not come from the data, if there are any.
-
-        Args:
-            fitting: whether a head is about to be trained, which may have other labels than the backbone's.
-        """
-        if self.labels is not None:
-            return self.labels
-        if self.stored is not None:
-            return list(self.stored["labels"])
-        if fitting or self.backbone.name is None:
-            return None
-        names = list((self.backbone.load_config().id2label or {}).values())
-        return None if names == [f"LABEL_{i}" for i in range(len(names))] else names
+    def asked_problem(self) -> Problem | None:
+        """The kind of problem that does not come from the data, if one is fixed; what a datamodule asks."""
+        return self.problem or (self.stored or {}).get("problem")
 
     def prepare(self, data: Any) -> None:
-        """Finds the label names: given, the checkpoint's, or the datamodule's; they must agree."""
+        """Finds the kind of problem, then the labels."""
+        found = getattr(data, "problem", None)
+        if self.problem and found and self.problem != found:
+            raise InputError(f"model.problem is {self.problem}, but the data are {found}: leave model.problem out.")
+        self.problem = self.asked_problem() or found or self._problem_of_weights()
+        if self.problem == "regression":
+            self.labels = self.labels or ["score"]
+        self.fewest_labels = 2 if self.problem == "single" else 1
         super().prepare(data)
-        found = getattr(data, "labels", None)
-        stored = self.stored.get("labels") if self.stored else None
-        for source, names in (("the checkpoint", stored), ("the data", found)):
-            if names is None:
-                continue
-            if self.labels is None:
-                self.labels = list(names)
-            elif list(names) != list(self.labels):
-                raise InputError(
-                    f"The label names disagree: the model has {_list(self.labels)}, {source} {_list(names)}. Their "
-                    "order counts; data.label_names maps what the files hold to what the model knows."
-                )
-        if self.labels is None:
-            self.labels = self.known_labels(fitting=False)  # those that the backbone's head was trained on
-        if not self.labels:
-            raise InputError(
-                "TextClassification needs label names, and neither weights nor data know any: train first, evaluate a "
-                "trained model (--ckpt_path, or model.backbone), or set model.labels."
-            )
-        if len(self.labels) < 2:
-            raise InputError(f"There is one class only ({self.labels[0]!r}): nothing can be learned from it.")
+        if self.monitor == self.default_monitor:
+            self.use_monitor(MONITORS[self.problem])
+
+    def _problem_of_weights(self) -> Problem:
+        trained = None if self.backbone.name is None else getattr(self.backbone.load_config(), "problem_type", None)
+        return next((name for name, kind in PROBLEM_TYPES.items() if kind == trained), "single")  # type: ignore[return-value]
 
     def finish(self) -> None:
-        """Writes the label names into the network; a head that was trained on others is not taken over."""
-        self._align_head()
-        self.model.config.id2label = dict(enumerate(self.labels or []))
-        self.model.config.label2id = {name: i for i, name in enumerate(self.labels or [])}
-        self.model.config.problem_type = "single_label_classification"
+        """Writes label names and problem into the network."""
+        super().finish()
+        self.model.config.problem_type = PROBLEM_TYPES[self.problem or "single"]
         self.weights = self._weights()
-
-    def _align_head(self) -> None:
-        """Makes a trained head agree with the label names: HF would take it over in whatever order it was trained."""
-        report, labels = self.weight_report, list(self.labels or [])
-        if self.stored is not None or report is None or report.head_is_new:
-            return
-        trained = list((self.backbone.load_config().id2label or {}).values())
-        if trained == labels or trained == [f"LABEL_{i}" for i in range(len(labels))]:
-            return
-        head = [(n, p) for n, p in self.model.named_parameters() if not in_body(self.model, n)]
-        if sorted(trained) == sorted(labels):
-            order = [trained.index(name) for name in labels]
-            for _, parameter in head:
-                if parameter.shape[0] == len(labels):
-                    parameter.data = parameter.data[order]
-            rank_zero_info(f"The head knew the labels as {_list(trained)}: its outputs were reordered.")
-            return
-        for name in {name.rpartition(".")[0] for name, _ in head}:
-            reinitialize(self.model, self.model.get_submodule(name))
-        report.head_is_new = True
-        rank_zero_info(
-            f"The head was trained on the labels {_list(trained)}, the data have {_list(labels)}: it starts anew. "
-            "data.label_names can map the data's labels to the head's."
-        )
-
-    def head_options(self) -> dict[str, Any]:
-        """The number of labels."""
-        return {"num_labels": len(self.labels or [])}
+        if self.problem == "multi":
+            self.register_buffer("thresholds", torch.full((len(self.labels or []),), 0.5))
+        if self.problem == "single":
+            self.confusion = MulticlassConfusionMatrix(len(self.labels or []), validate_args=False)
 
     def make_metrics(self, part: str) -> dict[str, Metric]:
-        """Accuracy, macro F1 and Matthews' correlation."""
+        """As the class says."""
         n = len(self.labels or [])
+        if self.problem == "regression":
+            return {"pearson": PearsonCorrCoef(), "spearman": SpearmanCorrCoef(), "mse": MeanSquaredError()}
+        if self.problem == "multi":
+            return {
+                "accuracy": MultilabelExactMatch(n, validate_args=False),
+                "f1": MultilabelF1Score(n, average="macro", validate_args=False),
+                "f1_micro": MultilabelF1Score(n, average="micro", validate_args=False),
+                "f1_tuned": TunedF1(n),
+            }
         return {
             "accuracy": MulticlassAccuracy(n, average="micro", validate_args=False),
             "f1": MulticlassF1Score(n, average="macro", validate_args=False),
+            "f1_weighted": MulticlassF1Score(n, average="weighted", validate_args=False),
             "mcc": MulticlassMatthewsCorrCoef(n, validate_args=False),
         }
 
     def _weights(self) -> Tensor | None:
         if self.class_weights is None:
             return None
+        if self.problem != "single":
+            raise InputError(f"model.class_weights weighs classes, and this is {self.problem}: leave it out.")
         if self.class_weights == "balanced":
             counts: Sequence[int] | None = getattr(self.datamodule, "label_counts", None)
             if not counts or not all(counts):
@@ -159,32 +153,66 @@ class TextClassification(BaseModule):
     # ------------------------------------------------------------------ steps
 
     def step(self, batch: dict[str, Tensor], stage: str) -> Output:
-        """Cross entropy over the labels."""
+        """Cross entropy over the labels, binary cross entropy of each, or the squared error."""
         logits = self.model(**self.network_inputs(batch)).logits.float()
         targets = batch["labels"]
+        count = torch.tensor(len(targets), device=logits.device)
+        if self.problem == "regression":
+            numbers = logits.squeeze(-1)
+            return Output(F.mse_loss(numbers, targets.float(), reduction="sum"), count, numbers, targets.float())
+        if self.problem == "multi":
+            smooth = self.label_smoothing if stage == "train" else 0.0
+            aims = targets.float() * (1 - smooth) + smooth / 2
+            loss = F.binary_cross_entropy_with_logits(logits, aims, reduction="sum")
+            return Output(loss, count * targets.shape[1], logits, targets.long())
         if stage != "train":
-            loss = F.cross_entropy(logits, targets, reduction="sum")
-            return Output(loss, torch.tensor(len(targets), device=loss.device), logits, targets)
+            if stage == "test" and self.confusion is not None:
+                self.confusion.update(logits, targets)
+            return Output(F.cross_entropy(logits, targets, reduction="sum"), count, logits, targets)
         loss = F.cross_entropy(logits, targets, self.weights, reduction="sum", label_smoothing=self.label_smoothing)
-        count = torch.tensor(len(targets), device=loss.device) if self.weights is None else self.weights[targets].sum()
-        return Output(loss, count, logits, targets)
+        return Output(loss, count if self.weights is None else self.weights[targets].sum(), logits, targets)
 
     def predict_step(self, batch: dict[str, Tensor], batch_idx: int) -> list[dict[str, Any]]:
-        """For each row the most likely label's name, and every label's probability."""
-        probabilities = self.model(**self.network_inputs(batch)).logits.float().softmax(-1).tolist()
+        """For each row the most likely label and every label's probability; its labels; or its number."""
+        logits = self.model(**self.network_inputs(batch)).logits.float()
         names = self.labels or []
+        if self.problem == "regression":
+            return [{"prediction": number} for number in logits.squeeze(-1).tolist()]
+        probabilities = logits.sigmoid() if self.problem == "multi" else logits.softmax(-1)
+        if self.problem == "multi":
+            chosen = (probabilities >= self.thresholds).tolist()
+            predictions: list[Any] = [[n for n, yes in zip(names, row, strict=True) if yes] for row in chosen]
+        else:
+            predictions = [names[i] for i in probabilities.argmax(-1).tolist()]
         return [
-            {
-                "prediction": names[max(range(len(row)), key=row.__getitem__)],
-                "probabilities": dict(zip(names, row, strict=True)),
-            }
-            for row in probabilities
+            {"prediction": prediction, "probabilities": dict(zip(names, row, strict=True))}
+            for prediction, row in zip(predictions, probabilities.tolist(), strict=True)
         ]
 
+    # ------------------------------------------------------------------ thresholds and the confusion matrix
+
+    def on_validation_epoch_end(self) -> None:
+        """Keeps the thresholds that are best on validation."""
+        if self.problem == "multi":
+            scores: Any = self.metrics["val_scores_"]
+            with scores["f1_tuned"].sync_context():
+                self.thresholds.copy_(scores["f1_tuned"].thresholds())
+
+    def on_test_start(self) -> None:
+        """Scores at the thresholds of the validation, and counts anew."""
+        super().on_test_start()
+        if self.problem == "multi":
+            scores: Any = self.metrics["test_scores_"]
+            scores["f1_tuned"].fixed = self.thresholds
+        if self.confusion is not None:
+            self.confusion.reset()
+
+    def details(self) -> dict[str, Any]:
+        """The confusion matrix of the test: rows are what is right, columns what was predicted."""
+        if self.confusion is None or not self.confusion.update_called:
+            return {}
+        return {"labels": self.labels, "confusion_matrix": self.confusion.compute().tolist()}
+
     def describe(self) -> dict[str, Any]:
-        """Adds the label names."""
-        return {**super().describe(), "labels": self.labels}
-
-
-def _list(names: Sequence[str]) -> str:
-    return "[" + ", ".join(names[:10]) + (", ..." if len(names) > 10 else "") + "]"
+        """Adds the kind of problem."""
+        return {**super().describe(), "problem": self.problem}
