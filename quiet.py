@@ -19,6 +19,7 @@ def silence() -> None:
         r".*Be aware that when using `ckpt_path`, callbacks.*",  # evaluation needs none of training's callbacks
         r".*`gradient_checkpointing_enable` is deprecated.*",  # the successor is missing in older versions
         r".*treespec, LeafSpec.*",  # Lightning's own use of torch
+        r".*The variance of predictions or target is close to zero.*",  # early in training; the score is then 0
         r".*is smaller than the logging interval.*",
         r".*Checkpoint directory .* exists and is not empty.*",  # a resumed run goes on in its folder
     ):

@@ -234,7 +234,7 @@ class TextClassificationDataModule(LabelledDataModule):
         raw = rows.all("labels")
         if self.problem == "regression":
             return np.asarray(raw, np.float32)
-        indices = self.names.table(rows.meta["labels"], self.labels or [], split)[raw]
+        indices: np.ndarray = self.names.table(rows.meta["labels"], self.labels or [], split)[raw]
         if self.problem == "single":
             return indices
         targets = np.zeros((len(rows), len(self.labels or [])), np.float32)
@@ -262,7 +262,7 @@ class TextClassificationDataModule(LabelledDataModule):
 
     def _count(self, targets: np.ndarray) -> np.ndarray:
         if self.problem == "multi":
-            return targets.sum(0).astype(np.int64)
+            return np.asarray(targets.sum(0), np.int64)
         return np.bincount(targets, minlength=len(self.labels or []))
 
     # ------------------------------------------------------------------ batches

@@ -302,7 +302,8 @@ class LabelledDataModule(BaseDataModule):
         examples = [{**self.example(where, row, columns, labelled=False), "where": where} for where, row in rows]
         findings = Findings()
         self.predict_rows = [row for _, row in rows]
-        self.rows["predict"] = RowsInMemory(examples, self.encode(examples, findings))
-        self.datasets["predict"] = self.predict_dataset(self.rows["predict"])
+        encoded = RowsInMemory(examples, self.encode(examples, findings))
+        self.rows["predict"] = encoded
+        self.datasets["predict"] = self.predict_dataset(encoded)
         counts = "".join(f"; {what}: {count:,}" for what, count in findings.counts.items())
         rank_zero_info(f"predict: {len(rows):,} rows{counts}.")

@@ -64,7 +64,7 @@ class RowWriter:
         for key in flat[0] if flat else ():
             values = [np.asarray(row[key]) for row in flat]
             if key not in self._writers:
-                kind = np.float32 if any(v.dtype.kind == "f" for v in values) else np.int32
+                kind = np.float32 if any(v.dtype.kind == "f" and v.size for v in values) else np.int32
                 self._writers[key] = TokenWriter(self.folder, np.dtype(kind), key)
             self._writers[key].write(values)
 
@@ -104,7 +104,7 @@ class Rows:
 
     def of(self, examples: np.ndarray) -> np.ndarray:
         """The numbers of the rows that belong to some examples, example by example."""
-        first, last = (np.searchsorted(self.owners, examples, side=side) for side in ("left", "right"))  # type: ignore[call-overload]
+        first, last = (np.searchsorted(self.owners, examples, side=side) for side in ("left", "right"))
         return _ranges(first, last)
 
     def all(self, key: str) -> np.ndarray:

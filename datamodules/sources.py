@@ -146,7 +146,7 @@ class Hub:
 
     def class_names(self, column: str, split: str = "train") -> list[str] | None:
         """The names of a column of class labels (or of lists of them) in the data set's order, if it has them."""
-        feature = (getattr(self._split(split), "features", None) or {}).get(column)
+        feature: Any = (getattr(self._split(split), "features", None) or {}).get(column)
         feature = getattr(feature, "feature", feature)
         return list(feature.names) if type(feature).__name__ == "ClassLabel" else None
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 from torchmetrics import Metric
+from torchmetrics.regression import PearsonCorrCoef
 
 
 class MeanPerTarget(Metric):
@@ -56,3 +57,14 @@ class Perplexity(MeanPerTarget):
     def compute(self) -> Tensor:
         """exp(scale * sum of losses / number of targets)."""
         return torch.exp(super().compute())
+
+
+class Pearson(PearsonCorrCoef):
+    """Pearson's correlation; 0 where the predictions hardly differ, as early in training.
+
+    It is not defined there, and a metric that is not a number would end the training.
+    """
+
+    def compute(self) -> Tensor:
+        """Scalar, float32."""
+        return torch.nan_to_num(super().compute())

@@ -18,21 +18,22 @@ from torchmetrics.classification import (
     MultilabelExactMatch,
     MultilabelF1Score,
 )
-from torchmetrics.regression import MeanSquaredError, PearsonCorrCoef, SpearmanCorrCoef
+from torchmetrics.regression import MeanSquaredError, SpearmanCorrCoef
 
 from ...errors import InputError
 from ..backbone import Backbone
 from ..base import Output
+from ..layers.metrics import Pearson
 from ..layers.multilabel import TunedF1
 from .labelled import LabelledModule
 
 Problem = Literal["single", "multi", "regression"]
-PROBLEM_TYPES = {
+PROBLEM_TYPES: dict[Problem, str] = {
     "single": "single_label_classification",
     "multi": "multi_label_classification",
     "regression": "regression",
 }
-MONITORS = {"single": "val/accuracy", "multi": "val/f1", "regression": "val/pearson"}
+MONITORS: dict[Problem, str] = {"single": "val/accuracy", "multi": "val/f1", "regression": "val/pearson"}
 
 
 class TextClassification(LabelledModule):
@@ -76,6 +77,7 @@ class TextClassification(LabelledModule):
         self.class_weights = class_weights
         self.label_smoothing = label_smoothing
         self.register_buffer("weights", None, persistent=False)
+        self.register_buffer("thresholds", None)
         self.confusion: Metric | None = None
 
     # ------------------------------------------------------------------ building
@@ -99,7 +101,7 @@ class TextClassification(LabelledModule):
 
     def _problem_of_weights(self) -> Problem:
         trained = None if self.backbone.name is None else getattr(self.backbone.load_config(), "problem_type", None)
-        return next((name for name, kind in PROBLEM_TYPES.items() if kind == trained), "single")  # type: ignore[return-value]
+        return next((name for name, kind in PROBLEM_TYPES.items() if kind == trained), "single")
 
     def finish(self) -> None:
         """Writes label names and problem into the network."""
@@ -115,7 +117,7 @@ class TextClassification(LabelledModule):
         """As the class says."""
         n = len(self.labels or [])
         if self.problem == "regression":
-            return {"pearson": PearsonCorrCoef(), "spearman": SpearmanCorrCoef(), "mse": MeanSquaredError()}
+            return {"pearson": Pearson(), "spearman": SpearmanCorrCoef(), "mse": MeanSquaredError()}
         if self.problem == "multi":
             return {
                 "accuracy": MultilabelExactMatch(n, validate_args=False),

@@ -171,3 +171,68 @@ def test_dead_ends(tokenizer_folder: Path) -> None:
         make(tokenizer_folder, "test", train_files="r.jsonl")
     with pytest.raises(InputError, match="nothing to predict"):
         make(tokenizer_folder, "predict", train_files="r.jsonl")
+
+
+def test_the_problem_is_found_in_the_data(tokenizer_folder: Path) -> None:
+    def found(labels: list[Any], **options: Any) -> TextClassificationDataModule:
+        rows = [{"text": sentence(i), "label": label} for i, label in enumerate(labels)]
+        return make(tokenizer_folder, train_files=write("p.jsonl", rows), validation_fraction=0.0, **options)
+
+    assert found([0, 1, 2, 0, 1, 2]).problem == "single"
+    numbers = found([0, 0.5, 2, 1.5, 1, 2])
+    assert numbers.problem == "regression"
+    batch = numbers.datasets["train"][[1, 2]]
+    assert batch["labels"].tolist() == [0.5, 2.0]
+    assert batch["labels"].dtype == torch.float32
+    as_numbers = found([0, 1, 2, 0, 1, 2], problem="regression")
+    assert as_numbers.datasets["train"].columns["labels"].tolist() == [0, 1, 2, 0, 1, 2]
+    several = found([["a", "c"], [], ["b"], ["c"], ["a"], ["a", "b"]])
+    assert (several.problem, several.labels) == ("multi", ["a", "b", "c"])
+    assert several.label_counts == [3, 2, 2]
+    assert several.datasets["train"][[0, 1]]["labels"].tolist() == [[1, 0, 1], [0, 0, 0]]
+    divided = found(["a|c", "", "b", "c", "a", "b|a"], label_separator="|")
+    assert divided.datasets["train"].columns["labels"].tolist() == several.datasets["train"].columns["labels"].tolist()
+    with pytest.raises(InputError, match=r"p.jsonl:1: 'a' in column 'label' is not a number"):
+        found(["a", "b"], problem="regression")
+
+
+def test_labels_in_columns_of_their_own(tokenizer_folder: Path) -> None:
+    rows = [{"text": sentence(i), "rude": i % 2, "long": int(i > 5)} for i in range(12)]
+    options: dict[str, Any] = {"label_column": ["rude", "long"], "validation_fraction": 0.0}
+    data = make(tokenizer_folder, train_files=write("p.jsonl", rows), **options)
+    assert (data.problem, data.labels) == ("multi", ["rude", "long"])
+    assert data.datasets["train"].columns["labels"].tolist() == [[row["rude"], row["long"]] for row in rows]
+    rows[3]["rude"] = 7
+    with pytest.raises(InputError, match=r"q.jsonl:4: column 'rude' holds 7, where 0 or 1 should be"):
+        make(tokenizer_folder, train_files=write("q.jsonl", rows), **options)
+
+
+def test_splits_in_one_file(tokenizer_folder: Path) -> None:
+    rows = [{"text": sentence(i), "label": i % 2, "part": ["train", "Dev", "test"][i % 3]} for i in range(30)]
+    data = make(tokenizer_folder, train_files=write("p.jsonl", rows), split_column="part")
+    assert [len(data.datasets[split]) for split in ("train", "validation")] == [10, 10]
+    data.setup("test")
+    assert [data.examples("test")[i]["texts"][0] for i in range(10)] == [row["text"] for row in rows[2::3]]
+    rows[4]["part"] = "spare"
+    with pytest.raises(InputError, match=r"q.jsonl:5: the split 'spare' in column 'part' is none of: train"):
+        make(tokenizer_folder, train_files=write("q.jsonl", rows), split_column="part")
+    with pytest.raises(InputError, match="give those, and neither"):
+        make(tokenizer_folder, train_files="p.jsonl", test_files="p.jsonl", split_column="part")
+
+
+def test_the_hubs_order_of_classes(tokenizer_folder: Path, tmp_path: Path) -> None:
+    import datasets
+
+    names = ["World", "Sports", "Business"]
+    features = datasets.Features({"text": datasets.Value("string"), "label": datasets.ClassLabel(names=names)})
+    rows = {"text": [sentence(i) for i in range(20)], "label": [i % 3 for i in range(20)]}
+    unlabelled = {"text": rows["text"], "label": [-1] * 20}
+    hub = {
+        "train": datasets.Dataset.from_dict(rows, features),
+        "test": datasets.Dataset.from_dict(unlabelled, features),
+    }
+    datasets.DatasetDict(hub).save_to_disk(str(tmp_path / "set"))
+    data = make(tokenizer_folder, dataset="set")
+    assert data.labels == names
+    with pytest.raises(InputError, match=r"set \(test\) row 0: there is no label in column 'label'"):
+        data.setup("test")

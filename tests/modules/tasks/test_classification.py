@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 import torch.nn.functional as F
+from scipy.stats import pearsonr, spearmanr
 from sklearn.metrics import accuracy_score, f1_score, matthews_corrcoef
 from test_backbone import SEVEN, config  # type: ignore[import-not-found]
+from tests_support import sentence
 
 from pretune.errors import InputError
 from pretune.modules import Backbone, TextClassification
@@ -94,6 +98,7 @@ def test_scores_are_those_of_scikit_learn(tokenizer: Any) -> None:
     found, guess = {k: float(v) for k, v in scores.compute().items()}, logits.argmax(-1)
     assert found["val/accuracy"] == pytest.approx(accuracy_score(targets, guess))
     assert found["val/f1"] == pytest.approx(f1_score(targets, guess, average="macro"))
+    assert found["val/f1_weighted"] == pytest.approx(f1_score(targets, guess, average="weighted"))
     assert found["val/mcc"] == pytest.approx(matthews_corrcoef(targets, guess), abs=1e-6)
 
 
@@ -136,3 +141,66 @@ def test_labels_must_be_known_and_agree(encoder: Path, tokenizer: Any) -> None:
 
     with pytest.raises(InputError, match=r"disagree: the model has \[a, b\], the data \[b, a\]"):
         model.prepare(Data())
+
+
+def test_several_labels_and_numbers_are_those_of_torch_and_scikit_learn(tokenizer: Any) -> None:
+    data = batch()
+    several = make(Backbone(config=config("bert"), dropout=0.0), tokenizer, problem="multi")
+    logits = several(**several.network_inputs(data)).logits
+    targets = (torch.rand(8, 3, generator=torch.Generator().manual_seed(3)) < 0.5).float()
+    output = several.step({**data, "labels": targets}, "train")
+    torch.testing.assert_close(output.loss / output.count, F.binary_cross_entropy_with_logits(logits, targets))
+    scores: Any = several.metrics["val_scores_"]
+    scores.update(output.predictions, output.targets)
+    found, guess = {k: float(v) for k, v in scores.compute().items()}, logits.sigmoid() > 0.5
+    assert found["val/f1"] == pytest.approx(f1_score(targets, guess, average="macro", zero_division=0))
+    assert found["val/f1_micro"] == pytest.approx(f1_score(targets, guess, average="micro", zero_division=0))
+    assert found["val/accuracy"] == pytest.approx(accuracy_score(targets, guess))
+    assert several.monitor == "val/f1"
+
+    number = make(Backbone(config=config("bert"), dropout=0.0), tokenizer, ["score"], problem="regression")
+    targets = torch.linspace(0, 5, 8)
+    output = number.step({**data, "labels": targets}, "val")
+    logits = number(**number.network_inputs(data)).logits.squeeze(-1)
+    torch.testing.assert_close(output.loss / output.count, F.mse_loss(logits, targets))
+    scores = number.metrics["val_scores_"]
+    scores.update(output.predictions, output.targets)
+    found = {k: float(v) for k, v in scores.compute().items()}
+    assert found["val/pearson"] == pytest.approx(pearsonr(targets, logits.detach())[0], abs=1e-4)
+    assert found["val/spearman"] == pytest.approx(spearmanr(targets, logits.detach())[0], abs=1e-4)
+    assert number.monitor == "val/pearson"
+
+
+TEXTS = [f"{sentence(i)} {'good' if i % 2 else 'bad'} {'film' if i % 3 else 'book'}" for i in range(60)]
+
+
+@pytest.mark.parametrize(
+    ("problem", "labels", "monitor"),
+    [
+        ("multi", [["good", "film"][: 1 + (i % 3 > 0)] if i % 2 else ["film"][: i % 3] for i in range(60)], "val/f1"),
+        ("regression", [i % 2 + 0.5 * (i % 3) for i in range(60)], "val/pearson"),
+    ],
+)
+def test_other_problems_from_the_command_line(
+    problem: str, labels: list[Any], monitor: str, encoder: Path, run: Callable[..., Any]
+) -> None:
+    rows = [{"text": text, "label": label} for text, label in zip(TEXTS, labels, strict=True)]
+    Path("rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    args = ["--model=TextClassification", f"--model.backbone={encoder}", "--data=TextClassificationDataModule"]
+    args += ["--data.train_files=rows.jsonl", "--name=other", "--data.batch_size=8"]
+    cli = run("fit", *args, "--trainer.max_epochs=25", "--model.learning_rate=3e-3", "--early_stopping=null")
+    assert cli.model.problem == problem
+    assert cli.trainer.checkpoint_callback.monitor == monitor
+    assert float(cli.trainer.checkpoint_callback.best_model_score) > 0.7
+    tested = run("test", *args, "--data.test_files=rows.jsonl").trainer.callback_metrics
+    assert float(tested["test/f1_tuned" if problem == "multi" else "test/spearman"]) > 0.8
+    thresholds = run("predict", *args, f"--data.predict_texts={json.dumps(TEXTS[:9])}").model.thresholds
+    for line in (cli.run.folder / "predictions.jsonl").read_text().splitlines():
+        found = json.loads(line)
+        if problem == "regression":
+            assert isinstance(found["prediction"], float)
+        else:
+            chances = zip(found["probabilities"].items(), thresholds.tolist(), strict=True)
+            assert found["prediction"] == [name for (name, chance), threshold in chances if chance >= threshold]
+    config = json.loads((cli.run.folder / "export/config.json").read_text())
+    assert config["problem_type"] == ("regression" if problem == "regression" else "multi_label_classification")
