@@ -114,6 +114,12 @@ def pair_frame(tokenizer: Any) -> PairFrame:
     return PairFrame(ids[:first], ids[middle:second], ids[end:], kinds)
 
 
+def joins_bare(tokenizer: Any) -> bool:
+    """Whether a tokenizer puts nothing between two texts."""
+    plain = tokenizer("a", add_special_tokens=False)["input_ids"]
+    return _find([*plain, *plain], tokenizer("a", "a")["input_ids"]) is not None
+
+
 def _find(part: list[int], whole: list[int], start: int = 0) -> int | None:
     ends = range(start, len(whole) - len(part) + 1)
     return next((i for i in ends if whole[i : i + len(part)] == part), None)

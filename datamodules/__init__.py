@@ -4,6 +4,8 @@ from .base import BaseDataModule
 from .classification import TextClassificationDataModule
 from .cleaning import Cleaning
 from .corpus import CorpusDataModule, CorpusSource
+from .labelled import LabelledDataModule
+from .multiple_choice import MultipleChoiceDataModule
 from .sentence_pairs import SentencePairDataModule
 from .tokenizer_training import TrainTokenizer
 
@@ -12,6 +14,8 @@ __all__ = [
     "Cleaning",
     "CorpusDataModule",
     "CorpusSource",
+    "LabelledDataModule",
+    "MultipleChoiceDataModule",
     "SentencePairDataModule",
     "TextClassificationDataModule",
     "TrainTokenizer",

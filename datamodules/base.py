@@ -33,6 +33,7 @@ class BaseDataModule(LightningDataModule):
     """
 
     length_option = "max_length"
+    tokens_per_batch: int | None = None
 
     def __init__(
         self,
@@ -142,6 +143,7 @@ class BaseDataModule(LightningDataModule):
             shuffle=shuffle,
             seed=self.seed,
             lengths=lengths,
+            tokens=self.tokens_per_batch,
             draw=getattr(dataset, "order", None),
             rank=self.trainer.global_rank if self.trainer else 0,
             world_size=self.trainer.world_size if self.trainer else 1,
@@ -155,7 +157,7 @@ class BaseDataModule(LightningDataModule):
             InputError: if there is not even one batch.
         """
         size = len(self.datasets["train"])
-        if size < self.batch_size:
+        if size < (1 if self.tokens_per_batch else self.batch_size):
             raise InputError(
                 f"{self.source.name('train')} gives {size} training examples, fewer than one batch of "
                 f"{self.batch_size}: set data.batch_size to at most {max(1, size)}."

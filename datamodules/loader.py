@@ -36,6 +36,9 @@ class BatchPlan(DistributedSampler[Any]):
         shuffle: draw a new order each epoch.
         seed: of that order.
         lengths: (size,), to group examples of similar length; None keeps the plain order.
+        tokens: instead of `batch_size`, as many examples as fit into so many tokens of one process, padding counted.
+            Batches are then cut at the same places of the sorted lengths in every epoch, so that their number never
+            changes; which of the examples of equal length is where, and the order of the batches, does.
         draw: takes (seed, epoch) to the examples of a training epoch; None takes each once.
         rank: this process.
         world_size: number of processes. In training every process gets the same number of batches: where the last
@@ -50,6 +53,7 @@ class BatchPlan(DistributedSampler[Any]):
         shuffle: bool,
         seed: int = 0,
         lengths: np.ndarray | None = None,
+        tokens: int | None = None,
         draw: Callable[[int, int], np.ndarray] | None = None,
         rank: int = 0,
         world_size: int = 1,
@@ -57,6 +61,7 @@ class BatchPlan(DistributedSampler[Any]):
         # The parent's __init__ would ask for a process group; only its type is wanted.
         self.size, self.batch_size, self.shuffle, self.seed = size, batch_size, shuffle, seed
         self.lengths, self.draw, self.rank, self.world_size = lengths, draw, rank, world_size
+        self.cuts = _cuts(lengths, tokens, world_size) if tokens is not None and lengths is not None else None
         self.epoch = 0
         self.start = 0
         """The first batch that the next iteration yields."""
@@ -66,6 +71,9 @@ class BatchPlan(DistributedSampler[Any]):
         self.epoch = epoch
 
     def __len__(self) -> int:
+        if self.cuts is not None:
+            short = not self.shuffle and len(self.cuts) > 1 and self.cuts[-1] - self.cuts[-2] <= self.rank
+            return len(self.cuts) - 1 - short
         whole, rest = divmod(self.size, self.batch_size * self.world_size)
         return whole + bool(rest if self.shuffle else rest > self.rank)
 
@@ -77,6 +85,8 @@ class BatchPlan(DistributedSampler[Any]):
             order = self.draw(self.seed, self.epoch)[order]
         if self.lengths is None:
             return order
+        if self.cuts is not None:
+            return order[np.argsort(-self.lengths[order], kind="stable")]
         together = self.batch_size * self.world_size
         window = np.arange(self.size) // (together * GROUPED_BATCHES if self.shuffle else max(1, self.size))
         order = order[np.lexsort((-self.lengths[order], window))]
@@ -88,10 +98,23 @@ class BatchPlan(DistributedSampler[Any]):
 
     def __iter__(self) -> Iterator[list[int]]:
         order, together = self.order(), self.batch_size * self.world_size
-        for index in range(self.start, len(self)):
-            shared = order[index * together : (index + 1) * together]
+        cuts = np.minimum(np.arange(len(self) + 1) * together, self.size) if self.cuts is None else self.cuts
+        batches = np.arange(len(self))
+        if self.cuts is not None and self.shuffle:
+            batches = np.random.default_rng([self.seed, self.epoch, 1]).permutation(len(self))
+        for index in batches[self.start :]:
+            shared = order[cuts[index] : cuts[index + 1]]
             mine = shared[self.rank :: self.world_size]
             yield (mine if len(mine) else shared[-1:]).tolist()
+
+
+def _cuts(lengths: np.ndarray, tokens: int, world_size: int) -> np.ndarray:
+    """Where batches of examples end that are sorted by length, longest first; begins with 0."""
+    falling, cuts = np.sort(lengths)[::-1], [0]
+    while cuts[-1] < len(falling):
+        fit = max(1, tokens // max(1, int(falling[cuts[-1]])))
+        cuts.append(min(len(falling), cuts[-1] + fit * world_size))
+    return np.array(cuts)
 
 
 class ResumableLoader(DataLoader[Any]):

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..tokenization import joins_bare
 from .cache import TokenStore, TokenWriter
 
 Tokens = Mapping[str, Sequence[int] | Sequence[float] | np.ndarray]
@@ -212,9 +213,14 @@ class Batches:
 def encode_texts(
     tokenizer: Any, texts: list[tuple[str, str | None]], max_length: int, findings: Findings
 ) -> list[dict[str, list[int]]]:
-    """Token ids and types of texts or pairs with special tokens; counts those that had to be truncated."""
+    """Token ids and types of texts or pairs with special tokens; counts those that had to be truncated.
+
+    Where the tokenizer puts nothing between two texts (GPT-2, Llama), a line feed does.
+    """
     first = [a for a, _ in texts]
     second = [b or "" for _, b in texts] if any(b is not None for _, b in texts) else None
+    if second and joins_bare(tokenizer):
+        second = ["\n" + text for text in second]
     whole = tokenizer(first, second, return_token_type_ids=True, return_attention_mask=False, verbose=False)
     ids, types = whole["input_ids"], whole["token_type_ids"]
     long = [i for i, row in enumerate(ids) if len(row) > max_length]

@@ -9,12 +9,14 @@ from .objectives.replaced_token import ReplacedTokenDetection
 from .objectives.sentence_order import SentenceOrderPrediction
 from .objectives.span_denoising import SpanDenoising
 from .tasks.classification import TextClassification
+from .tasks.multiple_choice import MultipleChoice
 
 __all__ = [
     "Backbone",
     "BaseModule",
     "CausalLanguageModeling",
     "MaskedLanguageModeling",
+    "MultipleChoice",
     "NextSentencePrediction",
     "Output",
     "ReplacedTokenDetection",

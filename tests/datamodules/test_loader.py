@@ -109,3 +109,36 @@ def test_grouping_pads_less_and_loses_nothing() -> None:
     assert tops != sorted(tops)  # batches do not come in order of length
     grouped_plan.set_epoch(1)
     assert list(grouped_plan) != grouped
+
+
+@pytest.mark.parametrize("world_size", [1, 2])
+def test_a_budget_of_tokens_is_kept_and_the_number_of_batches_never_changes(world_size: int) -> None:
+    lengths = np.random.default_rng(0).integers(3, 120, 1000)
+    epochs = []
+    for number in range(3):
+        found: list[list[int]] = []
+        for rank in range(world_size):
+            plan = BatchPlan(1000, 1, shuffle=True, lengths=lengths, tokens=512, rank=rank, world_size=world_size)
+            plan.set_epoch(number)
+            mine = list(plan)
+            assert len(mine) == len(plan)
+            assert all(len(b) * lengths[b].max() <= 512 for b in mine)
+            found += mine
+        assert set(itertools.chain(*found)) == set(range(1000))
+        assert sum(map(len, found)) - 1000 <= world_size - 1
+        epochs.append(found)
+    assert len({len(found) for found in epochs}) == 1
+    assert epochs[0] != epochs[1] != epochs[2]
+    assert [sorted(b) for b in epochs[0]] != [sorted(b) for b in epochs[1]]
+    assert sum(len(b) * lengths[b].max() for b in epochs[0]) < 1.15 * lengths.sum()  # and little is padded
+
+
+def test_a_budget_of_tokens_in_evaluation() -> None:
+    lengths = np.random.default_rng(1).integers(3, 60, 77)
+    for size in (1, 5, 77):
+        plans = [
+            BatchPlan(size, 1, shuffle=False, lengths=lengths[:size], tokens=100, rank=r, world_size=2) for r in (0, 1)
+        ]
+        batches = [list(plan) for plan in plans]
+        assert [len(b) for b in batches] == [len(plan) for plan in plans]
+        assert sorted(itertools.chain(*batches[0], *batches[1])) == list(range(size)) or size < 2

@@ -1,0 +1,210 @@
+"""Multiple choice: which of several endings fits a context."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from lightning.pytorch.utilities.rank_zero import rank_zero_info
+from torch import Tensor
+
+from ..errors import InputError
+from .columns import find_column, label_in, text_in
+from .labelled import LabelledDataModule
+from .readers import require_columns
+from .rows import Collate, Findings, Padding, Rows, RowsInMemory, Tokens, encode_texts
+
+CONTEXT_COLUMNS = ("ctx", "context", "sent1", "article", "passage", "premise", "startphrase", "question")
+QUESTION_COLUMNS = ("sent2", "question")
+ENDINGS_COLUMNS = ("endings", "options", "choices", "answers")
+ENDING_COLUMNS = (
+    ("ending0", "ending1", "ending2", "ending3", "ending4"),
+    ("choice1", "choice2", "choice3", "choice4"),
+    ("option1", "option2", "option3", "option4"),
+)
+LABEL_COLUMNS = ("label", "answer", "gold", "target")
+
+
+class MultipleChoiceDataModule(LabelledDataModule):
+    """A context with endings, one of which is right. The number of endings may differ from row to row.
+
+    Batch: `input_ids` and `attention_mask` (rows, choices, length) int64; `token_type_ids` the same where the tokenizer
+    has them; `labels` (rows,) int64, the number of the right ending. Where rows have different numbers of endings,
+    `choice_mask` (rows, choices) int64 is 1 on those that are there. Prediction batches have `index` in place of
+    `labels`. A context and ending longer than `max_length` are truncated, which is counted and reported.
+
+    Args:
+        context_column: null looks for the usual names.
+        question_column: a text that each ending begins with, such as SWAG's `sent2`; null looks for the usual names.
+        endings_column: a list of endings, or the columns of the single endings; null looks for the usual names.
+        label_column: the right ending: its number, counted from 0, its letter (A, B, ...), or its text.
+        first_label: the number of the first ending, where the data do not count from 0.
+        **rows: the options of every datamodule for labelled data: `train_files`, `dataset`, `max_length`, ...
+    """
+
+    def __init__(
+        self,
+        context_column: str | None = None,
+        question_column: str | None = None,
+        endings_column: str | list[str] | None = None,
+        label_column: str | None = None,
+        first_label: int = 0,
+        **rows: Any,
+    ) -> None:
+        super().__init__(**rows)
+        self.context_column, self.question_column = context_column, question_column
+        self.endings_column, self.label_column = endings_column, label_column
+        self.first_label = first_label
+
+    def options(self) -> Any:
+        """Columns and how endings are counted."""
+        texts = [self.context_column, self.question_column, self.endings_column]
+        return [texts, self.label_column, self.first_label]
+
+    def columns(self, where: str, row: dict[str, Any], labelled: bool) -> dict[str, Any]:
+        """The columns of context, question, endings and label."""
+        context = find_column(where, row, "context_column", self.context_column, CONTEXT_COLUMNS)
+        question = self.question_column or next((n for n in QUESTION_COLUMNS if n in row and n != context), None)
+        endings: Any = self.endings_column
+        if endings is None:
+            single = next(([n for n in names if n in row] for names in ENDING_COLUMNS if names[0] in row), None)
+            endings = single or find_column(where, row, "endings_column", None, ENDINGS_COLUMNS)
+        require_columns(where, row, endings if isinstance(endings, list) else [endings])
+        require_columns(where, row, [question] if question else [])
+        label = find_column(where, row, "label_column", self.label_column, LABEL_COLUMNS) if labelled else None
+        return {"context": context, "question": question, "endings": endings, "label": label}
+
+    def say_columns(self, columns: dict[str, Any]) -> None:
+        """Says what was guessed."""
+        if self.context_column is None or self.endings_column is None or self.label_column is None:
+            rank_zero_info("Columns: " + ", ".join(f"{what} {name!r}" for what, name in columns.items() if name) + ".")
+
+    def example(self, where: str, row: dict[str, Any], columns: dict[str, Any], labelled: bool) -> dict[str, Any]:
+        """Context, endings and the number of the right one."""
+        context = text_in(where, row, columns["context"])
+        question = row.get(columns["question"]) if columns["question"] else None
+        names = columns["endings"]
+        endings = [row.get(name) for name in names] if isinstance(names, list) else row.get(names)
+        if isinstance(endings, dict):  # {"text": [...], "label": [...]}, as ARC has it
+            endings = endings.get("text")
+        if isinstance(names, list):
+            while endings and endings[-1] in (None, ""):  # rows with fewer endings leave the last columns empty
+                endings = endings[:-1]
+        if not isinstance(endings, list) or len(endings) < 2:
+            count = len(endings) if isinstance(endings, list) else 0
+            raise InputError(f"{where}: {count} endings in {_named(names)}; there must be at least two to choose from.")
+        for number, ending in enumerate(endings):
+            if not isinstance(ending, str) or not ending.strip():
+                raise InputError(f"{where}: ending {number} in {_named(names)} is {ending!r}, where a text should be.")
+        example = {"context": context, "endings": endings, "begins": f"{question} " if question else ""}
+        if labelled:
+            example["label"] = self._number(where, label_in(where, row, columns["label"]), endings, columns["label"])
+        return example
+
+    def _number(self, where: str, label: str, endings: list[str], column: str) -> int:
+        if label in endings:
+            return endings.index(label)
+        letter = ord(label.upper()) - ord("A") if len(label) == 1 and label.isalpha() else None
+        number = letter if letter is not None else int(label) - self.first_label if _is_integer(label) else -1
+        if not 0 <= number < len(endings):
+            last = len(endings) - 1 + self.first_label
+            raise InputError(
+                f"{where}: the label {label!r} in column {column!r} is none of the {len(endings)} endings (numbers "
+                f"{self.first_label} to {last}, letters, or their texts); data.first_label says where counting begins."
+            )
+        return number
+
+    def encode(self, examples: list[dict[str, Any]], findings: Findings) -> list[list[Tokens]]:
+        """One row of tokens for each ending."""
+        pairs = [(e["context"], e["begins"] + ending) for e in examples for ending in e["endings"]]
+        encoded = iter(encode_texts(self.tokenizer, pairs, self.longest, findings))
+        rows: list[list[Tokens]] = []
+        for e in examples:
+            right = e.get("label", -1)
+            rows.append([{**next(encoded), "right": [int(i == right)]} for i in range(len(e["endings"]))])
+        return rows
+
+    def dataset(self, rows: Rows, examples: np.ndarray, split: str) -> ChoiceBatches:
+        """Examples with their endings and the number of the right one."""
+        right = np.asarray(rows.all("right"))
+        first = np.searchsorted(rows.owners, np.arange(len(rows.examples)))
+        labels = np.flatnonzero(right) - first
+        grouped = bool(self.group_by_length or self.tokens_per_batch)
+        return ChoiceBatches(rows, examples, self._padding(), {"labels": labels[examples]}, grouped)
+
+    def predict_dataset(self, rows: RowsInMemory) -> ChoiceBatches:
+        """Examples with their endings."""
+        examples = np.arange(len(rows.examples))
+        return ChoiceBatches(rows, examples, self._padding(), {"index": examples}, True)
+
+    def _padding(self) -> Padding:
+        padding = Padding(self.tokenizer)
+        padding.leave_out |= {"right"}
+        return padding
+
+    def training_texts(self) -> Iterator[str]:
+        """Contexts and endings of the training rows."""
+        columns = None
+        for where, row in self.source.rows("train"):
+            columns = columns or self.columns(where, row, labelled=False)
+            example = self.example(where, row, columns, labelled=False)
+            yield example["context"]
+            yield from (example["begins"] + ending for ending in example["endings"])
+
+
+class ChoiceBatches:
+    """Examples as batches of (rows, choices, length).
+
+    Args:
+        rows: the rows of tokens of all endings.
+        examples: (n,), which examples.
+        padding: lays rows side by side.
+        columns: (n,) for each name: what else a batch says of its examples.
+        grouped: whether `lengths` should guide the loader.
+    """
+
+    def __init__(
+        self,
+        rows: Rows | RowsInMemory,
+        examples: np.ndarray,
+        padding: Collate,
+        columns: dict[str, np.ndarray],
+        grouped: bool,
+    ) -> None:
+        self.rows, self.padding, self.columns = rows, padding, columns
+        every = np.arange(len(rows.examples))
+        self.first = np.searchsorted(rows.owners, every)[examples]
+        self.counts = np.bincount(rows.owners, minlength=len(every))[examples]
+        # An example is as long as its longest ending, as often as it has endings.
+        longest = np.maximum.reduceat(rows.lengths, np.searchsorted(rows.owners, every))[examples]
+        self.lengths = longest * self.counts if grouped else None
+
+    def __len__(self) -> int:
+        return len(self.first)
+
+    def __getitem__(self, indices: list[int]) -> dict[str, Tensor]:
+        counts = self.counts[indices]
+        flat = [
+            self.rows[i] for first, n in zip(self.first[indices], counts, strict=True) for i in range(first, first + n)
+        ]
+        batch = self.padding(flat)
+        choices = int(counts.max())
+        there = torch.from_numpy(np.arange(choices) < counts[:, None])
+        for key, value in batch.items():
+            # An ending that is not there is a copy of an existing one, so that no row is empty; the mask leaves it out.
+            whole = value[:1].repeat(there.numel(), 1)
+            whole[there.flatten()] = value
+            batch[key] = whole.view(*there.shape, -1)
+        if (counts != choices).any():
+            batch["choice_mask"] = there.long()
+        return {**batch, **{name: torch.from_numpy(values[indices]) for name, values in self.columns.items()}}
+
+
+def _named(names: str | list[str]) -> str:
+    return f"column {names!r}" if isinstance(names, str) else f"the columns {', '.join(names)}"
+
+
+def _is_integer(text: str) -> bool:
+    return text.removeprefix("-").isdigit()

@@ -1,0 +1,95 @@
+"""Multiple choice: which of several endings fits a context (as BERT does SWAG, arXiv 1810.04805)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torchmetrics import Metric
+
+from ..backbone import Backbone
+from ..base import BaseModule, Output
+from ..layers.metrics import MeanPerTarget
+
+
+class MultipleChoice(BaseModule):
+    """Scores each ending together with the context; a softmax over the endings of a row chooses.
+
+    Batch: `input_ids` and `attention_mask` (rows, choices, length) int64, `token_type_ids` where there are; `labels`
+    (rows,) int64, the number of the right ending; `choice_mask` (rows, choices), where rows have different numbers of
+    endings: 1 on those that are there.
+
+    A backbone without a multiple-choice head in transformers (decoders, encoder-decoders) gets the one for sequence
+    classification with a single output, the score of an ending.
+
+    Logs `loss` and `accuracy`.
+
+    Args:
+        backbone: a hub id, a folder, an earlier run's folder or its `.ckpt`, or a `Backbone` with options.
+        **optimization: the options of every module: `learning_rate`, `weight_decay`, `schedule`, `warmup`, ...
+    """
+
+    auto_class = "AutoModelForMultipleChoice"
+    default_monitor = "val/accuracy"
+    batch_keys = ("input_ids", "attention_mask")
+    datamodules = ("MultipleChoiceDataModule",)
+
+    def __init__(self, backbone: str | Backbone, **optimization: Any) -> None:
+        super().__init__(backbone, **optimization)
+
+    def check_backbone(self, config: Any) -> None:
+        """Chooses the head."""
+        from transformers import AutoModelForMultipleChoice
+
+        own = type(config) in AutoModelForMultipleChoice._model_mapping
+        self.auto_class = "AutoModelForMultipleChoice" if own else "AutoModelForSequenceClassification"
+
+    def head_options(self) -> dict[str, Any]:
+        """One score for an ending."""
+        return {} if self.auto_class == "AutoModelForMultipleChoice" else {"num_labels": 1}
+
+    def make_metrics(self, part: str) -> dict[str, Metric]:
+        """Accuracy, over any number of choices."""
+        return {"accuracy": ChoiceAccuracy()}
+
+    def scores(self, batch: dict[str, Tensor]) -> Tensor:
+        """(rows, choices), float32: how well each ending fits; minus infinity where there is none."""
+        rows, choices, _ = batch["input_ids"].shape
+        inputs = {key: value.flatten(0, 1) for key, value in self.network_inputs(batch).items()}
+        there = batch["choice_mask"].flatten().bool() if "choice_mask" in batch else None
+        if there is not None:
+            inputs = {key: value[there] for key, value in inputs.items()}
+        if self.auto_class == "AutoModelForMultipleChoice":
+            inputs = {key: value.unsqueeze(1) for key, value in inputs.items()}
+        logits = self.model(**inputs).logits.float().flatten()
+        if there is None:
+            return logits.view(rows, choices)
+        found = torch.full((rows * choices,), -torch.inf, device=logits.device)
+        return found.masked_scatter(there, logits).view(rows, choices)
+
+    def step(self, batch: dict[str, Tensor], stage: str) -> Output:
+        """Cross entropy over the endings of each row."""
+        scores, targets = self.scores(batch), batch["labels"]
+        loss = F.cross_entropy(scores, targets, reduction="sum")
+        return Output(loss, torch.tensor(len(targets), device=loss.device), scores, targets)
+
+    def predict_step(self, batch: dict[str, Tensor], batch_idx: int) -> list[dict[str, Any]]:
+        """For each row the number of the likeliest ending, and every ending's probability."""
+        probabilities = self.scores(batch).softmax(-1)
+        best, rows = probabilities.argmax(-1).tolist(), probabilities.tolist()
+        counts = batch["choice_mask"].sum(1).tolist() if "choice_mask" in batch else [len(row) for row in rows]
+        return [
+            {"prediction": choice, "probabilities": row[:count]}
+            for choice, row, count in zip(best, rows, counts, strict=True)
+        ]
+
+
+class ChoiceAccuracy(MeanPerTarget):
+    """The share of rows whose likeliest choice is right."""
+
+    def update(self, scores: Tensor, targets: Tensor) -> None:  # type: ignore[override]
+        """Adds a batch: (rows, choices) scores, (rows,) the right ones."""
+        right = scores.argmax(-1) == targets
+        super().update(right.sum(), torch.tensor(len(targets)))
