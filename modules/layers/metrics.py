@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 from torchmetrics import Metric
+from torchmetrics.classification import MulticlassF1Score
 from torchmetrics.regression import PearsonCorrCoef
 
 
@@ -68,3 +69,14 @@ class Pearson(PearsonCorrCoef):
     def compute(self) -> Tensor:
         """Scalar, float32."""
         return torch.nan_to_num(super().compute())
+
+
+class BinaryF1(MulticlassF1Score):
+    """F1 of the second of two labels, as MRPC and QQP are scored; from logits (rows, 2)."""
+
+    def __init__(self) -> None:
+        super().__init__(2, average="none", validate_args=False)
+
+    def compute(self) -> Tensor:
+        """Scalar, float32."""
+        return super().compute()[1]

@@ -23,7 +23,7 @@ from torchmetrics.regression import MeanSquaredError, SpearmanCorrCoef
 from ...errors import InputError
 from ..backbone import Backbone
 from ..base import Output
-from ..layers.metrics import Pearson
+from ..layers.metrics import BinaryF1, Pearson
 from ..layers.multilabel import TunedF1
 from .labelled import LabelledModule
 
@@ -43,11 +43,12 @@ class TextClassification(LabelledModule):
     (rows,) int64, the index into `labels` (single); (rows, labels) float32, 0 or 1 (multi); (rows,) float32
     (regression).
 
-    Logs `loss`, and: for one label `accuracy`, `f1` (macro), `f1_weighted` and `mcc` (Matthews); for several `f1`
-    (macro), `f1_micro` and `accuracy` (all labels right), all at a probability of one half, and `f1_tuned`, macro with
-    the threshold for each label that is best on validation, which test and predict use; for numbers `pearson`,
-    `spearman` and `mse`. Label smoothing and class weights shape the training loss
-    alone: the other stages report plain likelihood. The confusion matrix of a test is in `summary.json`.
+    Logs `loss`, and: for one label `accuracy`, `f1` (macro), `f1_weighted`, `mcc` (Matthews) and, where there are
+    two labels, `f1_binary` (of the second, as MRPC and QQP are scored); for several `f1` (macro), `f1_micro` and
+    `accuracy` (all labels right), all at a probability of one half, and `f1_tuned`, macro with the threshold for each
+    label that is best on validation, which test and predict use; for numbers `pearson`, `spearman` and `mse`. Label
+    smoothing and class weights shape the training loss alone: the other stages report plain likelihood. The confusion
+    matrix of a test is in `summary.json`.
 
     Args:
         backbone: a hub id, a folder, an earlier run's folder or its `.ckpt`, or a `Backbone` with options.
@@ -130,6 +131,7 @@ class TextClassification(LabelledModule):
             "f1": MulticlassF1Score(n, average="macro", validate_args=False),
             "f1_weighted": MulticlassF1Score(n, average="weighted", validate_args=False),
             "mcc": MulticlassMatthewsCorrCoef(n, validate_args=False),
+            **({"f1_binary": BinaryF1()} if n == 2 else {}),
         }
 
     def _weights(self) -> Tensor | None:

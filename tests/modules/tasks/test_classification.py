@@ -100,6 +100,12 @@ def test_scores_are_those_of_scikit_learn(tokenizer: Any) -> None:
     assert found["val/f1"] == pytest.approx(f1_score(targets, guess, average="macro"))
     assert found["val/f1_weighted"] == pytest.approx(f1_score(targets, guess, average="weighted"))
     assert found["val/mcc"] == pytest.approx(matthews_corrcoef(targets, guess), abs=1e-6)
+    assert "val/f1_binary" not in found
+    two = make(Backbone(config=config("bert")), tokenizer, ["no", "yes"])
+    logits, targets = logits[targets < 2, :2], targets[targets < 2]
+    two.metrics["val_scores_"].update(logits, targets)
+    found = {k: float(v) for k, v in two.metrics["val_scores_"].compute().items()}
+    assert found["val/f1_binary"] == pytest.approx(f1_score(targets, logits.argmax(-1), average="binary"))
 
 
 def test_a_head_of_another_label_order_is_reordered_and_of_other_labels_left(
