@@ -15,13 +15,14 @@ SPLIT_NAMES = {
 }
 
 
-def load_hub(dataset: str, subset: str | None = None, revision: str | None = None) -> dict[str, Any]:
+def load_hub(dataset: str, subset: str | None = None) -> dict[str, Any]:
     """The splits of a data set by name; code that comes with a data set is never run.
 
     Args:
-        dataset: a hub id, a folder of data files, or one written by `save_to_disk` (a single data set is `train`).
+        dataset: a hub id, a folder of data files, or one written by `save_to_disk` (a single data set is `train`). An
+            id may end in `@` and a branch, tag or commit; data sets that come as code have their rows in the branch
+            `refs/convert/parquet`.
         subset: the configuration's name.
-        revision: of a data set of the Hub: a branch, tag or commit.
 
     Raises:
         InputError: if it cannot be had.
@@ -39,14 +40,16 @@ def load_hub(dataset: str, subset: str | None = None, revision: str | None = Non
             return dict(datasets.load_from_disk(dataset))
         if os.path.exists(os.path.join(dataset, "state.json")):
             return {"train": datasets.load_from_disk(dataset)}
-        return dict(datasets.load_dataset(dataset, subset, revision=revision))
+        name, _, revision = (dataset, "", "") if os.path.isdir(dataset) else dataset.partition("@")
+        return dict(datasets.load_dataset(name, subset, revision=revision or None))
     except (OSError, ValueError, RuntimeError, KeyError, datasets.exceptions.DatasetsError) as error:
         # What went wrong while a file was read is only in the cause.
         generating = isinstance(error, datasets.exceptions.DatasetGenerationError)
         why = first_line(error.__cause__ if generating and error.__cause__ else error).rstrip(".")
+        parquet = f"{dataset}@refs/convert/parquet may have its rows. " if "no longer supported" in why else ""
         raise InputError(
-            f"The data set {dataset!r}{f' ({subset})' if subset else ''} cannot be loaded: {why}. Check the name and "
-            "the network, or give a local folder, or data.train_files."
+            f"The data set {dataset!r}{f' ({subset})' if subset else ''} cannot be loaded: {why}. {parquet}Check the name "
+            "and the network, or give a local folder, or data.train_files."
         ) from error
 
 

@@ -37,6 +37,22 @@ def test_a_local_folder_with_a_folder_for_each_subset(tmp_path: Path) -> None:
     assert load_hub("glue", "two")["train"]["text"][:] == ["two"]
 
 
+def test_a_branch_of_the_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, str | None, str | None]] = []
+
+    def load(name: str, subset: str | None, revision: str | None) -> datasets.DatasetDict:
+        asked.append((name, subset, revision))
+        if revision is None:
+            raise RuntimeError("Dataset scripts are no longer supported, but found ner.py")
+        return datasets.DatasetDict({"train": datasets.Dataset.from_dict(ROWS)})
+
+    monkeypatch.setattr(datasets, "load_dataset", load)
+    with pytest.raises(InputError, match="some/ner@refs/convert/parquet may have its rows"):
+        load_hub("some/ner", "all")
+    assert len(load_hub("some/ner@refs/convert/parquet")["train"]) == 2
+    assert asked == [("some/ner", "all", None), ("some/ner", None, "refs/convert/parquet")]
+
+
 @pytest.mark.parametrize(
     ("name", "subset", "why"),
     [
