@@ -211,6 +211,13 @@ class TextClassificationDataModule(LabelledDataModule):
         split, first = next(iter(rows.items()))
         self.labels = None if self.problem == "regression" else self._find_labels(split, first, fitting)
         self._targets = {id(found): self._targets_of(found, split) for split, found in rows.items()}
+        for name, found in rows.items():
+            numbers = self._targets[id(found)]
+            if self.problem == "regression" and len(numbers) > 1 and (numbers == numbers[0]).all():
+                raise InputError(
+                    f"{self.source.name(name)}: there is no label in column {found.meta['columns'][1]!r}: it is "
+                    f"{numbers[0]:g} in every row. `predict` needs none."
+                )
         if fitting and self.problem == "single":
             counts = np.bincount(self._targets[id(first)], minlength=len(self.labels or []))
             if (counts > 0).sum() < 2:

@@ -17,7 +17,9 @@ import pretune
 from pretune.modules import Backbone
 
 CONFIGS = Path(pretune.__file__).parent / "configs"
+ELSEWHERE = ("finetune/glue/", "finetune/clue/", "finetune/datasets/", "suites/")  # test_data_configs, test_suites
 ALL = sorted(str(path.relative_to(CONFIGS)) for path in CONFIGS.rglob("*.yaml"))
+ALL = [name for name in ALL if not name.startswith(ELSEWHERE)]
 SHORT = (
     "--trainer.max_steps=3",
     "--trainer.limit_val_batches=2",

@@ -48,8 +48,8 @@ def load_hub(dataset: str, subset: str | None = None) -> dict[str, Any]:
         why = first_line(error.__cause__ if generating and error.__cause__ else error).rstrip(".")
         parquet = f"{dataset}@refs/convert/parquet may have its rows. " if "no longer supported" in why else ""
         raise InputError(
-            f"The data set {dataset!r}{f' ({subset})' if subset else ''} cannot be loaded: {why}. {parquet}Check the name "
-            "and the network, or give a local folder, or data.train_files."
+            f"The data set {dataset!r}{f' ({subset})' if subset else ''} cannot be loaded: {why}. {parquet}Check the "
+            "name and the network, or give a local folder, or data.train_files."
         ) from error
 
 

@@ -1,0 +1,201 @@
+"""The ready configurations of public data sets, on a few hand-made rows of the Hub's shape, through every verb."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+from datasets import ClassLabel, Dataset, DatasetDict, Features, Value
+from tests_support import sentence
+
+import pretune
+
+CONFIGS = Path(pretune.__file__).parent / "configs/finetune"
+FOLDERS = ("glue", "clue", "datasets")
+OVERLAYS = {"glue/mnli_mismatched", "glue/diagnostics"}
+ALL = sorted(str(p.relative_to(CONFIGS).with_suffix("")) for f in FOLDERS for p in (CONFIGS / f).glob("*.yaml"))
+SHORT = (
+    "--trainer.max_steps=2",
+    "--trainer.limit_val_batches=2",
+    "--trainer.val_check_interval=2",
+    "--trainer.num_sanity_val_steps=0",
+    "--data.batch_size=4",
+    "--data.max_length=48",
+)
+CHINESE = "这是一个很好的故事他们在北京看电影书店里有许多新旧小说老师说天气不错明年我们去上海旅行"
+NLI = ("entailment", "neutral", "contradiction")
+TNEWS = [str(n) for n in (*range(100, 105), *range(106, 111), *range(112, 117))]
+
+
+def chinese(number: int, length: int = 12) -> str:
+    return "".join(CHINESE[(number * 7 + i * i) % len(CHINESE)] for i in range(length))
+
+
+@dataclass
+class Case:
+    """A data set: where it lies, what its rows look like, and what comes of them."""
+
+    at: str
+    features: dict[str, Any]
+    row: Callable[[int], dict[str, Any]]
+    splits: tuple[str, ...] = ("train", "validation", "test")
+    hidden: dict[str, Any] | None = None  # what stands in the test split where its answers are not public
+    tested: str = "test/accuracy"
+    labels: list[str] | None = None  # names in their order, where they are not those of the features
+
+
+def texts(
+    at: str, columns: str, kinds: Any, make: Callable[[int], str] = sentence, hide: bool = True, **more: Any
+) -> Case:
+    """Classification: columns of text, and a label that is a ClassLabel of these names, or of another type."""
+    names = columns.split()
+    kind = ClassLabel(names=list(kinds)) if isinstance(kinds, tuple | list) else Value(kinds)
+    count = len(kinds) if isinstance(kinds, tuple | list) else 11
+
+    def row(i: int) -> dict[str, Any]:
+        label: Any = i % count if isinstance(kind, ClassLabel) else i % count / 2
+        return {**{name: make(5 * i + k) for k, name in enumerate(names)}, "label": label, "idx": i}
+
+    features = {**{name: Value("string") for name in names}, "label": kind, "idx": Value("int32")}
+    return Case(at, features, row, hidden={"label": -1} if hide else None, **more)
+
+
+def trec(i: int) -> dict[str, Any]:
+    kind = ("ABBR", "ENTY", "DESC", "HUM", "LOC", "NUM")[i % 6]
+    return {
+        "text": sentence(i),
+        "label": i % 6,
+        "label_text": "...",
+        "label_original": f"{kind}:other",
+        "label_coarse": i % 6,
+        "label_coarse_text": "...",
+        "label_coarse_original": kind,
+    }
+
+
+MATCHED = ("train", "validation_matched", "validation_mismatched", "test_matched", "test_mismatched")
+CASES = {
+    "glue/cola": texts("nyu-mll/glue/cola", "sentence", ("unacceptable", "acceptable")),
+    "glue/sst2": texts("nyu-mll/glue/sst2", "sentence", ("negative", "positive")),
+    "glue/mrpc": texts("nyu-mll/glue/mrpc", "sentence1 sentence2", ("not_equivalent", "equivalent")),
+    "glue/stsb": texts("nyu-mll/glue/stsb", "sentence1 sentence2", "float32", labels=["score"]),
+    "glue/qqp": texts("nyu-mll/glue/qqp", "question1 question2", ("not_duplicate", "duplicate")),
+    "glue/mnli": texts("nyu-mll/glue/mnli", "premise hypothesis", NLI, splits=MATCHED),
+    "glue/qnli": texts("nyu-mll/glue/qnli", "question sentence", ("entailment", "not_entailment")),
+    "glue/rte": texts("nyu-mll/glue/rte", "sentence1 sentence2", ("entailment", "not_entailment")),
+    "glue/wnli": texts("nyu-mll/glue/wnli", "sentence1 sentence2", ("not_entailment", "entailment")),
+    "clue/tnews": texts(
+        "clue/clue/tnews",
+        "sentence",
+        TNEWS,
+        chinese,
+        labels="story culture entertainment sports finance house car edu tech military travel world stock agriculture "
+        "game".split(),
+    ),
+    "clue/afqmc": texts("clue/clue/afqmc", "sentence1 sentence2", ("0", "1"), chinese, labels=["different", "same"]),
+    "clue/cmnli": texts("clue/clue/cmnli", "sentence1 sentence2", ("neutral", "entailment", "contradiction"), chinese),
+    "datasets/imdb": texts(
+        "stanfordnlp/imdb", "text", ("neg", "pos"), hide=False, splits=("train", "test", "unsupervised")
+    ),
+    "datasets/ag_news": texts(
+        "fancyzhx/ag_news", "text", ("World", "Sports", "Business", "Sci/Tech"), hide=False, splits=("train", "test")
+    ),
+    "datasets/trec": Case(
+        "SetFit/TREC-QC",
+        {name: Value("int64" if name in ("label", "label_coarse") else "string") for name in trec(0)},
+        trec,
+        ("train", "test"),
+        labels=["ABBR", "ENTY", "DESC", "HUM", "LOC", "NUM"],
+    ),
+    "datasets/chnsenticorp": texts("lansinuote/ChnSentiCorp", "text", ("negative", "positive"), chinese, hide=False),
+}
+
+
+def write(case: Case, rows: int = 24) -> None:
+    """A folder in place of the data set."""
+    parts = {}
+    for split in case.splits:
+        found = [case.row(i) for i in range(rows)]
+        if split.startswith("test") and case.hidden is not None:
+            found = [{**row, **case.hidden} for row in found]
+        parts[split] = Dataset.from_list(found, features=Features(case.features))
+    DatasetDict(parts).save_to_disk(case.at)
+
+
+@pytest.fixture(scope="module")
+def backbones(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folders in place of the models of the Hub: tiny, untrained."""
+    from pretune.datamodules.tokenizer_training import TrainTokenizer, train_tokenizer
+    from pretune.modules import Backbone
+    from pretune.tokenization import load_tokenizer
+
+    root = tmp_path_factory.mktemp("hub")
+    some = [*map(sentence, range(99)), *CHINESE]
+    train_tokenizer(TrainTokenizer("wordpiece", 400, min_frequency=1), iter(some), root / "words")
+    tokenizer: Any = load_tokenizer(str(root / "words"))
+    bert = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
+    for name, auto, config in (
+        ("bert-base-uncased", "AutoModelForMaskedLM", {"model_type": "bert", **bert}),
+        ("bert-base-chinese", "AutoModelForMaskedLM", {"model_type": "bert", **bert}),
+    ):
+        torch.manual_seed(0)
+        model, _ = Backbone(config={**config, "max_position_embeddings": 64}).build(auto, tokenizer)
+        model.save_pretrained(root / name)
+        tokenizer.save_pretrained(root / name)
+    return root
+
+
+@pytest.fixture(autouse=True)
+def _hub(backbones: Path, tmp_path: Path) -> None:
+    for folder in backbones.iterdir():
+        (tmp_path / folder.name).symlink_to(folder)
+
+
+def test_every_config_has_its_rows() -> None:
+    assert sorted({*CASES, *OVERLAYS}) == ALL
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_data_configs(name: str, run: Callable[..., Any], fails: Callable[..., str]) -> None:
+    case, config = CASES[name], CONFIGS / f"{name}.yaml"
+    write(case)
+    cli = run("fit", "--config", config, *SHORT)
+    assert cli.trainer.global_step == 2
+    monitor = yaml.safe_load(config.read_text())["model"]["init_args"]["monitor"]
+    assert cli.model.monitor == monitor
+    assert cli.trainer.checkpoint_callback.best_model_score is not None
+    assert (cli.run.folder / "export/model.safetensors").is_file()
+    label = case.features.get("label")
+    names = case.labels or (list(label.names) if isinstance(label, ClassLabel) else None)
+    if names is not None:
+        assert cli.model.labels == names
+    folder = cli.run.folder
+    assert monitor in run("validate", "--config", config, *SHORT).trainer.callback_metrics
+    if case.hidden is None:
+        assert case.tested in run("test", "--config", config, *SHORT).trainer.callback_metrics
+    else:
+        assert "there is no label" in fails("test", "--config", config, *SHORT, "--trainer.accelerator=cpu")
+    run("predict", "--config", config, *SHORT)
+    rows = [json.loads(line) for line in (folder / "predictions.jsonl").read_text().splitlines()]
+    assert len(rows) == 24
+    if names is not None and len(names) > 1:
+        assert {row["prediction"] for row in rows} <= set(names)
+
+
+def test_mnli_on_other_genres_and_diagnostics(run: Callable[..., Any]) -> None:
+    write(CASES["glue/mnli"])
+    write(texts("nyu-mll/glue/ax", "premise hypothesis", NLI, splits=("test",)), rows=5)
+    mnli = ("--config", CONFIGS / "glue/mnli.yaml")
+    folder = run("fit", *mnli, *SHORT).run.folder
+    other = run("validate", *mnli, "--config", CONFIGS / "glue/mnli_mismatched.yaml", *SHORT)
+    assert other.datamodule.source.name("validation") == "nyu-mll/glue/mnli (validation)"
+    assert other.datamodule.source.splits["validation"] == "validation_mismatched"
+    assert other.run.folder == folder
+    run("predict", *mnli, "--config", CONFIGS / "glue/diagnostics.yaml", *SHORT)
+    assert len((folder / "predictions.jsonl").read_text().splitlines()) == 5
