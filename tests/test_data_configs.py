@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 import yaml
-from datasets import ClassLabel, Dataset, DatasetDict, Features, Value
+from datasets import ClassLabel, Dataset, DatasetDict, Features, List, Value
 from tests_support import sentence
 
 import pretune
@@ -30,6 +30,8 @@ SHORT = (
 )
 CHINESE = "这是一个很好的故事他们在北京看电影书店里有许多新旧小说老师说天气不错明年我们去上海旅行"
 NLI = ("entailment", "neutral", "contradiction")
+TNEWS_NAMES = ["story", "culture", "entertainment", "sports", "finance", "house", "car", "edu", "tech", "military"]
+TNEWS_NAMES += ["travel", "world", "stock", "agriculture", "game"]
 TNEWS = [str(n) for n in (*range(100, 105), *range(106, 111), *range(112, 117))]
 
 
@@ -79,6 +81,22 @@ def trec(i: int) -> dict[str, Any]:
     }
 
 
+def swag(i: int) -> dict[str, Any]:
+    given = {"video-id": f"v{i}", "fold-ind": str(i), "startphrase": sentence(i), "sent1": sentence(i), "sent2": "the"}
+    return {**given, "gold-source": "gold", **{f"ending{k}": sentence(i + k, 4) for k in range(4)}, "label": i % 4}
+
+
+def hellaswag(i: int) -> dict[str, Any]:
+    ctx = {"ind": i, "activity_label": "film", "ctx_a": sentence(i), "ctx_b": "the", "ctx": f"{sentence(i)} the"}
+    endings = [sentence(i + k, 4) for k in range(4)]
+    return {**ctx, "endings": endings, "source_id": "a", "split": "train", "split_type": "b", "label": str(i % 4)}
+
+
+def strings(row: dict[str, Any], **others: Any) -> dict[str, Any]:
+    """The features of rows whose columns are strings but for some."""
+    return {**{name: Value("string") for name in row}, **others}
+
+
 MATCHED = ("train", "validation_matched", "validation_mismatched", "test_matched", "test_mismatched")
 CASES = {
     "glue/cola": texts("nyu-mll/glue/cola", "sentence", ("unacceptable", "acceptable")),
@@ -95,8 +113,7 @@ CASES = {
         "sentence",
         TNEWS,
         chinese,
-        labels="story culture entertainment sports finance house car edu tech military travel world stock agriculture "
-        "game".split(),
+        labels=TNEWS_NAMES,
     ),
     "clue/afqmc": texts("clue/clue/afqmc", "sentence1 sentence2", ("0", "1"), chinese, labels=["different", "same"]),
     "clue/cmnli": texts("clue/clue/cmnli", "sentence1 sentence2", ("neutral", "entailment", "contradiction"), chinese),
@@ -108,10 +125,19 @@ CASES = {
     ),
     "datasets/trec": Case(
         "SetFit/TREC-QC",
-        {name: Value("int64" if name in ("label", "label_coarse") else "string") for name in trec(0)},
+        strings(trec(0), label=Value("int64"), label_coarse=Value("int64")),
         trec,
         ("train", "test"),
         labels=["ABBR", "ENTY", "DESC", "HUM", "LOC", "NUM"],
+    ),
+    "datasets/swag": Case(
+        "allenai/swag/regular", strings(swag(0), label=ClassLabel(names=list("0123"))), swag, hidden={"label": -1}
+    ),
+    "datasets/hellaswag": Case(
+        "Rowan/hellaswag",
+        strings(hellaswag(0), ind=Value("int32"), endings=List(Value("string"))),
+        hellaswag,
+        hidden={"label": ""},
     ),
     "datasets/chnsenticorp": texts("lansinuote/ChnSentiCorp", "text", ("negative", "positive"), chinese, hide=False),
 }
@@ -173,6 +199,8 @@ def test_data_configs(name: str, run: Callable[..., Any], fails: Callable[..., s
     assert (cli.run.folder / "export/model.safetensors").is_file()
     label = case.features.get("label")
     names = case.labels or (list(label.names) if isinstance(label, ClassLabel) else None)
+    if not hasattr(cli.model, "labels"):
+        names = None
     if names is not None:
         assert cli.model.labels == names
     folder = cli.run.folder
