@@ -1,4 +1,4 @@
-"""The command line of pretune: `python main.py {fit,validate,test,predict} --config FILE`."""
+"""The command line of pretune: `python main.py {fit,validate,test,predict,suite} --config FILE`."""
 
 from __future__ import annotations
 
@@ -7,22 +7,19 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from pretune.modules.cli import PretuneCLI
+from typing import Any
 
 PATH_ERRORS = {errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EDQUOT, errno.EPERM}
 
 
-def main(args: Sequence[str] | None = None) -> PretuneCLI:
+def main(args: Sequence[str] | None = None) -> Any:
     """Runs one command.
 
     Args:
         args: what stands after `main.py`; null takes the process's own arguments.
 
     Returns:
-        The command line object, with `trainer`, `model` and `datamodule`.
+        The command line object, with `trainer`, `model` and `datamodule`; of `suite`, its results.
 
     Raises:
         SystemExit: with a message and a code that is not 0, for whatever the user can mend.
@@ -34,10 +31,14 @@ def main(args: Sequence[str] | None = None) -> PretuneCLI:
     from pretune.errors import input_error
     from pretune.modules.cli import PretuneCLI
     from pretune.quiet import silence
+    from pretune.suites import run_suite
 
+    given = list(sys.argv[1:] if args is None else args)
     try:
         with warnings.catch_warnings():
             silence()
+            if given[:1] == ["suite"]:
+                return run_suite(given[1:])
             return PretuneCLI(list(args) if args is not None else None)
     except (ValueError, MisconfigurationException) as error:
         found = input_error(error) or (error if isinstance(error, MisconfigurationException) else None)
