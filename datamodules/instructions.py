@@ -1,0 +1,288 @@
+"""Instructions and conversations with answers to learn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from lightning.pytorch.utilities.rank_zero import rank_zero_info
+from torch import Tensor
+
+from ..errors import InputError
+from .chat import ChatFormat, Message, answer_tokens, messages_in, read_template
+from .columns import find_column, is_missing, text_in
+from .labelled import LabelledDataModule
+from .rows import Batches, Findings, Padding, Rows, RowsInMemory, Tokens
+from .sources import Row
+
+MESSAGES_COLUMNS = ("messages", "conversations", "conversation", "chat")
+INSTRUCTION_COLUMNS = ("instruction", "prompt", "question", "query")
+INPUT_COLUMNS = ("input", "context")
+OUTPUT_COLUMNS = ("output", "response", "completion", "answer", "chosen")
+CUT_OFF = "left out, as their answers begin after data.max_length"
+REWRITTEN = "conversations whose earlier answers are not learned, as the chat template rewrites them"
+TOO_LONG = "prompts cut at their beginning"
+
+
+class InstructionDataModule(LabelledDataModule):
+    """Conversations, rendered by the tokenizer's chat template, of which the answers are learned.
+
+    Batch: `input_ids` and `attention_mask` (rows, length) int64; `labels` (rows, length) int64, the token itself on
+    answers with the token that ends a turn, -100 elsewhere. With `packing`: `input_ids`, `position_ids` and `labels`
+    (1, tokens) int64 with `cu_seq_lens` (conversations + 1,) int32; one conversation does not see another. Both have
+    `example` (conversations,) int64, the number in `examples(split)`. Prediction batches hold prompts, padded on the
+    left, without labels, and `index` (rows,) int64, the row in `predict_rows`.
+
+    A conversation that is longer than `max_length` is cut at its end; where no token of an answer is left, it is left
+    out. Both are counted and reported.
+
+    A tokenizer without a chat template gets a plain one, which is saved with the model: "### Instruction:", a line
+    feed, what is asked, a blank line, "### Response:", a line feed, the answer, the end of text.
+
+    Args:
+        instruction_column: what is asked; null looks for the usual names.
+        input_column: what the instruction is about, added to it after a blank line; null looks for the usual names.
+        output_column: the answer; null looks for the usual names.
+        messages_column: a conversation, as a list of `{role, content}` or `{from, value}`; null looks for the usual
+            names, before those of instructions.
+        chat_template: a template in Jinja or a file that holds one; `plain`; null means the tokenizer's own, or plain
+            where it has none.
+        packing: fill rows of up to `max_length` tokens with whole conversations; `batch_size` then counts such rows.
+        predict_texts: instructions to answer, in place of files.
+        **rows: the options of every datamodule for labelled data: `train_files`, `dataset`, `max_length`, ...
+    """
+
+    def __init__(
+        self,
+        instruction_column: str | None = None,
+        input_column: str | None = None,
+        output_column: str | None = None,
+        messages_column: str | None = None,
+        chat_template: str | None = None,
+        packing: bool = False,
+        predict_texts: str | list[str] | None = None,
+        **rows: Any,
+    ) -> None:
+        super().__init__(**rows)
+        if messages_column and (instruction_column or input_column or output_column):
+            raise InputError(
+                "data.messages_column holds whole conversations: leave out data.instruction_column, input_column and "
+                "output_column."
+            )
+        self.given = {"instruction": instruction_column, "input": input_column, "output": output_column}
+        self.messages_column = messages_column
+        self.chat_template = chat_template
+        self.packing = packing
+        self.predict_texts = [predict_texts] if isinstance(predict_texts, str) else predict_texts
+        self._format: ChatFormat | None = None
+        self._joint = "\n\n"
+
+    # ------------------------------------------------------------------ template
+
+    def load_tokenizer(self) -> None:
+        """Gives the tokenizer the chat template, which is then saved with the model."""
+        super().load_tokenizer()
+        if self._format is None:
+            if not self.tokenizer.is_fast:
+                raise InputError(
+                    "InstructionDataModule needs a fast tokenizer (one with a tokenizer.json), which knows where each "
+                    "token stands in the text."
+                )
+            template, plain = read_template(self.chat_template, self.tokenizer)
+            if plain:
+                self._joint = "\n\n### Input:\n"
+                rank_zero_info("Chat template: the plain default (### Instruction: ... ### Response: ...).")
+            self.tokenizer.chat_template = template
+            self._format = ChatFormat(self.tokenizer, template)
+
+    @property
+    def format(self) -> ChatFormat:
+        """Renders conversations; known once the tokenizer is."""
+        assert self._format is not None
+        return self._format
+
+    # ------------------------------------------------------------------ rows
+
+    def options(self) -> Any:
+        """Columns and template; packing divides the same rows."""
+        return [self.given, self.messages_column, self.format.template, self._joint]
+
+    def columns(self, where: str, row: dict[str, Any], labelled: bool) -> dict[str, str | None]:
+        """The column of the messages, or those of instruction, input and output."""
+        messages = self.messages_column
+        if messages is None and not any(self.given.values()):
+            messages = next((name for name in MESSAGES_COLUMNS if name in row), None)
+        if messages is not None:
+            return {"messages": find_column(where, row, "messages_column", messages, ())}
+        options = "messages_column (a conversation) or data.instruction_column"
+        asked = find_column(where, row, options, self.given["instruction"], INSTRUCTION_COLUMNS)
+        given = self.given["input"]
+        usual = [name for name in INPUT_COLUMNS if name in row]
+        about = find_column(where, row, "input_column", given, usual) if given or usual else None
+        output = None
+        if labelled:
+            output = find_column(where, row, "output_column", self.given["output"], OUTPUT_COLUMNS)
+        return {"instruction": asked, "input": about, "output": output}
+
+    def say_columns(self, columns: dict[str, str | None]) -> None:
+        """Says what was guessed."""
+        if not self.messages_column and not (self.given["instruction"] and self.given["output"]):
+            named = ", ".join(f"{what} {name!r}" for what, name in columns.items() if name is not None)
+            rank_zero_info(f"Columns: {named}.")
+
+    def example(
+        self, where: str, row: dict[str, Any], columns: dict[str, str | None], labelled: bool
+    ) -> dict[str, Any]:
+        """The conversation as a text, and where its answers are; or the prompt."""
+        messages = self._messages(where, row, columns)
+        if not labelled:
+            if all(message["role"] != "user" for message in messages):
+                raise InputError(f"{where}: nobody asks anything in this conversation.")
+            return {"text": self.format.prompt(where, messages)}
+        found = self.format.answered(where, messages)
+        return {"text": found.text, "answers": found.answers, "lost": found.lost}
+
+    def _messages(self, where: str, row: dict[str, Any], columns: dict[str, str | None]) -> list[Message]:
+        if (column := columns.get("messages")) is not None:
+            return messages_in(where, row.get(column), column)
+        asked = text_in(where, row, columns["instruction"] or "")
+        about = row.get(columns["input"] or "")
+        if isinstance(about, str) and not is_missing(about):
+            asked += self._joint + about
+        messages = [{"role": "user", "content": asked}]
+        if columns["output"] is not None:
+            messages.append({"role": "assistant", "content": text_in(where, row, columns["output"])})
+        return messages
+
+    def encode(self, examples: list[dict[str, Any]], findings: Findings) -> list[list[Tokens]]:
+        """One row of tokens each, or none where the answers are cut off."""
+        # Templates write special tokens themselves.
+        found = self.tokenizer(
+            [e["text"] for e in examples], add_special_tokens=False, return_offsets_mapping=True, verbose=False
+        )
+        rows: list[list[Tokens]] = []
+        for example, ids, offsets in zip(examples, found["input_ids"], found["offset_mapping"], strict=True):
+            long = len(ids) > self.longest
+            if "answers" not in example:
+                findings.counts[TOO_LONG] += long
+                rows.append([{"input_ids": ids[-self.longest :]}])
+                continue
+            learned = answer_tokens(offsets, example["answers"])
+            labels = [i if yes else -100 for i, yes in zip(ids, learned, strict=True)][: self.longest]
+            kept = any(label != -100 for label in labels[1:])  # nothing is before the first
+            findings.counts["truncated"] += long
+            findings.counts[REWRITTEN] += example["lost"] > 0
+            findings.counts[CUT_OFF] += not kept
+            rows.append([{"input_ids": ids[: self.longest], "labels": labels}] if kept else [])
+        for name in [name for name, count in findings.counts.items() if not count]:
+            del findings.counts[name]
+        return rows
+
+    def inspect(self, rows: dict[str, Rows], fitting: bool) -> None:
+        """Refuses a split of which nothing is left."""
+        for split, found in rows.items():
+            if not len(found):
+                raise InputError(
+                    f"{self.source.name(split)}: every answer begins after data.max_length ({self.longest} tokens); "
+                    "raise it."
+                )
+
+    def describe(self, split: str, examples: np.ndarray) -> str:
+        """How much of the text is learned."""
+        labels = self.rows[split].all("labels")  # type: ignore[union-attr]
+        return f"{(labels != -100).mean():.0%} of the tokens are answers"
+
+    # ------------------------------------------------------------------ batches
+
+    def dataset(self, rows: Rows, examples: np.ndarray, split: str) -> Any:
+        """Padded rows, or packs."""
+        if not self.packing:
+            return super().dataset(rows, examples, split)
+        with_types = "token_type_ids" in self.tokenizer.model_input_names
+        return PackedRows(rows, rows.of(examples), self.longest, bool(self.tokens_per_batch), with_types)
+
+    def predict_dataset(self, rows: RowsInMemory) -> Batches:
+        """Prompts, which are continued at their right end."""
+        padding = Padding(self.tokenizer, left=True)
+        return Batches(rows, np.arange(len(rows)), padding, {"index": rows.owners}, rows.lengths)
+
+    def inline_rows(self) -> list[Row] | None:
+        """The `predict_texts`."""
+        if self.predict_texts is None:
+            return None
+        self.messages_column = None
+        column = self.given["instruction"] or "instruction"
+        return [(f"data.predict_texts[{i}]", {column: text}) for i, text in enumerate(self.predict_texts)]
+
+    def training_texts(self) -> Iterator[str]:
+        """What is said in the training rows."""
+        columns = None
+        for where, row in self.source.rows("train"):
+            columns = columns or self.columns(where, row, labelled=True)
+            yield from (message["content"] for message in self._messages(where, row, columns))
+
+
+class PackedRows:
+    """Packs of whole rows as batches in one row of tokens each; best fit, the longest first.
+
+    Args:
+        rows: where they lie.
+        picked: (n,), which of them.
+        size: tokens in a pack at most.
+        measured: whether `lengths` should guide the loader (a budget of tokens for batches).
+        with_types: whether batches have `token_type_ids`.
+    """
+
+    def __init__(
+        self, rows: Rows, picked: np.ndarray, size: int, measured: bool = False, with_types: bool = False
+    ) -> None:
+        self.rows, self.with_types = rows, with_types
+        lengths = rows.lengths[picked]
+        self.packs = [picked[pack].tolist() for pack in best_fit(lengths, size)]
+        filled = np.array([rows.lengths[pack].sum() for pack in self.packs], np.int64)
+        self.lengths = filled if measured else None
+
+    def __len__(self) -> int:
+        return len(self.packs)
+
+    def __getitem__(self, indices: list[int]) -> dict[str, Tensor]:
+        numbers = [number for index in indices for number in self.packs[index]]
+        found = [self.rows[number] for number in numbers]
+        sizes = np.array([len(row["input_ids"]) for row in found], np.int64)
+        ends = np.cumsum(sizes)
+        batch = {
+            key: torch.from_numpy(np.concatenate([r[key] for r in found]).astype(np.int64))[None] for key in found[0]
+        }
+        batch["position_ids"] = torch.from_numpy(np.arange(ends[-1]) - np.repeat(ends - sizes, sizes))[None]
+        batch["cu_seq_lens"] = torch.from_numpy(np.concatenate(([0], ends)).astype(np.int32))
+        batch["example"] = torch.from_numpy(self.rows.owners[numbers])
+        if self.with_types:
+            batch["token_type_ids"] = torch.zeros_like(batch["input_ids"])
+        return batch
+
+
+def best_fit(lengths: np.ndarray, size: int) -> list[list[int]]:
+    """Divides rows into packs of at most `size` tokens: each goes where the least room is left that suffices.
+
+    Args:
+        lengths: (n,), none above `size`.
+        size: of a pack.
+    """
+    packs: list[list[int]] = []
+    by_room: list[list[int]] = [[] for _ in range(size + 1)]  # packs with so much room
+    filled = np.zeros(size + 1, bool)
+    for row in np.argsort(-lengths, kind="stable").tolist():
+        length = int(lengths[row])
+        room = length + int(filled[length:].argmax())
+        if filled[room]:
+            pack = by_room[room].pop()
+            filled[room] = bool(by_room[room])
+            packs[pack].append(row)
+        else:
+            room, pack = size, len(packs)
+            packs.append([row])
+        by_room[room - length].append(pack)
+        filled[room - length] = True
+    return packs
