@@ -1,0 +1,149 @@
+"""The base of the tasks that write text: Hugging Face's `generate`, what stops it, and adapters alone learning."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torchmetrics import Metric
+
+from ...errors import InputError, first_line
+from ..backbone import Backbone
+from ..base import BaseModule
+from ..layers.metrics import MeanPerTarget
+
+SPELLED = ("forced_bos_token_id", "decoder_start_token_id")
+"""Options of `generate` that may be given as a token, such as mBART's `de_DE`."""
+
+
+class GeneratingModule(BaseModule):
+    """Learns to write, and does so in `predict`.
+
+    With `backbone.lora` adapters alone are trained: unlike the head of a classifier, that of a language model is not
+    new.
+
+    Args:
+        backbone: a hub id, a folder, an earlier run's folder or its `.ckpt`, or a `Backbone` with options.
+        generation: options of Hugging Face's `generate`; those not given are the backbone's own.
+        **optimization: the options of every module: `learning_rate`, `weight_decay`, `schedule`, `warmup`, ...
+
+    Raises:
+        InputError: if `generation` holds an unknown option.
+    """
+
+    perplexity_of: str | None = ""
+
+    def __init__(self, backbone: str | Backbone, generation: dict[str, Any] | None = None, **optimization: Any) -> None:
+        super().__init__(backbone, **optimization)
+        self.generation = dict(generation or {})
+        self._check_generation()
+
+    def _check_generation(self) -> None:
+        from transformers import GenerationConfig
+
+        known = GenerationConfig().to_dict()
+        for key in self.generation:
+            if key not in known:
+                raise InputError(
+                    f"model.generation: `generate` has no option {key!r}; max_new_tokens, num_beams, length_penalty, "
+                    "no_repeat_ngram_size, do_sample, temperature, top_k and top_p are some."
+                )
+        try:
+            GenerationConfig(**{k: v for k, v in self.generation.items() if k not in SPELLED}).validate()
+        except ValueError as error:
+            raise InputError(f"model.generation: {first_line(error)}") from error
+
+    def make_metrics(self, part: str) -> dict[str, Metric]:
+        """Accuracy over target tokens."""
+        return {"accuracy": MeanPerTarget()}
+
+    # ------------------------------------------------------------------ building
+
+    def finish(self) -> None:
+        """Leaves the head as it is where adapters learn; tells `generate`, here and in the export, when to stop."""
+        if self.backbone.lora and self._head_is_trained():
+            for name, parameter in self.model.named_parameters():
+                if "lora_" not in name and "modules_to_save" not in name:
+                    parameter.requires_grad_(False)
+        stops = self.stop_ids()
+        if stops:
+            self.model.generation_config.eos_token_id = stops if len(stops) > 1 else stops[0]
+        self.model.generation_config.pad_token_id = self._pad_id()
+
+    def _head_is_trained(self) -> bool:
+        if self.stored is not None:
+            return bool(self.stored.get("head_is_trained"))
+        return self.weight_report is not None and not self.weight_report.head_is_new
+
+    def describe(self) -> dict[str, Any]:
+        """Adds whether the head came with weights."""
+        return {**super().describe(), "head_is_trained": self._head_is_trained()}
+
+    def stop_ids(self) -> list[int]:
+        """Tokens that end what is written: the backbone's, and the tokenizer's end of text."""
+        own = self.model.generation_config.eos_token_id
+        known = [] if own is None else [own] if isinstance(own, int) else list(own)
+        ends = (self.tokenizer.eos_token_id, self.tokenizer.sep_token_id)
+        found = next((i for i in ends if i is not None), None)
+        return list(dict.fromkeys([*([] if found is None else [found]), *(known if self.backbone.name else [])]))
+
+    def _pad_id(self) -> int:
+        return int(self.tokenizer.pad_token_id or 0)
+
+    # ------------------------------------------------------------------ writing
+
+    def write(self, ids: Tensor, mask: Tensor) -> list[str]:
+        """What the model writes.
+
+        Args:
+            ids: (rows, length) int64: prompts, or what an encoder reads; padded on either side.
+            mask: (rows, length) int64, 1 on real tokens.
+
+        Returns:
+            A text for each row, without special tokens.
+        """
+        options, start = self._options(), 0
+        if not self.model.config.is_encoder_decoder:
+            ids, mask = left_padded(ids, mask, self._pad_id())
+            start, limit = ids.shape[1], self.input_limit()
+            if limit is not None:
+                if start >= limit:
+                    raise InputError(
+                        f"A prompt has {start} tokens, and {self.backbone.label} takes at most {limit} together with "
+                        "what it writes: lower data.max_length."
+                    )
+                options["max_new_tokens"] = min(options["max_new_tokens"], limit - start)
+        training = self.model.training
+        self.model.eval()
+        with torch.inference_mode():
+            try:
+                found = self.model.generate(input_ids=ids, attention_mask=mask, **options)
+            except ValueError as error:  # transformers checks most values only here
+                raise InputError(f"model.generation: {first_line(error)}") from error
+        self.model.train(training)
+        texts = self.tokenizer.batch_decode(found[:, start:], skip_special_tokens=True)
+        return [text.strip() for text in texts]
+
+    def _options(self) -> dict[str, Any]:
+        options = dict(self.generation)
+        for key in SPELLED:
+            if isinstance(token := options.get(key), str):
+                options[key] = self.tokenizer.convert_tokens_to_ids(token)
+                if options[key] in (None, self.tokenizer.unk_token_id):
+                    raise InputError(f"model.generation.{key} is {token!r}, which the tokenizer does not know.")
+        return options
+
+
+def left_padded(ids: Tensor, mask: Tensor, pad_id: int) -> tuple[Tensor, Tensor]:
+    """Rows moved to the right end, whichever side their padding was on, and no wider than the longest.
+
+    Args:
+        ids: (rows, length).
+        mask: (rows, length), 1 on real tokens.
+        pad_id: for what is before them.
+    """
+    order = mask.bool().long().argsort(dim=1, stable=True)
+    width = max(1, int(mask.bool().sum(1).max()))
+    mask = mask.gather(1, order)[:, -width:]
+    return ids.gather(1, order)[:, -width:].masked_fill(mask == 0, pad_id), mask

@@ -1,0 +1,86 @@
+"""Instruction tuning: a decoder learns to answer (InstructGPT's first stage, arXiv 2203.02155; Alpaca, 2023)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor, nn
+
+from ...errors import InputError
+from ..backbone import Backbone
+from ..base import Output
+from ..layers.packed_attention import can_pack
+from ..layers.rows import Rows
+from ..layers.sparse_head import only_inputs
+from ..objectives.families import EXAMPLES, TRAINS, family
+from ..objectives.masked import recovered
+from .generation import GeneratingModule
+
+ANSWER = "an answer of nothing else"
+
+
+class InstructionTuning(GeneratingModule):
+    """Learns the answers in conversations, and answers prompts.
+
+    Batch: `input_ids`, `attention_mask` and `labels` (rows, length) int64; labels are the tokens themselves on answers,
+    the token that ends a turn included, and -100 elsewhere. Or packed: `input_ids`, `position_ids` and `labels`
+    (1, tokens) int64 with `cu_seq_lens` (conversations + 1,) int32: a conversation sees itself only.
+
+    Logs `loss`, `perplexity` and `accuracy` per token of the answers.
+
+    Args:
+        backbone: a hub id, a folder, an earlier run's folder or its `.ckpt`, or a `Backbone` with options.
+        generation: options of Hugging Face's `generate` for `predict`, such as `{max_new_tokens: 512, do_sample: true,
+            temperature: 0.7}`; the likeliest token and at most 256 unless you say otherwise. What is written ends with
+            the turn, at the end of text, or where the backbone has no positions left.
+        **optimization: the options of every module: `learning_rate`, `weight_decay`, `schedule`, `warmup`, ...
+
+    Raises:
+        InputError: if the backbone is no decoder, or `generation` holds an unknown option.
+    """
+
+    auto_class = "AutoModelForCausalLM"
+    batch_keys = ("input_ids", "labels")
+    datamodules = ("InstructionDataModule",)
+
+    def __init__(self, backbone: str | Backbone, generation: dict[str, Any] | None = None, **optimization: Any) -> None:
+        super().__init__(backbone, {"max_new_tokens": 256, "do_sample": False, **(generation or {})}, **optimization)
+
+    def check_backbone(self, config: Any) -> None:
+        """Refuses what does not go on writing after a prompt."""
+        found = family(config)
+        if found != "decoder":
+            raise InputError(
+                f"InstructionTuning needs a decoder ({EXAMPLES['decoder']} would work), but {self.backbone.label} is "
+                f"a {config.model_type}, {TRAINS[found]}."
+            )
+
+    def stop_ids(self) -> list[int]:
+        """Also the token that ends a turn in the tokenizer's chat template."""
+        end = self._end_of_turn()
+        return list(dict.fromkeys([*([] if end is None else [end]), *super().stop_ids()]))
+
+    def _end_of_turn(self) -> int | None:
+        if not self.tokenizer.chat_template:
+            return None
+        text = self.tokenizer.apply_chat_template(
+            [{"role": "user", "content": "?"}, {"role": "assistant", "content": ANSWER}], tokenize=False
+        )
+        after = self.tokenizer(text.rpartition(ANSWER)[2].lstrip(), add_special_tokens=False)["input_ids"]
+        special = {*self.tokenizer.all_special_ids, *self.tokenizer.get_added_vocab().values()}
+        return int(after[0]) if after and after[0] in special else None
+
+    def step(self, batch: dict[str, Tensor], stage: str) -> Output:
+        """Runs the body on all tokens, and the head on those that a token of an answer follows."""
+        rows = Rows(batch, self._pad_id(), packed=can_pack(self.model))
+        labels = rows.of("labels", -100)
+        target = labels != -100
+        target[:, 0] = False
+        before = nn.functional.pad(target, (-1, 1))
+        with only_inputs(self.model.get_output_embeddings(), rows.place(before)):
+            logits = self.model(**self.network_inputs(rows.inputs(rows.ids))).logits
+        return recovered(logits, labels[target])
+
+    def predict_step(self, batch: dict[str, Tensor], batch_idx: int) -> list[dict[str, Any]]:
+        """For each prompt its answer."""
+        return [{"prediction": text} for text in self.write(batch["input_ids"], batch["attention_mask"])]

@@ -1,0 +1,195 @@
+"""Sequence to sequence: summaries, translations (T5, arXiv 1910.10683; BART, arXiv 1910.13461; GPT-2, 2019)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ...errors import InputError
+from ..backbone import Backbone, config_from_json
+from ..base import Output
+from ..layers.sparse_head import only_inputs
+from ..layers.text_scores import BleuTokenizer, bleu_tokenizer, text_scores
+from ..objectives.families import EXAMPLES, TRAINS, family
+from ..objectives.masked import recovered
+from .generation import GeneratingModule
+
+SPLITS = {"val": "validation", "test": "test"}
+
+
+class SequenceToSequence(GeneratingModule):
+    """Turns a text into another one: an encoder-decoder (T5, BART), or a decoder that reads the source first.
+
+    Batch: `input_ids` and `attention_mask` (rows, length) int64, and `labels`, int64, -100 where there is no target.
+    For an encoder-decoder labels are (rows, target length), the target as it is to be written, its end included. For a
+    decoder they are (rows, length): source and target stand in one row, and labels repeat the tokens of the target.
+    `example` (rows,) int64 names the rows whose texts a datamodule's `references` has; without it, scores go by the
+    decoded labels.
+
+    Logs `loss`, `perplexity` and `accuracy` per target token. In test, and in validation with
+    `generate_in_validation`, targets are written by beam search and scored: `rouge1`, `rouge2`, `rougeL`, `rougeLsum`
+    (F1, stemmed, by `rouge-score`) and `exact_match` from 0 to 1; `bleu` and `chrf` from 0 to 100, of the whole set, as
+    `sacrebleu` has them. White space at either end plays no part.
+
+    Args:
+        backbone: a hub id, a folder, an earlier run's folder or its `.ckpt`, or a `Backbone` with options.
+        generation: options of Hugging Face's `generate` in predict, test and validation; 4 beams and 128 new tokens
+            unless you say otherwise. `forced_bos_token_id` and `decoder_start_token_id` also take a token, such as
+            mBART's `de_DE`.
+        generate_in_validation: score what is written after each epoch, too; it takes long.
+        bleu_tokenizer: of sacrebleu; null means `zh` for Chinese targets, `char` for Japanese, `13a` for others.
+        label_smoothing: probability mass spread over the vocabulary, in the training loss alone (arXiv 1512.00567).
+        **optimization: the options of every module: `learning_rate`, `weight_decay`, `schedule`, `warmup`, ...
+
+    Raises:
+        InputError: if the backbone cannot write, or `generation` holds an unknown option.
+    """
+
+    auto_class = "AutoModelForSeq2SeqLM"
+    batch_keys = ("input_ids", "attention_mask", "labels")
+    datamodules = ("SequenceToSequenceDataModule",)
+
+    def __init__(
+        self,
+        backbone: str | Backbone,
+        generation: dict[str, Any] | None = None,
+        generate_in_validation: bool = False,
+        bleu_tokenizer: BleuTokenizer | None = None,
+        label_smoothing: float = 0.0,
+        **optimization: Any,
+    ) -> None:
+        super().__init__(backbone, {"num_beams": 4, "max_new_tokens": 128, **(generation or {})}, **optimization)
+        if not 0 <= label_smoothing < 1:
+            raise InputError(f"model.label_smoothing is {label_smoothing}; it must be at least 0 and below 1.")
+        self.generate_in_validation = generate_in_validation
+        self.bleu_tokenizer = bleu_tokenizer
+        self.label_smoothing = label_smoothing
+        self.text_scores = nn.ModuleDict()
+
+    # ------------------------------------------------------------------ building
+
+    @property
+    def one_row(self) -> bool:
+        """Whether source and target stand in one row; what a datamodule asks."""
+        stored = self.stored
+        config = config_from_json(stored["config"]) if stored else self.backbone.load_config(self.tokenizer)
+        return family(config) == "decoder"
+
+    def check_backbone(self, config: Any) -> None:
+        """Refuses what cannot write, and chooses the head."""
+        found = family(config)
+        if found not in ("decoder", "encoder-decoder"):
+            raise InputError(
+                f"SequenceToSequence needs an encoder-decoder or a decoder ({EXAMPLES['encoder-decoder']} or "
+                f"{EXAMPLES['decoder']} would work), but {self.backbone.label} is a {config.model_type}, "
+                f"{TRAINS[found]}."
+            )
+        self.auto_class = "AutoModelForCausalLM" if found == "decoder" else "AutoModelForSeq2SeqLM"
+
+    def _check_length(self) -> None:
+        """Refuses targets that the positions do not suffice for, too."""
+        super()._check_length()
+        target, limit = getattr(self.datamodule, "longest_target", None), self.input_limit()
+        if target is None or limit is None:
+            return
+        total = target + (self.datamodule.longest if self.one_row else 0)
+        if total > limit:
+            what = f"{total - target} + {target}" if self.one_row else f"{target}"
+            option = "data.max_length + data.max_target_length" if self.one_row else "data.max_target_length"
+            raise InputError(f"{option} is {what}, but {self.backbone.label} takes at most {limit} tokens: lower it.")
+
+    def finish(self) -> None:
+        """Tells an encoder-decoder how a target begins."""
+        super().finish()
+        config = self.model.config
+        if config.is_encoder_decoder and getattr(config, "decoder_start_token_id", None) is None:
+            config.decoder_start_token_id = self._pad_id()
+        if config.is_encoder_decoder and self.model.generation_config.decoder_start_token_id is None:
+            self.model.generation_config.decoder_start_token_id = config.decoder_start_token_id
+
+    # ------------------------------------------------------------------ steps
+
+    def step(self, batch: dict[str, Tensor], stage: str) -> Output:
+        """Cross entropy per target token; the output projection computes those only."""
+        labels = batch["labels"]
+        target = labels != -100
+        inputs = self.network_inputs(batch)
+        if self.model.config.is_encoder_decoder:
+            inputs["decoder_input_ids"] = self.model.prepare_decoder_input_ids_from_labels(labels)
+            places = target
+        else:
+            target[:, 0] = False
+            places = nn.functional.pad(target, (-1, 1))  # each token is foretold where the one before it is read
+        with only_inputs(self.model.get_output_embeddings(), places):
+            logits = self.model(**inputs).logits
+        smoothing = self.label_smoothing if stage == "train" else 0.0
+        return recovered(logits, labels[target]) if not smoothing else _smoothed(logits, labels[target], smoothing)
+
+    def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
+        """Updates the metrics; writes, if wanted."""
+        super().validation_step(batch, batch_idx)
+        if self.generate_in_validation and not self.trainer.sanity_checking:
+            self._score(batch, "val")
+
+    def test_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
+        """Updates the metrics, and writes."""
+        super().test_step(batch, batch_idx)
+        self._score(batch, "test")
+
+    def _score(self, batch: dict[str, Tensor], stage: str) -> None:
+        written, wanted = self.write(*self._sources(batch)), self._references(batch, stage)
+        if stage not in self.text_scores:
+            self.text_scores[stage] = text_scores(self._bleu_tokenizer(stage)).to(self.device)
+        scores: Any = self.text_scores[stage]
+        scores.update(written, wanted)
+
+    def _sources(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """What is read before writing, and its mask."""
+        ids, mask = batch["input_ids"], batch["attention_mask"]
+        if "labels" in batch and not self.model.config.is_encoder_decoder:
+            mask = mask * ((batch["labels"] != -100).cumsum(1) == 0)
+        return ids, mask
+
+    def _references(self, batch: dict[str, Tensor], stage: str) -> list[str]:
+        """The target texts; exactly, where a datamodule has them."""
+        known = getattr(self.datamodule, "references", None)
+        if known is not None and "example" in batch:
+            return list(known(SPLITS[stage], batch["example"].tolist()))
+        labels = batch["labels"].masked_fill(batch["labels"] == -100, self._pad_id())
+        return [text.strip() for text in self.tokenizer.batch_decode(labels, skip_special_tokens=True)]
+
+    def _bleu_tokenizer(self, stage: str) -> BleuTokenizer:
+        if self.bleu_tokenizer is not None:
+            return self.bleu_tokenizer
+        data: Any = self.datamodule
+        if not hasattr(data, "references"):
+            return "13a"
+        some = min(100, len(data.examples(SPLITS[stage])))  # the same in every process
+        return bleu_tokenizer(data.references(SPLITS[stage], range(some)))
+
+    def on_validation_epoch_end(self) -> None:
+        """Logs the scores of what was written."""
+        self._log_scores("val")
+
+    def on_test_epoch_end(self) -> None:
+        """Logs the scores of what was written."""
+        self._log_scores("test")
+
+    def _log_scores(self, stage: str) -> None:
+        if stage in self.text_scores:
+            scores: Any = self.text_scores[stage]
+            self.log_dict({f"{stage}/{name}": value for name, value in scores.compute().items()})
+            scores.reset()
+
+    def predict_step(self, batch: dict[str, Tensor], batch_idx: int) -> list[dict[str, Any]]:
+        """For each source what is written."""
+        return [{"prediction": text} for text in self.write(*self._sources(batch))]
+
+
+def _smoothed(logits: Tensor, targets: Tensor, smoothing: float) -> Output:
+    output = recovered(logits, targets)
+    logits = logits.flatten(0, -2).float()
+    loss = nn.functional.cross_entropy(logits, targets, reduction="sum", label_smoothing=smoothing)
+    return Output(loss, torch.tensor(len(targets), device=loss.device), output.predictions, output.targets)
