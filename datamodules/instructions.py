@@ -43,7 +43,8 @@ class InstructionDataModule(LabelledDataModule):
 
     Args:
         instruction_column: what is asked; null looks for the usual names.
-        input_column: what the instruction is about, added to it after a blank line; null looks for the usual names.
+        input_column: what the instruction is about, added to it after a blank line (and "### Input:", in the plain
+            template); null looks for the usual names.
         output_column: the answer; null looks for the usual names.
         messages_column: a conversation, as a list of `{role, content}` or `{from, value}`; null looks for the usual
             names, before those of instructions.
@@ -92,8 +93,9 @@ class InstructionDataModule(LabelledDataModule):
                 )
             template, plain = read_template(self.chat_template, self.tokenizer)
             if plain:
-                self._joint = "\n\n### Input:\n"
                 rank_zero_info("Chat template: the plain default (### Instruction: ... ### Response: ...).")
+            # By the template, as that of an earlier run comes back with its tokenizer.
+            self._joint = "\n\n### Input:\n" if "### Instruction:" in template else "\n\n"
             self.tokenizer.chat_template = template
             self._format = ChatFormat(self.tokenizer, template)
 
@@ -200,8 +202,7 @@ class InstructionDataModule(LabelledDataModule):
         """Padded rows, or packs."""
         if not self.packing:
             return super().dataset(rows, examples, split)
-        with_types = "token_type_ids" in self.tokenizer.model_input_names
-        return PackedRows(rows, rows.of(examples), self.longest, bool(self.tokens_per_batch), with_types)
+        return PackedRows(rows, rows.of(examples), self.longest, bool(self.tokens_per_batch))
 
     def predict_dataset(self, rows: RowsInMemory) -> Batches:
         """Prompts, which are continued at their right end."""
@@ -232,13 +233,10 @@ class PackedRows:
         picked: (n,), which of them.
         size: tokens in a pack at most.
         measured: whether `lengths` should guide the loader (a budget of tokens for batches).
-        with_types: whether batches have `token_type_ids`.
     """
 
-    def __init__(
-        self, rows: Rows, picked: np.ndarray, size: int, measured: bool = False, with_types: bool = False
-    ) -> None:
-        self.rows, self.with_types = rows, with_types
+    def __init__(self, rows: Rows, picked: np.ndarray, size: int, measured: bool = False) -> None:
+        self.rows = rows
         lengths = rows.lengths[picked]
         self.packs = [picked[pack].tolist() for pack in best_fit(lengths, size)]
         filled = np.array([rows.lengths[pack].sum() for pack in self.packs], np.int64)
@@ -258,8 +256,6 @@ class PackedRows:
         batch["position_ids"] = torch.from_numpy(np.arange(ends[-1]) - np.repeat(ends - sizes, sizes))[None]
         batch["cu_seq_lens"] = torch.from_numpy(np.concatenate(([0], ends)).astype(np.int32))
         batch["example"] = torch.from_numpy(self.rows.owners[numbers])
-        if self.with_types:
-            batch["token_type_ids"] = torch.zeros_like(batch["input_ids"])
         return batch
 
 

@@ -77,6 +77,19 @@ def test_answers_are_learned_and_nothing_else(folder: Path) -> None:
     assert data.tokenizer.chat_template == data.format.template  # and goes with the model
 
 
+def test_the_template_comes_back_with_the_tokenizer(folder: Path) -> None:
+    first = make(folder, train_files=write(ROWS))
+    first.tokenizer.save_pretrained("run")
+    again = make(Path("run"), train_files="rows.jsonl")
+    assert [again.examples("train")[i]["text"] for i in range(4)] == [
+        first.examples("train")[i]["text"] for i in range(4)
+    ]
+    asked, about, answer = ROWS[1].values()
+    other = make(folder, train_files="rows.jsonl", chat_template=CHATML).examples("train")[1]["text"]
+    assert f"{asked}\n\n{about}<|im_end|>" in other
+    assert answer in other
+
+
 def test_turns_of_a_conversation(folder: Path) -> None:
     data = make(folder, train_files=write(CHATS), chat_template=CHATML)
     batch = data.datasets["train"][[0, 1]]

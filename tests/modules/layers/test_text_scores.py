@@ -15,6 +15,8 @@ ENGLISH = [
     ("", "nothing was written"),
     ("café naïve", "cafe naive"),
     ("one", "one"),
+    ("his was", "hi wa"),  # words of three letters are not stemmed
+    ("a longer text", "one"),
 ]
 CHINESE = [
     ("今天天气很好，我们去公园。", "今天天气真好。我们去了公园！"),

@@ -198,6 +198,16 @@ def test_nothing_is_written_in_validation_unless_wanted(tokenizer_folder: Path, 
     assert {*found} == {"val/loss", "val/perplexity", "val/accuracy"}
 
 
+def test_scores_begin_anew(tokenizer_folder: Path, tokenizer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, trainer = make("t5", tokenizer, generate_in_validation=True), Trainer(**QUIET)
+    data = data_for(tokenizer_folder, 24)
+    monkeypatch.setattr(model, "write", lambda ids, mask: [""] * len(ids))
+    assert trainer.validate(model, data, verbose=False)[0]["val/exact_match"] == 0
+    monkeypatch.setattr(model, "write", lambda ids, mask: data.references("validation", range(24)))
+    data.group_by_length = False
+    assert trainer.validate(model, data, verbose=False)[0]["val/exact_match"] == 1
+
+
 def test_without_our_datamodule_labels_are_the_references(tokenizer: Any) -> None:
     model = make("t5", tokenizer, generation={"max_new_tokens": 4, "num_beams": 1})
     loader = torch.utils.data.DataLoader([batch(False)], batch_size=None)
