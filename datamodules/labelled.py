@@ -159,13 +159,13 @@ class LabelledDataModule(BaseDataModule):
         """Makes a batch of rows of tokens."""
         return Padding(self.tokenizer)
 
-    def dataset(self, rows: Rows, examples: np.ndarray, split: str) -> Batches:
+    def dataset(self, rows: Rows, examples: np.ndarray, split: str) -> Any:
         """The batches of a split; each says under `example` which examples its rows belong to."""
         picked = rows.of(examples)
         lengths = rows.lengths[picked] if self.group_by_length or self.tokens_per_batch else None
         return Batches(rows, picked, self.collate(), {"example": rows.owners[picked]}, lengths)
 
-    def predict_dataset(self, rows: RowsInMemory) -> Batches:
+    def predict_dataset(self, rows: RowsInMemory) -> Any:
         """The batches to predict; each says under `index` which input rows its rows belong to."""
         return Batches(rows, np.arange(len(rows)), self.collate(), {"index": rows.owners}, rows.lengths)
 

@@ -98,7 +98,7 @@ class MultipleChoiceDataModule(LabelledDataModule):
         for number, ending in enumerate(endings):
             if not isinstance(ending, str) or not ending.strip():
                 raise InputError(f"{where}: ending {number} in {_named(names)} is {ending!r}, where a text should be.")
-        example = {"context": context, "endings": endings, "begins": f"{question} " if question else ""}
+        example: dict[str, Any] = {"context": context, "endings": endings, "begins": f"{question} " if question else ""}
         if labelled:
             example["label"] = self._number(where, label_in(where, row, columns["label"]), endings, columns["label"])
         return example

@@ -9,18 +9,24 @@ from .objectives.replaced_token import ReplacedTokenDetection
 from .objectives.sentence_order import SentenceOrderPrediction
 from .objectives.span_denoising import SpanDenoising
 from .tasks.classification import TextClassification
+from .tasks.instructions import InstructionTuning
 from .tasks.multiple_choice import MultipleChoice
+from .tasks.sequence_to_sequence import SequenceToSequence
+from .tasks.tokens import TokenClassification
 
 __all__ = [
     "Backbone",
     "BaseModule",
     "CausalLanguageModeling",
+    "InstructionTuning",
     "MaskedLanguageModeling",
     "MultipleChoice",
     "NextSentencePrediction",
     "Output",
     "ReplacedTokenDetection",
     "SentenceOrderPrediction",
+    "SequenceToSequence",
     "SpanDenoising",
     "TextClassification",
+    "TokenClassification",
 ]

@@ -7,16 +7,18 @@ import io
 import json
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
 from typing import Any
 
 from ...errors import InputError, first_line
+from .conll import ENDINGS as CONLL
+from .conll import read_conll
 from .files import COMPRESSIONS, open_binary, open_text, suffix
 
 Row = tuple[str, dict[str, Any]]
-TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet", ".arrow", ".feather")
+TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet", ".arrow", ".feather", *CONLL)
 
 csv.field_size_limit(min(sys.maxsize, 2**31 - 1))  # texts are longer than the module expects
 
@@ -36,7 +38,8 @@ def read_rows(path: str, encoding: str = "utf-8") -> Iterator[Row]:
         InputError: naming file, line and column.
     """
     kind = _known(path)
-    readers = {".csv": _delimited, ".tsv": _delimited, ".jsonl": _jsonl, ".ndjson": _jsonl, ".json": _json}
+    readers: dict[str, Callable[[str, str], Iterator[Row]]] = dict.fromkeys(CONLL, read_conll)
+    readers |= {".csv": _delimited, ".tsv": _delimited, ".jsonl": _jsonl, ".ndjson": _jsonl, ".json": _json}
     rows = _arrow(path, kind) if kind not in readers else readers[kind](path, encoding)
     empty = True
     for where, row in rows:

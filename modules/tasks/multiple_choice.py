@@ -63,7 +63,7 @@ class MultipleChoice(BaseModule):
             inputs = {key: value[there] for key, value in inputs.items()}
         if self.auto_class == "AutoModelForMultipleChoice":
             inputs = {key: value.unsqueeze(1) for key, value in inputs.items()}
-        logits = self.model(**inputs).logits.float().flatten()
+        logits: Tensor = self.model(**inputs).logits.float().flatten()
         if there is None:
             return logits.view(rows, choices)
         found = torch.full((rows * choices,), -torch.inf, device=logits.device)
@@ -89,7 +89,7 @@ class MultipleChoice(BaseModule):
 class ChoiceAccuracy(MeanPerTarget):
     """The share of rows whose likeliest choice is right."""
 
-    def update(self, scores: Tensor, targets: Tensor) -> None:  # type: ignore[override]
+    def update(self, scores: Tensor, targets: Tensor) -> None:
         """Adds a batch: (rows, choices) scores, (rows,) the right ones."""
         right = scores.argmax(-1) == targets
         super().update(right.sum(), torch.tensor(len(targets)))

@@ -1,0 +1,60 @@
+"""CoNLL files: a word a line with its columns, sentences divided by blank lines."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from ...errors import InputError
+from .files import open_text
+
+Row = tuple[str, dict[str, Any]]
+ENDINGS = (".conll", ".iob", ".iob1", ".iob2", ".bio", ".iobes", ".bioes")
+
+
+def read_conll(path: str, encoding: str = "utf-8") -> Iterator[Row]:
+    """Sentences in the file's order.
+
+    The word is the first column and the tag the last, between tabs or else white space. Lines of `-DOCSTART-` and
+    comments (`# ` before the first word of a sentence) are left out.
+
+    Args:
+        path: a file, plain or compressed.
+        encoding: of the text.
+
+    Yields:
+        Where a sentence starts (`eng.train.conll:12`), and `{"tokens": [...], "ner_tags": [...], "lines": [...]}`.
+
+    Raises:
+        InputError: naming the line that has another number of columns.
+    """
+    tokens: list[str] = []
+    tags: list[str] = []
+    first, width = 0, 0
+    with open_text(path, encoding, newline="\n") as text:
+        for number, line in enumerate(text, 1):
+            line = line.rstrip("\r\n")
+            if not line.strip() or line.startswith("-DOCSTART-"):
+                if tokens:
+                    yield f"{path}:{first}", {"tokens": tokens, "ner_tags": tags}
+                tokens, tags = [], []
+                continue
+            if not tokens and re.match(r"#(\s|$)", line) and len(line.split("\t")) < 2 and not _looks_tagged(line):
+                continue
+            fields = line.split("\t") if "\t" in line else line.split()
+            width = width or len(fields)
+            if len(fields) != width or len(fields) < 2:
+                want = f"the lines before have {width}" if len(fields) != width else "a word and its tag are two"
+                raise InputError(f"{path}:{number}: {len(fields)} columns, but {want}.")
+            if not tokens:
+                first = number
+            tokens.append(fields[0])
+            tags.append(fields[-1].strip())
+    if tokens:
+        yield f"{path}:{first}", {"tokens": tokens, "ner_tags": tags}
+
+
+def _looks_tagged(line: str) -> bool:
+    """Whether a line that begins with `#` is a word with its tag after all."""
+    return re.fullmatch(r"#( \S+)* (O|[BIESLU]-\S+)", line) is not None
