@@ -7,6 +7,7 @@ from .corpus import CorpusDataModule, CorpusSource
 from .instructions import InstructionDataModule
 from .labelled import LabelledDataModule
 from .multiple_choice import MultipleChoiceDataModule
+from .question_answering import QuestionAnsweringDataModule
 from .sentence_pairs import SentencePairDataModule
 from .sequence_to_sequence import SequenceToSequenceDataModule
 from .tokenizer_training import TrainTokenizer
@@ -20,6 +21,7 @@ __all__ = [
     "InstructionDataModule",
     "LabelledDataModule",
     "MultipleChoiceDataModule",
+    "QuestionAnsweringDataModule",
     "SentencePairDataModule",
     "SequenceToSequenceDataModule",
     "TextClassificationDataModule",

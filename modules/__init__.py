@@ -11,6 +11,7 @@ from .objectives.span_denoising import SpanDenoising
 from .tasks.classification import TextClassification
 from .tasks.instructions import InstructionTuning
 from .tasks.multiple_choice import MultipleChoice
+from .tasks.question_answering import QuestionAnswering
 from .tasks.sequence_to_sequence import SequenceToSequence
 from .tasks.tokens import TokenClassification
 
@@ -23,6 +24,7 @@ __all__ = [
     "MultipleChoice",
     "NextSentencePrediction",
     "Output",
+    "QuestionAnswering",
     "ReplacedTokenDetection",
     "SentenceOrderPrediction",
     "SequenceToSequence",

@@ -16,6 +16,7 @@ from ...errors import InputError, first_line
 from .conll import ENDINGS as CONLL
 from .conll import read_conll
 from .files import COMPRESSIONS, open_binary, open_text, suffix
+from .squad import is_squad, questions
 
 Row = tuple[str, dict[str, Any]]
 TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet", ".arrow", ".feather", *CONLL)
@@ -189,6 +190,9 @@ def _json(path: str, encoding: str) -> Iterator[Row]:
         rows = rows["data"]
     if not isinstance(rows, list):
         raise InputError(f"{path}: a list of objects, or an object with one under 'data', should be here.")
+    if is_squad(rows):
+        yield from questions(path, rows)
+        return
     for number, row in enumerate(rows):
         if not isinstance(row, dict):
             raise InputError(f"{path} row {number}: a {type(row).__name__} where an object {{...}} should be.")

@@ -1,0 +1,272 @@
+"""Questions about a text, answered by a part of it (SQuAD)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from lightning.pytorch.utilities.rank_zero import rank_zero_info
+
+from ..errors import InputError
+from ..tokenization import PairFrame, joins_bare, pair_frame, special_frame
+from .columns import find_column, text_in
+from .labelled import LabelledDataModule
+from .rows import Batches, Findings, Padding, Rows, RowsInMemory, Tokens
+from .splitting import document_hash, held_out_documents
+
+LEAST_ROOM = 8
+"""Tokens of context that a window must have room for."""
+
+
+class QuestionAnsweringDataModule(LabelledDataModule):
+    """Questions with a context, and the parts of it that answer them; SQuAD's JSON (v1.1 and v2.0) or rows.
+
+    A row has `context`, `question`, an `id`, and `answers`: `{text: [...], answer_start: [...]}` or a list of
+    `{text, answer_start}`, empty where there is no answer. A context that is too long comes in windows that overlap.
+
+    Batch: `input_ids` and `attention_mask` (rows, length) int64; `token_type_ids` where the tokenizer has them;
+    `start_positions` and `end_positions` (rows,) int64, the first and last token of the answer, or -1 where the window
+    does not hold it; `starts` and `ends` (rows, length) int64, which characters of the context a token is, -1 outside
+    of it; `example` (rows,) int64, the question. Prediction batches have `index` in place of `example`.
+
+    Args:
+        context_column: the text; null looks for `context`.
+        question_column: null looks for `question`.
+        answers_column: null looks for `answers`.
+        id_column: null takes `id` where it is there, else rows are counted.
+        stride: tokens by which windows overlap.
+        max_question_length: tokens; longer questions are truncated, which is counted and reported.
+        **rows: the options of every datamodule for labelled data: `train_files`, `dataset`, `max_length`, ...
+    """
+
+    def __init__(
+        self,
+        context_column: str | None = None,
+        question_column: str | None = None,
+        answers_column: str | None = None,
+        id_column: str | None = None,
+        stride: int = 128,
+        max_question_length: int = 64,
+        **rows: Any,
+    ) -> None:
+        super().__init__(**rows)
+        self.context_column, self.question_column = context_column, question_column
+        self.answers_column, self.id_column = answers_column, id_column
+        self.stride, self.max_question_length = stride, max_question_length
+        if stride < 0 or max_question_length < 1:
+            raise InputError("data.stride must be at least 0, and data.max_question_length at least 1.")
+        self.unanswerable = False
+        """Whether some questions have no answer; known after `setup`."""
+        self._seen: dict[str, str] = {}
+
+    def options(self) -> Any:
+        """Columns and windows."""
+        columns = [self.context_column, self.question_column, self.answers_column, self.id_column]
+        return [columns, self.stride, self.max_question_length]
+
+    # ------------------------------------------------------------------ questions
+
+    def columns(self, where: str, row: dict[str, Any], labelled: bool) -> dict[str, str | None]:
+        """The columns of context, question, answers and id."""
+        self._seen = {}
+        found: dict[str, str | None] = {
+            "context": find_column(where, row, "context_column", self.context_column, ("context", "passage")),
+            "question": find_column(where, row, "question_column", self.question_column, ("question",)),
+        }
+        found["answers"] = (
+            find_column(where, row, "answers_column", self.answers_column, ("answers", "answer")) if labelled else None
+        )
+        found["id"] = self.id_column or ("id" if "id" in row else None)
+        return found
+
+    def example(self, where: str, row: dict[str, Any], columns: dict[str, Any], labelled: bool) -> dict[str, Any]:
+        """Context, question, gold answers, and where the first of them begins (-1 where it does not)."""
+        context = text_in(where, row, columns["context"])
+        example: dict[str, Any] = {"context": context, "question": text_in(where, row, columns["question"]).strip()}
+        example["id"] = str(row.get(columns["id"])) if columns["id"] else str(len(self._seen))
+        if example["id"] in self._seen:
+            raise InputError(f"{where}: the id {example['id']!r} is also that of {self._seen[example['id']]}.")
+        self._seen[example["id"]] = where
+        if labelled:
+            golds = self._golds(where, row.get(columns["answers"]))
+            example["answers"] = [text for text, _ in golds]
+            example |= _place(context, golds)
+        return example
+
+    def _golds(self, where: str, value: Any) -> list[tuple[str, int]]:
+        if isinstance(value, dict) and isinstance(value.get("text"), list):
+            starts = value.get("answer_start")
+            starts = [-1] * len(value["text"]) if starts is None else starts
+            pairs = list(zip(value["text"], starts, strict=False))
+            if len(starts) != len(value["text"]):
+                raise InputError(f"{where}: {len(value['text'])} answers, but {len(starts)} places.")
+        elif isinstance(value, list):
+            pairs = [(a, -1) if isinstance(a, str) else (a.get("text"), a.get("answer_start", -1)) for a in value]
+        else:
+            raise InputError(
+                f"{where}: the answers are {value!r}, where {{text: [...], answer_start: [...]}} or a list of "
+                "{text, answer_start} should be; an empty one says that there is no answer."
+            )
+        for text, start in pairs:
+            if not isinstance(text, str) or not isinstance(start, int):
+                raise InputError(f"{where}: the answer {text!r} at {start!r} is no text at a number.")
+        return [(text, start) for text, start in pairs if text.strip()]
+
+    # ------------------------------------------------------------------ windows
+
+    def encode(self, examples: list[dict[str, Any]], findings: Findings) -> list[list[Tokens]]:
+        """The windows of each question."""
+        if not getattr(self.tokenizer, "is_fast", False):
+            raise InputError("Answers need a fast tokenizer (one with a tokenizer.json), which says where tokens are.")
+        frame = self._frame()
+        contexts = {text: place for place, text in enumerate(dict.fromkeys(e["context"] for e in examples))}
+        options = {"add_special_tokens": False, "return_attention_mask": False, "verbose": False}
+        encoded = self.tokenizer(list(contexts), return_offsets_mapping=True, **options)
+        asked = self.tokenizer([e["question"] for e in examples], **options)["input_ids"]
+        places = [_trimmed(text, encoded["offset_mapping"][i]) for text, i in contexts.items()]
+        rows: list[list[Tokens]] = []
+        for e, question in zip(examples, asked, strict=True):
+            if len(question) > self.max_question_length:
+                findings.counts["questions truncated"] += 1
+                question = question[: self.max_question_length]
+            if e.get("repaired"):
+                findings.counts["answers found at another place than said"] += 1
+            if e.get("lost"):
+                findings.counts["answers that are not in their context (kept to evaluate, not to train)"] += 1
+            number = contexts[e["context"]]
+            rows.append(self._windows(e, question, encoded["input_ids"][number], *places[number], frame))
+        findings.counts["windows"] += sum(map(len, rows))
+        return rows
+
+    def _frame(self) -> PairFrame:
+        if not joins_bare(self.tokenizer):
+            return pair_frame(self.tokenizer)
+        before, after = special_frame(self.tokenizer)
+        between = self.tokenizer("\n", add_special_tokens=False)["input_ids"]
+        return PairFrame(before, between, after, (0, 0, 0, 0, 0))
+
+    def _windows(
+        self,
+        e: dict[str, Any],
+        question: list[int],
+        ids: list[int],
+        begin: np.ndarray,
+        end: np.ndarray,
+        frame: PairFrame,
+    ) -> list[Tokens]:
+        room = self.longest - len(frame) - len(question)
+        if room < LEAST_ROOM:
+            raise InputError(
+                f"{e['where']}: with max_length {self.longest}, a question of {len(question)} tokens leaves room for "
+                f"{max(0, room)} tokens of context: raise data.max_length, or lower data.max_question_length."
+            )
+        step = room - self.stride
+        if step < 1 and len(ids) > room:
+            raise InputError(
+                f"{e['where']}: the context has {len(ids)} tokens, a window room for {room}, and data.stride "
+                f"{self.stride} is no smaller, so that windows would not move on: lower it, to {room // 2} say."
+            )
+        first = [*frame.before, *question, *frame.between]
+        types = np.repeat(frame.types, [len(frame.before), len(question), len(frame.between), 0, 0])
+        windows: list[Tokens] = []
+        for start in [0] if len(ids) <= room else range(0, len(ids) - room + step, step):
+            part = slice(start, min(start + room, len(ids)))
+            count = part.stop - part.start
+            around = (len(first), len(frame.after))
+            windows.append(
+                {
+                    "input_ids": [*first, *ids[part], *frame.after],
+                    "token_type_ids": [*types, *[frame.types[3]] * count, *[frame.types[4]] * len(frame.after)],
+                    "starts": np.pad(begin[part], around, constant_values=-1),
+                    "ends": np.pad(end[part], around, constant_values=-1),
+                    "answer": _answer(e, begin[part], end[part], len(first)),
+                    "usable": [int(not e.get("lost"))],
+                }
+            )
+        return windows
+
+    # ------------------------------------------------------------------ splits and batches
+
+    def inspect(self, rows: dict[str, Rows], fitting: bool) -> None:
+        """Whether some questions have no answer."""
+        self.unanswerable = any(bool((data.all("answer") == -2).any()) for data in rows.values())
+
+    def hold_out(self, rows: Rows) -> tuple[np.ndarray, np.ndarray]:
+        """By context: no text is trained on that is validated on."""
+        hashes = np.array([document_hash(rows.examples[i]["context"], self.seed) for i in range(len(rows.examples))])
+        held = held_out_documents(hashes, self.validation_fraction, self.source.name("train"))
+        return np.flatnonzero(~held), np.flatnonzero(held)
+
+    def choose(self, rows: Rows, examples: np.ndarray) -> np.ndarray:
+        """Those whose answer is in the context; names the others."""
+        usable = rows.all("usable")[np.searchsorted(rows.owners, examples)] == 1
+        if not usable.all():
+            lost = [rows.examples[int(i)]["id"] for i in examples[~usable][:5]]
+            more = f" and {(~usable).sum() - 5:,} more" if (~usable).sum() > 5 else ""
+            rank_zero_info(f"Not trained on, as the answer is not in the context: {', '.join(lost)}{more}.")
+        return examples[usable]
+
+    def collate(self) -> Padding:
+        """Characters are padded with -1."""
+        padding = Padding(self.tokenizer, values={"starts": -1, "ends": -1})
+        padding.leave_out |= {"answer", "usable"}
+        return padding
+
+    def dataset(self, rows: Rows, examples: np.ndarray, split: str) -> Batches:
+        """Windows with the answer's first and last token."""
+        batches: Batches = super().dataset(rows, examples, split)
+        answers = np.maximum(rows.all("answer").reshape(-1, 2)[batches.picked], -1).astype(np.int64)
+        batches.columns |= {"start_positions": answers[:, 0], "end_positions": answers[:, 1]}
+        return batches
+
+    def predict_dataset(self, rows: RowsInMemory) -> Batches:
+        """Windows."""
+        found: Batches = super().predict_dataset(rows)
+        return found
+
+    def training_texts(self) -> Iterator[str]:
+        """Questions, and contexts once each."""
+        columns, seen = None, set()
+        for where, row in self.source.rows("train"):
+            columns = columns or self.columns(where, row, labelled=False)
+            yield str(row[columns["question"] or ""])
+            context = str(row[columns["context"] or ""])
+            if hash(context) not in seen:
+                seen.add(hash(context))
+                yield context
+
+
+def _place(context: str, golds: list[tuple[str, int]]) -> dict[str, Any]:
+    """Where the first gold answer begins and ends: where it says so, else the nearest place that holds it."""
+    if not golds:
+        return {"span": [-2, -2]}
+    text, start = golds[0]
+    if start >= 0 and context[start : start + len(text)] == text:
+        return {"span": [start, start + len(text)]}
+    places = [i for i in range(len(context)) if context.startswith(text, i)]
+    if not places:
+        return {"span": [-1, -1], "lost": True}
+    nearest = min(places, key=lambda i: abs(i - start))
+    return {"span": [nearest, nearest + len(text)], "repaired": True}
+
+
+def _answer(e: dict[str, Any], begin: np.ndarray, end: np.ndarray, before: int) -> list[int]:
+    """The first and last token of the answer in a window; -1 where it is not in it, -2 where there is none."""
+    start, stop = e.get("span", (-1, -1))
+    if start < 0:
+        return [start, start]
+    tokens = np.flatnonzero((end > start) & (begin < stop))
+    whole = len(tokens) and begin[tokens[0]] <= start and end[tokens[-1]] >= stop
+    return [before + int(tokens[0]), before + int(tokens[-1])] if whole else [-1, -1]
+
+
+def _trimmed(text: str, offsets: list[tuple[int, int]]) -> tuple[np.ndarray, np.ndarray]:
+    """Where tokens begin and end, without white space at either side."""
+    begin, end = np.array(offsets, np.int64).reshape(-1, 2).T.copy()
+    for i in np.flatnonzero([text[b].isspace() or text[e - 1].isspace() if e > b else False for b, e in offsets]):
+        piece = text[begin[i] : end[i]]
+        if piece.strip():
+            begin[i] += len(piece) - len(piece.lstrip())
+            end[i] -= len(piece) - len(piece.rstrip())
+    return begin, end

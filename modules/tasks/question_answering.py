@@ -1,0 +1,191 @@
+"""Extractive question answering: the answer is a span of the context (BERT on SQuAD, arXiv 1810.04805)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torchmetrics import Metric, MetricCollection
+
+from ...errors import InputError
+from ..backbone import Backbone
+from ..base import BaseModule, Output
+from ..layers.answer_spans import NONE, AnswerScore, best_spans, merged
+from ..layers.squad_scores import Scoring
+from ..objectives.families import family
+
+
+class QuestionAnswering(BaseModule):
+    """Scores every token as the first and as the last of the answer, and the null position as no answer.
+
+    The null position is the first token of an encoder ([CLS]), and of a decoder the last, which alone has seen
+    everything. A question's windows are put together: the best spans of all of them, and the lowest score of no answer.
+    No answer is given where it is likelier than the best span by more than a threshold, which is the best one on
+    validation and travels with the checkpoint.
+
+    Batch: `input_ids` and `attention_mask` (rows, length) int64, `token_type_ids` where there are; `start_positions`
+    and `end_positions` (rows,) int64, -1 where the answer is not in the window. For the scores `starts` and `ends`
+    (rows, length) int64, which characters of the context a token is, -1 outside of it, and `example` (rows,) int64, the
+    question; contexts and gold answers come from the datamodule.
+
+    Logs `loss`, `exact_match` and `f1` from 0 to 100 as the official scripts compute them; where some questions have no
+    answer also `has_answer_exact_match`, `has_answer_f1` and `no_answer_accuracy`.
+
+    Args:
+        backbone: a hub id, a folder, an earlier run's folder or its `.ckpt`, or a `Backbone` with options.
+        max_answer_length: tokens of an answer at most.
+        n_best: spans that are kept of each window.
+        scoring: `squad` (arXiv 1606.05250) or `cmrc2018` (arXiv 1810.07366, for Chinese); null goes by the language of
+            the gold answers.
+        **optimization: the options of every module: `learning_rate`, `weight_decay`, `schedule`, `warmup`, ...
+    """
+
+    auto_class = "AutoModelForQuestionAnswering"
+    default_monitor = "val/f1"
+    datamodules = ("QuestionAnsweringDataModule",)
+    null_threshold: Tensor
+
+    def __init__(
+        self,
+        backbone: str | Backbone,
+        max_answer_length: int = 30,
+        n_best: int = 20,
+        scoring: Scoring | None = None,
+        **optimization: Any,
+    ) -> None:
+        super().__init__(backbone, **optimization)
+        if max_answer_length < 1 or n_best < 1:
+            raise InputError("model.max_answer_length and model.n_best must be at least 1.")
+        self.max_answer_length, self.n_best, self.scoring = max_answer_length, n_best, scoring
+        self.register_buffer("null_threshold", torch.tensor(float("inf")))
+
+    # ------------------------------------------------------------------ building
+
+    def make_metrics(self, part: str) -> dict[str, Metric]:
+        """Exact match and F1, where a datamodule knows the answers."""
+        if not hasattr(self.datamodule, "examples"):
+            if self.monitor == self.default_monitor:
+                self.use_monitor("val/loss")
+            return {}
+        kinds = ["exact_match", "f1"]
+        if getattr(self.datamodule, "unanswerable", False):
+            kinds += ["has_answer_exact_match", "has_answer_f1", "no_answer_accuracy"]
+        return {kind: AnswerScore(kind, self.scoring) for kind in kinds}  # type: ignore[arg-type]
+
+    def _make_metrics(self) -> None:
+        super()._make_metrics()
+        self.metrics["train_scores_"] = MetricCollection({})  # answers are looked for in evaluation only
+
+    # ------------------------------------------------------------------ steps
+
+    def logits(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """(rows, length) float32 each: of the first and of the last token; padding is minus infinity."""
+        output = self.model(**self.network_inputs(batch))
+        padding = batch["attention_mask"] == 0
+        return tuple(  # type: ignore[return-value]
+            logits.float().masked_fill(padding, torch.finfo(torch.float32).min)
+            for logits in (output.start_logits, output.end_logits)
+        )
+
+    def null_positions(self, batch: dict[str, Tensor]) -> Tensor:
+        """(rows,) int64: where no answer is scored."""
+        lasts = batch["attention_mask"].sum(1) - 1
+        return lasts if family(self.model.config) in ("decoder", "encoder-decoder") else torch.zeros_like(lasts)
+
+    def step(self, batch: dict[str, Tensor], stage: str) -> Output:
+        """The mean of the cross entropies of both ends."""
+        start, end = self.logits(batch)
+        null = self.null_positions(batch)
+        losses = [
+            F.cross_entropy(logits, torch.where(batch[key] < 0, null, batch[key]), reduction="sum")
+            for logits, key in ((start, "start_positions"), (end, "end_positions"))
+        ]
+        found = torch.zeros(0)
+        if stage != "train" and len(self.metrics[f"{stage}_scores_"]):  # type: ignore[arg-type]
+            found = torch.cat((batch["example"].unsqueeze(1).cpu().double(), self.candidates(batch, start, end)), 1)
+        return Output(sum(losses) / 2, torch.tensor(len(null), device=null.device), found, found)
+
+    def candidates(self, batch: dict[str, Tensor], start: Tensor, end: Tensor) -> Tensor:
+        """(rows, 1 + 3 * n_best) float64, on the CPU: the score of no answer, then start, end, score of each span."""
+        spans, scores = best_spans(start, end, batch["starts"] >= 0, self.max_answer_length, self.n_best)
+        null = self.null_positions(batch).unsqueeze(1)
+        none = start.gather(1, null) + end.gather(1, null)
+        begin, stop = batch["starts"].gather(1, spans[..., 0]), batch["ends"].gather(1, spans[..., 1])
+        found = torch.stack((begin.double(), stop.double(), scores.double()), 2).flatten(1).cpu()
+        missing = 3 * self.n_best - found.shape[1]  # a batch may be too short for as many
+        return torch.cat((none.double().cpu(), F.pad(found, (0, missing), value=NONE)), 1)
+
+    def _examples_for(self, stage: str, split: str) -> None:
+        scores: Any = self.metrics[f"{stage}_scores_"]
+        for metric in scores.values():
+            metric.examples = self.datamodule.examples(split)
+            metric.fixed = float(self.null_threshold) if stage == "test" else None
+
+    def on_validation_start(self) -> None:
+        """Tells the metrics where the answers are."""
+        self._examples_for("val", "validation")
+
+    def on_test_start(self) -> None:
+        """Tells the metrics where the answers are, and the threshold of the validation."""
+        super().on_test_start()
+        self._examples_for("test", "test")
+
+    def on_validation_epoch_end(self) -> None:
+        """Keeps the threshold that is best on validation."""
+        scores: Any = self.metrics["val_scores_"]
+        if len(scores):
+            with scores["f1"].sync_context():
+                exactly = scores["f1"].threshold()
+            self.null_threshold.fill_(exactly)
+            if float(self.null_threshold) < exactly:  # rounded down, it would turn the last answer into none
+                self.null_threshold.nextafter_(torch.tensor(float("inf")))
+
+    # ------------------------------------------------------------------ prediction
+
+    def predict_step(self, batch: dict[str, Tensor], batch_idx: int) -> list[dict[str, Any]]:
+        """For each window its spans."""
+        return [{"window": row} for row in self.candidates(batch, *self.logits(batch)).tolist()]
+
+    def merge_predictions(self, parts: list[tuple[int, dict[str, Any]]]) -> dict[int, dict[str, Any]]:
+        """For each question the answer, a slice of its context; how sure it is; the next best ones."""
+        windows: dict[int, list[list[float]]] = {}
+        for index, part in parts:
+            windows.setdefault(index, []).append(part["window"])
+        examples = self.datamodule.examples("predict")
+        found = {}
+        for index, rows in windows.items():
+            answer, context = merged(rows), examples[index]["context"]
+            best = answer.spans[: self.n_best]
+            chances = torch.tensor([value for _, _, value in best] + [answer.null]).softmax(0).tolist()
+            none = answer.odds > float(self.null_threshold)
+            found[index] = {
+                "prediction": "" if none else answer.text(context),
+                "score": chances[-1] if none or not best else chances[0],
+                "no_answer_odds": answer.odds,
+                "n_best": [
+                    {"text": context[s:e], "start": s, "end": e, "score": chance}
+                    for (s, e, _), chance in zip(best, chances, strict=False)
+                ],
+            }
+        return found
+
+    def official_predictions(self, rows: list[dict[str, Any]]) -> dict[str, str]:
+        """SQuAD's form of predictions: the answer by id."""
+        examples = self.datamodule.examples("predict")
+        return {examples[number]["id"]: row["prediction"] for number, row in enumerate(rows)}
+
+    def save_pretrained(self, folder: str | Path) -> None:
+        """Writes a Hugging Face folder; the threshold is in its configuration as `null_threshold`."""
+        self.build()
+        if torch.isfinite(self.null_threshold):
+            self.model.config.null_threshold = float(self.null_threshold)
+        super().save_pretrained(folder)
+
+    def finish(self) -> None:
+        """Takes the threshold of an earlier export."""
+        known = getattr(self.model.config, "null_threshold", None)
+        if known is not None:
+            self.null_threshold.fill_(known)
