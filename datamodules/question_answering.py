@@ -205,7 +205,8 @@ class QuestionAnsweringDataModule(LabelledDataModule):
             lost = [rows.examples[int(i)]["id"] for i in examples[~usable][:5]]
             more = f" and {(~usable).sum() - 5:,} more" if (~usable).sum() > 5 else ""
             rank_zero_info(f"Not trained on, as the answer is not in the context: {', '.join(lost)}{more}.")
-        return examples[usable]
+        kept: np.ndarray = examples[usable]
+        return kept
 
     def collate(self) -> Padding:
         """Characters are padded with -1."""

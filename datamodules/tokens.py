@@ -265,13 +265,13 @@ class TokenClassificationDataModule(LabelledDataModule):
 
     def dataset(self, rows: Rows, examples: np.ndarray, split: str) -> Batches:
         """Windows of sentences, in which tags are indices into `labels`."""
-        batches = super().dataset(rows, examples, split)
+        batches: Batches = super().dataset(rows, examples, split)
         batches.collate = TagPadding(self.tokenizer, self._tables[id(rows)])
         return batches
 
     def predict_dataset(self, rows: RowsInMemory) -> Batches:
         """Windows of sentences without tags."""
-        batches = super().predict_dataset(rows)
+        batches: Batches = super().predict_dataset(rows)
         padding = TagPadding(self.tokenizer, np.zeros(0, np.int64))
         padding.leave_out |= {"labels"}
         batches.collate = padding

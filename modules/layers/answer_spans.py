@@ -13,6 +13,7 @@ from torchmetrics.utilities import dim_zero_cat
 
 from .squad_scores import Scoring, best_threshold, score, scoring_of
 
+AnswerKind = Literal["exact_match", "f1", "has_answer_exact_match", "has_answer_f1", "no_answer_accuracy"]
 NONE = -1e30
 """The score of a span that is not there."""
 
@@ -98,7 +99,7 @@ class AnswerScore(Metric):
 
     def __init__(
         self,
-        kind: Literal["exact_match", "f1", "has_answer_exact_match", "has_answer_f1", "no_answer_accuracy"],
+        kind: AnswerKind,
         scoring: Scoring | None = None,
     ) -> None:
         super().__init__()

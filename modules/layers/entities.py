@@ -46,7 +46,7 @@ class EntityScore(Metric):
     def _entities(self, tags: Tensor, example: Tensor) -> tuple[Tensor, Tensor]:
         """(words,): where the entity that begins at a word ends, -1 where none does; and its type."""
         kinds = self.type_of[tags]
-        same = torch.zeros_like(kinds, dtype=torch.bool)
+        same: Tensor = torch.zeros_like(kinds, dtype=torch.bool)
         same[1:] = self.continues[tags][1:] & (kinds[1:] == kinds[:-1]) & (example[1:] == example[:-1])
         starts = torch.nonzero(~same).squeeze(1)
         ends = torch.full_like(kinds, -1)
@@ -55,13 +55,14 @@ class EntityScore(Metric):
 
     def counts(self) -> Tensor:
         """(types, 3): the right ones, the predicted ones, those there are."""
-        words: Tensor = dim_zero_cat(self.words).cpu() if len(self.words) else torch.zeros(0, 4, dtype=torch.int64)
+        words: Any = dim_zero_cat(self.words).cpu() if len(self.words) else torch.zeros(0, 4, dtype=torch.int64)
         order = torch.argsort(words[:, 0] * (words[:, 1].max() + 1 if len(words) else 1) + words[:, 1])
         example, _, guess, gold = words[order].unbind(1)
         (ends, kinds), (right_ends, right_kinds) = self._entities(guess, example), self._entities(gold, example)
         both = (ends >= 0) & (ends == right_ends) & (kinds == right_kinds)
         found = [kinds[both], kinds[ends >= 0], right_kinds[right_ends >= 0]]
-        return torch.stack([torch.bincount(kind, minlength=len(self.types)) for kind in found], 1)
+        counts: Tensor = torch.stack([torch.bincount(kind, minlength=len(self.types)) for kind in found], 1)
+        return counts
 
     def compute(self) -> Tensor:
         """Scalar, float32; 0 where nothing was predicted or there is nothing."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -13,7 +13,7 @@ from torchmetrics import Metric, MetricCollection
 from ...errors import InputError
 from ..backbone import Backbone
 from ..base import BaseModule, Output
-from ..layers.answer_spans import NONE, AnswerScore, best_spans, merged
+from ..layers.answer_spans import NONE, AnswerKind, AnswerScore, best_spans, merged
 from ..layers.squad_scores import Scoring
 from ..objectives.families import family
 
@@ -70,10 +70,10 @@ class QuestionAnswering(BaseModule):
             if self.monitor == self.default_monitor:
                 self.use_monitor("val/loss")
             return {}
-        kinds = ["exact_match", "f1"]
+        kinds: list[AnswerKind] = ["exact_match", "f1"]
         if getattr(self.datamodule, "unanswerable", False):
             kinds += ["has_answer_exact_match", "has_answer_f1", "no_answer_accuracy"]
-        return {kind: AnswerScore(kind, self.scoring) for kind in kinds}  # type: ignore[arg-type]
+        return {kind: AnswerScore(kind, self.scoring) for kind in kinds}
 
     def _make_metrics(self) -> None:
         super()._make_metrics()
@@ -85,10 +85,9 @@ class QuestionAnswering(BaseModule):
         """(rows, length) float32 each: of the first and of the last token; padding is minus infinity."""
         output = self.model(**self.network_inputs(batch))
         padding = batch["attention_mask"] == 0
-        return tuple(  # type: ignore[return-value]
-            logits.float().masked_fill(padding, torch.finfo(torch.float32).min)
-            for logits in (output.start_logits, output.end_logits)
-        )
+        least = torch.finfo(torch.float32).min
+        start, end = (logits.float().masked_fill(padding, least) for logits in (output.start_logits, output.end_logits))
+        return start, end
 
     def null_positions(self, batch: dict[str, Tensor]) -> Tensor:
         """(rows,) int64: where no answer is scored."""
@@ -103,10 +102,10 @@ class QuestionAnswering(BaseModule):
             F.cross_entropy(logits, torch.where(batch[key] < 0, null, batch[key]), reduction="sum")
             for logits, key in ((start, "start_positions"), (end, "end_positions"))
         ]
-        found = torch.zeros(0)
-        if stage != "train" and len(self.metrics[f"{stage}_scores_"]):  # type: ignore[arg-type]
+        found, scores = torch.zeros(0), cast(MetricCollection, self.metrics[f"{stage}_scores_"])
+        if stage != "train" and len(scores):
             found = torch.cat((batch["example"].unsqueeze(1).cpu().double(), self.candidates(batch, start, end)), 1)
-        return Output(sum(losses) / 2, torch.tensor(len(null), device=null.device), found, found)
+        return Output((losses[0] + losses[1]) / 2, torch.tensor(len(null), device=null.device), found, found)
 
     def candidates(self, batch: dict[str, Tensor], start: Tensor, end: Tensor) -> Tensor:
         """(rows, 1 + 3 * n_best) float64, on the CPU: the score of no answer, then start, end, score of each span."""
