@@ -68,4 +68,5 @@ class EntityScore(Metric):
         """Scalar, float32; 0 where nothing was predicted or there is nothing."""
         right, predicted, there = self.counts().sum(0).double()
         below = {"precision": predicted, "recall": there, "f1": (predicted + there) / 2}[self.kind]
-        return (right / below.clamp(min=0.5)).float()
+        found: Tensor = (right / below.clamp(min=0.5)).float()
+        return found
