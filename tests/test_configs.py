@@ -41,6 +41,38 @@ def docs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return roots
 
 
+def own_files() -> dict[str, str]:
+    """What the configurations for files of one's own read."""
+    texts = [sentence(i, 12) for i in range(40)]
+    tables = {
+        "stories": [
+            {"context": t, "endings": [sentence(i), sentence(i + 1)], "label": i % 2} for i, t in enumerate(texts)
+        ],
+        "articles": [{"document": t, "summary": " ".join(t.split()[:3])} for t in texts],
+        "pairs": [{"translation": {"en": t, "de": " ".join(reversed(t.split()))}} for t in texts],
+        "instructions": [{"instruction": t, "input": "", "output": " ".join(t.split()[:3])} for t in texts],
+    }
+    files = {f"{name}.jsonl": "\n".join(map(json.dumps, rows)) for name, rows in tables.items()}
+    files["names.conll"] = "\n\n".join(
+        "\n".join(f"{word} {'B-ART' if word in ('film', 'book') else 'O'}" for word in text.split()) for text in texts
+    )
+    paragraphs = [
+        {
+            "context": text,
+            "qas": [
+                {
+                    "id": f"q{i}",
+                    "question": "what is it?",
+                    "answers": [{"text": text.split()[2], "answer_start": len(" ".join(text.split()[:2])) + 1}],
+                }
+            ],
+        }
+        for i, text in enumerate(texts)
+    ]
+    files["questions.json"] = json.dumps({"data": [{"title": "t", "paragraphs": paragraphs}]})
+    return files
+
+
 @pytest.fixture
 def world(
     tmp_path: Path, docs: dict[str, Path], reviews: Path, corpus: Path, encoder: Path, monkeypatch: pytest.MonkeyPatch
@@ -54,6 +86,9 @@ def world(
     for split in ("train", "validation"):
         shutil.copy(corpus, tmp_path / f"shakespeare/{split}.txt")
     shutil.copytree(encoder, tmp_path / "bert-base-uncased")
+    shutil.copytree(encoder, tmp_path / "bert-base-cased")
+    for name, rows in own_files().items():
+        Path(name).write_text(rows)
     shutil.copy(reviews, "held_out.csv")
     Path("new.csv").write_text("review\n" + "\n".join(sentence(i) for i in range(5)))
     Path("nyu-mll/glue/sst2").mkdir(parents=True)
@@ -64,15 +99,42 @@ def world(
 
 
 ALSO = {
+    "finetune/ner.yaml": ("--data.max_length=64",),
+    "finetune/question_answering.yaml": ("--data.max_length=64", "--data.stride=16"),
+    "finetune/multiple_choice.yaml": ("--data.max_length=64",),
+    "finetune/summarization.yaml": ("--model.generation.max_new_tokens=4",),
+    "finetune/translation.yaml": ("--model.generation.max_new_tokens=4",),
+    "finetune/instructions.yaml": ("--model.generation.max_new_tokens=4", "--data.max_length=256"),
     "pretrain/continued.yaml": ("--data.block_size=64",),  # what the tiny model here takes
     "pretrain/shakespeare_char.yaml": ("--trainer.val_check_interval=3",),
 }
 OBJECTIVES = {"encoder": "masked", "decoder": "causal", "encoder-decoder": "span_denoising"}
+OWN_FILES = {  # what is tested on, the score, and what is predicted
+    "finetune/sentiment.yaml": ("--data.test_files=held_out.csv", "accuracy", "--data.predict_texts=a good film"),
+    "finetune/ner.yaml": ("--data.test_files=names.conll", "f1", "--data.predict_texts=a good film"),
+    "finetune/question_answering.yaml": (
+        "--data.test_files=questions.json",
+        "exact_match",
+        "--data.predict_files=questions.json",
+    ),
+    "finetune/multiple_choice.yaml": (
+        "--data.test_files=stories.jsonl",
+        "accuracy",
+        "--data.predict_files=stories.jsonl",
+    ),
+    "finetune/summarization.yaml": ("--data.test_files=articles.jsonl", "rougeL", "--data.predict_texts=a good film"),
+    "finetune/translation.yaml": ("--data.test_files=pairs.jsonl", "bleu", "--data.predict_files=pairs.jsonl"),
+    "finetune/instructions.yaml": (
+        "--data.test_files=instructions.jsonl",
+        "perplexity",
+        "--data.predict_texts=a good film",
+    ),
+}
 BACKBONES = [name for name in ALL if name.startswith("backbones/")]
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
-def test_experiments(name: str, world: Path, run: Callable[..., Any]) -> None:
+def test_experiments(name: str, world: Path, hub: None, run: Callable[..., Any]) -> None:
     config = str(CONFIGS / name)
     short = (*SHORT, *ALSO.get(name, ()))
     if name.startswith("quickstart/") and name != "quickstart/pretrain.yaml":
@@ -89,19 +151,29 @@ def test_experiments(name: str, world: Path, run: Callable[..., Any]) -> None:
             assert [json.loads(line)["text"] for line in lines] == ["The film", "A"]
             assert all("prediction" in json.loads(line) for line in lines)
         return
-    tested = "--data.test_files=held_out.csv" if name == "finetune/sentiment.yaml" else "--data.seed=0"
-    run("test", "--config", config, tested, *SHORT)
-    assert "test/accuracy" in json.loads((folder / "summary.json").read_text())["test"]
-    run("predict", "--config", config, "--data.predict_texts=a good film", *SHORT)
-    assert "prediction" in json.loads((folder / "predictions.jsonl").read_text())
+    if name.startswith("quickstart/"):
+        tested, metric, asked = "--data.seed=0", "accuracy", "--data.predict_texts=a good film"
+    else:
+        tested, metric, asked = OWN_FILES[name]
+    run("test", "--config", config, tested, *short)
+    assert f"test/{metric}" in json.loads((folder / "summary.json").read_text())["test"]
+    run("predict", "--config", config, asked, *short)
+    assert "prediction" in json.loads((folder / "predictions.jsonl").read_text().splitlines()[0])
 
 
 @pytest.fixture
 def hub(request: pytest.FixtureRequest, tmp_path: Path, tokenizer: Any) -> None:
-    """A local folder in place of a model of the Hub: tiny, of the same architecture."""
-    text = (CONFIGS / request.getfixturevalue("name")).read_text()
-    found = re.search(r"backbone: \{name: (.+?), ", text)
-    if found is None or found[1] in ("null", "bert-base-uncased"):
+    """A local folder in place of the model of the Hub that a configuration names."""
+    hub_folder(CONFIGS / request.getfixturevalue("name"), tmp_path, tokenizer)
+
+
+def hub_folder(config: Path, place: Path, tokenizer: Any) -> None:
+    """Makes that folder: tiny, of the same architecture."""
+    text = config.read_text()
+    found = re.search(r"backbone: \{name: (.+?), ", text) or re.search(
+        r"(?m)^ +(?:backbone|name): ([\w.-]+/[\w.-]+)", text
+    )
+    if found is None or found[1].startswith(("null", "bert-base-", "runs/")) or (place / found[1]).exists():
         return
     hub_id = found[1]
     kind = {"bart": "bart", "electra": "electra", "llama": "llama", "modernbert": "modernbert", "qwen3": "qwen3"}
@@ -112,8 +184,8 @@ def hub(request: pytest.FixtureRequest, tmp_path: Path, tokenizer: Any) -> None:
     if family == "encoder-decoder":
         tokenizer.add_tokens([f"<extra_id_{i}>" for i in range(100)], special_tokens=True)
     model, _ = Backbone(config={"model_type": model_type, **sizes}).build(auto, tokenizer)
-    model.save_pretrained(tmp_path / hub_id)
-    tokenizer.save_pretrained(tmp_path / hub_id)
+    model.save_pretrained(place / hub_id)
+    tokenizer.save_pretrained(place / hub_id)
 
 
 @pytest.mark.parametrize("name", BACKBONES)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_configs import SHORT, docs, world  # noqa: F401
+from test_configs import ALSO, SHORT, docs, hub_folder, world  # noqa: F401
 
 import pretune
 from pretune.main import main
@@ -25,7 +25,7 @@ def blocks(language: str) -> list[str]:
 COMMANDS = [line for block in blocks("bash") for line in block.splitlines() if line.startswith("python main.py")]
 
 
-def test_commands(world: Path, run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+def test_commands(world: Path, tokenizer: Any, run: Callable[..., Any]) -> None:  # noqa: F811
     (mine,) = [text for text in blocks("yaml") if "# mine.yaml" in text]
     Path("mine.yaml").write_text(mine)
     (overlay,) = [text for text in blocks("yaml") if "# corpus.yaml" in text]
@@ -41,7 +41,10 @@ def test_commands(world: Path, run: Callable[..., Any], monkeypatch: pytest.Monk
             continue
         if "--ckpt_path" in args:  # the interrupted run: one step less than the short ones
             run("fit", "--config", "mine.yaml", *SHORT, "--trainer.max_steps=2")
-        cli = run(*args, *SHORT)
+        (config, *_) = [arg for arg in args if arg.endswith(".yaml")]
+        if config.startswith("configs/finetune/"):
+            hub_folder(ROOT / config, world, tokenizer)
+        cli = run(*args, *SHORT, *ALSO.get(config.removeprefix("configs/"), ()))
         assert cli.trainer.state.finished, command
 
 
