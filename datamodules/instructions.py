@@ -120,7 +120,7 @@ class InstructionDataModule(LabelledDataModule):
             return {"messages": find_column(where, row, "messages_column", messages, ())}
         options = "messages_column (a conversation) or data.instruction_column"
         asked = find_column(where, row, options, self.given["instruction"], INSTRUCTION_COLUMNS)
-        given = self.given["input"]
+        given = self.given["input"] if labelled or self.predict_texts is None else None  # texts alone have none
         usual = [name for name in INPUT_COLUMNS if name in row]
         about = find_column(where, row, "input_column", given, usual) if given or usual else None
         output = None
