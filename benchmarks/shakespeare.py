@@ -1,6 +1,6 @@
 """Shakespeare letter by letter: this project's command beside a plain loop that trains the same model.
 
-    python benchmarks/shakespeare.py DATA [--runs 3] [--cases plain ours ours-1e-3]
+    python benchmarks/shakespeare.py DATA [--runs 3] [--cases plain ours ours-1e-3 ours-1500]
 
 DATA holds `tiny_shakespeare/{train,validation}.txt`. The loop is what nanoGPT's example for processors does (4 layers
 of 128, 4 heads, blocks of 64, batches of 12, 2,000 steps, learning rate 1e-3 falling to 1e-4, an estimate of both
@@ -117,6 +117,7 @@ CASES = {
     "plain": lambda data: plain(data),
     "ours": lambda data: ours(data),
     "ours-1e-3": lambda data: ours(data, "--model.learning_rate=1e-3"),
+    "ours-1500": lambda data: ours(data, "--trainer.max_steps=1500"),
 }
 
 

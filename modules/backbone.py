@@ -402,8 +402,9 @@ def config_from_json(text: str) -> PretrainedConfig:
 
 def in_body(model: PreTrainedModel, name: str) -> bool:
     """Whether a parameter belongs to the body, not to a head or the pooler that feeds one."""
-    prefix = model.base_model_prefix + "."
-    return name.startswith(prefix) and ".pooler." not in name
+    # T5's own prefix is on none of its parameters.
+    body = (f"{model.base_model_prefix}.", "shared.", "encoder.", "decoder.")
+    return name.startswith(body) and ".pooler." not in name
 
 
 def _nearest(word: str, known: list[str]) -> str:

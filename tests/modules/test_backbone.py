@@ -10,6 +10,7 @@ from safetensors.torch import load_file, save_file
 
 from pretune.errors import InputError
 from pretune.modules import Backbone, MaskedLanguageModeling, TextClassification
+from pretune.modules.backbone import in_body
 from pretune.modules.layers.positions import max_positions
 
 CLASSIFIER = "AutoModelForSequenceClassification"
@@ -221,3 +222,14 @@ def test_decoders_begin_and_end_with_the_tokenizers_own_tokens(model_type: str, 
     ids = {"pad": tokenizer.pad_token_id, "eos": tokenizer.sep_token_id}
     assert config.decoder_start_token_id == ids[start]
     assert getattr(config, "forced_eos_token_id", None) in (None, ids["eos"])
+
+
+@pytest.mark.parametrize(
+    "auto", ["AutoModelForSeq2SeqLM", "AutoModelForQuestionAnswering", "AutoModelForTokenClassification"]
+)
+def test_the_body_of_t5_is_told_from_its_head(auto: str, tokenizer: Any) -> None:
+    sizes = {"d_model": 32, "d_kv": 16, "d_ff": 64, "num_layers": 1, "num_heads": 2, "tie_word_embeddings": False}
+    model, _ = Backbone(config={"model_type": "t5", **sizes}, freeze="all").build(auto, tokenizer)
+    heads = {name.partition(".")[0] for name, _ in model.named_parameters() if not in_body(model, name)}
+    assert heads <= {"lm_head", "qa_outputs", "classifier"}
+    assert heads == {name.partition(".")[0] for name, p in model.named_parameters() if p.requires_grad}
