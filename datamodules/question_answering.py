@@ -135,7 +135,11 @@ class QuestionAnsweringDataModule(LabelledDataModule):
             if e.get("lost"):
                 findings.counts["answers that are not in their context (kept to evaluate, not to train)"] += 1
             number = contexts[e["context"]]
-            rows.append(self._windows(e, question, encoded["input_ids"][number], *places[number], frame))
+            windows = self._windows(e, question, encoded["input_ids"][number], *places[number], frame)
+            if e.get("span", (-1,))[0] >= 0 and all(window["answer"][0] < 0 for window in windows):
+                findings.counts["answers longer than the overlap that no window holds (kept to evaluate)"] += 1
+                windows = [{**window, "usable": [0]} for window in windows]
+            rows.append(windows)
         findings.counts["windows"] += sum(map(len, rows))
         return rows
 
@@ -161,12 +165,12 @@ class QuestionAnsweringDataModule(LabelledDataModule):
                 f"{e['where']}: with max_length {self.longest}, a question of {len(question)} tokens leaves room for "
                 f"{max(0, room)} tokens of context: raise data.max_length, or lower data.max_question_length."
             )
-        step = room - self.stride
-        if step < 1 and len(ids) > room:
+        if len(ids) > room and not 0 < self.stride < room:
             raise InputError(
-                f"{e['where']}: the context has {len(ids)} tokens, a window room for {room}, and data.stride "
-                f"{self.stride} is no smaller, so that windows would not move on: lower it, to {room // 2} say."
+                f"{e['where']}: the context has {len(ids)} tokens, a window room for {room}: windows must overlap, so "
+                f"that no answer is cut, and move on; data.stride is {self.stride}, {max(1, room // 2)} would work."
             )
+        step = room - self.stride
         first = [*frame.before, *question, *frame.between]
         types = np.repeat(frame.types, [len(frame.before), len(question), len(frame.between), 0, 0])
         windows: list[Tokens] = []
@@ -204,7 +208,9 @@ class QuestionAnsweringDataModule(LabelledDataModule):
         if not usable.all():
             lost = [rows.examples[int(i)]["id"] for i in examples[~usable][:5]]
             more = f" and {(~usable).sum() - 5:,} more" if (~usable).sum() > 5 else ""
-            rank_zero_info(f"Not trained on, as the answer is not in the context: {', '.join(lost)}{more}.")
+            rank_zero_info(
+                f"Not trained on, as the answer is not in the context (or in no window): {', '.join(lost)}{more}."
+            )
         kept: np.ndarray = examples[usable]
         return kept
 

@@ -127,7 +127,7 @@ def test_wrong_places_are_mended_and_lost_answers_left_out(
         data = make(tokenizer_folder, train_files="r.jsonl", validation_files="r.jsonl")
     assert "answers found at another place than said: 1" in caplog.text
     assert "answers that are not in their context (kept to evaluate, not to train): 1" in caplog.text
-    assert "Not trained on, as the answer is not in the context: q2." in caplog.text
+    assert "Not trained on, as the answer is not in the context (or in no window): q2." in caplog.text
     assert 2 not in data.datasets["train"].columns["example"]
     assert 2 in data.datasets["validation"].columns["example"]
     assert data.examples("validation")[1]["span"][0] == ROWS[1]["answers"]["answer_start"][0]
@@ -170,5 +170,18 @@ def test_windows_must_have_room_and_move_on(tokenizer_folder: Path) -> None:
     write("r.jsonl", ROWS)
     with pytest.raises(InputError, match=r"r.jsonl:1: .*leaves room for 1 tokens of context: raise data.max_length"):
         make(tokenizer_folder, train_files="r.jsonl", max_length=10)
-    with pytest.raises(InputError, match=r"windows would not move on: lower it, to \d+ say"):
-        make(tokenizer_folder, train_files="r.jsonl", max_length=30, stride=30)
+    for stride in (0, 30):
+        with pytest.raises(InputError, match=rf"windows must overlap.*data.stride is {stride}, \d+ would work"):
+            make(tokenizer_folder, train_files="r.jsonl", max_length=30, stride=stride)
+
+
+def test_an_answer_that_no_window_holds_is_not_trained_on(
+    tokenizer_folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows = [{**r} for r in ROWS]
+    start = rows[0]["context"].index(" ") + 1
+    rows[0]["answers"] = {"text": [rows[0]["context"][start:]], "answer_start": [start]}
+    with caplog.at_level("INFO"):
+        data = make(tokenizer_folder, train_files=write("r.jsonl", rows), max_length=36)
+    assert "answers longer than the overlap that no window holds (kept to evaluate): 1" in caplog.text
+    assert 0 not in data.datasets["train"].columns["example"]
