@@ -41,6 +41,7 @@ class TextClassificationDataModule(LabelledDataModule):
     `predict_rows`. Texts that are longer than `max_length` are truncated, which is counted and reported.
 
     Args:
+        train_files: paths, globs or URLs of what is trained on.
         text_column: null looks for the usual names.
         text_pair_column: the second text of a pair.
         label_column: null looks for the usual names. A list of columns that hold 0 or 1 makes a row's labels of those
@@ -53,11 +54,12 @@ class TextClassificationDataModule(LabelledDataModule):
             also fixes their order.
         examples_per_label: train on so many rows of each label, drawn by `seed`: learning from few labels.
         predict_texts: texts to predict, in place of files; a pair of texts is a list of two.
-        **rows: the options of every datamodule for labelled data: `train_files`, `dataset`, `max_length`, ...
+        **rows: the options of every datamodule for labelled data: `validation_files`, `dataset`, `max_length`, ...
     """
 
     def __init__(
         self,
+        train_files: str | list[str] | None = None,
         text_column: str | None = None,
         text_pair_column: str | None = None,
         label_column: str | list[str] | None = None,
@@ -68,7 +70,7 @@ class TextClassificationDataModule(LabelledDataModule):
         predict_texts: str | list[str] | list[list[str]] | None = None,
         **rows: Any,
     ) -> None:
-        super().__init__(**rows)
+        super().__init__(train_files, **rows)
         self.text_column, self.text_pair_column = text_column, text_pair_column
         self.label_column = label_column
         self.label_separator = label_separator

@@ -42,6 +42,7 @@ class InstructionDataModule(LabelledDataModule):
     feed, what is asked, a blank line, "### Response:", a line feed, the answer, the end of text.
 
     Args:
+        train_files: paths, globs or URLs of what is trained on.
         instruction_column: what is asked; null looks for the usual names.
         input_column: what the instruction is about, added to it after a blank line (and "### Input:", in the plain
             template); null looks for the usual names.
@@ -52,11 +53,12 @@ class InstructionDataModule(LabelledDataModule):
             where it has none.
         packing: fill rows of up to `max_length` tokens with whole conversations; `batch_size` then counts such rows.
         predict_texts: instructions to answer, in place of files.
-        **rows: the options of every datamodule for labelled data: `train_files`, `dataset`, `max_length`, ...
+        **rows: the options of every datamodule for labelled data: `validation_files`, `dataset`, `max_length`, ...
     """
 
     def __init__(
         self,
+        train_files: str | list[str] | None = None,
         instruction_column: str | None = None,
         input_column: str | None = None,
         output_column: str | None = None,
@@ -66,7 +68,7 @@ class InstructionDataModule(LabelledDataModule):
         predict_texts: str | list[str] | None = None,
         **rows: Any,
     ) -> None:
-        super().__init__(**rows)
+        super().__init__(train_files, **rows)
         if messages_column and (instruction_column or input_column or output_column):
             raise InputError(
                 "data.messages_column holds whole conversations: leave out data.instruction_column, input_column and "

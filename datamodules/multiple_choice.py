@@ -36,16 +36,18 @@ class MultipleChoiceDataModule(LabelledDataModule):
     `labels`. A context and ending longer than `max_length` are truncated, which is counted and reported.
 
     Args:
+        train_files: paths, globs or URLs of what is trained on.
         context_column: null looks for the usual names.
         question_column: a text that each ending begins with, such as SWAG's `sent2`; null looks for the usual names.
         endings_column: a list of endings, or the columns of the single endings; null looks for the usual names.
         label_column: the right ending: its number, counted from 0, its letter (A, B, ...), or its text.
         first_label: the number of the first ending, where the data do not count from 0.
-        **rows: the options of every datamodule for labelled data: `train_files`, `dataset`, `max_length`, ...
+        **rows: the options of every datamodule for labelled data: `validation_files`, `dataset`, `max_length`, ...
     """
 
     def __init__(
         self,
+        train_files: str | list[str] | None = None,
         context_column: str | None = None,
         question_column: str | None = None,
         endings_column: str | list[str] | None = None,
@@ -53,7 +55,7 @@ class MultipleChoiceDataModule(LabelledDataModule):
         first_label: int = 0,
         **rows: Any,
     ) -> None:
-        super().__init__(**rows)
+        super().__init__(train_files, **rows)
         self.context_column, self.question_column = context_column, question_column
         self.endings_column, self.label_column = endings_column, label_column
         self.first_label = first_label

@@ -31,17 +31,19 @@ class QuestionAnsweringDataModule(LabelledDataModule):
     of it; `example` (rows,) int64, the question. Prediction batches have `index` in place of `example`.
 
     Args:
+        train_files: paths, globs or URLs of what is trained on.
         context_column: the text; null looks for `context`.
         question_column: null looks for `question`.
         answers_column: null looks for `answers`.
         id_column: null takes `id` where it is there, else rows are counted.
         stride: tokens by which windows overlap.
         max_question_length: tokens; longer questions are truncated, which is counted and reported.
-        **rows: the options of every datamodule for labelled data: `train_files`, `dataset`, `max_length`, ...
+        **rows: the options of every datamodule for labelled data: `validation_files`, `dataset`, `max_length`, ...
     """
 
     def __init__(
         self,
+        train_files: str | list[str] | None = None,
         context_column: str | None = None,
         question_column: str | None = None,
         answers_column: str | None = None,
@@ -50,7 +52,7 @@ class QuestionAnsweringDataModule(LabelledDataModule):
         max_question_length: int = 64,
         **rows: Any,
     ) -> None:
-        super().__init__(**rows)
+        super().__init__(train_files, **rows)
         self.context_column, self.question_column = context_column, question_column
         self.answers_column, self.id_column = answers_column, id_column
         self.stride, self.max_question_length = stride, max_question_length

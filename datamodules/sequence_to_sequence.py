@@ -41,6 +41,7 @@ class SequenceToSequenceDataModule(LabelledDataModule):
     and are padded on the left. Sources and targets that are too long are truncated, which is counted and reported.
 
     Args:
+        train_files: paths, globs or URLs of what is trained on.
         source_column: null looks for the usual names. A dot leads into an object: `translation.en`.
         target_column: the same.
         source_lang: with rows such as `translation: {en: ..., de: ...}`, the language to translate from; also told to
@@ -51,12 +52,13 @@ class SequenceToSequenceDataModule(LabelledDataModule):
         max_target_length: tokens at most, special ones included. null means 128, or what the backbone allows.
         shape: `encoder-decoder` or `decoder`; null asks the module, whose backbone knows.
         predict_texts: sources to predict, in place of files.
-        **rows: the options of every datamodule for labelled data: `train_files`, `dataset`, `max_length` (of the
+        **rows: the options of every datamodule for labelled data: `validation_files`, `dataset`, `max_length` (of the
             source, with what is put before and after it), ...
     """
 
     def __init__(
         self,
+        train_files: str | list[str] | None = None,
         source_column: str | None = None,
         target_column: str | None = None,
         source_lang: str | None = None,
@@ -68,7 +70,7 @@ class SequenceToSequenceDataModule(LabelledDataModule):
         predict_texts: str | list[str] | None = None,
         **rows: Any,
     ) -> None:
-        super().__init__(**rows)
+        super().__init__(train_files, **rows)
         if max_target_length is not None and max_target_length < 2:
             raise InputError(f"data.max_target_length is {max_target_length}; a token and the end need at least 2.")
         if (source_lang is None) != (target_lang is None):

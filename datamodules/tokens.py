@@ -42,6 +42,7 @@ class TokenClassificationDataModule(LabelledDataModule):
     Prediction batches have `index` in place of `example`.
 
     Args:
+        train_files: paths, globs or URLs of what is trained on.
         tokens_column: a list of words; null looks for the usual names. CoNLL files (.conll, .iob, .bio, ...) have the
             words in their first column and the tags in the last.
         tags_column: a list of tags, one for each word.
@@ -53,11 +54,12 @@ class TokenClassificationDataModule(LabelledDataModule):
         label_pieces: whether a word's `first` piece is labelled, or `all` of them. Its first answers for it.
         stride: tokens by which windows overlap; null means a quarter of a window.
         predict_texts: texts to predict, in place of files.
-        **rows: the options of every datamodule for labelled data: `train_files`, `dataset`, `max_length`, ...
+        **rows: the options of every datamodule for labelled data: `validation_files`, `dataset`, `max_length`, ...
     """
 
     def __init__(
         self,
+        train_files: str | list[str] | None = None,
         tokens_column: str | None = None,
         tags_column: str | None = None,
         text_column: str | None = None,
@@ -69,7 +71,7 @@ class TokenClassificationDataModule(LabelledDataModule):
         predict_texts: str | list[str] | None = None,
         **rows: Any,
     ) -> None:
-        super().__init__(**rows)
+        super().__init__(train_files, **rows)
         self.tokens_column, self.tags_column = tokens_column, tags_column
         self.text_column, self.spans_column = text_column, spans_column
         self.given_scheme = scheme

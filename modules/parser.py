@@ -18,6 +18,9 @@ from lightning.pytorch.cli import LightningArgumentParser
 
 from .backbone import Backbone
 
+BASES = {"BaseModule", "BaseDataModule", "LabelledModule", "LabelledDataModule", "GeneratingModule"}
+"""What messages do not propose."""
+
 
 class HelpfulParser(LightningArgumentParser):
     """Boils the parser's nested messages down, and proposes the nearest key or class that exists."""
@@ -104,7 +107,7 @@ def _keys(parser: argparse.ArgumentParser) -> Iterator[str]:
 
 def _classes(base: type[Any]) -> Iterator[type[Any]]:
     for kind in base.__subclasses__():
-        if kind.__module__.startswith("pretune.") and not kind.__name__.startswith("Base"):
+        if kind.__module__.startswith("pretune.") and kind.__name__ not in BASES:
             yield kind
         yield from _classes(kind)
 

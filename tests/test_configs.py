@@ -173,7 +173,7 @@ def hub_folder(config: Path, place: Path, tokenizer: Any) -> None:
     found = re.search(r"backbone: \{name: (.+?), ", text) or re.search(
         r"(?m)^ +(?:backbone|name): ([\w.-]+/[\w.-]+)", text
     )
-    if found is None or found[1].startswith(("null", "bert-base-", "runs/")) or (place / found[1]).exists():
+    if found is None or found[1].startswith(("null", "runs/")) or (place / found[1]).exists():
         return
     hub_id = found[1]
     kind = {"bart": "bart", "electra": "electra", "llama": "llama", "modernbert": "modernbert", "qwen3": "qwen3"}
