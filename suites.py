@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import re
 from collections.abc import Callable, Sequence
@@ -170,6 +171,7 @@ class Runner:
         configs += [self.locate(part.config)] if part not in (None, task) else []
         chosen = "last" if verb == "fit" else "best"
         resumed = verb != "fit" or any(find_checkpoint(version, "last") for version in versions(home))
+        gc.collect()  # a model is part of cycles: the one before would still hold memory of the device
         return main(
             [verb, "--trainer.devices=1"]
             + [f"--config={config}" for config in configs]
