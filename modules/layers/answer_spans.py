@@ -110,7 +110,7 @@ class AnswerScore(Metric):
 
     def update(self, predictions: Tensor, targets: Tensor) -> None:
         """Adds windows: (rows, 2 + 3 * spans) float64: example, score of none, then start, end, score of each span."""
-        self.windows.append(predictions.cpu())
+        self.windows.append(predictions)
 
     def answers(self) -> dict[int, Answer]:
         """What every question got."""

@@ -41,7 +41,7 @@ class EntityScore(Metric):
             predictions: (words, 3) int64: the example, the word's number in it, and the predicted tag.
             targets: (words,) int64, the right tag.
         """
-        self.words.append(torch.cat((predictions, targets[:, None]), 1).cpu())
+        self.words.append(torch.cat((predictions, targets[:, None]), 1))
 
     def _entities(self, tags: Tensor, example: Tensor) -> tuple[Tensor, Tensor]:
         """(words,): where the entity that begins at a word ends, -1 where none does; and its type."""

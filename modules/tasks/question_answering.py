@@ -17,6 +17,9 @@ from ..layers.answer_spans import NONE, AnswerKind, AnswerScore, best_spans, mer
 from ..layers.squad_scores import Scoring
 from ..objectives.families import family
 
+EXACT = torch.float32 if torch.backends.mps.is_available() else torch.float64
+"""Holds scores, and numbers of characters and questions; Apple's GPUs have no doubles."""
+
 
 class QuestionAnswering(BaseModule):
     """Scores every token as the first and as the last of the answer, and the null position as no answer.
@@ -104,18 +107,18 @@ class QuestionAnswering(BaseModule):
         ]
         found, scores = torch.zeros(0), cast(MetricCollection, self.metrics[f"{stage}_scores_"])
         if stage != "train" and len(scores):
-            found = torch.cat((batch["example"].unsqueeze(1).cpu().double(), self.candidates(batch, start, end)), 1)
+            found = torch.cat((batch["example"].unsqueeze(1).to(EXACT), self.candidates(batch, start, end)), 1)
         return Output((losses[0] + losses[1]) / 2, torch.tensor(len(null), device=null.device), found, found)
 
     def candidates(self, batch: dict[str, Tensor], start: Tensor, end: Tensor) -> Tensor:
-        """(rows, 1 + 3 * n_best) float64, on the CPU: the score of no answer, then start, end, score of each span."""
+        """(rows, 1 + 3 * n_best) float64: the score of no answer, then start, end and score of each span."""
         spans, scores = best_spans(start, end, batch["starts"] >= 0, self.max_answer_length, self.n_best)
         null = self.null_positions(batch).unsqueeze(1)
         none = start.gather(1, null) + end.gather(1, null)
         begin, stop = batch["starts"].gather(1, spans[..., 0]), batch["ends"].gather(1, spans[..., 1])
-        found = torch.stack((begin.double(), stop.double(), scores.double()), 2).flatten(1).cpu()
+        found = torch.stack((begin.to(EXACT), stop.to(EXACT), scores.to(EXACT)), 2).flatten(1)
         missing = 3 * self.n_best - found.shape[1]  # a batch may be too short for as many
-        return torch.cat((none.double().cpu(), F.pad(found, (0, missing), value=NONE)), 1)
+        return torch.cat((none.to(EXACT), F.pad(found, (0, missing), value=NONE)), 1)
 
     def _examples_for(self, stage: str, split: str) -> None:
         scores: Any = self.metrics[f"{stage}_scores_"]
