@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,16 @@ import pytest
 import torch
 from lightning.pytorch import Callback, Trainer
 from test_combinations import BACKBONES, OBJECTIVES, make  # type: ignore[import-not-found]
-from tests_support import capitalised  # type: ignore[import-not-found]
+from tests_support import capitalised, sentence  # type: ignore[import-not-found]
 
-from pretune.datamodules import CorpusDataModule, SentencePairDataModule, TextClassificationDataModule
-from pretune.modules import Backbone, TextClassification
+from pretune.datamodules import (
+    CorpusDataModule,
+    QuestionAnsweringDataModule,
+    SentencePairDataModule,
+    TextClassificationDataModule,
+    TokenClassificationDataModule,
+)
+from pretune.modules import Backbone, QuestionAnswering, TextClassification, TokenClassification
 
 USUAL = {"CausalLanguageModeling": "llama", "SpanDenoising": "t5", "ReplacedTokenDetection": "electra"}
 CASES = [*((name, USUAL.get(name, "bert")) for name in OBJECTIVES), ("NextSentencePrediction", "roberta")]
@@ -75,3 +82,46 @@ def test_two_processes_step_as_one(
     for name, value in found[0][0].items():
         torch.testing.assert_close(found[1][0][name], value, atol=5e-6, rtol=1e-4, msg=lambda m, n=name: f"{n}: {m}")
     torch.testing.assert_close(found[1][1], found[0][1], atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["TokenClassification", "QuestionAnswering"])
+def test_scores_of_two_processes_are_those_of_one(
+    kind: str, tiny: dict[str, Any], tokenizer_folder: Path, tokenizer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Windows of one text lie in both."""
+    monkeypatch.delenv("PL_GLOBAL_SEED", raising=False)
+    rows: list[dict[str, Any]] = []
+    for i in range(21):
+        words = sentence(i, 40).removesuffix(".").split()
+        if kind == "TokenClassification":
+            rows.append({"tokens": words, "ner_tags": ["B-A" if len(w) > 4 else "O" for w in words]})
+        else:
+            answers = {"text": [words[0]] if i % 3 else [], "answer_start": [0] if i % 3 else []}
+            rows.append({"id": str(i), "context": " ".join(words), "question": "a film", "answers": answers})
+    Path("rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    options: dict[str, Any] = {"validation_files": "rows.jsonl", "tokenizer": str(tokenizer_folder), "max_length": 24}
+    found = []
+    for devices in (1, 2):
+        data: Any = (
+            TokenClassificationDataModule("rows.jsonl", batch_size=4, **options)
+            if kind == "TokenClassification"
+            else QuestionAnsweringDataModule("rows.jsonl", batch_size=4, stride=8, **options)
+        )
+        torch.manual_seed(0)
+        model: Any = (TokenClassification if kind == "TokenClassification" else QuestionAnswering)(
+            Backbone(config=tiny)
+        )
+        trainer = Trainer(
+            accelerator="cpu",
+            devices=devices,
+            strategy="ddp_fork" if devices > 1 else "auto",
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+        )
+        torch.manual_seed(5)
+        found.append(trainer.validate(model, data, verbose=False)[0])
+    assert found[0].keys() == found[1].keys()
+    for name, value in found[0].items():
+        assert found[1][name] == pytest.approx(value, abs=1e-4), name
