@@ -14,7 +14,9 @@ import torch
 from torch.utils.data import DataLoader, DistributedSampler
 
 GROUPED_BATCHES = 50
-"""Sorting by length happens within so many batches: enough to pad little, few enough to stay random."""
+"""Sorting by length happens within so many batches at most: enough to pad little, few enough to stay random."""
+GROUPS = 4
+"""An epoch is divided into so many groups at least: of few examples, the same ones would always share a batch."""
 
 
 class BatchedDataset(Protocol):
@@ -88,7 +90,8 @@ class BatchPlan(DistributedSampler[Any]):
         if self.cuts is not None:
             return order[np.argsort(-self.lengths[order], kind="stable")]
         together = self.batch_size * self.world_size
-        window = np.arange(self.size) // (together * GROUPED_BATCHES if self.shuffle else max(1, self.size))
+        sorted_together = together * max(1, min(GROUPED_BATCHES, self.size // (together * GROUPS)))
+        window = np.arange(self.size) // (sorted_together if self.shuffle else max(1, self.size))
         order = order[np.lexsort((-self.lengths[order], window))]
         if self.shuffle:
             whole = self.size // together

@@ -104,11 +104,15 @@ def test_grouping_pads_less_and_loses_nothing() -> None:
     grouped_plan = BatchPlan(1000, 16, shuffle=True, lengths=lengths)
     grouped = list(grouped_plan)
     assert sorted(itertools.chain(*grouped)) == list(range(1000))
-    assert padding(grouped) < 0.05 < 0.3 < padding(plain)
+    assert padding(grouped) < 0.08 < 0.3 < padding(plain)
     tops = [lengths[b].max() for b in grouped]
     assert tops != sorted(tops)  # batches do not come in order of length
     grouped_plan.set_epoch(1)
     assert list(grouped_plan) != grouped
+    # Nor are the same examples always together: two of a batch seldom meet again.
+    again = {i: set(batch) for batch in grouped_plan for i in batch}
+    met = sum(j in again[i] for batch in grouped for i in batch for j in batch if i < j)
+    assert met < 0.2 * sum(len(batch) * (len(batch) - 1) / 2 for batch in grouped)
 
 
 @pytest.mark.parametrize("world_size", [1, 2])
