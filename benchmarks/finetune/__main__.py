@@ -162,12 +162,15 @@ def measure(given: argparse.Namespace, store: Store, runner: Runner, precision: 
     return failed
 
 
+CLOCKS = {"seconds": "s", "cpu_seconds": "CPU s"}
+
+
 def table(given: argparse.Namespace, found: Results) -> str:
     """What is there so far, as Markdown."""
+    times = [f"{who}, {unit}" for unit in CLOCKS.values() for who in ("ours", "Trainer", "Trainer / ours")]
     lines = [
-        "| task | train / validation / test rows | epochs | metric | ours | Trainer | seeds "
-        "| ours, s | Trainer, s | Trainer / ours |",
-        "|---|---|---|---|---|---|---|---|---|---|",
+        f"| task | train / validation / test rows | epochs | metric | ours | Trainer | seeds | {' | '.join(times)} |",
+        "|---" * (7 + len(times)) + "|",
     ]
     for task in given.tasks:
         runs = {
@@ -179,18 +182,25 @@ def table(given: argparse.Namespace, found: Results) -> str:
             continue
         capped = "*" if cap_of(task, given) else ""
         rows = " / ".join(f"{some['rows'][part]:,}" for part in ("train", "validation", "test")) + capped
-        seconds = {side: statistics.median(r["seconds"] for r in results) for side, results in runs.items() if results}
-        times = [f"{seconds[side]:.0f}" if side in seconds else "" for side in SIDES]
-        ratio = f"{seconds['trainer'] / seconds['ours']:.2f}" if len(seconds) == 2 else ""
+        times = [cell for clock in CLOCKS for cell in durations(runs, clock)]
         count = " / ".join(str(n) for n in dict.fromkeys(len(results) for results in runs.values()))
         for i, metric in enumerate(TASKS[task].metrics):
             scores = [spread([100 * result["test"][metric] for result in runs[side]]) for side in SIDES]
             first = [TASKS[task].title, rows, str(task_of(task, given).epochs)] if i == 0 else ["", "", ""]
-            last = [count, *times, ratio] if i == 0 else ["", "", "", ""]
+            last = [count, *times] if i == 0 else [""] * (1 + len(times))
             lines.append(f"| {' | '.join([*first, METRICS[metric], *scores, *last])} |")
-    return "\n".join(
-        [*lines, "", "Test scores x 100, mean ± standard deviation over the seeds; seconds: median.", *notes(found)]
+    explained = (
+        "Test scores x 100, mean ± standard deviation over the seeds; s: from the command to the score, CPU s: the same "
+        "on the cores, which other work on the machine changes less; medians."
     )
+    return "\n".join([*lines, "", explained, *notes(found)])
+
+
+def durations(runs: dict[str, list[dict[str, Any]]], clock: str) -> list[str]:
+    """The median time of each side, and their ratio."""
+    middle = {side: statistics.median(r[clock] for r in results) for side, results in runs.items() if results}
+    ratio = f"{middle['trainer'] / middle['ours']:.2f}" if len(middle) == len(SIDES) else ""
+    return [*(f"{middle[side]:.0f}" if side in middle else "" for side in SIDES), ratio]
 
 
 def notes(found: Results) -> list[str]:

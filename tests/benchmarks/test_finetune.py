@@ -200,13 +200,19 @@ def test_what_is_done_is_kept_and_failures_are_reported(
         if (side, spec["seed"]) == ("trainer", 2):
             return None
         score = 0.5 + 0.1 * spec["seed"] + (side == "ours") * 0.02
-        return {"validation": 0.5, "test": {"f1_binary": score, "accuracy": 0.5}, "steps": 9, "seconds": 10.0}
+        return {
+            "validation": 0.5,
+            "test": {"f1_binary": score, "accuracy": 0.5},
+            "steps": 9,
+            "seconds": 10.0,
+            "cpu_seconds": 20.0,
+        }
 
     args = [str(tmp_path / "data"), "--tasks=mrpc", f"--model={tmp_path}", "--seeds", "1", "2"]
     assert harness.main(args, runner) == 1
     assert ran == [("ours", 1), ("trainer", 1), ("trainer", 2), ("ours", 2)]  # neither is always the first
     printed = capsys.readouterr().out
-    assert "| MRPC | 12 / 12 / 12 | 5 | F1 | 67.0 ± 7.1 | 60.0 | 2 / 1 | 10 | 10 | 1.00 |" in printed
+    assert "| MRPC | 12 / 12 / 12 | 5 | F1 | 67.0 ± 7.1 | 60.0 | 2 / 1 | 10 | 10 | 1.00 | 20 | 20 | 1.00 |" in printed
     assert "Failed: mrpc" in printed
     ran.clear()
     assert harness.main(args, runner) == 1
