@@ -190,8 +190,8 @@ def table(given: argparse.Namespace, found: Results) -> str:
             last = [count, *times] if i == 0 else [""] * (1 + len(times))
             lines.append(f"| {' | '.join([*first, METRICS[metric], *scores, *last])} |")
     explained = (
-        "Test scores x 100, mean ± standard deviation over the seeds; s: from the command to the score, CPU s: the same "
-        "on the cores, which other work on the machine changes less; medians."
+        "Test scores x 100, mean ± standard deviation over the seeds; s: from the command to the score, CPU s: the "
+        "same on the cores, which other work on the machine changes less; medians."
     )
     return "\n".join([*lines, "", explained, *notes(found)])
 
