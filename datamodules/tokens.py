@@ -81,6 +81,7 @@ class TokenClassificationDataModule(LabelledDataModule):
         self.predict_texts = [predict_texts] if isinstance(predict_texts, str) else predict_texts
         self.labels: list[str] | None = None
         """The tag names in the order of their indices; known after `setup`."""
+        self._training: tuple[Rows, np.ndarray] | None = None
         self._scheme: Scheme | None = None
 
     # ------------------------------------------------------------------ columns and the scheme
@@ -264,6 +265,25 @@ class TokenClassificationDataModule(LabelledDataModule):
 
     def _is_fixed(self, fitting: bool) -> bool:
         return getattr(self.module, "known_labels", lambda fitting: None)(fitting) is not None
+
+    def choose(self, rows: Rows, examples: np.ndarray) -> np.ndarray:
+        """Remembers what is trained on, for `label_counts`."""
+        self._training = rows, examples
+        return examples
+
+    @property
+    def label_counts(self) -> list[int]:
+        """How often each tag is asked for in training; what balanced weights ask."""
+        if self._training is None:
+            return []
+        rows, examples = self._training
+        counts = np.zeros(len(self.labels or []), np.int64)
+        table = self._tables[id(rows)]
+        for row in rows.of(examples):
+            tags = rows[row]["labels"]
+            np.add.at(counts, table[tags[tags >= 0]], 1)
+        found: list[int] = counts.tolist()
+        return found
 
     def dataset(self, rows: Rows, examples: np.ndarray, split: str) -> Batches:
         """Windows of sentences, in which tags are indices into `labels`."""

@@ -16,7 +16,7 @@ from torch import nn
 from ..errors import InputError, first_line
 from ..runs import locate, read_checkpoint, stored
 from ..tokenization import load_tokenizer
-from .layers.adapters import add_lora
+from .layers.adapters import add_adapters
 from .layers.depth import layer_stacks, parameter_depths
 
 if TYPE_CHECKING:
@@ -40,8 +40,11 @@ class Backbone:
         gradient_checkpointing: recompute activations in the backward pass: less memory, about 30% more time.
         freeze: `embeddings`, a number n (the embeddings and the lowest n layers), or `all` (only the head learns).
         reinitialize_layers: give the top n layers fresh weights (arXiv 2006.05987).
-        lora: options of `peft.LoraConfig` such as `{r: 8, lora_alpha: 16}` (arXiv 2106.09685); needs peft.
-            Merged into the weights at export.
+        lora: options of `peft.LoraConfig` such as `{r: 8, lora_alpha: 16}` (arXiv 2106.09685); needs peft. The run
+            keeps the adapters in `adapter/`.
+        adapter: another method of peft, with fields of its configuration, such as `{peft_type: IA3}`.
+        merge_adapters: whether the export is the whole model, with the adapters merged into its weights; otherwise it
+            holds the adapters and the head alone, for `peft.PeftModel.from_pretrained`.
         compile: `torch.compile` the network in place.
         trust_remote_code: run modelling code that comes with a hub model. Off unless you switch it on.
     """
@@ -55,6 +58,8 @@ class Backbone:
     freeze: int | Literal["embeddings", "all"] | None = None
     reinitialize_layers: int = 0
     lora: dict[str, Any] | None = None
+    adapter: dict[str, Any] | None = None
+    merge_adapters: bool = True
     compile: bool = False
     trust_remote_code: bool = False
 
@@ -74,6 +79,13 @@ class Backbone:
     def to_dict(self) -> dict[str, Any]:
         """Plain data for checkpoints and YAML."""
         return dataclasses.asdict(self)
+
+    @property
+    def adapters(self) -> dict[str, Any] | None:
+        """The adapters' method and options, if there are any."""
+        if self.lora and self.adapter:
+            raise InputError("backbone.lora and backbone.adapter are two kinds of adapters: give one of them.")
+        return {"peft_type": "LORA", **self.lora} if self.lora else self.adapter
 
     @property
     def label(self) -> str:
@@ -254,8 +266,9 @@ class Backbone:
                     reinitialize(model, layer)
         if self.freeze is not None:
             freeze(model, self.freeze)
-        if self.lora:
-            add_lora(model, {name for name, _ in model.named_parameters() if not in_body(model, name)}, self.lora)
+        if self.adapters:
+            head = {name for name, _ in model.named_parameters() if not in_body(model, name)}
+            add_adapters(model, head, self.adapters, "backbone.lora" if self.lora else "backbone.adapter")
         if self.gradient_checkpointing:
             model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
         if self.compile:

@@ -1,18 +1,15 @@
-"""The base of every objective and task: building, one shared step, loss per target, optimiser and schedule."""
+"""The base of every objective and task: building, one shared step, metrics, checkpoints and export."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 from lightning.pytorch import LightningModule
-from lightning.pytorch.callbacks import Timer
-from lightning.pytorch.trainer.states import RunningStage
 from lightning.pytorch.utilities.rank_zero import rank_zero_info, rank_zero_warn
 from torch import Tensor, nn
 from torchmetrics import Metric, MetricCollection
@@ -22,13 +19,12 @@ from ..runs import STORED
 from ..tokenization import pack_tokenizer, unpack_tokenizer
 from .backbone import Backbone, WeightReport, config_from_json
 from .card import model_card
-from .layers.adapters import merge_lora
+from .layers.adapters import merge_adapters, save_adapters
+from .layers.agreement import Kind, disagreement
 from .layers.metrics import MeanPerTarget, Perplexity
-from .layers.optimizers import OptimizerName, make_optimizer, parameter_groups
 from .layers.packed_attention import packed_inputs
 from .layers.positions import max_positions
-from .layers.schedules import ScheduleName, schedule
-from .layers.window import Window
+from .optimization import OptimizedModule
 
 NETWORK_INPUTS = frozenset({"input_ids", "attention_mask", "token_type_ids", "position_ids"})
 
@@ -42,12 +38,16 @@ class Output:
         count: scalar, the number of targets (or their total weight).
         predictions: what the metrics take as predictions.
         targets: what the metrics take as targets.
+        outputs: what the loss compares with the targets, (targets, ...) each: what R-Drop holds together.
+        kind: what `outputs` are: logits of `classes`, logits of yes or no (`binary`), or `numbers`.
     """
 
     loss: Tensor
     count: Tensor
     predictions: Tensor
     targets: Tensor
+    outputs: tuple[Tensor, ...] = ()
+    kind: Kind = "classes"
 
 
 @cache
@@ -55,7 +55,7 @@ def _inputs_of(kind: Any) -> frozenset[str]:
     return NETWORK_INPUTS & set(inspect.signature(kind.forward).parameters)
 
 
-class BaseModule(LightningModule):
+class BaseModule(OptimizedModule):
     """One Hugging Face network trained on one signal.
 
     A subclass names the `auto_class` of its network and the `monitor`ed metric, computes an `Output` in `step`, and
@@ -64,14 +64,11 @@ class BaseModule(LightningModule):
 
     Args:
         backbone: a hub id, a folder, an earlier run's folder or its `.ckpt`, or a `Backbone` with options.
-        learning_rate: the peak of the schedule.
-        weight_decay: decoupled decay, not on biases and norms.
-        optimizer: `adamw`, fused and bias-corrected; or `sgd` with momentum 0.9.
-        betas: AdamW's averaging factors.
-        schedule: `constant`, `linear`, `cosine`, or `wsd` (arXiv 2405.18392); it steps with the optimiser.
-        warmup: steps in which the rate rises, or a fraction of the run when below 1.
-        layer_decay: factor on the rate from each layer to the one below it (arXiv 1801.06146).
+        label_smoothing: probability mass spread over the other classes, in the training loss alone (arXiv 1512.00567).
+        r_drop: weight of the disagreement of two passes with different dropout (arXiv 2106.14448), such as 1; 0 is
+            off. A step takes twice the time.
         monitor: the metric that early stopping and the best checkpoint go by; null means the module's own.
+        **optimization: how it learns: `learning_rate`, `weight_decay`, `schedule`, `warmup`, ...
     """
 
     auto_class: str
@@ -90,36 +87,22 @@ class BaseModule(LightningModule):
     def __init__(
         self,
         backbone: str | Backbone,
-        learning_rate: float = 5e-5,
-        weight_decay: float = 0.01,
-        optimizer: OptimizerName = "adamw",
-        betas: tuple[float, float] = (0.9, 0.999),
-        schedule: ScheduleName = "linear",
-        warmup: float = 0.1,
-        layer_decay: float = 1.0,
+        label_smoothing: float = 0.0,
+        r_drop: float = 0.0,
         monitor: str | None = None,
+        **optimization: Any,
     ) -> None:
-        super().__init__()
-        for name, value, fine, range_ in (
-            ("learning_rate", learning_rate, learning_rate > 0, "above 0"),
-            ("weight_decay", weight_decay, weight_decay >= 0, "at least 0"),
-            ("warmup", warmup, warmup >= 0, "at least 0"),
-            ("layer_decay", layer_decay, 0 < layer_decay <= 1, "above 0 and at most 1"),
-            ("betas", betas, all(0 <= beta < 1 for beta in betas), "at least 0 and below 1"),
-        ):
-            if not fine:
-                raise InputError(f"model.{name} is {value}; it must be {range_}.")
+        super().__init__(**optimization)
+        if not 0 <= label_smoothing < 1:
+            raise InputError(f"model.label_smoothing is {label_smoothing}; it must be at least 0 and below 1.")
+        if r_drop < 0:
+            raise InputError(f"model.r_drop is {r_drop}; it must be at least 0.")
         self.save_hyperparameters(logger=False)
         self.backbone = Backbone.of(backbone)
         # A checkpoint must load with weights_only=True: plain data instead of the dataclass, lists instead of tuples.
-        self.hparams.update(backbone=self.backbone.to_dict(), betas=list(betas))
-        self.learning_rate = learning_rate
-        self.weight_decay = weight_decay
-        self.optimizer_name = optimizer
-        self.betas = betas
-        self.schedule = schedule
-        self.warmup = warmup
-        self.layer_decay = layer_decay
+        self.hparams.update(backbone=self.backbone.to_dict(), betas=list(self.betas))
+        self.label_smoothing = label_smoothing
+        self.r_drop = r_drop
         self.monitor = monitor or self.default_monitor
         self.model: Any = None
         self.tokenizer: Any = None
@@ -127,8 +110,6 @@ class BaseModule(LightningModule):
         self.stored: dict[str, Any] | None = None
         """What the checkpoint to be restored says about itself; set before the trainer runs, or while loading."""
         self.metrics = nn.ModuleDict()
-        self._window: Window | None = None
-        self._steps: float = float("inf")
         self._seed = 0
         self._logged_epoch = -1
         self._trained = False
@@ -138,10 +119,6 @@ class BaseModule(LightningModule):
     def step(self, batch: dict[str, Tensor], stage: str) -> Output | dict[str, Output]:
         """Loss and predictions of one batch, or of each part; `stage` is `train`, `val` or `test`."""
         raise TypeError(f"{type(self).__name__} must define `step`.")
-
-    def parts(self) -> dict[str, float]:
-        """The weights of the losses whose sum is the loss, by name; one nameless part unless a subclass says more."""
-        return {"": 1.0}
 
     def make_metrics(self, part: str) -> dict[str, Metric]:
         """The metrics of a part beside its loss, by name."""
@@ -153,6 +130,11 @@ class BaseModule(LightningModule):
     def networks(self) -> list[nn.Module]:
         """Everything that learns."""
         return [self.model]
+
+    def pretrained(self) -> dict[str, nn.Parameter]:
+        """The learning parameters whose weights were loaded, by name."""
+        loaded = set(self.weight_report.loaded) if self.weight_report is not None else set()
+        return {f"model.{n}": p for n, p in self.model.named_parameters() if n in loaded and p.requires_grad}
 
     def head_options(self) -> dict[str, Any]:
         """Fields of the Hugging Face configuration that the head needs."""
@@ -275,8 +257,9 @@ class BaseModule(LightningModule):
                 f"{type(self).__name__} needs batches with {', '.join(missing)}, and these have {', '.join(batch)}; "
                 f"the data of {' or '.join(self.datamodules) or 'another datamodule'} would work."
             )
-        found = self.step(batch, stage)
-        outputs = {"": found} if isinstance(found, Output) else found
+        outputs = self._outputs(batch, stage)
+        if stage == "train" and self.r_drop:
+            outputs = self._held_together(outputs, self._outputs(batch, stage))
         if stage != "train":
             self._log_losses(outputs, stage)
         for part, output in outputs.items():
@@ -288,6 +271,24 @@ class BaseModule(LightningModule):
         if stage == "train":
             self._logged_epoch = self.current_epoch
         return outputs
+
+    def _outputs(self, batch: dict[str, Tensor], stage: str) -> dict[str, Output]:
+        found = self.step(batch, stage)
+        return {"": found} if isinstance(found, Output) else found
+
+    def _held_together(self, first: dict[str, Output], second: dict[str, Output]) -> dict[str, Output]:
+        """R-Drop: the mean of both losses, and how far the two passes are apart."""
+        return {
+            part: replace(
+                one,
+                loss=(one.loss + other.loss) / 2 + self.r_drop * disagreement(one.outputs, other.outputs, one.kind),
+            )
+            for (part, one), other in zip(first.items(), second.values(), strict=True)
+        }
+
+    def smoothing(self, stage: str) -> float:
+        """The share of label smoothing in the loss of a stage."""
+        return self.label_smoothing if stage == "train" else 0.0
 
     def _log_losses(self, outputs: dict[str, Output], stage: str) -> None:
         losses = torch.stack([output.loss.detach() for output in outputs.values()])
@@ -306,23 +307,8 @@ class BaseModule(LightningModule):
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
         """Sums over targets; `on_before_optimizer_step` divides by their number in the whole window."""
-        outputs = self.shared_step(batch, "train")
-        if self._window is None:
-            self._window = Window(list(self.parts().values()))
-        return self._window.add(
-            [output.loss for output in outputs.values()],
-            [output.count for output in outputs.values()],
-            self._learning(),
-            whole=self.trainer.accumulate_grad_batches == 1,
-            reduce=self._sum_over_processes,
-        )
-
-    def _learning(self) -> list[nn.Parameter]:
-        groups = [group for optimizer in self.trainer.optimizers for group in optimizer.param_groups]
-        return [parameter for group in groups for parameter in group["params"] if parameter.requires_grad]
-
-    def _sum_over_processes(self, tensor: Tensor) -> Tensor:
-        return self.trainer.strategy.reduce(tensor, reduce_op="sum") if self.trainer.world_size > 1 else tensor
+        outputs = self.shared_step(batch, "train").values()
+        return self.add_to_window([output.loss for output in outputs], [output.count for output in outputs])
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         """Updates the metrics."""
@@ -362,57 +348,13 @@ class BaseModule(LightningModule):
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         """Seeds dropout by (seed, batch), so that a resumed run draws what the uninterrupted one would."""
+        super().on_train_batch_start(batch, batch_idx)
         drawn = self.trainer.fit_loop.epoch_loop.total_batch_idx * self.trainer.world_size + self.trainer.global_rank
         seed = (self._seed * 1_000_003 + drawn) % (1 << 63)
         if self.device.type == "cpu":
             torch.default_generator.manual_seed(seed)  # alone: looking for other devices takes longer than a small step
         else:
             torch.manual_seed(seed)
-
-    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
-        """Makes the gradient the mean over all targets of the accumulation window and of all processes.
-
-        Lightning divides by the number of micro-batches and averages over processes: both are undone. Averaging means
-        of unequal micro-batches would weight a target by the size of the batch it happened to be in.
-        """
-        if self._window is None:
-            return
-        lightning = self.trainer.accumulate_grad_batches * self.trainer.world_size
-        losses, counts = self._window.close(self._learning(), lightning, self._sum_over_processes).unbind(1)
-        self._window = None
-        weights = torch.tensor(list(self.parts().values()), device=losses.device)
-        self.log("train/loss", (weights * losses / counts.clamp(min=1e-12)).sum().float(), prog_bar=True)
-
-    # ------------------------------------------------------------------ optimisation
-
-    def configure_optimizers(self) -> Any:
-        """AdamW or SGD over parameter groups, with a schedule per optimiser step."""
-        optimizer = make_optimizer(self.optimizer_name, self.parameter_groups(), self.betas, self.trainer.precision)
-        try:
-            self._steps = self.trainer.estimated_stepping_batches
-            factor = schedule(self.schedule, self._steps, self.warmup, clock=self._clock())
-        except ValueError as error:
-            raise InputError(str(error)) from error
-        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
-
-    def _clock(self) -> Callable[[], float] | None:
-        """The share of `trainer.max_time` that is spent, if there is such a limit."""
-        for callback in self.trainer.callbacks:  # type: ignore[attr-defined]
-            if isinstance(callback, Timer) and callback._duration:
-                timer, budget = callback, callback._duration
-                return lambda: min(1.0, timer.time_elapsed(RunningStage.TRAINING) / budget)
-        return None
-
-    def progress(self) -> float:
-        """The share of the training that is done, in steps or in time; 0 where nothing says when it ends."""
-        clock = self._clock()
-        done = self.global_step / self._steps if self._steps else 1.0
-        return min(1.0, max(done, clock() if clock is not None else 0.0))
-
-    def parameter_groups(self) -> list[dict[str, Any]]:
-        """Learning parameters by depth, and by whether they decay: not biases and norms."""
-        return parameter_groups(self.networks(), self.learning_rate, self.weight_decay, self.layer_decay)
 
     # ------------------------------------------------------------------ saving and loading
 
@@ -425,18 +367,20 @@ class BaseModule(LightningModule):
             "config": self.model.config.to_json_string(use_diff=False),
             "tokenizer": self._packed or {},
             "seed": self._seed,
-            "lora": bool(self.backbone.lora),
+            "lora": bool(self.backbone.adapters),
         }
 
     _packed: dict[str, str] | None = None
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Adds the module's description."""
+        super().on_save_checkpoint(checkpoint)
         checkpoint[STORED] = self.describe()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Refuses another class's checkpoint, and builds the network if nothing did so far."""
         self.check_class(checkpoint.get(STORED, {}))
+        super().on_load_checkpoint(checkpoint)
         self.stored = checkpoint[STORED]
         self._seed = self.stored["seed"]
         self.build()
@@ -457,12 +401,25 @@ class BaseModule(LightningModule):
             folder: made if missing.
         """
         self.build()
-        model: Any = merge_lora(self.model) if self.backbone.lora else self.model
-        model.save_pretrained(folder)
+        reader = f"transformers.{self.auto_class}"
+        if self.backbone.adapters and not self.backbone.merge_adapters:
+            self.save_adapters(folder)
+            reader = "peft.PeftModel"
+        else:
+            model: Any = merge_adapters(self.model) if self.backbone.adapters else self.model
+            model.save_pretrained(folder)
         if self.tokenizer is not None:
             trained = getattr(self.datamodule, "longest", None) if self.backbone.name is None else None
             limits = [n for n in (max_positions(self.model.config), trained, self.tokenizer.model_max_length) if n]
             self.tokenizer.model_max_length = min(limits)
             self.tokenizer.save_pretrained(folder)
         Path(folder, "README.md").write_text(model_card(self), encoding="utf-8")
-        rank_zero_info(f"Exported to {folder}: transformers.{self.auto_class}.from_pretrained reads it.")
+        rank_zero_info(f"Exported to {folder}: {reader}.from_pretrained reads it.")
+
+    def save_adapters(self, folder: str | Path) -> None:
+        """Writes the adapters and the head alone, as `peft.PeftModel.from_pretrained` reads them.
+
+        Args:
+            folder: made if missing.
+        """
+        save_adapters(self.model, folder, self.backbone.name)

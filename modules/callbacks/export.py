@@ -44,3 +44,5 @@ class ExportBest(Callback):
         if self.folder is not None and trainer.is_global_zero:
             module: Any = pl_module
             module.save_pretrained(self.folder)
+            if module.backbone.adapters and module.backbone.merge_adapters:
+                module.save_adapters(Path(self.folder).parent / "adapter")  # small, and useful beside the whole

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from typing import Any, Literal
 
 import torch
@@ -14,7 +14,11 @@ OptimizerName = Literal["adamw", "sgd"]
 
 
 def parameter_groups(
-    networks: Iterable[nn.Module], learning_rate: float, weight_decay: float, layer_decay: float
+    networks: Iterable[nn.Module],
+    learning_rate: float,
+    weight_decay: float,
+    layer_decay: float,
+    anchored: Container[nn.Parameter] | None = None,
 ) -> list[dict[str, Any]]:
     """Learning parameters by depth, and by whether they decay: not biases and norms.
 
@@ -23,11 +27,12 @@ def parameter_groups(
         learning_rate: of the heads.
         weight_decay: of matrices.
         layer_decay: factor on the rate from each layer to the one below it.
+        anchored: parameters that decay to where they started, and so not to 0.
 
     Returns:
         One group for each depth and kind, the lowest layers first.
     """
-    groups: dict[tuple[int, bool], list[nn.Parameter]] = {}
+    groups: dict[tuple[int, bool, bool], list[nn.Parameter]] = {}
     seen: set[int] = set()
     for network in networks:
         depths, top = parameter_depths(network)
@@ -35,14 +40,15 @@ def parameter_groups(
             if parameter.requires_grad and id(parameter) not in seen:
                 seen.add(id(parameter))
                 below = top - depths[name] if layer_decay != 1.0 else 0
-                groups.setdefault((below, parameter.ndim > 1), []).append(parameter)
+                held = parameter in (anchored or ())
+                groups.setdefault((below, parameter.ndim > 1, held), []).append(parameter)
     return [
         {
             "params": parameters,
             "lr": learning_rate * layer_decay**below,
-            "weight_decay": weight_decay if decays else 0.0,
+            "weight_decay": weight_decay if decays and not held else 0.0,
         }
-        for (below, decays), parameters in sorted(groups.items(), key=lambda item: (-item[0][0], item[0][1]))
+        for (below, decays, held), parameters in sorted(groups.items(), key=lambda item: (-item[0][0], item[0][1:]))
     ]
 
 

@@ -105,7 +105,7 @@ class CausalLanguageModeling(BaseModule):
         before = torch.nn.functional.pad(target, (-1, 1))
         with only_inputs(self.model.get_output_embeddings(), rows.place(before)):
             logits = self.model(**self.network_inputs(rows.inputs(rows.ids))).logits
-        output = recovered(logits, rows.ids[target])
+        output = recovered(logits, rows.ids[target], self.smoothing(stage))
         for name in ("word_perplexity", "bits_per_byte"):
             if f"{stage}_{name}" in self.per_text:
                 metric: Any = self.per_text[f"{stage}_{name}"]

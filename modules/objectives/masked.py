@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 from torchmetrics import Metric
@@ -15,6 +14,7 @@ from ...tokenization import special_frame
 from ..backbone import Backbone
 from ..base import BaseModule, Output
 from ..layers.hashing import row_keys
+from ..layers.losses import cross_entropy
 from ..layers.masking import choose_spans, choose_tokens, choose_words, corrupt
 from ..layers.metrics import MeanPerTarget
 from ..layers.packed_attention import can_pack
@@ -173,7 +173,7 @@ class MaskedLanguageModeling(BaseModule):
         corrupted, chosen, _ = self.mask(rows, stage)
         with only_positions(self.model.base_model, rows.place(chosen)):
             logits = self.model(**self.network_inputs(rows.inputs(corrupted))).logits
-        return recovered(logits, rows.ids[chosen])
+        return recovered(logits, rows.ids[chosen], self.smoothing(stage))
 
     def predict_step(self, batch: dict[str, Tensor], batch_idx: int) -> list[dict[str, Any]]:
         """For each text with mask tokens: the text with the likeliest words in their places, and the five likeliest."""
@@ -209,15 +209,16 @@ def token_logits(output: Any) -> Tensor:
     return logits
 
 
-def recovered(logits: Tensor, targets: Tensor) -> Output:
+def recovered(logits: Tensor, targets: Tensor, smoothing: float = 0.0) -> Output:
     """Cross entropy and hits of predicted tokens.
 
     Args:
         logits: (..., vocabulary), of as many places as there are targets.
         targets: (targets,), integers.
+        smoothing: probability mass spread over the vocabulary.
     """
     logits = logits.flatten(0, -2).float()
     targets = targets.long()
-    loss = F.cross_entropy(logits, targets, reduction="sum")
+    loss = cross_entropy(logits, targets, smoothing)
     hits = (logits.argmax(-1) == targets).float()
-    return Output(loss, torch.tensor(len(targets), device=loss.device), hits, torch.ones_like(hits))
+    return Output(loss, torch.tensor(len(targets), device=loss.device), hits, torch.ones_like(hits), (logits,))

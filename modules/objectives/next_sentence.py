@@ -18,6 +18,7 @@ from ...tokenization import pair_frame
 from ..backbone import Backbone
 from ..base import Output
 from ..layers.hashing import row_keys, uniform
+from ..layers.losses import cross_entropy
 from ..layers.metrics import MeanPerTarget
 from ..layers.pairs import join_pairs
 from ..layers.rows import Rows
@@ -132,9 +133,9 @@ class NextSentencePrediction(MaskedLanguageModeling):
         pairs = self._pair_logits(output, first).float()
         labels = flip.squeeze(1).long()
         hits = (pairs.argmax(-1) == labels).float()
-        masked = recovered(tokens, rows.ids[chosen])
-        loss = F.cross_entropy(pairs, labels, reduction="sum")
-        pair = Output(loss, torch.tensor(len(labels), device=loss.device), hits, torch.ones_like(hits))
+        masked = recovered(tokens, rows.ids[chosen], self.smoothing(stage))
+        loss = cross_entropy(pairs, labels, self.smoothing(stage))
+        pair = Output(loss, torch.tensor(len(labels), device=loss.device), hits, torch.ones_like(hits), (pairs,))
         # A part that is switched off keeps its head in the graph, with a gradient of 0: distributed training wants
         # one for every parameter.
         masked.loss, pair.loss = masked.loss + 0.0 * pair.loss, pair.loss + 0.0 * tokens.sum()

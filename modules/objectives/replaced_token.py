@@ -6,7 +6,6 @@ import copy
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from lightning.pytorch import LightningModule
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from torch import Tensor, nn
@@ -17,6 +16,7 @@ from ...errors import InputError
 from ..backbone import Backbone, config_from_json
 from ..base import Output
 from ..layers.hashing import uniform
+from ..layers.losses import binary_cross_entropy
 from ..layers.metrics import MeanPerTarget
 from ..layers.sparse_head import only_positions
 from .masked import MaskedLanguageModeling, recovered
@@ -72,6 +72,11 @@ class ReplacedTokenDetection(MaskedLanguageModeling):
         **masking: Any,
     ) -> None:
         super().__init__(backbone, mask_share=mask_share, random_share=random_share, **masking)
+        if self.r_drop:
+            raise InputError(
+                "model.r_drop compares two passes over one input, but each pass of the generator draws another for the "
+                "discriminator: leave it out, or use MaskedLanguageModeling."
+            )
         for name, value in (
             ("generator_weight", generator_weight),
             ("discriminator_weight", discriminator_weight),
@@ -178,14 +183,14 @@ class ReplacedTokenDetection(MaskedLanguageModeling):
         masked, chosen, keys = self.mask(rows, stage)
         with only_positions(self.generator.base_model, rows.place(chosen)):
             guesses = self.generator(**self.network_inputs(rows.inputs(masked), self.generator)).logits
-        generator = recovered(guesses, rows.ids[chosen])
+        generator = recovered(guesses, rows.ids[chosen], self.smoothing(stage))
         fake = rows.ids.clone()
         fake[chosen] = self.draw(guesses.detach().flatten(0, -2), uniform(keys, _SAMPLE)[chosen]).to(fake.dtype)
         logits = self.model(**self.network_inputs(rows.inputs(fake))).logits
         logits = logits.squeeze(-1) if logits.ndim == 3 else logits
         real = rows.place(rows.real)
         logits, targets = logits[real].float(), (fake != rows.ids)[rows.real]
-        loss = F.binary_cross_entropy_with_logits(logits, targets.float(), reduction="sum")
+        loss = binary_cross_entropy(logits, targets.float(), self.smoothing(stage))
         count = torch.tensor(len(targets), device=loss.device)
         return {"generator": generator, "discriminator": Output(loss, count, (logits > 0).long(), targets.long())}
 

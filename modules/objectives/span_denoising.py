@@ -157,4 +157,4 @@ class SpanDenoising(BaseModule):
         shifted = self.model.prepare_decoder_input_ids_from_labels(labels)
         with only_inputs(self.model.get_output_embeddings(), target):
             logits = self.model(input_ids=ids, attention_mask=mask.long(), decoder_input_ids=shifted).logits
-        return recovered(logits, labels[target])
+        return recovered(logits, labels[target], self.smoothing(stage))

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
-from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from torch import Tensor
 from torchmetrics import Metric
 from torchmetrics.classification import (
@@ -23,6 +21,7 @@ from torchmetrics.regression import MeanSquaredError, SpearmanCorrCoef
 from ...errors import InputError
 from ..backbone import Backbone
 from ..base import Output
+from ..layers.losses import binary_cross_entropy, cross_entropy
 from ..layers.metrics import BinaryF1, Pearson
 from ..layers.multilabel import TunedF1
 from .labelled import LabelledModule
@@ -54,8 +53,6 @@ class TextClassification(LabelledModule):
         backbone: a hub id, a folder, an earlier run's folder or its `.ckpt`, or a `Backbone` with options.
         labels: the label names in the order of their indices; null asks the datamodule.
         problem: `single`, `multi` or `regression`; null asks the checkpoint, the datamodule or the weights.
-        class_weights: `balanced` (inverse to the training frequencies), one weight a label, or null.
-        label_smoothing: probability mass spread over the other labels (arXiv 1512.00567).
         **optimization: the options of every module: `learning_rate`, `weight_decay`, `schedule`, `warmup`, ...
     """
 
@@ -69,15 +66,10 @@ class TextClassification(LabelledModule):
         backbone: str | Backbone,
         labels: list[str] | None = None,
         problem: Problem | None = None,
-        class_weights: Literal["balanced"] | list[float] | None = None,
-        label_smoothing: float = 0.0,
         **optimization: Any,
     ) -> None:
         super().__init__(backbone, labels, **optimization)
         self.problem = problem
-        self.class_weights = class_weights
-        self.label_smoothing = label_smoothing
-        self.register_buffer("weights", None, persistent=False)
         self.register_buffer("thresholds", None)
         self.confusion: Metric | None = None
 
@@ -97,6 +89,8 @@ class TextClassification(LabelledModule):
             self.labels = self.labels or ["score"]
         self.fewest_labels = 2 if self.problem == "single" else 1
         super().prepare(data)
+        if self.problem != "single" and self.class_weights is not None:
+            raise InputError(f"model.class_weights weighs classes, and this is {self.problem}: leave it out.")
         if self.monitor == self.default_monitor:
             self.use_monitor(MONITORS[self.problem])
 
@@ -108,7 +102,6 @@ class TextClassification(LabelledModule):
         """Writes label names and problem into the network."""
         super().finish()
         self.model.config.problem_type = PROBLEM_TYPES[self.problem or "single"]
-        self.weights = self._weights()
         if self.problem == "multi":
             self.register_buffer("thresholds", torch.full((len(self.labels or []),), 0.5))
         if self.problem == "single":
@@ -134,26 +127,6 @@ class TextClassification(LabelledModule):
             **({"f1_binary": BinaryF1()} if n == 2 else {}),
         }
 
-    def _weights(self) -> Tensor | None:
-        if self.class_weights is None:
-            return None
-        if self.problem != "single":
-            raise InputError(f"model.class_weights weighs classes, and this is {self.problem}: leave it out.")
-        if self.class_weights == "balanced":
-            counts: Sequence[int] | None = getattr(self.datamodule, "label_counts", None)
-            if not counts or not all(counts):
-                return None  # evaluation, where weights play no part
-            weights = [sum(counts) / (len(counts) * n) for n in counts]
-            rank_zero_info(
-                "Class weights: " + ", ".join(f"{n} {w:.2f}" for n, w in zip(self.labels or [], weights, strict=True))
-            )
-            return torch.tensor(weights)
-        if len(self.class_weights) != len(self.labels or []):
-            raise InputError(
-                f"model.class_weights has {len(self.class_weights)} entries for {len(self.labels or [])} labels."
-            )
-        return torch.tensor(self.class_weights)
-
     # ------------------------------------------------------------------ steps
 
     def step(self, batch: dict[str, Tensor], stage: str) -> Output:
@@ -163,18 +136,16 @@ class TextClassification(LabelledModule):
         count = torch.tensor(len(targets), device=logits.device)
         if self.problem == "regression":
             numbers = logits.squeeze(-1)
-            return Output(F.mse_loss(numbers, targets.float(), reduction="sum"), count, numbers, targets.float())
+            loss = F.mse_loss(numbers, targets.float(), reduction="sum")
+            return Output(loss, count, numbers, targets.float(), (numbers,), "numbers")
         if self.problem == "multi":
-            smooth = self.label_smoothing if stage == "train" else 0.0
-            aims = targets.float() * (1 - smooth) + smooth / 2
-            loss = F.binary_cross_entropy_with_logits(logits, aims, reduction="sum")
-            return Output(loss, count * targets.shape[1], logits, targets.long())
-        if stage != "train":
-            if stage == "test" and self.confusion is not None:
-                self.confusion.update(logits, targets)
-            return Output(F.cross_entropy(logits, targets, reduction="sum"), count, logits, targets)
-        loss = F.cross_entropy(logits, targets, self.weights, reduction="sum", label_smoothing=self.label_smoothing)
-        return Output(loss, count if self.weights is None else self.weights[targets].sum(), logits, targets)
+            loss = binary_cross_entropy(logits, targets.float(), self.smoothing(stage))
+            return Output(loss, count * targets.shape[1], logits, targets.long(), (logits,), "binary")
+        if stage == "test" and self.confusion is not None:
+            self.confusion.update(logits, targets)
+        weights = self.weights if stage == "train" else None
+        loss = cross_entropy(logits, targets, self.smoothing(stage), weights)
+        return Output(loss, count if weights is None else weights[targets].sum(), logits, targets, (logits,))
 
     def predict_step(self, batch: dict[str, Tensor], batch_idx: int) -> list[dict[str, Any]]:
         """For each row the most likely label and every label's probability; its labels; or its number."""

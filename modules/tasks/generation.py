@@ -11,6 +11,7 @@ from torchmetrics import Metric
 from ...errors import InputError, first_line
 from ..backbone import Backbone
 from ..base import BaseModule
+from ..layers.adapters import is_adapter
 from ..layers.metrics import MeanPerTarget
 
 SPELLED = ("forced_bos_token_id", "decoder_start_token_id")
@@ -20,8 +21,8 @@ SPELLED = ("forced_bos_token_id", "decoder_start_token_id")
 class GeneratingModule(BaseModule):
     """Learns to write, and does so in `predict`.
 
-    With `backbone.lora` adapters alone are trained: unlike the head of a classifier, that of a language model is not
-    new.
+    With `backbone.lora` (or `adapter`) adapters alone are trained: unlike the head of a classifier, that of a language
+    model is not new.
 
     Args:
         backbone: a hub id, a folder, an earlier run's folder or its `.ckpt`, or a `Backbone` with options.
@@ -62,9 +63,9 @@ class GeneratingModule(BaseModule):
 
     def finish(self) -> None:
         """Leaves the head as it is where adapters learn; tells `generate`, here and in the export, when to stop."""
-        if self.backbone.lora and self._head_is_trained():
+        if self.backbone.adapters and self._head_is_trained():
             for name, parameter in self.model.named_parameters():
-                if "lora_" not in name and "modules_to_save" not in name:
+                if not is_adapter(name):
                     parameter.requires_grad_(False)
         stops = self.stop_ids()
         if stops:

@@ -79,7 +79,7 @@ class InstructionTuning(GeneratingModule):
         before = nn.functional.pad(target, (-1, 1))
         with only_inputs(self.model.get_output_embeddings(), rows.place(before)):
             logits = self.model(**self.network_inputs(rows.inputs(rows.ids))).logits
-        return recovered(logits, labels[target])
+        return recovered(logits, labels[target], self.smoothing(stage))
 
     def predict_step(self, batch: dict[str, Tensor], batch_idx: int) -> list[dict[str, Any]]:
         """For each prompt its answer."""

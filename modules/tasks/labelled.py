@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
+import torch
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
+from torch import Tensor
 
 from ...errors import InputError
 from ..backbone import Backbone, in_body, reinitialize
@@ -18,14 +20,25 @@ class LabelledModule(BaseModule):
     Args:
         backbone: a hub id, a folder, an earlier run's folder or its `.ckpt`, or a `Backbone` with options.
         labels: the label names in the order of their indices; null asks the datamodule.
+        class_weights: `balanced` (inverse to the training frequencies), one weight a label, or null; of single labels,
+            in the training loss alone.
         **optimization: the options of every module: `learning_rate`, `weight_decay`, `schedule`, `warmup`, ...
     """
 
     fewest_labels = 2
+    weights: Tensor | None
 
-    def __init__(self, backbone: str | Backbone, labels: list[str] | None = None, **optimization: Any) -> None:
+    def __init__(
+        self,
+        backbone: str | Backbone,
+        labels: list[str] | None = None,
+        class_weights: Literal["balanced"] | list[float] | None = None,
+        **optimization: Any,
+    ) -> None:
         super().__init__(backbone, **optimization)
         self.labels = labels
+        self.class_weights = class_weights
+        self.register_buffer("weights", None, persistent=False)
 
     def known_labels(self, fitting: bool) -> list[str] | None:
         """The label names that do not come from the data, if there are any.
@@ -74,8 +87,29 @@ class LabelledModule(BaseModule):
     def finish(self) -> None:
         """Writes the label names into the network; a head that was trained on others is not taken over."""
         self._align_head()
+        self.weights = self._weights()
         self.model.config.id2label = dict(enumerate(self.labels or []))
         self.model.config.label2id = {name: i for i, name in enumerate(self.labels or [])}
+
+    def _weights(self) -> Tensor | None:
+        """(labels,) float32: the weight of each label in the training loss, or None where all are alike."""
+        if self.class_weights is None:
+            return None
+        if self.class_weights == "balanced":
+            counts: Sequence[int] | None = getattr(self.datamodule, "label_counts", None)
+            if not counts or not any(counts):
+                return None  # evaluation, where weights play no part
+            there = sum(n > 0 for n in counts)
+            weights = [sum(counts) / (there * n) if n else 1.0 for n in counts]
+            rank_zero_info(
+                "Class weights: " + ", ".join(f"{n} {w:.2f}" for n, w in zip(self.labels or [], weights, strict=True))
+            )
+            return torch.tensor(weights)
+        if len(self.class_weights) != len(self.labels or []):
+            raise InputError(
+                f"model.class_weights has {len(self.class_weights)} entries for {len(self.labels or [])} labels."
+            )
+        return torch.tensor(self.class_weights)
 
     def _align_head(self) -> None:
         """Makes a trained head agree with the label names: HF would take it over in whatever order it was trained."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 from torchmetrics import Metric
 
 from ..backbone import Backbone
 from ..base import BaseModule, Output
+from ..layers.losses import cross_entropy
 from ..layers.metrics import MeanPerTarget
 
 
@@ -72,8 +72,8 @@ class MultipleChoice(BaseModule):
     def step(self, batch: dict[str, Tensor], stage: str) -> Output:
         """Cross entropy over the endings of each row."""
         scores, targets = self.scores(batch), batch["labels"]
-        loss = F.cross_entropy(scores, targets, reduction="sum")
-        return Output(loss, torch.tensor(len(targets), device=loss.device), scores, targets)
+        loss = cross_entropy(scores, targets, self.smoothing(stage))
+        return Output(loss, torch.tensor(len(targets), device=loss.device), scores, targets, (scores,))
 
     def predict_step(self, batch: dict[str, Tensor], batch_idx: int) -> list[dict[str, Any]]:
         """For each row the number of the likeliest ending, and every ending's probability."""

@@ -14,6 +14,7 @@ from ...errors import InputError
 from ..backbone import Backbone
 from ..base import BaseModule, Output
 from ..layers.answer_spans import NONE, AnswerKind, AnswerScore, best_spans, merged
+from ..layers.losses import cross_entropy
 from ..layers.squad_scores import Scoring
 from ..objectives.families import family
 
@@ -102,13 +103,14 @@ class QuestionAnswering(BaseModule):
         start, end = self.logits(batch)
         null = self.null_positions(batch)
         losses = [
-            F.cross_entropy(logits, torch.where(batch[key] < 0, null, batch[key]), reduction="sum")
+            cross_entropy(logits, torch.where(batch[key] < 0, null, batch[key]), self.smoothing(stage))
             for logits, key in ((start, "start_positions"), (end, "end_positions"))
         ]
         found, scores = torch.zeros(0), cast(MetricCollection, self.metrics[f"{stage}_scores_"])
         if stage != "train" and len(scores):
             found = torch.cat((batch["example"].unsqueeze(1).to(EXACT), self.candidates(batch, start, end)), 1)
-        return Output((losses[0] + losses[1]) / 2, torch.tensor(len(null), device=null.device), found, found)
+        count = torch.tensor(len(null), device=null.device)
+        return Output((losses[0] + losses[1]) / 2, count, found, found, (start, end))
 
     def candidates(self, batch: dict[str, Tensor], start: Tensor, end: Tensor) -> Tensor:
         """(rows, 1 + 3 * n_best) float64: the score of no answer, then start, end and score of each span."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from ...errors import InputError
@@ -40,7 +39,6 @@ class SequenceToSequence(GeneratingModule):
             mBART's `de_DE`.
         generate_in_validation: score what is written after each epoch, too; it takes long.
         bleu_tokenizer: of sacrebleu; null means `zh` for Chinese targets, `char` for Japanese, `13a` for others.
-        label_smoothing: probability mass spread over the vocabulary, in the training loss alone (arXiv 1512.00567).
         **optimization: the options of every module: `learning_rate`, `weight_decay`, `schedule`, `warmup`, ...
 
     Raises:
@@ -57,15 +55,11 @@ class SequenceToSequence(GeneratingModule):
         generation: dict[str, Any] | None = None,
         generate_in_validation: bool = False,
         bleu_tokenizer: BleuTokenizer | None = None,
-        label_smoothing: float = 0.0,
         **optimization: Any,
     ) -> None:
         super().__init__(backbone, {"num_beams": 4, "max_new_tokens": 128, **(generation or {})}, **optimization)
-        if not 0 <= label_smoothing < 1:
-            raise InputError(f"model.label_smoothing is {label_smoothing}; it must be at least 0 and below 1.")
         self.generate_in_validation = generate_in_validation
         self.bleu_tokenizer = bleu_tokenizer
-        self.label_smoothing = label_smoothing
         self.text_scores = nn.ModuleDict()
 
     # ------------------------------------------------------------------ building
@@ -124,8 +118,7 @@ class SequenceToSequence(GeneratingModule):
             places = nn.functional.pad(target, (-1, 1))  # each token is foretold where the one before it is read
         with only_inputs(self.model.get_output_embeddings(), places):
             logits = self.model(**inputs).logits
-        smoothing = self.label_smoothing if stage == "train" else 0.0
-        return recovered(logits, labels[target]) if not smoothing else _smoothed(logits, labels[target], smoothing)
+        return recovered(logits, labels[target], self.smoothing(stage))
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         """Updates the metrics; writes, if wanted."""
@@ -186,10 +179,3 @@ class SequenceToSequence(GeneratingModule):
     def predict_step(self, batch: dict[str, Tensor], batch_idx: int) -> list[dict[str, Any]]:
         """For each source what is written."""
         return [{"prediction": text} for text in self.write(*self._sources(batch))]
-
-
-def _smoothed(logits: Tensor, targets: Tensor, smoothing: float) -> Output:
-    output = recovered(logits, targets)
-    logits = logits.flatten(0, -2).float()
-    loss = nn.functional.cross_entropy(logits, targets, reduction="sum", label_smoothing=smoothing)
-    return Output(loss, torch.tensor(len(targets), device=loss.device), output.predictions, output.targets)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 from torchmetrics import Metric
 
 from ..base import Output
 from ..layers.entities import EntityScore
+from ..layers.losses import cross_entropy
 from .labelled import LabelledModule
 
 
@@ -43,14 +43,17 @@ class TokenClassification(LabelledModule):
         """Cross entropy over the tags of the labelled tokens."""
         logits = self.model(**self.network_inputs(batch)).logits.float()
         labels = batch["labels"]
-        loss = F.cross_entropy(logits.flatten(0, 1), labels.flatten(), ignore_index=-100, reduction="sum")
         asked = labels >= 0
+        targets, outputs = labels[asked], logits[asked]
+        weights = self.weights if stage == "train" else None
+        loss = cross_entropy(outputs, targets, self.smoothing(stage), weights)
+        count = asked.sum() if weights is None else weights[targets].sum()
         rows, length = labels.shape
         words = batch.get("words", torch.arange(length, device=labels.device).expand_as(labels))
         example = batch.get("example", torch.arange(rows, device=labels.device)).unsqueeze(1).expand_as(labels)
         scored = asked & (words >= 0)
         found = torch.stack((example[scored], words[scored], logits.argmax(-1)[scored]), 1)
-        return Output(loss, asked.sum(), found, labels[scored])
+        return Output(loss, count, found, labels[scored], (outputs,))
 
     def details(self) -> dict[str, Any]:
         """Precision, recall and F1 of each kind of entity in the test."""

@@ -207,6 +207,43 @@ def test_lora_learns_little_and_merges_exactly(encoder: Path, tokenizer: Any, tm
     assert any("lora_B" in name for name, _ in model.model.named_parameters())  # the module itself goes on
 
 
+@pytest.mark.parametrize("kind", ["LORA", "IA3", "LOHA", "OFT"])
+def test_adapters_are_saved_as_peft_reads_them(kind: str, encoder: Path, tokenizer: Any, tmp_path: Path) -> None:
+    peft = pytest.importorskip("peft")
+    from transformers import AutoModelForSequenceClassification
+
+    backbone = Backbone(str(encoder), adapter={"peft_type": kind}, dropout=0.0, merge_adapters=False)
+    model = TextClassification(backbone, labels=["a", "b", "c"])
+    model.tokenizer = tokenizer
+    model.build()
+    with torch.no_grad():
+        for parameter in model.model.parameters():
+            if parameter.requires_grad:
+                parameter.add_(torch.randn_like(parameter) * 0.1)
+    model.eval()
+    model.save_pretrained(tmp_path / "adapter")
+    assert not (tmp_path / "adapter/model.safetensors").exists()
+    plain = AutoModelForSequenceClassification.from_pretrained(encoder, num_labels=3, hidden_dropout_prob=0.0)
+    adapted = peft.PeftModel.from_pretrained(plain, tmp_path / "adapter").eval()
+    torch.testing.assert_close(adapted(**inputs()).logits, model(**inputs()).logits, atol=1e-5, rtol=1e-5)
+    model.backbone.merge_adapters = True
+    model.save_pretrained(tmp_path / "merged")
+    merged = AutoModelForSequenceClassification.from_pretrained(tmp_path / "merged")
+    torch.testing.assert_close(merged(**inputs()).logits, model(**inputs()).logits, atol=1e-4, rtol=1e-4)
+
+
+def test_adapters_that_do_not_work(encoder: Path) -> None:
+    pytest.importorskip("peft")
+    for options, message in (
+        ({"adapter": {"peft_type": "PREFIX_TUNING"}}, "backbone.adapter: "),
+        ({"adapter": {"r": 8}}, "backbone.adapter needs a peft_type"),
+        ({"adapter": {"peft_type": "IA3"}, "lora": {"r": 8}}, "give one of them"),
+        ({"lora": {"rank": 8}}, "backbone.lora: "),
+    ):
+        with pytest.raises(InputError, match=message):
+            Backbone(str(encoder), **options).build("AutoModelForMaskedLM", None)
+
+
 def test_head_options(encoder: Path) -> None:
     with pytest.raises(InputError, match=r"mask_probability is 1.5"):
         MaskedLanguageModeling(str(encoder), mask_probability=1.5)

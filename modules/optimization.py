@@ -1,0 +1,217 @@
+"""How a module learns: optimiser, schedule, gradient per target, and what keeps pretrained weights from drifting."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from lightning.pytorch import LightningModule
+from lightning.pytorch.callbacks import Timer
+from lightning.pytorch.trainer.states import RunningStage
+from torch import Tensor, nn
+
+from ..errors import InputError
+from .layers.l2_sp import DecayToStart
+from .layers.optimizers import OptimizerName, make_optimizer, parameter_groups
+from .layers.schedules import ScheduleName, schedule
+from .layers.unfreezing import GradualUnfreezing
+from .layers.window import Window
+
+START = "start"
+"""The checkpoint entry for the weights that training started from."""
+
+
+class OptimizedModule(LightningModule):
+    """A module whose gradient is the mean over targets, whatever batches, accumulation and processes.
+
+    Args:
+        learning_rate: the peak of the schedule.
+        weight_decay: decoupled decay, not on biases and norms.
+        optimizer: `adamw`, fused and bias-corrected; or `sgd` with momentum 0.9.
+        betas: AdamW's averaging factors.
+        schedule: `constant`, `linear`, `cosine`, or `wsd` (arXiv 2405.18392); it steps with the optimiser.
+        warmup: steps in which the rate rises, or a fraction of the run when below 1.
+        layer_decay: factor on the rate from each layer to the one below it (arXiv 1801.06146).
+        l2_sp: decoupled decay towards the pretrained weights, which takes the place of `weight_decay` where there are
+            any (L2-SP, arXiv 1802.01483); 0 is off. Costs the memory of the weights once more.
+        gradual_unfreezing: steps, or a fraction of the run when below 1, in which the layers begin to learn, the head
+            at once and the embeddings last (arXiv 1801.06146); 0 is off. Frozen layers cost no backward pass.
+    """
+
+    def __init__(
+        self,
+        learning_rate: float = 5e-5,
+        weight_decay: float = 0.01,
+        optimizer: OptimizerName = "adamw",
+        betas: tuple[float, float] = (0.9, 0.999),
+        schedule: ScheduleName = "linear",
+        warmup: float = 0.1,
+        layer_decay: float = 1.0,
+        l2_sp: float = 0.0,
+        gradual_unfreezing: float = 0.0,
+    ) -> None:
+        super().__init__()
+        for name, value, fine, range_ in (
+            ("learning_rate", learning_rate, learning_rate > 0, "above 0"),
+            ("weight_decay", weight_decay, weight_decay >= 0, "at least 0"),
+            ("warmup", warmup, warmup >= 0, "at least 0"),
+            ("layer_decay", layer_decay, 0 < layer_decay <= 1, "above 0 and at most 1"),
+            ("betas", betas, all(0 <= beta < 1 for beta in betas), "at least 0 and below 1"),
+            ("l2_sp", l2_sp, l2_sp >= 0, "at least 0"),
+            ("gradual_unfreezing", gradual_unfreezing, gradual_unfreezing >= 0, "at least 0"),
+        ):
+            if not fine:
+                raise InputError(f"model.{name} is {value}; it must be {range_}.")
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.optimizer_name = optimizer
+        self.betas = betas
+        self.schedule = schedule
+        self.warmup = warmup
+        self.layer_decay = layer_decay
+        self.l2_sp = l2_sp
+        self.gradual_unfreezing = gradual_unfreezing
+        self._window: Window | None = None
+        self._steps: float = float("inf")
+        self._start: dict[str, Tensor] | None = None
+        self._unfreezing: GradualUnfreezing | None = None
+
+    # ------------------------------------------------------------------ hooks for subclasses
+
+    def networks(self) -> list[nn.Module]:
+        """Everything that learns."""
+        raise TypeError(f"{type(self).__name__} must say what learns: define `networks`.")
+
+    def parts(self) -> dict[str, float]:
+        """The weights of the losses whose sum is the loss, by name; one nameless part unless a subclass says more."""
+        return {"": 1.0}
+
+    def pretrained(self) -> dict[str, nn.Parameter]:
+        """The learning parameters whose weights were loaded, by name."""
+        return {}
+
+    # ------------------------------------------------------------------ the gradient of a window
+
+    def add_to_window(self, losses: list[Tensor], counts: list[Tensor]) -> Tensor:
+        """Adds the sums over targets of a micro-batch, one for each part; returns the scalar to run backward on."""
+        if self._window is None:
+            self._window = Window(list(self.parts().values()))
+        whole = self.trainer.accumulate_grad_batches == 1
+        return self._window.add(losses, counts, self._learning(), whole=whole, reduce=self._sum_over_processes)
+
+    def _learning(self) -> list[nn.Parameter]:
+        groups = [group for optimizer in self.trainer.optimizers for group in optimizer.param_groups]
+        return [parameter for group in groups for parameter in group["params"] if parameter.requires_grad]
+
+    def _sum_over_processes(self, tensor: Tensor) -> Tensor:
+        return self.trainer.strategy.reduce(tensor, reduce_op="sum") if self.trainer.world_size > 1 else tensor
+
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Makes the gradient the mean over all targets of the accumulation window and of all processes.
+
+        Lightning divides by the number of micro-batches and averages over processes: both are undone. Averaging means
+        of unequal micro-batches would weight a target by the size of the batch it happened to be in.
+        """
+        if self._window is None:
+            return
+        lightning = self.trainer.accumulate_grad_batches * self.trainer.world_size
+        losses, counts = self._window.close(self._learning(), lightning, self._sum_over_processes).unbind(1)
+        self._window = None
+        weights = torch.tensor(list(self.parts().values()), device=losses.device)
+        self.log("train/loss", (weights * losses / counts.clamp(min=1e-12)).sum().float(), prog_bar=True)
+
+    # ------------------------------------------------------------------ optimiser and schedule
+
+    def configure_optimizers(self) -> Any:
+        """AdamW or SGD over parameter groups, with a schedule per optimiser step."""
+        start = self._weights_at_start() if self.l2_sp else {}
+        optimizer = make_optimizer(
+            self.optimizer_name, self.parameter_groups(set(start)), self.betas, self.trainer.precision
+        )
+        if start:
+            DecayToStart(self.l2_sp, start).attach(optimizer)
+        try:
+            self._steps = self.trainer.estimated_stepping_batches
+            factor = schedule(self.schedule, self._steps, self.warmup, clock=self._clock())
+        except ValueError as error:
+            raise InputError(str(error)) from error
+        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    def parameter_groups(self, anchored: set[nn.Parameter] | None = None) -> list[dict[str, Any]]:
+        """Learning parameters by depth, and by whether they decay: not biases and norms.
+
+        Args:
+            anchored: those that decay towards where they started instead.
+        """
+        return parameter_groups(self.networks(), self.learning_rate, self.weight_decay, self.layer_decay, anchored)
+
+    def _weights_at_start(self) -> dict[nn.Parameter, Tensor]:
+        """The pretrained weights that decay is to lead back to, by parameter; an interrupted run brings its own."""
+        learning = dict(self.named_parameters())
+        if self._start is None:
+            self._start = {name: weight.detach().clone() for name, weight in self.pretrained().items()}
+        if not self._start:
+            raise InputError(
+                "model.l2_sp leads back to pretrained weights, and there are none that learn: give a backbone with "
+                "weights, or set model.l2_sp: 0."
+            )
+        return {learning[name]: weight.to(self.device) for name, weight in self._start.items()}
+
+    def _clock(self) -> Callable[[], float] | None:
+        """The share of `trainer.max_time` that is spent, if there is such a limit."""
+        for callback in self.trainer.callbacks:  # type: ignore[attr-defined]
+            if isinstance(callback, Timer) and callback._duration:
+                timer, budget = callback, callback._duration
+                return lambda: min(1.0, timer.time_elapsed(RunningStage.TRAINING) / budget)
+        return None
+
+    def progress(self) -> float:
+        """The share of the training that is done, in steps or in time; 0 where nothing says when it ends."""
+        clock = self._clock()
+        done = self.global_step / self._steps if self._steps else 1.0
+        return min(1.0, max(done, clock() if clock is not None else 0.0))
+
+    # ------------------------------------------------------------------ gradual unfreezing
+
+    def on_train_start(self) -> None:
+        """Freezes what is to learn later."""
+        if not self.gradual_unfreezing:
+            return
+        if self.trainer.world_size > 1 and not getattr(self.trainer.strategy, "_ddp_kwargs", {}).get(
+            "find_unused_parameters"
+        ):
+            raise InputError(
+                "model.gradual_unfreezing leaves layers without a gradient for a while, which several processes must "
+                "be told: set trainer.strategy: ddp_find_unused_parameters_true."
+            )
+        if self.gradual_unfreezing < 1 and math.isinf(self._steps):
+            raise InputError(
+                f"model.gradual_unfreezing is a fraction of the run ({self.gradual_unfreezing}), and nothing says how "
+                "long that is: set trainer.max_steps or trainer.max_epochs, or give a number of steps."
+            )
+        self._unfreezing = GradualUnfreezing(self.networks(), self.gradual_unfreezing, self._steps)
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        """Lets the layers learn whose time has come."""
+        if self._unfreezing is not None:
+            self._unfreezing.at(self.global_step)
+
+    def on_train_end(self) -> None:
+        """Leaves nothing frozen that was not before."""
+        if self._unfreezing is not None:
+            self._unfreezing.end()
+            self._unfreezing = None
+
+    # ------------------------------------------------------------------ saving and loading
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Adds what training needs to go on."""
+        if self._start and "optimizer_states" in checkpoint:
+            checkpoint[START] = self._start
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Takes what training needs to go on."""
+        self._start = checkpoint.get(START)
