@@ -1,8 +1,10 @@
 """What Lightning does not have."""
 
 from .checkpoints import AtomicCheckpointIO, LastCheckpoint
+from .curves import LearningCurves
 from .early_stopping import EarlyStopping
 from .export import ExportBest
+from .overfitting import OverfittingWarnings
 from .predictions import PredictionWriter
 from .progress_bar import RunProgressBar
 from .report import RunReport
@@ -13,6 +15,8 @@ __all__ = [
     "EarlyStopping",
     "ExportBest",
     "LastCheckpoint",
+    "LearningCurves",
+    "OverfittingWarnings",
     "PredictionWriter",
     "RunProgressBar",
     "RunReport",

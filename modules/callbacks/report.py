@@ -11,6 +11,9 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from typing_extensions import override
 
+from .curves import LearningCurves
+from .stopping import stopping_reason
+
 
 class RunReport(Callback):
     """Logs each validation in a line and writes `summary.json`.
@@ -40,7 +43,8 @@ class RunReport(Callback):
             return
         best = trainer.checkpoint_callback
         score = getattr(best, "best_model_score", None)
-        reason = self._reason(trainer)
+        reason = stopping_reason(trainer)
+        curves = next((c for c in trainer.callbacks if isinstance(c, LearningCurves)), None)  # type: ignore[attr-defined]
         rank_zero_info(f"Training stopped: {reason}")
         self._add(
             trainer,
@@ -52,22 +56,13 @@ class RunReport(Callback):
                 "seconds": round(time.monotonic() - self._started, 1),
                 "monitor": getattr(pl_module, "monitor", None),
                 "best": float(score) if score is not None else None,
+                **(curves.kept(trainer, pl_module) if curves is not None else {}),
             },
         )
 
     @override
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._add(trainer, "test", {**_numbers(trainer, "test/"), **getattr(pl_module, "details", dict)()})
-
-    def _reason(self, trainer: Trainer) -> str:
-        for callback in trainer.early_stopping_callbacks:
-            if callback.stopping_reason_message and trainer.should_stop:
-                return callback.stopping_reason_message
-        if trainer.max_steps not in (-1, None) and trainer.global_step >= trainer.max_steps:
-            return f"trainer.max_steps ({trainer.max_steps}) reached."
-        if trainer.max_epochs and trainer.current_epoch >= trainer.max_epochs:
-            return f"trainer.max_epochs ({trainer.max_epochs}) reached."
-        return "trainer.max_time reached." if trainer.should_stop else "interrupted."
 
     def _add(self, trainer: Trainer, key: str, content: dict[str, Any]) -> None:
         if not trainer.is_global_zero:
