@@ -15,8 +15,8 @@ from torch.utils.data import DataLoader, DistributedSampler
 
 GROUPED_BATCHES = 50
 """Sorting by length happens within so many batches at most: enough to pad little, few enough to stay random."""
-GROUPS = 4
-"""An epoch is divided into so many groups at least: of few examples, the same ones would always share a batch."""
+GROUPS = 16
+"""An epoch is divided into so many groups at least: in few steps, batches of one length each learn less well."""
 
 
 class BatchedDataset(Protocol):
