@@ -31,6 +31,7 @@ def main(args: Sequence[str] | None = None) -> Any:
     from pretune.errors import input_error
     from pretune.modules.cli import PretuneCLI
     from pretune.quiet import silence
+    from pretune.recipes import with_recipe
     from pretune.suites import run_suite
 
     given = list(sys.argv[1:] if args is None else args)
@@ -39,7 +40,7 @@ def main(args: Sequence[str] | None = None) -> Any:
             silence()
             if given[:1] == ["suite"]:
                 return run_suite(given[1:])
-            return PretuneCLI(list(args) if args is not None else None)
+            return PretuneCLI(with_recipe(given))
     except (ValueError, MisconfigurationException) as error:
         found = input_error(error) or (error if isinstance(error, MisconfigurationException) else None)
         if found is None:

@@ -12,12 +12,16 @@ from lightning.pytorch.callbacks import Callback, ModelCheckpoint, ProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from typing_extensions import override
 
+from ..recipes import names
 from ..runs import RunFolder, stored
 from .callbacks import (
     AtomicCheckpointIO,
     EarlyStopping,
     ExportBest,
     LastCheckpoint,
+    LearningCurves,
+    OverfittingWarnings,
+    Pace,
     PredictionWriter,
     RunProgressBar,
     RunReport,
@@ -25,10 +29,8 @@ from .callbacks import (
 )
 from .callbacks.save_config import SaveConfig
 from .loggers import RunCSVLogger, RunTensorBoardLogger
-from .options import CheckpointOptions, EarlyStoppingOptions, default_precision
+from .options import CheckpointOptions, EarlyStoppingOptions, PaceOptions, default_precision
 from .parser import HelpfulParser, as_plain
-
-DEFAULT_EPOCHS = 3
 
 
 class PretuneCLI(LightningCLI):
@@ -46,6 +48,7 @@ class PretuneCLI(LightningCLI):
                 "precision": default_precision(),
                 "gradient_clip_val": 1.0,
                 "enable_model_summary": False,  # the report of weights counts the parameters
+                "num_sanity_val_steps": -1,  # all of them: whether training beats no training is to be seen
             },
             seed_everything_default=42,
             auto_configure_optimizers=False,
@@ -60,6 +63,13 @@ class PretuneCLI(LightningCLI):
         parser.add_argument(
             "--early_stopping", type=EarlyStoppingOptions | None, default=EarlyStoppingOptions(), help="Null: off."
         )
+        parser.add_argument(
+            "--recipe",
+            type=str | None,
+            default=None,
+            help=f"Sets of options to start from ({', '.join(names())}); what you write yourself overrides them.",
+        )
+        parser.add_argument("--pace", type=PaceOptions, default=PaceOptions())
         parser.add_argument("--checkpoint", type=CheckpointOptions, default=CheckpointOptions())
         parser.add_argument("--predictions", type=Literal["jsonl", "csv"], default="jsonl", help="Format of `predict`.")
 
@@ -70,9 +80,8 @@ class PretuneCLI(LightningCLI):
     @override
     def before_instantiate_classes(self) -> None:
         config = self.config[self.subcommand]
-        if config.trainer.max_epochs is None and config.trainer.max_steps == -1 and config.trainer.max_time is None:
-            config.trainer.max_epochs = DEFAULT_EPOCHS
-        first = Path(str(config.config[0])).stem if config.get("config") else config.model.class_path.rpartition(".")[2]
+        files = [path for path in config.get("config") or [] if path is not None]  # a recipe is no file
+        first = Path(str(files[0])).stem if files else config.model.class_path.rpartition(".")[2]
         config.name = config.name or first
         identity = as_plain([config.model.class_path, config.model.init_args.get("backbone")])
         self.run = RunFolder.choose(
@@ -87,6 +96,8 @@ class PretuneCLI(LightningCLI):
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         config = self._get(self.config_init, "trainer")
         callbacks = [*(config.callbacks or []), *self._callbacks()]
+        if self.subcommand == "fit":
+            kwargs |= self._pace(config, callbacks)
         if config.enable_progress_bar is not False and not any(isinstance(c, ProgressBar) for c in callbacks):
             callbacks.append(RunProgressBar())
         kwargs["callbacks"] = callbacks
@@ -98,6 +109,14 @@ class PretuneCLI(LightningCLI):
             kwargs["plugins"] = [*(config.plugins or []), AtomicCheckpointIO()]
         return super().instantiate_trainer(**kwargs)
 
+    def _pace(self, config: Any, callbacks: list[Callback]) -> dict[str, Any]:
+        """Adds what sets epochs and validations where the user did not."""
+        pace: PaceOptions = self._get(self.config_init, "pace")
+        free = config.max_epochs is None and config.max_steps == -1 and config.max_time is None
+        every = pace.validate_every if config.val_check_interval is None else None
+        callbacks.append(Pace(pace.epochs if free else None, pace.min_steps, every))
+        return {"max_epochs": pace.epochs} if free else {}
+
     def _callbacks(self) -> list[Callback]:
         folder, model = self.run.folder, self.model
         callbacks: list[Callback] = [Throughput(), RunReport(folder)]
@@ -105,6 +124,7 @@ class PretuneCLI(LightningCLI):
             return [PredictionWriter(folder, self._get(self.config, "predictions"))]
         if self.subcommand != "fit":
             return callbacks
+        callbacks += [LearningCurves(folder), OverfittingWarnings()]
         if (stopping := self._get(self.config_init, "early_stopping")) is not None:
             callbacks.append(EarlyStopping(monitor=model.monitor, mode=model.mode, **asdict(stopping)))
         best = ModelCheckpoint(

@@ -27,6 +27,22 @@ class EarlyStoppingOptions:
 
 
 @dataclass
+class PaceOptions:
+    """How long training lasts and how often it is validated, where the trainer's own options do not say.
+
+    Args:
+        epochs: passes over the data where none of trainer.max_epochs, max_steps and max_time is set.
+        min_steps: then as many epochs more as make at least so many optimiser steps: small sets want more of them.
+        validate_every: the most optimiser steps between two validations where trainer.val_check_interval is not set;
+            null validates once an epoch.
+    """
+
+    epochs: int = 3
+    min_steps: int = 200
+    validate_every: int | None = 500
+
+
+@dataclass
 class CheckpointOptions:
     """When to save `last.ckpt`, besides after every validation.
 

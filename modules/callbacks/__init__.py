@@ -5,6 +5,7 @@ from .curves import LearningCurves
 from .early_stopping import EarlyStopping
 from .export import ExportBest
 from .overfitting import OverfittingWarnings
+from .pace import Pace
 from .predictions import PredictionWriter
 from .progress_bar import RunProgressBar
 from .report import RunReport
@@ -17,6 +18,7 @@ __all__ = [
     "LastCheckpoint",
     "LearningCurves",
     "OverfittingWarnings",
+    "Pace",
     "PredictionWriter",
     "RunProgressBar",
     "RunReport",

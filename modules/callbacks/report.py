@@ -32,10 +32,20 @@ class RunReport(Callback):
 
     @override
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if trainer.state.fn == "fit" and not trainer.sanity_checking:
-            scores = _numbers(trainer, "val/")
-            shown = ", ".join(f"{name.removeprefix('val/')} {value:.4f}" for name, value in scores.items())
-            rank_zero_info(f"step {trainer.global_step:,}, epoch {trainer.current_epoch}: validation {shown}")
+        if trainer.state.fn != "fit" or (trainer.sanity_checking and not self._whole(trainer)):
+            return
+        scores = _numbers(trainer, "val/")
+        shown = ", ".join(f"{name.removeprefix('val/')} {value:.4f}" for name, value in scores.items())
+        when = "before training" if trainer.sanity_checking else f"epoch {trainer.current_epoch}"
+        rank_zero_info(f"step {trainer.global_step:,}, {when}: validation {shown}")
+        if trainer.sanity_checking:
+            self._add(trainer, "before", scores)
+            for logger in trainer.loggers:  # Lightning logs nothing of this pass
+                logger.log_metrics({**scores, "epoch": 0}, step=0)
+
+    def _whole(self, trainer: Trainer) -> bool:
+        """Whether the pass before training sees the whole validation set."""
+        return list(trainer.num_sanity_val_batches) == list(trainer.num_val_batches)
 
     @override
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -1,0 +1,78 @@
+"""Recipes: coherent sets of options by name, laid under everything that the user wrote (`configs/recipes/`)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from .errors import InputError
+
+FOLDER = Path(__file__).parent / "configs" / "recipes"
+
+
+def names() -> list[str]:
+    """The recipes there are."""
+    return sorted(path.stem for path in FOLDER.glob("*.yaml"))
+
+
+def with_recipe(args: Sequence[str]) -> list[str]:
+    """The arguments with the recipe's values before the user's configurations, which override them.
+
+    Args:
+        args: a verb and its arguments; the recipe is the last `--recipe NAME`, or the last `recipe:` in a `--config`.
+
+    Returns:
+        The arguments as they came where no recipe is named; otherwise with one more `--config`, its text inline.
+
+    Raises:
+        InputError: if there is no such recipe.
+    """
+    verb, rest = list(args[:1]), list(args[1:])
+    configs = [_read(path) for path in _values(rest, "config")]
+    asked = [c["recipe"] for c in configs if c.get("recipe")] + _values(rest, "recipe")
+    recipe = asked[-1] if asked else None
+    if recipe in (None, "null"):
+        return [*verb, *rest]
+    if recipe not in names():
+        raise InputError(f"There is no recipe {recipe!r}; there are: {', '.join(names())}.")
+    values = yaml.safe_load((FOLDER / f"{recipe}.yaml").read_text(encoding="utf-8"))
+    options, model = values.pop("model"), _model(configs, rest)
+    if model is not None:
+        values["model"] = {"class_path": model, "init_args": options}
+    return [*verb, "--config", json.dumps(values), *rest]
+
+
+def _values(args: Sequence[str], name: str) -> list[str]:
+    """What the arguments give an option, each time."""
+    found = []
+    for arg, after in zip(args, [*args[1:], ""], strict=False):
+        if arg == f"--{name}":
+            found.append(after)
+        elif arg.startswith(f"--{name}="):
+            found.append(arg.partition("=")[2])
+    return found
+
+
+def _read(config: str) -> dict[str, Any]:
+    """A configuration, as far as it can be read: whoever parses the arguments says what is wrong with it."""
+    try:
+        path = Path(config)
+        found = yaml.safe_load(path.read_text(encoding="utf-8") if path.is_file() else config)
+    except (OSError, ValueError, yaml.YAMLError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _model(configs: Sequence[dict[str, Any]], args: Sequence[str]) -> str | None:
+    """The class of the module, wherever it is chosen last."""
+    found = None
+    for config in configs:
+        model = config.get("model")
+        found = model.get("class_path", found) if isinstance(model, dict) else model or found
+    for option in ("model", "model.class_path"):
+        found = (_values(args, option) or [found])[-1]
+    return found
