@@ -288,13 +288,19 @@ class TextClassificationDataModule(LabelledDataModule):
         labels = {"labels": self._targets[id(rows)][examples]}
         return Batches(rows, examples, self.collate(), labels, lengths)
 
+    def occurrences(self, split: str) -> dict[str, int]:
+        """How often each label occurs in a split; empty for numbers."""
+        if self.labels is None:
+            return {}
+        counts = self._count(self.datasets[split].columns["labels"])
+        return dict(zip(self.labels, counts.tolist(), strict=True))
+
     def describe(self, split: str, examples: np.ndarray) -> str:
         """How often each label occurs, or where the numbers lie."""
         targets = self.datasets[split].columns["labels"]
         if self.problem == "regression":
             return f"numbers from {targets.min():g} to {targets.max():g}, mean {targets.mean():.3g}"
-        counts = self._count(targets)
-        shares = [f"{name} {n:,} ({n / len(targets):.0%})" for name, n in zip(self.labels or [], counts, strict=True)]
+        shares = [f"{name} {n:,} ({n / len(targets):.0%})" for name, n in self.occurrences(split).items()]
         return ", ".join(shares[:20]) + (", ..." if len(shares) > 20 else "")
 
     def inline_rows(self) -> list[Row] | None:

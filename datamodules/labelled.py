@@ -12,7 +12,8 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_info
 
 from ..errors import InputError
 from .base import BaseDataModule
-from .cache import cached
+from .cache import cached, digest
+from .leakage import Part, warn_of_missing_labels, warn_of_shared_texts
 from .rows import Batches, Examples, Findings, Padding, Rows, RowsInMemory, RowWriter, Tokens
 from .sources import Files, Row, make_source
 from .splitting import hold_out
@@ -93,6 +94,7 @@ class LabelledDataModule(BaseDataModule):
         self.encoding = encoding
         self.rows: dict[str, Rows | RowsInMemory] = {}
         """The tokenised rows of each split; known after `setup`. Two splits may share them."""
+        self._parts: dict[str, Part] = {}
         self.predict_rows: list[dict[str, Any]] = []
         """The rows to predict, with all their columns; known after `setup('predict')`."""
 
@@ -177,6 +179,10 @@ class LabelledDataModule(BaseDataModule):
         """What the report says of a split beside the number of rows."""
         return ""
 
+    def occurrences(self, split: str) -> dict[str, int]:
+        """How often each label occurs in a split; empty where there are no labels to count."""
+        return {}
+
     # ------------------------------------------------------------------ preparing
 
     @property
@@ -233,6 +239,31 @@ class LabelledDataModule(BaseDataModule):
             self.rows[split] = found
             self.datasets[split] = self.dataset(found, chosen[split], split)
             self._report(split, found, chosen[split])
+            self._parts[split] = Part(found, chosen[split])
+        if self.trainer is None or self.trainer.is_global_zero:
+            self._warn(splits[0], fitting)
+
+    def _warn(self, split: str, fitting: bool) -> None:
+        """Of what makes scores say less than they seem to; once for each split, when it first matters."""
+        if fitting and "validation" in self._parts:
+            warn_of_shared_texts(self._parts["train"], self._parts["validation"], "validation")
+            warn_of_missing_labels(self.occurrences("train"), self.occurrences("validation"))
+        elif split == "test" and (train := self._training_part()) is not None:
+            warn_of_shared_texts(train, self._parts["test"], "test")
+
+    def _training_part(self) -> Part | None:
+        """What was trained on, where that is known or in the cache; nothing is read anew for a test."""
+        if "train" in self._parts:
+            return self._parts["train"]
+        try:
+            known = self.source.has("train")
+            folder = Path(self.cache_dir, "rows", digest(self._key("train")))
+        except (InputError, OSError):  # the files are no longer there, and need not be
+            return None
+        if not known or not folder.is_dir():
+            return None
+        rows = Rows(folder)
+        return Part(rows, np.arange(len(rows.examples)))
 
     def _report(self, split: str, rows: Rows, examples: np.ndarray) -> None:
         line = f"{split}: {len(examples):,} rows"
@@ -248,8 +279,11 @@ class LabelledDataModule(BaseDataModule):
         rank_zero_info(line if line.endswith(".") else line + ".")
 
     def _tokenised(self, split: str) -> Path:
+        return cached(self.cache_dir, "rows", self._key(split), lambda folder: self._tokenise(split, folder))
+
+    def _key(self, split: str) -> list[Any]:
         key = [type(self).__name__, self.source.key(split), self.tokenizer_key(), self.longest, self.on_bad_rows]
-        return cached(self.cache_dir, "rows", [*key, self.options()], lambda folder: self._tokenise(split, folder))
+        return [*key, self.options()]
 
     def _tokenise(self, split: str, folder: Path) -> None:
         writer, findings = RowWriter(folder), Findings()
