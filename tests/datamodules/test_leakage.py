@@ -21,7 +21,7 @@ from pretune.datamodules import (
     TokenClassificationDataModule,
     leakage,
 )
-from pretune.datamodules.leakage import fingerprints
+from pretune.datamodules.leakage import Part, fingerprints, warn_of_shared_texts
 from pretune.datamodules.rows import Findings, Rows, RowWriter
 
 
@@ -95,6 +95,13 @@ def test_many_hashes_differ(written: Any) -> None:
     """All 10,000 pairs of a hundred tokens, which a weaker sum would confuse."""
     rows = written([[[a, b]] for a in range(100) for b in range(100)])
     assert len(set(fingerprints(rows).tolist())) == 10_000
+
+
+def test_examples_without_tokens_are_not_alike(written: Any) -> None:
+    """Such as conversations whose answers were all cut off."""
+    train, other = written([[[1]], [], []]), written([[], [[2]], []])
+    parts = Part(train, np.arange(3)), Part(other, np.arange(3))
+    assert said(lambda: warn_of_shared_texts(*parts, "validation")) == []
 
 
 # ---------------------------------------------------------------------- texts
