@@ -13,11 +13,6 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, DistributedSampler
 
-GROUPED_BATCHES = 50
-"""Sorting by length happens within so many batches at most: enough to pad little, few enough to stay random."""
-GROUPS = 16
-"""An epoch is divided into so many groups at least: in few steps, batches of one length each learn less well."""
-
 
 class BatchedDataset(Protocol):
     """A dataset that hands out whole batches."""
@@ -90,7 +85,7 @@ class BatchPlan(DistributedSampler[Any]):
         if self.cuts is not None:
             return order[np.argsort(-self.lengths[order], kind="stable")]
         together = self.batch_size * self.world_size
-        sorted_together = together * max(1, min(GROUPED_BATCHES, self.size // (together * GROUPS)))
+        sorted_together = together * grouped_batches(self.size // together)
         window = np.arange(self.size) // (sorted_together if self.shuffle else max(1, self.size))
         order = order[np.lexsort((-self.lengths[order], window))]
         if self.shuffle:
@@ -109,6 +104,18 @@ class BatchPlan(DistributedSampler[Any]):
             shared = order[cuts[index] : cuts[index + 1]]
             mine = shared[self.rank :: self.world_size]
             yield (mine if len(mine) else shared[-1:]).tolist()
+
+
+def grouped_batches(batches: int) -> int:
+    """Within how many batches examples are sorted by length.
+
+    Many pad little. But in few steps batches of one length each learn less well (by three points of F1 on a thousand
+    sentences of CoNLL), and of few examples the same ones would always share a batch.
+
+    Args:
+        batches: of an epoch.
+    """
+    return max(1, min(50, max(batches // 16, min(4, batches // 4))))
 
 
 def _cuts(lengths: np.ndarray, tokens: int, world_size: int) -> np.ndarray:
