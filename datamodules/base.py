@@ -96,9 +96,14 @@ class BaseDataModule(LightningDataModule):
             rank_zero_info(f"Tokenizer: {spec.train} with {len(self.tokenizer)} entries.")
         else:
             self.tokenizer = self._backbone_tokenizer()
+        self.use_tokenizer(self.tokenizer)
+
+    def use_tokenizer(self, tokenizer: Any) -> None:
+        """Takes a tokenizer that was loaded elsewhere, whatever `tokenizer` asked for; before `prepare_data`."""
+        self.tokenizer = tokenizer
         # By content, and now: a call of the tokenizer leaves its truncation behind in it.
-        backend = getattr(self.tokenizer, "backend_tokenizer", None)
-        content = backend.to_str() if backend is not None else sorted(self.tokenizer.get_vocab().items())
+        backend = getattr(tokenizer, "backend_tokenizer", None)
+        content = backend.to_str() if backend is not None else sorted(tokenizer.get_vocab().items())
         self._tokenizer_key = digest(content)
 
     def _restored(self) -> bool:
