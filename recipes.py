@@ -69,10 +69,9 @@ def _read(config: str) -> dict[str, Any]:
 
 def _model(configs: Sequence[dict[str, Any]], args: Sequence[str]) -> str | None:
     """The class of the module, wherever it is chosen last."""
-    found = None
+    chosen: list[str] = []
     for config in configs:
         model = config.get("model")
-        found = model.get("class_path", found) if isinstance(model, dict) else model or found
-    for option in ("model", "model.class_path"):
-        found = (_values(args, option) or [found])[-1]
-    return found
+        chosen += [str(name) for name in [model.get("class_path") if isinstance(model, dict) else model] if name]
+    chosen += [*_values(args, "model"), *_values(args, "model.class_path")]
+    return chosen[-1] if chosen else None

@@ -25,26 +25,30 @@ CLASSES = {
 
 
 def options(spec: dict[str, Any]) -> list[str]:
-    """What the commands have in common: what is equal on both sides; the rest are our defaults."""
+    """What the commands have in common; `options` of the specification replace what is equal on both sides."""
     kind = CLASSES[spec["kind"]]
     files = spec["files"]
+    equal = [
+        f"--model.learning_rate={spec['learning_rate']}",
+        f"--model.weight_decay={spec['weight_decay']}",
+        f"--model.warmup={spec['warmup']}",
+        f"--data.batch_size={spec['batch_size']}",
+        "--early_stopping=null",
+        f"--trainer.max_epochs={spec['epochs']}",
+        "--trainer.num_sanity_val_steps=0",  # neither side evaluates before it trains
+    ]
     return [
         f"--name={spec['name']}",
         f"--seed_everything={spec['seed']}",
         f"--model={kind}",
         f"--model.backbone={spec['model']}",
-        f"--model.learning_rate={spec['learning_rate']}",
-        f"--model.weight_decay={spec['weight_decay']}",
-        f"--model.warmup={spec['warmup']}",
         f"--model.monitor=val/{spec['metrics'][0]}",
         f"--data={kind}DataModule",
         *(f"--data.{part}_files={files[part]}" for part in ("train", "validation", "test")),
         *columns(spec),
         f"--data.max_length={spec['max_length']}",
-        f"--data.batch_size={spec['batch_size']}",
         f"--data.seed={spec['seed']}",
-        "--early_stopping=null",
-        f"--trainer.max_epochs={spec['epochs']}",
+        *spec.get("options", equal),
         f"--trainer.default_root_dir={spec['folder']}",
         "--trainer.enable_progress_bar=false",
     ]

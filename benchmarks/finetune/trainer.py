@@ -20,6 +20,13 @@ from scores import entity_f1, squad_scores
 from transformers import AutoTokenizer, DataCollatorWithPadding, Trainer, TrainingArguments, set_seed
 
 BEST, LONGEST_ANSWER = 20, 30  # the defaults of run_qa.py
+BEST_EPOCH: dict[str, Any] = {
+    "eval_strategy": "epoch",
+    "save_strategy": "epoch",
+    "save_total_limit": 1,
+    "load_best_model_at_end": True,
+}
+LAST_EPOCH: dict[str, Any] = {"eval_strategy": "no", "save_strategy": "no"}  # the Trainer's own default is the first
 
 
 def arguments(spec: dict[str, Any]) -> TrainingArguments:
@@ -38,11 +45,7 @@ def arguments(spec: dict[str, Any]) -> TrainingArguments:
         fp16=spec["precision"] == "16-mixed",
         use_cpu=not torch.cuda.is_available(),
         seed=spec["seed"],
-        eval_strategy="epoch",
-        save_strategy="epoch",
-        save_total_limit=1,
-        load_best_model_at_end=True,
-        metric_for_best_model=spec["metrics"][0],
+        **(BEST_EPOCH | {"metric_for_best_model": spec["metrics"][0]} if spec.get("choose", True) else LAST_EPOCH),
         disable_tqdm=True,
         report_to="none",
     )
