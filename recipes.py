@@ -40,9 +40,10 @@ def with_recipe(args: Sequence[str]) -> list[str]:
     if recipe not in names():
         raise InputError(f"There is no recipe {recipe!r}; there are: {', '.join(names())}.")
     values = yaml.safe_load((FOLDER / f"{recipe}.yaml").read_text(encoding="utf-8"))
-    options, model = values.pop("model"), _model(configs, rest)
-    if model is not None:
-        values["model"] = {"class_path": model, "init_args": options}
+    if (model := _model(configs, rest)) is not None:
+        values["model"] = {"class_path": model, **values["model"]}
+    else:
+        del values["model"]  # no class, which is an error that others report
     return [*verb, "--config", json.dumps(values), *rest]
 
 

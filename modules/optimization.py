@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from lightning.pytorch import LightningModule
-from lightning.pytorch.callbacks import Timer
+from lightning.pytorch.callbacks import Timer, WeightAveraging
 from lightning.pytorch.trainer.states import RunningStage
 from torch import Tensor, nn
 
@@ -209,8 +209,23 @@ class OptimizedModule(LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Adds what training needs to go on."""
-        if self._start and "optimizer_states" in checkpoint:
+        if "optimizer_states" not in checkpoint:  # weights alone, of which Lightning's callbacks are not told
+            checkpoint["state_dict"] |= self._averaged(checkpoint["state_dict"])
+        elif self._start:
             checkpoint[START] = self._start
+
+    def _averaged(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The averaged weights in place of the latest: those that were validated, where a callback averages."""
+        callbacks = getattr(self._trainer, "callbacks", None) or []
+        models = [c._average_model for c in callbacks if isinstance(c, WeightAveraging)]
+        names = {name for name, _ in self.named_parameters(remove_duplicate=False)} & state.keys()
+        return {
+            name: weight
+            for model in models
+            if model is not None
+            for name, weight in model.module.state_dict().items()
+            if name in names
+        }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Takes what training needs to go on."""

@@ -40,7 +40,7 @@ def test_every_value_is_in_the_runs_configuration(recipe: str, config: str, run:
     wanted = yaml.safe_load((FOLDER / f"{recipe}.yaml").read_text())
     assert saved["recipe"] == recipe
     assert saved["model"]["init_args"]["warmup"] == 0.25  # the user's
-    for name, value in wanted.pop("model").items():
+    for name, value in wanted.pop("model")["init_args"].items():
         assert saved["model"]["init_args"][name] == (0.25 if name == "warmup" else value)
     for key, options in wanted.items():
         assert saved[key] | options == saved[key]
@@ -54,7 +54,7 @@ def test_files_name_recipes_too_and_the_command_line_wins(config: str, run: Run)
     Path("overlay.yaml").write_text("recipe: gentle\nearly_stopping: {patience: 7}\n")
     cli = run("fit", "--config", config, "--config", "overlay.yaml", "--model.layer_decay=0.5", *SHORT)
     gentle = yaml.safe_load((FOLDER / "gentle.yaml").read_text())
-    assert (cli.model.layer_decay, cli.model.l2_sp) == (0.5, gentle["model"]["l2_sp"])
+    assert (cli.model.layer_decay, cli.model.l2_sp) == (0.5, gentle["model"]["init_args"]["l2_sp"])
     assert cli.trainer.early_stopping_callbacks[0].patience == 7
     cli = run("fit", "--config", config, "--config", "overlay.yaml", "--recipe=standard", *SHORT)
     assert (cli.model.layer_decay, cli.model.l2_sp) == (1.0, 0.0)
@@ -66,7 +66,8 @@ def test_on_the_command_line_alone(encoder: Path, reviews: Path, run: Run) -> No
     args = [f"--model.backbone={encoder}", "--data=TextClassificationDataModule", "--data.train_files=reviews.csv"]
     args += ["--data.text_column=review", "--data.label_column=stars"]
     cli = run("fit", "--recipe=few_labels", "--model", "TextClassification", *args, *SHORT)
-    assert cli.model.learning_rate == yaml.safe_load((FOLDER / "few_labels.yaml").read_text())["model"]["learning_rate"]
+    wanted = yaml.safe_load((FOLDER / "few_labels.yaml").read_text())["model"]["init_args"]
+    assert cli.model.learning_rate == wanted["learning_rate"]
     assert cli.run.folder == Path("runs/TextClassification/version_0")
 
 

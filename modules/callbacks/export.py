@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.callbacks import ModelCheckpoint, StochasticWeightAveraging
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from typing_extensions import override
 
@@ -35,7 +35,14 @@ class ExportBest(Callback):
             ),
             None,
         )
-        if best is None:
+        if any(isinstance(c, StochasticWeightAveraging) for c in trainer.callbacks):  # type: ignore[attr-defined]
+            # Lightning averages at the very end, after the last validation; what is tested later is best.ckpt.
+            rank_zero_info(
+                "The averaged weights of the end are kept (StochasticWeightAveraging); no validation saw them."
+            )
+            if best is not None:
+                trainer.save_checkpoint(best.best_model_path, weights_only=True)
+        elif best is None:
             rank_zero_info("There was no validation: the last weights are kept.")
         else:
             pl_module.load_state_dict(read_checkpoint(best.best_model_path)["state_dict"])
