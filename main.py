@@ -28,10 +28,13 @@ def main(args: Sequence[str] | None = None) -> Any:
     from lightning.fabric.utilities.exceptions import MisconfigurationException
 
     from pretune import datamodules, modules  # noqa: F401  so that bare class names work in YAML
+    from pretune.arguments import values_of
+    from pretune.compare import run_compare
     from pretune.errors import input_error
     from pretune.modules.cli import PretuneCLI
     from pretune.quiet import silence
     from pretune.recipes import with_recipe
+    from pretune.seeds import run_seeds
     from pretune.suites import run_suite
 
     given = list(sys.argv[1:] if args is None else args)
@@ -40,6 +43,10 @@ def main(args: Sequence[str] | None = None) -> Any:
             silence()
             if given[:1] == ["suite"]:
                 return run_suite(given[1:])
+            if given[:1] == ["compare"]:
+                return run_compare(given[1:])
+            if given[:1] == ["fit"] and values_of(given, "seeds"):
+                return run_seeds(given[1:])
             return PretuneCLI(with_recipe(given))
     except (ValueError, MisconfigurationException) as error:
         found = input_error(error) or (error if isinstance(error, MisconfigurationException) else None)

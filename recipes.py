@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from .arguments import read_config, values_of
 from .errors import InputError
 
 FOLDER = Path(__file__).parent / "configs" / "recipes"
@@ -32,8 +33,8 @@ def with_recipe(args: Sequence[str]) -> list[str]:
         InputError: if there is no such recipe.
     """
     verb, rest = list(args[:1]), list(args[1:])
-    configs = [_read(path) for path in _values(rest, "config")]
-    asked = [c["recipe"] for c in configs if c.get("recipe")] + _values(rest, "recipe")
+    configs = [read_config(path) for path in values_of(rest, "config")]
+    asked = [c["recipe"] for c in configs if c.get("recipe")] + values_of(rest, "recipe")
     recipe = asked[-1] if asked else None
     if recipe in (None, "null"):
         return [*verb, *rest]
@@ -47,32 +48,11 @@ def with_recipe(args: Sequence[str]) -> list[str]:
     return [*verb, "--config", json.dumps(values), *rest]
 
 
-def _values(args: Sequence[str], name: str) -> list[str]:
-    """What the arguments give an option, each time."""
-    found = []
-    for arg, after in zip(args, [*args[1:], ""], strict=False):
-        if arg == f"--{name}":
-            found.append(after)
-        elif arg.startswith(f"--{name}="):
-            found.append(arg.partition("=")[2])
-    return found
-
-
-def _read(config: str) -> dict[str, Any]:
-    """A configuration, as far as it can be read: whoever parses the arguments says what is wrong with it."""
-    try:
-        path = Path(config)
-        found = yaml.safe_load(path.read_text(encoding="utf-8") if path.is_file() else config)
-    except (OSError, ValueError, yaml.YAMLError):
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
 def _model(configs: Sequence[dict[str, Any]], args: Sequence[str]) -> str | None:
     """The class of the module, wherever it is chosen last."""
     chosen: list[str] = []
     for config in configs:
         model = config.get("model")
         chosen += [str(name) for name in [model.get("class_path") if isinstance(model, dict) else model] if name]
-    chosen += [*_values(args, "model"), *_values(args, "model.class_path")]
+    chosen += [*values_of(args, "model"), *values_of(args, "model.class_path")]
     return chosen[-1] if chosen else None

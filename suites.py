@@ -199,9 +199,8 @@ class Runner:
         state = read(home / "result.json")
         if state and state["options"] != options:
             changed = [k for k in {**state["options"], **options} if state["options"].get(k) != options.get(k)]
-            old = next(p for i in range(1, 10**6) if not (p := home.with_name(f"{home.name}_old_{i}")).exists())
+            old = aside(home)
             print(f"{name}, seed {seed} starts anew: {', '.join(changed)} changed. The earlier run is now {old}.")
-            home.rename(old)
             state = {}
         if not state:
             state = {"options": options, "trained": False, "scores": {}}
@@ -238,6 +237,13 @@ class Runner:
                 file.parent.mkdir(parents=True, exist_ok=True)
                 file.write_text(format_predictions(folder, part), encoding="utf-8")
                 write(record, source)
+
+
+def aside(home: Path) -> Path:
+    """Renames a folder that is no longer wanted; returns its new name."""
+    old = next(p for i in range(1, 10**6) if not (p := home.with_name(f"{home.name}_old_{i}")).exists())
+    home.rename(old)
+    return old
 
 
 def flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:

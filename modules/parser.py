@@ -18,7 +18,7 @@ from lightning.pytorch.cli import LightningArgumentParser
 
 from .backbone import Backbone
 
-BASES = {"BaseModule", "BaseDataModule", "LabelledModule", "LabelledDataModule", "GeneratingModule"}
+BASES = {"OptimizedModule", "BaseModule", "BaseDataModule", "LabelledModule", "LabelledDataModule", "GeneratingModule"}
 """What messages do not propose."""
 
 
@@ -101,6 +101,8 @@ def _keys(parser: argparse.ArgumentParser) -> Iterator[str]:
         "early_stopping.patience",
         "early_stopping.min_delta",
         "checkpoint.every_n_minutes",
+        "pace.min_steps",
+        "pace.validate_every",
         "data.tokenizer.train",
     )
 

@@ -1,0 +1,52 @@
+"""What a command line says, as far as that must be known before it is parsed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+
+def values_of(args: Sequence[str], name: str) -> list[str]:
+    """What the arguments give an option, each time: `--name value` or `--name=value`."""
+    found = []
+    for arg, after in zip(args, [*args[1:], ""], strict=False):
+        if arg == f"--{name}":
+            found.append(after)
+        elif arg.startswith(f"--{name}="):
+            found.append(arg.partition("=")[2])
+    return found
+
+
+def without(args: Sequence[str], name: str) -> list[str]:
+    """The arguments but for an option and its value."""
+    found, skip = [], False
+    for arg in args:
+        if not skip and not arg.startswith(f"--{name}=") and arg != f"--{name}":
+            found.append(arg)
+        skip = arg == f"--{name}"
+    return found
+
+
+def read_config(config: str) -> dict[str, Any]:
+    """A configuration, as far as it can be read: whoever parses the arguments says what is wrong with it."""
+    try:
+        path = Path(config)
+        found = yaml.safe_load(path.read_text(encoding="utf-8") if path.is_file() else config)
+    except (OSError, ValueError, yaml.YAMLError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def run_name(args: Sequence[str]) -> str:
+    """The name of the run that a command makes: as the command line itself finds it."""
+    configs = values_of(args, "config")
+    named = [str(found["name"]) for path in configs if (found := read_config(path)).get("name")]
+    named += values_of(args, "name")
+    if named:
+        return named[-1]
+    if configs:
+        return Path(configs[0]).stem
+    return (values_of(args, "model") or values_of(args, "model.class_path") or ["run"])[-1].rpartition(".")[2]

@@ -1,0 +1,269 @@
+"""Whether one run is really better than another: `python main.py compare RUN_A RUN_B`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from .errors import InputError
+from .modules.layers.squad_scores import score, scoring_of
+from .runs import versions
+from .significance import Metric, mcnemar, paired_bootstrap
+
+Row = dict[str, Any]
+LABELS = ("label", "labels", "coarse_label", "category", "class", "sentiment", "target", "stars", "score", "answers")
+MADE = ("prediction", "probabilities", "score", "n_best", "no_answer_odds", "entities")
+"""What `predict` adds to a row."""
+
+
+def run_compare(args: Sequence[str]) -> dict[str, Any]:
+    """Compares the predictions of two runs on the same labelled rows, or of two folders of seeds.
+
+    Each run needs its `predictions.jsonl`, written by `predict --data.predict_files FILE`; a folder of `fit --seeds`
+    needs one in each seed's run.
+
+    Args:
+        args: what stands after `compare`.
+
+    Returns:
+        Scores of both, difference, interval and p values, as printed.
+    """
+    from .modules.parser import HelpfulParser
+
+    parser: Any = HelpfulParser(prog="main.py compare", description=(run_compare.__doc__ or "").partition("\n\n")[0])
+    parser.add_argument("first", type=str, help="A run folder, or a folder of seeds.")
+    parser.add_argument("second", type=str, help="The other.")
+    parser.add_argument("--metric", type=str | None, default=None, help=f"One of {', '.join(METRICS)}; null: guessed.")
+    parser.add_argument("--label", type=str | None, default=None, help="The column of what is right; null: guessed.")
+    parser.add_argument("--resamples", type=int, default=10_000, help="Of the bootstrap.")
+    given = parser.parse_args(list(args))
+    return compare(given.first, given.second, given.metric, given.label, given.resamples)
+
+
+def compare(
+    first: str, second: str, metric: str | None = None, label: str | None = None, resamples: int = 10_000
+) -> dict[str, Any]:
+    """The comparison as a function.
+
+    Args:
+        first: a run folder, or a folder of seeds.
+        second: the other.
+        metric: one of `METRICS`; null guesses.
+        label: the column of what is right; null guesses.
+        resamples: of the bootstrap.
+
+    Raises:
+        InputError: if predictions or labels are missing, or the rows are not the same.
+    """
+    sides = [predictions(first), predictions(second)]
+    rows = sides[0][0][1]
+    label = label or next((name for name in LABELS if name in rows[0]), None)
+    if label is None or label not in rows[0]:
+        raise InputError(
+            f"{sides[0][0][0]} has no column {label or 'of labels'!r}; it has: "
+            f"{', '.join(name for name in rows[0] if name not in MADE)}. Predict labelled rows, and name the column "
+            "with --label."
+        )
+    for side in sides:
+        for path, other in side:
+            same(rows, other, sides[0][0][0], path)
+    names = names_of(sides[0][0][0].parent)
+    gold = column([names.get(str(v), v) if isinstance(v := row[label], str | int) else v for row in rows])
+    guesses = [[column([row["prediction"] for row in answered]) for _, answered in side] for side in sides]
+    metric = metric or guess(gold, guesses[0][0])
+    if metric not in METRICS:
+        raise InputError(f"There is no metric {metric!r}; there are: {', '.join(METRICS)}.")
+    check(metric, gold, guesses[0][0], label)
+    found: dict[str, Any] = {
+        "metric": metric,
+        **paired_bootstrap(gold, guesses[0], guesses[1], METRICS[metric], resamples),
+    }
+    if metric == "accuracy" and all(len(side) == 1 for side in guesses):
+        found["mcnemar"] = mcnemar(guesses[0][0] == gold, guesses[1][0] == gold)
+    print(report(found, first, second, len(gold), [len(side) for side in guesses]))
+    return found
+
+
+def report(found: dict[str, Any], first: str, second: str, examples: int, seeds: list[int]) -> str:
+    """What is printed."""
+    a, b = (100 * value for value in found["scores"])
+    low, high, gap = (100 * found[key] for key in ("low", "high", "difference"))
+    over = f"{examples:,} examples" + (f", {seeds[0]} and {seeds[1]} seeds" if max(seeds) > 1 else "")
+    better, points = (second, (low, high)) if gap >= 0 else (first, (-high, -low))
+    real = low > 0 or high < 0
+    lines = [
+        f"{found['metric']} x 100 over {over}: {a:.2f} ({first}), {b:.2f} ({second}).",
+        f"Difference {gap:+.2f}, 95% interval {low:+.2f} to {high:+.2f}, p = {found['p']:.4f} (paired bootstrap).",
+    ]
+    if "mcnemar" in found:
+        lines.append(f"McNemar's exact test: p = {found['mcnemar']:.4f}.")
+    if gap == 0:
+        lines.append("Neither is better.")
+    elif real:
+        lines.append(f"{better} is better by {abs(gap):.1f} points ({points[0]:.1f} to {points[1]:.1f}): that is real.")
+    else:
+        lines.append(f"{better} is ahead by {abs(gap):.1f} points, which could be chance.")
+    if max(seeds) == 1:
+        lines.append("One run on each side: whether another seed would tell the same, this cannot say (fit --seeds).")
+    return "\n".join(lines)
+
+
+# ---------------------------------------------------------------------- reading
+
+
+def predictions(run: str) -> list[tuple[Path, list[Row]]]:
+    """The predictions of a run, or of the newest run of each seed, with their files."""
+    root = Path(run)
+    if not root.is_dir():
+        raise InputError(f"There is no run folder {run}.")
+    seeds = sorted(root.glob("seed_*[0-9]"))
+    homes = [newest(home) for home in seeds if "_old_" not in home.name] if seeds else [newest(root)]
+    found = []
+    for home in homes:
+        path = home / "predictions.jsonl"
+        if not path.is_file():
+            raise InputError(
+                f"{home} has no predictions.jsonl: run `predict` there with --data.predict_files, on rows with labels."
+            )
+        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
+        if not rows:
+            raise InputError(f"{path} is empty.")
+        found.append((path, rows))
+    return found
+
+
+def newest(home: Path) -> Path:
+    """The newest version of a run that has predictions, else the newest; the folder itself where there are none."""
+    if (home / "predictions.jsonl").is_file():
+        return home
+    known = versions(home)
+    able = [version for version in known if (version / "predictions.jsonl").is_file()]
+    return [home, *known, *able][-1]
+
+
+def same(rows: list[Row], other: list[Row], path: Path, other_path: Path) -> None:
+    """Raises an `InputError` unless two sides answered the same rows in the same order."""
+    if len(rows) != len(other):
+        raise InputError(f"{path} has {len(rows):,} rows, {other_path} {len(other):,}: predict the same file in both.")
+    for number, (one, two) in enumerate(zip(rows, other, strict=True)):
+        given, again = ({k: v for k, v in row.items() if k not in MADE} for row in (one, two))
+        if given != again:
+            names = [k for k in {**given, **again} if given.get(k) != again.get(k)]
+            raise InputError(
+                f"Row {number + 1} differs in {', '.join(names)} between {path} and {other_path}: predict the same "
+                "file in both."
+            )
+
+
+def names_of(run: Path) -> dict[str, str]:
+    """How a run's model names what files may hold as numbers, or under other names."""
+    saved, exported = run / "config.yaml", run / "export" / "config.json"
+    config = yaml.safe_load(saved.read_text(encoding="utf-8")) if saved.is_file() else {}
+    given = ((config.get("data") or {}).get("init_args") or {}).get("label_names")
+    if isinstance(given, dict):
+        return {str(theirs): str(ours) for theirs, ours in given.items()}
+    if isinstance(given, list):
+        return {str(number): str(name) for number, name in enumerate(given)}
+    known = json.loads(exported.read_text(encoding="utf-8")).get("id2label") if exported.is_file() else None
+    numbered = known or {}
+    return {} if set(numbered.values()) & set(numbered) else numbered
+
+
+def column(values: list[Any]) -> np.ndarray:
+    """Values as an array that can be indexed by rows: of numbers, or of anything."""
+    if all(isinstance(value, float) for value in values):
+        return np.array(values, np.float64)
+    found = np.empty(len(values), object)
+    found[:] = [json.dumps(v, ensure_ascii=False) if isinstance(v, list) else v for v in values]
+    if not any(isinstance(value, dict) for value in values):
+        found = found.astype(str)
+    return found
+
+
+def guess(gold: np.ndarray, predicted: np.ndarray) -> str:
+    """The metric that suits the labels."""
+    if predicted.dtype == np.float64:
+        return "pearson"
+    return "answer_f1" if gold.dtype == object else "accuracy"
+
+
+def check(metric: str, gold: np.ndarray, predicted: np.ndarray, label: str) -> None:
+    """Raises an `InputError` if labels and predictions are not of the kind that a metric takes, or never agree."""
+    if metric in ("pearson", "spearman"):
+        if gold.dtype != np.float64 or predicted.dtype != np.float64:
+            raise InputError(f"{metric} compares numbers, and {label!r} or the predictions are none.")
+    elif metric.startswith("answer"):
+        if gold.dtype != object:
+            raise InputError(f"{metric} needs answers as SQuAD has them, and {label!r} holds something else.")
+    elif not set(gold.tolist()) & set(predicted.tolist()):
+        raise InputError(
+            f"No prediction is ever equal to a label: {label!r} holds {', '.join(sorted(set(gold.tolist()))[:5])}, "
+            f"predicted is {', '.join(sorted(set(predicted.tolist()))[:5])}. Name the column with --label."
+        )
+
+
+# ---------------------------------------------------------------------- metrics
+
+
+def _accuracy(gold: np.ndarray, found: np.ndarray) -> float:
+    return float(np.mean(gold == found))
+
+
+def _confusion(gold: np.ndarray, found: np.ndarray) -> np.ndarray:
+    names, numbers = np.unique(np.concatenate((gold, found)), return_inverse=True)
+    pairs = numbers[: len(gold)] * len(names) + numbers[len(gold) :]
+    return np.bincount(pairs, minlength=len(names) ** 2).reshape(len(names), -1).astype(float)
+
+
+def _mcc(gold: np.ndarray, found: np.ndarray) -> float:
+    table = _confusion(gold, found)
+    right, rows, columns, n = np.trace(table), table.sum(1), table.sum(0), table.sum()
+    below = np.sqrt((n**2 - rows @ rows) * (n**2 - columns @ columns))
+    return float((right * n - rows @ columns) / below) if below else 0.0
+
+
+def _f1(gold: np.ndarray, found: np.ndarray) -> float:
+    table = _confusion(gold, found)
+    return float(np.mean(2 * np.diag(table) / np.maximum(table.sum(0) + table.sum(1), 1)))
+
+
+def _pearson(gold: np.ndarray, found: np.ndarray) -> float:
+    if gold.std() == 0 or found.std() == 0:
+        return 0.0
+    return float(np.corrcoef(gold, found)[0, 1])
+
+
+def _spearman(gold: np.ndarray, found: np.ndarray) -> float:
+    from scipy.stats import rankdata
+
+    return _pearson(rankdata(gold), rankdata(found))
+
+
+def _answers(place: int) -> Metric:
+    def metric(gold: np.ndarray, found: np.ndarray) -> float:
+        return float(np.mean([_answer(json.dumps(a["text"]), str(t))[place] for a, t in zip(gold, found, strict=True)]))
+
+    return metric
+
+
+@cache
+def _answer(golds: str, text: str) -> tuple[float, float]:
+    known = json.loads(golds)
+    return score(text, known, scoring_of(known))
+
+
+METRICS: dict[str, Metric] = {
+    "accuracy": _accuracy,
+    "f1": _f1,
+    "mcc": _mcc,
+    "pearson": _pearson,
+    "spearman": _spearman,
+    "exact_match": _answers(0),
+    "answer_f1": _answers(1),
+}

@@ -1,0 +1,140 @@
+"""One configuration with several seeds: `python main.py fit --config FILE --seeds 1,2,3,4,5`."""
+
+from __future__ import annotations
+
+import gc
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from .arguments import run_name, values_of, without
+from .errors import InputError
+from .runs import find_checkpoint, versions
+from .significance import interval
+from .suites import aside, read, write
+
+Scores = dict[str, float]
+
+
+def run_seeds(args: Sequence[str]) -> dict[str, Any]:
+    """Trains each seed, evaluates its best weights on validation, and says how far the seeds are apart.
+
+    What is done is kept in NAME/seed_N and skipped when the command is given again; a run that was killed goes on from
+    its last checkpoint; one whose options have changed starts anew. A seed that fails does not stop the others.
+
+    Args:
+        args: what stands after `fit`, `--seeds 1,2,3` among it.
+
+    Returns:
+        What `seeds.json` holds: the scores of each seed; mean, standard deviation and 95% confidence interval of each
+        metric; and which runs failed, and why.
+
+    Raises:
+        SystemExit: if a seed broke off, once the others are done.
+    """
+    given = values_of(args, "seeds")[-1].strip("[]")
+    try:
+        seeds = [int(seed) for seed in given.split(",")]
+    except ValueError:
+        raise InputError(f"--seeds is {given!r}; whole numbers between commas, such as 1,2,3, would work.") from None
+    rest = without(args, "seeds")
+    if clash := [name for name in ("ckpt_path", "seed_everything") if values_of(rest, name)]:
+        raise InputError(f"--seeds trains several runs, each with its own seed: leave --{clash[0]} out.")
+    root = Path((values_of(rest, "trainer.default_root_dir") or ["runs"])[-1]) / run_name(rest)
+    for name in ("name", "trainer.default_root_dir"):
+        rest = without(rest, name)
+    done: dict[int, dict[str, Any]] = {}
+    broken: dict[int, str] = {}
+    for seed in seeds:
+        try:
+            done[seed] = _one(seed, root, rest)
+        except SystemExit as error:
+            if error.code == 1:  # stopped by hand
+                raise
+            broken[seed] = str(error.code).removeprefix("error: ")
+        except Exception as error:
+            broken[seed] = f"{type(error).__name__}: {error}"
+        results = summarise(done, broken)
+        write(root / "seeds.json", results)
+        (root / "seeds.md").write_text(table(results), encoding="utf-8")
+    print("\n" + table(results))
+    if broken:
+        raise SystemExit(f"error: {len(broken)} of {len(seeds)} seeds broke off, the rest is done.")
+    return results
+
+
+def _one(seed: int, root: Path, args: Sequence[str]) -> dict[str, Any]:
+    """The scores of a seed; trains it unless that was done."""
+    from .main import main
+
+    home = root / f"seed_{seed}"
+    state = read(home / "result.json")
+    if state and state["options"] != list(args):
+        print(f"Seed {seed} starts anew, as options have changed. The earlier run is now {aside(home)}.")
+        state = {}
+    if state.get("scores"):
+        return state
+    write(home / "result.json", {"options": list(args)})
+    print(f"\nSeed {seed}")
+    own = [*args, f"--name={home.name}", f"--trainer.default_root_dir={root}"]
+    own += [f"--seed_everything={seed}", f"--data.seed={seed}"]
+    resumed = any(find_checkpoint(version, "last") for version in versions(home))
+    gc.collect()  # a model is part of cycles: the one before would still hold memory of the device
+    main(["fit", *own, *(["--ckpt_path=last"] if resumed else [])])
+    cli = main(["validate", *own])
+    scores = {name: float(value) for name, value in cli.trainer.callback_metrics.items() if name.startswith("val/")}
+    counted = getattr(cli.datamodule, "occurrences", None)
+    counts: dict[str, int] = counted("validation") if counted is not None else {}
+    single = getattr(cli.model, "problem", None) == "single" and bool(counts)
+    state = {
+        "options": list(args),
+        "scores": scores,
+        "monitor": cli.model.monitor,
+        "commonest": max(counts.values()) / sum(counts.values()) if single else None,
+    }
+    write(home / "result.json", state)
+    return state
+
+
+def failed(state: dict[str, Any]) -> str | None:
+    """Why a run that came to its end learned nothing, as far as that can be told (arXiv 2006.04884)."""
+    scores, commonest = state["scores"], state["commonest"]
+    if wrong := [name for name, value in scores.items() if not math.isfinite(value)]:
+        return f"{wrong[0]} is not a number"
+    if commonest is not None and scores.get("val/accuracy", 1.0) <= commonest:
+        return f"accuracy {scores['val/accuracy']:.3f}: always the commonest label has {commonest:.3f}"
+    return None
+
+
+def summarise(done: dict[int, dict[str, Any]], broken: dict[int, str]) -> dict[str, Any]:
+    """Mean, standard deviation and confidence interval of each metric over the seeds."""
+    names = list(dict.fromkeys(name for state in done.values() for name in state["scores"]))
+    metrics = {}
+    for name in names:
+        values = {seed: state["scores"][name] for seed, state in done.items() if name in state["scores"]}
+        metrics[name] = {"seeds": values, **interval(list(values.values()))}
+    monitor = next((state["monitor"] for state in done.values()), None)
+    low = {seed: why for seed, state in done.items() if (why := failed(state)) is not None}
+    return {"monitor": monitor, "metrics": metrics, "failed": low, "broke_off": broken}
+
+
+def table(results: dict[str, Any]) -> str:
+    """The same in Markdown; the monitored metric first."""
+    names = sorted(results["metrics"], key=lambda name: name != results["monitor"])
+    seeds = list(dict.fromkeys(seed for entry in results["metrics"].values() for seed in entry["seeds"]))
+    lines = [
+        f"| metric | mean | std | 95% of the mean | {' | '.join(f'seed {seed}' for seed in seeds)} |",
+        "|---" * (4 + len(seeds)) + "|",
+    ]
+    for name in names:
+        entry = results["metrics"][name]
+        cells = [f"{entry['mean']:.4f}", "-", "-"]
+        if entry["std"] is not None:
+            cells[1:] = [f"{entry['std']:.4f}", f"{entry['low']:.4f} to {entry['high']:.4f}"]
+        cells += [f"{entry['seeds'][seed]:.4f}" if seed in entry["seeds"] else "-" for seed in seeds]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    lines += ["", f"Failed runs: {len(results['failed'])} of {len(seeds)}."]
+    lines += [f"- seed {seed}: {why}" for seed, why in results["failed"].items()]
+    lines += [f"- seed {seed} broke off: {why}" for seed, why in results["broke_off"].items()]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,95 @@
+"""Whether a difference is real: confidence intervals and the paired bootstrap."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+Metric = Callable[[np.ndarray, np.ndarray], float]
+"""Takes what is right and what was predicted, one entry for each example."""
+
+
+def interval(values: Sequence[float], level: float = 0.95) -> dict[str, float | None]:
+    """Mean, standard deviation, and the confidence interval of the mean by Student's t.
+
+    Args:
+        values: one for each seed.
+        level: of confidence.
+
+    Returns:
+        `mean`, `std`, `low` and `high`; the last three are None for a single value.
+    """
+    mean = statistics.fmean(values)
+    if len(values) < 2:
+        return {"mean": mean, "std": None, "low": None, "high": None}
+    from scipy.stats import t
+
+    std = statistics.stdev(values)
+    half = float(t.ppf((1 + level) / 2, len(values) - 1)) * std / math.sqrt(len(values))
+    return {"mean": mean, "std": std, "low": mean - half, "high": mean + half}
+
+
+def paired_bootstrap(
+    gold: np.ndarray,
+    first: Sequence[np.ndarray],
+    second: Sequence[np.ndarray],
+    metric: Metric,
+    resamples: int = 10_000,
+    level: float = 0.95,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """How far the second is ahead of the first, and how sure that is (Koehn 2004; Efron and Tibshirani 1993).
+
+    Each resample draws examples with replacement, the same for both sides; and where a side has several seeds, seeds
+    too, each side its own: the interval then is of another training run, not only of other examples.
+
+    Args:
+        gold: (examples,), what is right.
+        first: for each seed (examples,), what was predicted.
+        second: the same of the other side.
+        metric: of a set of examples.
+        resamples: how many to draw.
+        level: of confidence.
+        seed: of the draws.
+
+    Returns:
+        `scores` of both sides (means over seeds), their `difference`, its `low` and `high`, and `p`, two-sided: the
+        chance of a difference as large the other way round.
+    """
+    rng = np.random.default_rng(seed)
+    scores = [statistics.fmean(metric(gold, found) for found in side) for side in (first, second)]
+    differences = np.empty(resamples)
+    for i in range(resamples):
+        rows = rng.integers(len(gold), size=len(gold))
+        drawn = [
+            [side[j] for j in (rng.integers(len(side), size=len(side)) if len(side) > 1 else [0])]
+            for side in (first, second)
+        ]
+        means = [statistics.fmean(metric(gold[rows], found[rows]) for found in side) for side in drawn]
+        differences[i] = means[1] - means[0]
+    low, high = np.quantile(differences, [(1 - level) / 2, (1 + level) / 2])
+    tails = (np.sum(differences <= 0) + 1, np.sum(differences >= 0) + 1)
+    return {
+        "scores": scores,
+        "difference": scores[1] - scores[0],
+        "low": float(low),
+        "high": float(high),
+        "p": float(min(1.0, 2 * min(tails) / (resamples + 1))),
+    }
+
+
+def mcnemar(first: np.ndarray, second: np.ndarray) -> float:
+    """The exact two-sided p value of McNemar's test.
+
+    Args:
+        first: (examples,), whether one side was right.
+        second: the same of the other.
+    """
+    from scipy.stats import binomtest
+
+    one, other = int(np.sum(first & ~second)), int(np.sum(second & ~first))
+    return float(binomtest(one, one + other).pvalue) if one + other else 1.0
