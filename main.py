@@ -1,4 +1,4 @@
-"""The command line of pretune: `python main.py {fit,validate,test,predict,suite} --config FILE`."""
+"""The command line of pretune: `python main.py {fit,validate,test,predict,tune,suite,compare} ...`."""
 
 from __future__ import annotations
 
@@ -36,6 +36,7 @@ def main(args: Sequence[str] | None = None) -> Any:
     from pretune.recipes import with_recipe
     from pretune.seeds import run_seeds
     from pretune.suites import run_suite
+    from pretune.tune import run_tune
 
     given = list(sys.argv[1:] if args is None else args)
     try:
@@ -43,6 +44,8 @@ def main(args: Sequence[str] | None = None) -> Any:
             silence()
             if given[:1] == ["suite"]:
                 return run_suite(given[1:])
+            if given[:1] == ["tune"]:
+                return run_tune(given[1:])
             if given[:1] == ["compare"]:
                 return run_compare(given[1:])
             if given[:1] == ["fit"] and values_of(given, "seeds"):

@@ -95,11 +95,19 @@ class OptimizedModule(LightningModule):
     # ------------------------------------------------------------------ the gradient of a window
 
     def add_to_window(self, losses: list[Tensor], counts: list[Tensor]) -> Tensor:
-        """Adds the sums over targets of a micro-batch, one for each part; returns the scalar to run backward on."""
+        """Adds the sums over targets of a micro-batch, one for each part.
+
+        Returns:
+            The scalar to run backward on: its gradient is that of the sums, its value the mean, which is what callbacks
+            (such as the learning-rate finder) take it for.
+        """
         if self._window is None:
             self._window = Window(list(self.parts().values()))
         whole = self.trainer.accumulate_grad_batches == 1
-        return self._window.add(losses, counts, self._learning(), whole=whole, reduce=self._sum_over_processes)
+        total = self._window.add(losses, counts, self._learning(), whole=whole, reduce=self._sum_over_processes)
+        weights = self.parts().values()
+        mean = sum(w * s.detach() / n.clamp(min=1e-12) for w, s, n in zip(weights, losses, counts, strict=True))
+        return total + (mean - total).detach()
 
     def _learning(self) -> list[nn.Parameter]:
         groups = [group for optimizer in self.trainer.optimizers for group in optimizer.param_groups]

@@ -17,7 +17,7 @@ import pretune
 from pretune.modules import Backbone
 
 CONFIGS = Path(pretune.__file__).parent / "configs"
-ELSEWHERE = ("finetune/glue/", "finetune/clue/", "finetune/datasets/", "suites/")  # test_data_configs, test_suites
+ELSEWHERE = ("finetune/glue/", "finetune/clue/", "finetune/datasets/", "suites/", "spaces/")  # have tests of their own
 ALL = sorted(str(path.relative_to(CONFIGS)) for path in CONFIGS.rglob("*.yaml"))
 ALL = [name for name in ALL if not name.startswith(ELSEWHERE)]
 SHORT = (

@@ -1,0 +1,95 @@
+"""The space of a search: options by dotted name, with choices or ranges."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from .errors import InputError
+
+FORM = "a list of choices, or {low, high} with log: true or step: N"
+RATE = "model.learning_rate"
+
+
+class Space:
+    """What to vary, and how.
+
+    Args:
+        path: a YAML file.
+
+    Raises:
+        InputError: if an entry is not of one of the forms.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        if not self.path.is_file():
+            raise InputError(f"There is no search space {path}.")
+        try:
+            self.entries = yaml.safe_load(self.path.read_text(encoding="utf-8"))
+        except yaml.YAMLError as error:
+            raise InputError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
+        if not isinstance(self.entries, dict) or not self.entries:
+            raise InputError(f"{path} must map options such as {RATE} to {FORM}.")
+        for name, entry in self.entries.items():
+            if problem := _problem(str(name), entry):
+                raise InputError(f"{path}: {name}: {problem}.")
+
+    @property
+    def needs_range_test(self) -> bool:
+        """Whether a range is around what the range test proposes."""
+        return any(isinstance(entry, dict) and "around" in entry for entry in self.entries.values())
+
+    def suggest(self, trial: Any, proposed: float | None) -> dict[str, Any]:
+        """A value for each option.
+
+        Args:
+            trial: of Optuna.
+            proposed: the rate that the range test proposes, if there was one.
+        """
+        return {name: _suggest(trial, name, entry, proposed) for name, entry in self.entries.items()}
+
+
+def _problem(name: str, entry: Any) -> str | None:
+    if "." not in name:
+        return f"an option has the form it has on the command line, such as {RATE}"
+    if isinstance(entry, list):
+        return None if entry and all(v is None or isinstance(v, str | int | float) for v in entry) else f"give {FORM}"
+    if not isinstance(entry, dict):
+        return f"give {FORM}"
+    if "around" in entry:
+        fine = name == RATE and entry["around"] == "range_test" and set(entry) <= {"around", "factor"}
+        if not fine or not (_number(entry.get("factor", 4)) and entry.get("factor", 4) > 1):
+            return f"only {RATE} can be {{around: range_test, factor: N}}, with N above 1"
+        return None
+    if unknown := set(entry) - {"low", "high", "log", "step"}:
+        return f"there is no {', '.join(sorted(unknown))}; give {FORM}"
+    low: Any = entry.get("low")
+    high: Any = entry.get("high")
+    if not (_number(low) and _number(high)):
+        # YAML 1.1 takes 1e-5 for a word: it wants 1.0e-5.
+        return f"low ({low!r}) and high ({high!r}) must be numbers, such as 1.0e-5"
+    if low >= high:
+        return f"low ({low}) must be below high ({high})"
+    if entry.get("log") and (low <= 0 or "step" in entry):
+        return "log: true needs a low above 0, and no step"
+    return None
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _suggest(trial: Any, name: str, entry: Any, proposed: float | None) -> Any:
+    if isinstance(entry, list):
+        return trial.suggest_categorical(name, entry)
+    if "around" in entry:
+        assert proposed is not None
+        factor = entry.get("factor", 4)
+        return trial.suggest_float(name, proposed / factor, proposed * factor, log=True)
+    low, high, log, step = entry["low"], entry["high"], bool(entry.get("log")), entry.get("step")
+    if isinstance(low, int) and isinstance(high, int) and not isinstance(step, float):
+        return trial.suggest_int(name, low, high, log=log, step=step or 1)
+    return trial.suggest_float(name, low, high, log=log, step=step)

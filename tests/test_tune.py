@@ -1,0 +1,168 @@
+"""The search on the real command line: found, interrupted, pruned, failed; bad spaces."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+import pretune.tune
+from pretune.errors import InputError
+from pretune.main import main
+from pretune.modules import TextClassification
+from pretune.search_space import Space
+from pretune.tune import SPACE
+
+optuna = pytest.importorskip("optuna")
+Fails = Callable[..., str]
+SEARCHED = {
+    "model.learning_rate": {"low": 1e-4, "high": 1e-2, "log": True},
+    "data.batch_size": [8, 24],
+    "model.backbone.dropout": {"low": 0.0, "high": 0.2},
+}
+
+
+@pytest.fixture
+def tune(encoder: Path, reviews: Path) -> Callable[..., Any]:
+    Path("mine.yaml").write_text(
+        f"""
+model:
+  class_path: TextClassification
+  init_args: {{backbone: {encoder}}}
+data:
+  class_path: TextClassificationDataModule
+  init_args: {{train_files: reviews.csv, text_column: review, label_column: stars}}
+trainer: {{max_epochs: 2, accelerator: cpu, enable_progress_bar: false}}
+"""
+    )
+    Path("space.yaml").write_text(yaml.safe_dump(SEARCHED))
+
+    def run(*args: str) -> Any:
+        return main(["tune", "--config", "mine.yaml", "--space", "space.yaml", *args])
+
+    return run
+
+
+def test_the_best_is_an_overlay_that_fit_takes(
+    tune: Callable[..., Any], run: Callable[..., Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = tune("--trials", "3")
+    home = Path("runs/mine/tune")
+    assert found["folder"] == str(home)
+    assert [row["trial"] for row in found["trials"]] == [0, 1, 2]
+    assert found["score"] == max(row["score"] for row in found["trials"])
+    for picture in ("range_test.png", "search.png"):
+        assert (home / picture).read_bytes().startswith(b"\x89PNG")
+    assert not list(home.glob("trial_*/version_0/checkpoints")) + list(home.glob("trial_*/version_0/export"))
+    assert (home / "best.yaml").read_text().startswith("# The best of 3 trials (trial ")
+    assert "| 2 | " in (printed := capsys.readouterr().out)
+    assert f"--config {home / 'best.yaml'}" in printed
+    cli = run("fit", "--config", "mine.yaml", "--config", home / "best.yaml")
+    assert cli.model.learning_rate == found["best"]["model.learning_rate"]
+    assert cli.datamodule.batch_size == found["best"]["data.batch_size"]
+    assert cli.model.backbone.dropout == found["best"]["model.backbone.dropout"]
+    assert cli.model.backbone.name.endswith("encoder")
+
+
+def test_an_interrupted_search_goes_on(tune: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[Any] = []
+    real = pretune.tune._run_trial
+
+    def killed(study: Any, trial: Any, values: dict[str, Any], *more: Any) -> None:
+        tried.append(values)
+        if len(tried) == 2:
+            raise KeyboardInterrupt
+        real(study, trial, values, *more)
+
+    monkeypatch.setattr(pretune.tune, "_run_trial", killed)
+    with pytest.raises(KeyboardInterrupt):
+        tune("--trials=3", "--range_test=false")
+    found = tune("--trials=3", "--range_test=false")
+    assert len(tried) == 4
+    assert tried[2] == tried[1]  # once more what was interrupted
+    assert [row["state"] for row in found["trials"]] == ["complete"] * 3
+    assert tune("--trials=3", "--range_test=false")["best"] == found["best"]  # nothing is left to do
+    assert len(tried) == 4
+    with pytest.raises(SystemExit, match=r"error: The search in runs/mine/tune was made with other options"):
+        tune("--trials=3", "--range_test=false", "--model.warmup=0.2")
+
+
+def test_what_falls_behind_is_pruned_and_what_fails_is_noted(
+    tune: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Scripted scores: four good trials, then a bad one, then one without memory."""
+    fits: list[int] = []
+
+    def start(self: Any) -> None:
+        fits.append(len(fits))
+        if len(fits) == 6:
+            raise RuntimeError("no memory")
+
+    def scores(self: Any) -> None:
+        self.log("val/accuracy_scripted", 0.9 if len(fits) != 5 else 0.1)
+
+    monkeypatch.setattr(TextClassification, "on_train_start", start)
+    monkeypatch.setattr(TextClassification, "on_validation_epoch_end", scores)
+    found = tune("--trials=6", "--range_test=false", "--model.monitor=val/accuracy_scripted")
+    assert [row["state"] for row in found["trials"]] == ["complete"] * 4 + ["pruned", "fail"]
+    assert found["trials"][4]["why"].startswith("behind the median after step")
+    assert found["trials"][5]["why"] == "RuntimeError: no memory"
+    assert found["score"] == pytest.approx(0.9)
+    assert "RuntimeError: no memory |" in capsys.readouterr().out
+
+
+def test_every_trial_failing_is_an_error(tune: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    def start(self: Any) -> None:
+        raise RuntimeError("no memory")
+
+    monkeypatch.setattr(TextClassification, "on_train_start", start)
+    with pytest.raises(SystemExit, match=r"Every trial failed; the last: RuntimeError: no memory"):
+        tune("--trials=2", "--range_test=false")
+
+
+def test_a_range_around_what_the_test_proposes(tune: Callable[..., Any]) -> None:
+    Path("space.yaml").write_text("model.learning_rate: {around: range_test, factor: 2}\n")
+    found = tune("--trials=2", "--range_test=false")  # the space asks for it all the same
+    import json
+
+    proposed = json.loads(Path("runs/mine/tune/range_test.json").read_text())["proposed"]
+    assert all(proposed / 2 <= row["model.learning_rate"] <= proposed * 2 for row in found["trials"])
+
+
+def test_the_shipped_space_is_one() -> None:
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    found = Space(SPACE).suggest(study.ask(), None)
+    assert 1e-5 <= found["model.learning_rate"] <= 1e-4
+    assert found["data.batch_size"] in (16, 32)
+    assert found["trainer.max_epochs"] in (2, 3, 4)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[", "is not YAML"),
+        ("- 1", "must map options"),
+        ("learning_rate: [1.0, 2.0]", "an option has the form it has on the command line"),
+        ("model.learning_rate: 3", "give a list of choices"),
+        ("model.learning_rate: []", "give a list of choices"),
+        ("model.learning_rate: {low: 1e-5, high: 1e-4}", r"must be numbers, such as 1\.0e-5"),
+        ("model.learning_rate: {low: 2, high: 1}", r"low \(2\) must be below high \(1\)"),
+        ("model.learning_rate: {low: 0, high: 1, log: true}", "needs a low above 0"),
+        ("model.learning_rate: {minimum: 0, high: 1}", "there is no minimum"),
+        ("model.warmup: {around: range_test}", r"only model\.learning_rate can be"),
+    ],
+)
+def test_bad_spaces(text: str, message: str) -> None:
+    Path("bad.yaml").write_text(text)
+    with pytest.raises(InputError, match=message):
+        Space("bad.yaml")
+
+
+def test_bad_commands(tune: Callable[..., Any], fails: Fails) -> None:
+    assert "There is no search space nowhere.yaml" in fails("tune", "--config=mine.yaml", "--space=nowhere.yaml")
+    assert "--trials is 'many'" in fails("tune", "--config=mine.yaml", "--trials=many")
+    Path("space.yaml").write_text("model.learning_rat: [1.0e-3]\n")
+    assert "no option" in fails("tune", "--config=mine.yaml", "--space=space.yaml", "--range_test=false", "--trials=1")
