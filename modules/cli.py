@@ -95,7 +95,7 @@ class PretuneCLI(LightningCLI):
     @override
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         config = self._get(self.config_init, "trainer")
-        callbacks = [*(config.callbacks or []), *self._callbacks()]
+        callbacks = [*self._callbacks(), *(config.callbacks or [])]  # the user's see the best weights at the end
         if self.subcommand == "fit":
             kwargs |= self._pace(config, callbacks)
         if config.enable_progress_bar is not False and not any(isinstance(c, ProgressBar) for c in callbacks):

@@ -4,6 +4,7 @@ from .checkpoints import AtomicCheckpointIO, LastCheckpoint
 from .curves import LearningCurves
 from .early_stopping import EarlyStopping
 from .export import ExportBest
+from .forgetting import Forgetting
 from .overfitting import OverfittingWarnings
 from .pace import Pace
 from .predictions import PredictionWriter
@@ -15,6 +16,7 @@ __all__ = [
     "AtomicCheckpointIO",
     "EarlyStopping",
     "ExportBest",
+    "Forgetting",
     "LastCheckpoint",
     "LearningCurves",
     "OverfittingWarnings",

@@ -39,7 +39,7 @@ class RunReport(Callback):
         when = "before training" if trainer.sanity_checking else f"epoch {trainer.current_epoch}"
         rank_zero_info(f"step {trainer.global_step:,}, {when}: validation {shown}")
         if trainer.sanity_checking:
-            self._add(trainer, "before", scores)
+            self.add(trainer, "before", scores)
             for logger in trainer.loggers:  # Lightning logs nothing of this pass
                 logger.log_metrics({**scores, "epoch": 0}, step=0)
 
@@ -56,7 +56,7 @@ class RunReport(Callback):
         reason = stopping_reason(trainer)
         curves = next((c for c in trainer.callbacks if isinstance(c, LearningCurves)), None)  # type: ignore[attr-defined]
         rank_zero_info(f"Training stopped: {reason}")
-        self._add(
+        self.add(
             trainer,
             "fit",
             {
@@ -72,9 +72,10 @@ class RunReport(Callback):
 
     @override
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._add(trainer, "test", {**_numbers(trainer, "test/"), **getattr(pl_module, "details", dict)()})
+        self.add(trainer, "test", {**_numbers(trainer, "test/"), **getattr(pl_module, "details", dict)()})
 
-    def _add(self, trainer: Trainer, key: str, content: dict[str, Any]) -> None:
+    def add(self, trainer: Trainer, key: str, content: dict[str, Any]) -> None:
+        """Adds an entry to `summary.json`."""
         if not trainer.is_global_zero:
             return
         self.path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,136 @@
+"""What fine-tuning costs: how much worse the pretraining objective becomes, and how far each layer moves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
+from lightning.pytorch.utilities.rank_zero import rank_zero_info
+from torch import Tensor
+from typing_extensions import override
+
+from ...errors import InputError
+from ..backbone import Backbone
+from ..base import BaseModule
+from ..layers.adapters import merge_adapters
+from ..layers.depth import parameter_depths
+from ..objectives.causal import CausalLanguageModeling
+from ..objectives.families import family
+from ..objectives.masked import MaskedLanguageModeling
+from ..objectives.span_denoising import SpanDenoising
+from .held_out import held_out
+from .report import RunReport
+
+OBJECTIVES: dict[str, type[BaseModule]] = {
+    "encoder": MaskedLanguageModeling,
+    "decoder": CausalLanguageModeling,
+    "encoder-decoder": SpanDenoising,
+}
+
+
+class Forgetting(Callback):
+    """Evaluates the pretraining objective on held-out text before and after fine-tuning, and measures how far it went.
+
+    The body of the fine-tuned network, with its best weights, is put under the pretraining head of the backbone's own
+    weights: masked tokens for encoders, next tokens for decoders, spans for encoder-decoders. Where the weights have no
+    such head, only the distances are shown: of each layer the length of its change over that of its weights at the
+    start. Both go to the log and to `summary.json`. It costs a second network in memory, while it evaluates, and two
+    passes over the text.
+
+    Args:
+        data: the text, such as `CorpusDataModule(test_files="held_out.txt")`; null measures the distances alone.
+    """
+
+    def __init__(self, data: LightningDataModule | None = None) -> None:
+        self.data = data
+        self._start: dict[str, Tensor] = {}
+        self._before: dict[str, float] | None = None
+
+    @override
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        module = _checked(pl_module)
+        self._start = {name: weight.clone() for name, weight in body_weights(module).items()}
+        self._before = self._evaluate(module, changed=False)
+
+    @override
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if not self._start or trainer.fast_dev_run:  # type: ignore[attr-defined]
+            return
+        module = _checked(pl_module)
+        moved = distances(module, self._start)
+        after = self._evaluate(module, changed=True) if self._before is not None else None
+        found: dict[str, Any] = {"moved": moved}
+        if self._before is not None and after is not None:
+            found |= {"before": self._before, "after": after}
+            for name in ("loss", "perplexity"):
+                rank_zero_info(f"Pretraining {name} on held-out text: {self._before[name]:.4f}, now {after[name]:.4f}.")
+        far = ", ".join(f"{place} {share:.4f}" for place, share in moved.items())
+        rank_zero_info(f"How far the weights moved, over their length: {far}.")
+        for callback in trainer.callbacks:  # type: ignore[attr-defined]
+            if isinstance(callback, RunReport):
+                callback.add(trainer, "forgetting", found)
+        self._start = {}
+
+    def _evaluate(self, module: BaseModule, changed: bool) -> dict[str, float] | None:
+        if self.data is None:
+            return None
+        plain = Backbone(
+            module.backbone.name, module.backbone.config, module.backbone.revision,
+            trust_remote_code=module.backbone.trust_remote_code,
+        )  # fmt: skip
+        objective = OBJECTIVES[family(module.model.config)](plain)
+        objective.tokenizer = module.tokenizer
+        with torch.random.fork_rng():  # whether anybody looks changes no training
+            objective.build()
+        report = objective.weight_report
+        if report is None or report.head_is_new:
+            if not changed:
+                rank_zero_info(
+                    f"{module.backbone.label} has no pretrained head for {type(objective).__name__}: what it forgets "
+                    "cannot be measured, only how far its layers move. Weights with that head would work."
+                )
+            return None
+        if changed:
+            found = objective.model.base_model.load_state_dict(body_weights(module), strict=False)
+            if len(found.missing_keys) > len(self._start) // 10:
+                some = ", ".join(found.missing_keys[:3])
+                raise InputError(f"The body does not fit under its pretraining head: it lacks {some}.")
+        objective.model.to(module.device)
+        return held_out(objective, self.data)
+
+
+def _checked(module: LightningModule) -> BaseModule:
+    if not isinstance(module, BaseModule) or module.backbone.name is None:
+        raise InputError("Forgetting compares with pretrained weights: it needs a backbone with a name.")
+    return module
+
+
+def body_weights(module: BaseModule) -> dict[str, Tensor]:
+    """The weights of the body, adapters merged into them, by their names in the body."""
+    model: Any = merge_adapters(module.model) if module.backbone.adapters else module.model
+    return {name: weight.detach() for name, weight in model.base_model.state_dict().items()}
+
+
+def distances(module: BaseModule, start: dict[str, Tensor]) -> dict[str, float]:
+    """How far each layer is from where it started: |w - w0| / |w0|, with `embeddings` below `layer 1`.
+
+    Args:
+        module: what was trained.
+        start: `body_weights` at the start.
+    """
+    model: Any = merge_adapters(module.model) if module.backbone.adapters else module.model
+    depths, top = parameter_depths(model)
+    body, owner = model.base_model, {id(p): name for name, p in model.named_parameters()}
+    sums: dict[int, list[float]] = {}
+    for name, weight in body.named_parameters():
+        if name not in start or (depth := depths[owner[id(weight)]]) >= top:
+            continue
+        old = start[name].double()
+        entry = sums.setdefault(depth, [0.0, 0.0])
+        entry[0] += float((weight.detach().double() - old).square().sum())
+        entry[1] += float(old.square().sum())
+    return {
+        "embeddings" if depth == 0 else f"layer {depth}": (moved / max(whole, 1e-30)) ** 0.5
+        for depth, (moved, whole) in sorted(sums.items())
+    }
