@@ -8,6 +8,7 @@ from .forgetting import Forgetting
 from .overfitting import OverfittingWarnings
 from .pace import Pace
 from .predictions import PredictionWriter
+from .probe import Probe
 from .progress_bar import RunProgressBar
 from .report import RunReport
 from .throughput import Throughput
@@ -22,6 +23,7 @@ __all__ = [
     "OverfittingWarnings",
     "Pace",
     "PredictionWriter",
+    "Probe",
     "RunProgressBar",
     "RunReport",
     "Throughput",
