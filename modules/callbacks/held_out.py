@@ -40,11 +40,12 @@ def held_out(objective: BaseModule, data: LightningDataModule) -> dict[str, floa
     training = objective.model.training
     objective.model.eval()
     sums = {part: torch.zeros(2, dtype=torch.float64) for part in objective.parts()}
-    for batch in corpus.test_dataloader():
-        found = objective.step(move_data_to_device(batch, device), "test")
-        outputs = found if isinstance(found, dict) else {"": found}
-        for part, output in outputs.items():
-            sums[part] += torch.stack((output.loss, output.count)).double().cpu()
+    with torch.random.fork_rng():  # loaders draw a seed, which they do not use
+        for batch in corpus.test_dataloader():
+            found = objective.step(move_data_to_device(batch, device), "test")
+            outputs = found if isinstance(found, dict) else {"": found}
+            for part, output in outputs.items():
+                sums[part] += torch.stack((output.loss, output.count)).double().cpu()
     objective.model.train(training)
     loss = sum(weight * float(sums[part][0] / sums[part][1]) for part, weight in objective.parts().items())
     counts = corpus.counts["test"]

@@ -78,7 +78,8 @@ class Probe(Callback):
         training = module.model.training
         module.model.eval()
         try:
-            (x, y), (x_val, y_val) = (self._features(module, body, split) for split in ("train", "validation"))
+            with torch.random.fork_rng():  # loaders draw a seed, which they do not use
+                (x, y), (x_val, y_val) = (self._features(module, body, split) for split in ("train", "validation"))
         finally:
             module.model.train(training)
         with torch.enable_grad(), torch.inference_mode(False):

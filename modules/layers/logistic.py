@@ -36,6 +36,6 @@ def fit_logistic(x: Tensor, y: Tensor, classes: int, penalty: float = 1.0, steps
         value.backward()
         return value
 
-    solver.step(loss)  # type: ignore[arg-type]
+    solver.step(loss)
     raw = weight.detach() / scale.unsqueeze(1)
     return raw, bias.detach() - mean @ raw
