@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 
+EXTENDS = "extends"
+"""The entry of tokenizer_config.json that names the tokenizer which was extended."""
+
+
 def pack_tokenizer(tokenizer: PreTrainedTokenizerBase) -> dict[str, str]:
     """A tokenizer's files as plain strings, so that a checkpoint needs nothing beside it."""
     with tempfile.TemporaryDirectory() as folder:

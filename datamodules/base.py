@@ -15,7 +15,8 @@ from ..tokenization import load_tokenizer, unpack_tokenizer
 from .cache import cached, default_cache, digest
 from .loader import BatchedDataset, BatchPlan, Opaque, ResumableLoader
 from .sources import Source
-from .tokenizer_training import TrainTokenizer, train_tokenizer
+from .tokenizer_extension import ExtendTokenizer
+from .tokenizer_training import TrainTokenizer
 
 
 class BaseDataModule(LightningDataModule):
@@ -37,7 +38,7 @@ class BaseDataModule(LightningDataModule):
 
     def __init__(
         self,
-        tokenizer: str | TrainTokenizer | None = None,
+        tokenizer: str | TrainTokenizer | ExtendTokenizer | None = None,
         batch_size: int = 32,
         num_workers: int = 0,
         cache_dir: str | None = None,
@@ -47,7 +48,7 @@ class BaseDataModule(LightningDataModule):
         if batch_size < 1:
             raise InputError(f"data.batch_size is {batch_size}; it must be at least 1.")
         if isinstance(tokenizer, dict):
-            tokenizer = TrainTokenizer(**tokenizer)
+            tokenizer = (ExtendTokenizer if "extend" in tokenizer else TrainTokenizer)(**tokenizer)
         self.tokenizer_spec = tokenizer
         self.batch_size = batch_size
         self.num_workers = num_workers
@@ -86,14 +87,14 @@ class BaseDataModule(LightningDataModule):
             key = [self.training_key(), spec.key()]
 
             def make(folder: Path) -> None:
-                rank_zero_info(f"Training a {spec.train} tokenizer on {self.source.name('train')} ...")
-                train_tokenizer(spec, self.training_texts(), folder)
+                rank_zero_info(f"{spec.doing} on {self.source.name('train')} ...")
+                spec.make(self.training_texts(), folder)
 
             if not self.source.has("train"):
                 raise InputError("data.tokenizer asks for training a tokenizer, but there are no data.train_files.")
             folder = cached(self.cache_dir, "tokenizers", key, make)
             self.tokenizer = load_tokenizer(str(folder))
-            rank_zero_info(f"Tokenizer: {spec.train} with {len(self.tokenizer)} entries.")
+            rank_zero_info(f"Tokenizer: {len(self.tokenizer):,} entries.")
         else:
             self.tokenizer = self._backbone_tokenizer()
         self.use_tokenizer(self.tokenizer)

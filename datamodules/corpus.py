@@ -28,6 +28,7 @@ from .packing import Packs
 from .progress import progress
 from .sources import Documents, Files, Several, Source, make_source
 from .splitting import document_hash, held_out_documents
+from .tokenizer_extension import ExtendTokenizer
 from .tokenizer_training import TrainTokenizer
 
 
@@ -83,7 +84,8 @@ class CorpusDataModule(BaseDataModule):
         validation_fraction: share of the training documents that is held out when there is no validation split;
             chosen by content, so that copies of a document stay on one side. 0 holds out nothing.
         tokenizer: a name, a folder, an earlier run; `{train: wordpiece|bpe|bytelevel|unigram|character,
-            vocab_size: N}`; or null for the backbone's own.
+            vocab_size: N}`; `{extend: NAME, words: N}` for a tokenizer and the words it lacks; or null for the
+            backbone's own.
         block_size: tokens in a block or pack, special tokens included.
         packing: whole documents instead of blocks; they do not see each other.
         eval_stride: tokens between the beginnings of two blocks in validation and test; null: they do not overlap.
@@ -116,7 +118,7 @@ class CorpusDataModule(BaseDataModule):
         subset: str | None = None,
         sources: list[CorpusSource] | None = None,
         validation_fraction: float = 0.05,
-        tokenizer: str | TrainTokenizer | None = None,
+        tokenizer: str | TrainTokenizer | ExtendTokenizer | None = None,
         block_size: int = 128,
         packing: bool = False,
         eval_stride: int | None = None,

@@ -26,6 +26,7 @@ from .progress import progress
 from .sentences import split_sentences
 from .sources import Documents, make_source
 from .splitting import document_hash, held_out_documents
+from .tokenizer_extension import ExtendTokenizer
 from .tokenizer_training import TrainTokenizer
 
 
@@ -78,7 +79,7 @@ class SentencePairDataModule(BaseDataModule):
         dataset: str | None = None,
         subset: str | None = None,
         validation_fraction: float = 0.05,
-        tokenizer: str | TrainTokenizer | None = None,
+        tokenizer: str | TrainTokenizer | ExtendTokenizer | None = None,
         max_length: int = 128,
         short_fraction: float = 0.1,
         splitter: Callable[[str], list[str]] | None = None,

@@ -31,6 +31,15 @@ class TrainTokenizer:
         """What a cache key must hold."""
         return asdict(self)
 
+    def make(self, documents: Iterator[str], folder: Path) -> None:
+        """Trains on documents and writes the tokenizer."""
+        train_tokenizer(self, documents, folder)
+
+    @property
+    def doing(self) -> str:
+        """What the log says of it."""
+        return f"Training a {self.train} tokenizer"
+
 
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 

@@ -15,9 +15,10 @@ from torch import nn
 
 from ..errors import InputError, first_line
 from ..runs import locate, read_checkpoint, stored
-from ..tokenization import load_tokenizer
+from ..tokenization import EXTENDS, load_tokenizer
 from .layers.adapters import add_adapters
 from .layers.depth import layer_stacks, parameter_depths
+from .layers.vocabulary import start_new_words
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
@@ -216,12 +217,16 @@ class Backbone:
         else:
             model = self._load(auto, config, report, options)
         if tokenizer is not None:
-            fit_vocabulary(model, tokenizer)
+            fit_vocabulary(model, tokenizer, self._extended(tokenizer) if weights else None)
         self._apply(model)
         report.parameters = sum(p.numel() for p in model.parameters())
         # from_pretrained hands out eval mode, and Lightning leaves it so: dropout would be off for the whole run.
         model.train()
         return model, report
+
+    def _extended(self, tokenizer: PreTrainedTokenizerBase) -> PreTrainedTokenizerBase | None:
+        """The tokenizer that the weights were trained with, where the given one is an extension of it."""
+        return self.load_tokenizer() if self.name is not None and EXTENDS in tokenizer.init_kwargs else None
 
     def _load(self, auto: Any, config: PretrainedConfig, report: WeightReport, options: dict[str, Any]) -> Any:
         place = locate(self.name or "")
@@ -369,8 +374,17 @@ def padded_size(size: int) -> int:
     return -(-size // PAD_VOCABULARY_TO) * PAD_VOCABULARY_TO
 
 
-def fit_vocabulary(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
-    """Grows the embedding where the tokenizer outgrew it (never shrinks it); new rows start at the mean of the old."""
+def fit_vocabulary(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, known: PreTrainedTokenizerBase | None = None
+) -> None:
+    """Grows the embedding where the tokenizer outgrew it (never shrinks it).
+
+    Args:
+        model: its embeddings follow, and what foretells words.
+        tokenizer: the entries that there are to be.
+        known: the one that the weights were trained with, where the other extends it: a new word starts at the mean of
+            the pieces it had there. Otherwise new rows start at the mean of all.
+    """
     table: Any = model.get_input_embeddings()
     rows = table.weight.shape[0]
     needed = max([len(tokenizer) - 1, *tokenizer.get_vocab().values()]) + 1
@@ -379,6 +393,8 @@ def fit_vocabulary(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -
         model.resize_token_embeddings(padded_size(needed), mean_resizing=True)
     if model.config.pad_token_id is None:
         model.config.pad_token_id = tokenizer.pad_token_id
+    if known is not None:
+        start_new_words(model, tokenizer, known)
 
 
 def reinitialize(model: PreTrainedModel, layer: nn.Module) -> None:

@@ -41,7 +41,9 @@ class HelpfulParser(LightningArgumentParser):
         return super().parse_args(args, *more, **options)
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
-        """Prints one message and exits with 2."""
+        """Prints one message and exits with 2; raises where a value is only tried, as of one type among several."""
+        if not self.exit_on_error:
+            super().error(message, ex)
         print(f"error: {explain(message, self)}", file=sys.stderr)
         sys.exit(2)
 
