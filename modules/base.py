@@ -18,7 +18,7 @@ from ..errors import InputError
 from ..runs import STORED
 from ..tokenization import pack_tokenizer, unpack_tokenizer
 from .backbone import Backbone, WeightReport, config_from_json
-from .card import model_card
+from .card import LINEAGE, lineage, model_card
 from .layers.adapters import merge_adapters, save_adapters
 from .layers.agreement import Kind, disagreement
 from .layers.metrics import MeanPerTarget, Perplexity
@@ -407,7 +407,10 @@ class BaseModule(OptimizedModule):
             reader = "peft.PeftModel"
         else:
             model: Any = merge_adapters(self.model) if self.backbone.adapters else self.model
+            parents = getattr(model.config, LINEAGE, None)
+            setattr(model.config, LINEAGE, lineage(self))
             model.save_pretrained(folder)
+            setattr(model.config, LINEAGE, parents)
         if self.tokenizer is not None:
             trained = getattr(self.datamodule, "longest", None) if self.backbone.name is None else None
             limits = [n for n in (max_positions(self.model.config), trained, self.tokenizer.model_max_length) if n]

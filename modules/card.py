@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .base import BaseModule
+
+LINEAGE = "pretune_lineage"
+"""The entry of the exported configuration that names the runs behind the weights."""
 
 TEMPLATE = """---
 library_name: transformers
@@ -16,7 +19,7 @@ tags: [pretune, {tag}]
 
 Made by `{kind}` of pretune {version} from {backbone}.
 
-| | |
+{lineage}| | |
 |---|---|
 | architecture | {architecture}, {parameters:.1f} M parameters |
 | data | {data} |
@@ -53,6 +56,7 @@ def model_card(module: BaseModule) -> str:
         kind=type(module).__name__,
         version=version("pretune"),
         backbone=f"the weights `{module.backbone.name}`" if module.backbone.name else "scratch",
+        lineage=_steps(lineage(module)),
         architecture=module.model.config.model_type,
         parameters=sum(p.numel() for p in module.model.parameters()) / 1e6,
         data=source.name("train") if source is not None and source.has("train") else "not known",
@@ -62,6 +66,32 @@ def model_card(module: BaseModule) -> str:
         + "".join(f"| {name} | {value} |\n" for name, value in options.items()).rstrip("\n"),
         auto_class=module.auto_class,
     )
+
+
+def lineage(module: BaseModule) -> list[dict[str, Any]]:
+    """What made the weights what they are, oldest first: of each run its class, data, steps and what it began with.
+
+    It is an entry of the exported configuration, which travels with the weights from run to run.
+    """
+    trainer, source = module._trainer, getattr(module.datamodule, "source", None)
+    own = {
+        "class": type(module).__name__,
+        "data": source.name("train") if source is not None and source.has("train") else None,
+        "steps": trainer.global_step if trainer is not None else None,
+        "from": module.backbone.name,
+    }
+    return [*(getattr(module.model.config, LINEAGE, None) or []), own]
+
+
+def _steps(entries: list[dict[str, Any]]) -> str:
+    if len(entries) < 2:
+        return ""
+    lines = [
+        f"{number}. `{e['class']}` on {e['data'] or 'data not known'}, {e['steps'] or 'unknown'} steps, from "
+        + (f"`{e['from']}`" if e["from"] else "scratch")
+        for number, e in enumerate(entries, 1)
+    ]
+    return "Its parents, and itself:\n\n" + "\n".join(lines) + "\n\n"
 
 
 def _is_hub_id(name: str | None) -> bool:

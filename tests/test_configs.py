@@ -69,6 +69,8 @@ def own_files() -> dict[str, str]:
         }
         for i, text in enumerate(texts)
     ]
+    for name in ("domain", "new", "old", "new-held-out", "old-held-out"):
+        files[f"{name}.txt"] = "\n".join(f"{text} {name}" for text in texts * 10)
     files["questions.json"] = json.dumps({"data": [{"title": "t", "paragraphs": paragraphs}]})
     return files
 
@@ -105,7 +107,7 @@ ALSO = {
     "finetune/summarization.yaml": ("--model.generation.max_new_tokens=4",),
     "finetune/translation.yaml": ("--model.generation.max_new_tokens=4",),
     "finetune/instructions.yaml": ("--model.generation.max_new_tokens=4", "--data.max_length=256"),
-    "pretrain/continued.yaml": ("--data.block_size=64",),  # what the tiny model here takes
+    **{f"pretrain/{name}.yaml": ("--data.block_size=64",) for name in ("continued", "dapt", "tapt", "update")},
     "pretrain/shakespeare_char.yaml": ("--trainer.val_check_interval=3",),
 }
 OBJECTIVES = {"encoder": "masked", "decoder": "causal", "encoder-decoder": "span_denoising"}

@@ -5,6 +5,7 @@ from .curves import LearningCurves
 from .early_stopping import EarlyStopping
 from .export import ExportBest
 from .forgetting import Forgetting
+from .old_and_new import OldAndNew
 from .overfitting import OverfittingWarnings
 from .pace import Pace
 from .predictions import PredictionWriter
@@ -20,6 +21,7 @@ __all__ = [
     "Forgetting",
     "LastCheckpoint",
     "LearningCurves",
+    "OldAndNew",
     "OverfittingWarnings",
     "Pace",
     "PredictionWriter",

@@ -25,7 +25,8 @@ def held_out(objective: BaseModule, data: LightningDataModule) -> dict[str, floa
         data: such as `CorpusDataModule(test_files=...)`; used as it comes, with the objective's tokenizer.
 
     Returns:
-        `loss` (per target), `perplexity`, and of the corpus the `tokens_per_word` and the share of `unknown` tokens.
+        `loss` (per target), `perplexity`, and of the corpus the `tokens_per_word`, the `word_perplexity` that follows
+        from both, and the share of `unknown` tokens.
 
     Raises:
         InputError: if the data have no test part.
@@ -33,6 +34,7 @@ def held_out(objective: BaseModule, data: LightningDataModule) -> dict[str, floa
     corpus: Any = copy.deepcopy(data)
     if not hasattr(corpus, "use_tokenizer"):
         raise InputError(f"{type(data).__name__} cannot be held out: CorpusDataModule(test_files=...) would work.")
+    corpus.block_size = min(corpus.block_size, objective.input_limit() or corpus.block_size)
     corpus.special_tokens = objective.frames_text if corpus.special_tokens is None else corpus.special_tokens
     corpus.use_tokenizer(objective.tokenizer)
     corpus.setup("test")
@@ -49,9 +51,11 @@ def held_out(objective: BaseModule, data: LightningDataModule) -> dict[str, floa
     objective.model.train(training)
     loss = sum(weight * float(sums[part][0] / sums[part][1]) for part, weight in objective.parts().items())
     counts = corpus.counts["test"]
+    fertility = counts["tokens"] / max(1, counts["words"])
     return {
         "loss": loss,
         "perplexity": math.exp(min(loss, 700.0)),
-        "tokens_per_word": counts["tokens"] / max(1, counts["words"]),
+        "word_perplexity": math.exp(min(loss * fertility, 700.0)),
+        "tokens_per_word": fertility,
         "unknown": counts.get("unknown", 0) / max(1, counts["tokens"]),
     }
