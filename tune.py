@@ -199,7 +199,7 @@ def _run_trial(study: Any, trial: Any, values: dict[str, Any], root: Path, args:
         cli = TrialCLI(with_recipe(["fit", *args, *options, *where]))
         best = next(c for c in cli.trainer.checkpoint_callbacks if isinstance(c, ModelCheckpoint) and c.monitor)
         if best.best_model_score is None:
-            raise InputError("There was no validation, so nothing to choose by: set data.validation_files.")
+            raise InputError("No trial reached a validation, so there is nothing to choose by: train longer.")
         score = float(best.best_model_score)
         trial.set_user_attr("score", score)
         trial.set_user_attr("monitor", best.monitor)
@@ -232,7 +232,8 @@ def _report(study: Any, root: Path, space: Space) -> dict[str, Any]:
     complete = [t for t in study.trials if t.value is not None]
     print("\n" + _table(rows, list(space.entries)))
     if not complete:
-        raise InputError(f"Every trial failed; the last: {rows[-1].get('why', 'pruned') if rows else 'none was run'}.")
+        why = str(rows[-1].get("why", "pruned")).rstrip(".") if rows else "none was run"
+        raise InputError(f"Every trial failed; the last: {why}.")
     best = study.best_trial
     monitor, score = best.user_attrs["monitor"], best.user_attrs["score"]
     overlay = root / "best.yaml"

@@ -28,8 +28,9 @@ COMMANDS = [line for block in blocks("bash") for line in block.splitlines() if l
 def test_commands(world: Path, tokenizer: Any, run: Callable[..., Any]) -> None:  # noqa: F811
     (mine,) = [text for text in blocks("yaml") if "# mine.yaml" in text]
     Path("mine.yaml").write_text(mine)
-    (overlay,) = [text for text in blocks("yaml") if "# corpus.yaml" in text]
-    Path("corpus.yaml").write_text(overlay)
+    for name in ("corpus.yaml", "forgetting.yaml", "probe.yaml"):
+        (overlay,) = [text for text in blocks("yaml") if f"# {name}" in text]
+        Path(name).write_text(overlay)
     Path("configs").symlink_to(ROOT / "configs")
     assert len(COMMANDS) >= 14
     for command in COMMANDS:
@@ -38,6 +39,12 @@ def test_commands(world: Path, tokenizer: Any, run: Callable[..., Any]) -> None:
             with pytest.raises(SystemExit) as caught:
                 main(args)
             assert not caught.value.code
+            continue
+        if args[0] == "compare":
+            assert main([*args, "--resamples", "200"])["metric"] == "accuracy"
+            continue
+        if args[0] == "tune" or "--seeds" in args:
+            assert run(*args, "--range_test=false" if args[0] == "tune" else "--trainer.max_epochs=1")
             continue
         if "--ckpt_path" in args:  # the interrupted run: one step less than the short ones
             run("fit", "--config", "mine.yaml", *SHORT, "--trainer.max_steps=2")
