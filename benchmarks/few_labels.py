@@ -79,11 +79,21 @@ def rows_of(given: argparse.Namespace, task: str, seed: int) -> tuple[dict[str, 
     files = {part: str((folder / f"{part}.jsonl").resolve()) for part in PARTS}
     if labels:
         drawn = folder / f"train-{labels}-{seed}.jsonl"
-        write(drawn, random.Random(seed).sample(read(folder / "train.jsonl"), int(labels)))
+        write(drawn, draw(read(folder / "train.jsonl"), int(labels), seed))
         files["train"] = str(drawn.resolve())
     found = [row["label"] for row in read(Path(files["test"]))]
     commonest = collections.Counter(found).most_common(1)[0][1] / len(found)
     return files, {part: len(read(Path(path))) for part, path in files.items()}, commonest
+
+
+def draw(rows: list[dict[str, Any]], count: int, seed: int) -> list[dict[str, Any]]:
+    """So many rows at random, of each label at least one: neither side learns a label that it never sees."""
+    rng = random.Random(seed)
+    rows = rng.sample(rows, len(rows))
+    first = {row["label"]: number for number, row in reversed(list(enumerate(rows)))}
+    others = [row for number, row in enumerate(rows) if first[row["label"]] != number]
+    found = [*(rows[number] for number in first.values()), *others][:count]
+    return rng.sample(found, len(found))
 
 
 def write(path: Path, rows: list[dict[str, Any]]) -> None:
