@@ -74,9 +74,11 @@ def explain(message: str, parser: argparse.ArgumentParser) -> str:
         choices = re.findall(r"[\w-]+", found[2])
         return f"there is no command {found[1]!r}{_nearest(found[1], choices)}; there are: {', '.join(choices)}."
     if found := re.search(r"expects a function or a callable class: (.*)\n(?:.*\n)*.*Given value: (.*)", message):
-        name = message.partition(":")[0].removeprefix("Parser key ").strip('"')
+        name, value = message.partition(":")[0].removeprefix("Parser key ").strip('"'), found[2]
+        if nested := re.search(r"NestedArg\(key='(.*?)', val='?(.*?)'?\)", value):
+            name, value = f"{name}.{nested[1]}", nested[2]
         return (
-            f"{name}: there is no function {found[2]!r} ({found[1].rstrip('.')}); the import path of one would work, "
+            f"{name}: there is no function {value!r} ({found[1].rstrip('.')}); the import path of one would work, "
             "such as my_package.my_function, with my_package in the working folder or installed."
         )
     if "are required:" in message and message.rstrip().endswith(".model"):

@@ -444,7 +444,9 @@ def test_help_is_quick(verb: str) -> None:
 
 def test_functions_that_are_not_there(masked: str, fails: Fails) -> None:
     message = fails("fit", "--config", masked, "--data.cleaning.filter=no.such_function")
-    assert message.startswith("error: filter: there is no function 'no.such_function' (No module named 'no')")
+    assert message.startswith(
+        "error: data.cleaning.filter: there is no function 'no.such_function' (No module named 'no')"
+    )
 
 
 def test_a_trained_model_predicts_without_its_training_text(corpus: Path, run: Run) -> None:

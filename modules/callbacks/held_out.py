@@ -1,4 +1,4 @@
-"""What a network knows of a text that it is not trained on."""
+"""What an objective knows of a text that it is not trained on."""
 
 from __future__ import annotations
 
@@ -13,49 +13,80 @@ from lightning.pytorch.utilities import move_data_to_device
 from ...errors import InputError
 from ..base import BaseModule
 
+STAGE = "held_out"
+"""Neither training nor validation nor test: a step draws as they do in evaluation, and logs nothing."""
 
-@torch.no_grad()
+
 def held_out(objective: BaseModule, data: LightningDataModule) -> dict[str, float]:
-    """The loss of a pretraining objective on the test part of a corpus.
+    """The loss of a pretraining objective on the test part of a datamodule, with the weights that it has now.
 
-    Masks in evaluation are a fixed function of the text, so that two networks answer the same questions.
+    Masks in evaluation are a fixed function of the text, so that two networks answer the same questions. Modes, metrics
+    and random numbers stay as they are.
 
     Args:
-        objective: its network is built; it stays in the mode it is in.
+        objective: one with a tokenizer; its network is built if it is not.
         data: such as `CorpusDataModule(test_files=...)`; used as it comes, with the objective's tokenizer.
 
     Returns:
-        `loss` (per target), `perplexity`, and of the corpus the `tokens_per_word`, the `word_perplexity` that follows
-        from both, and the share of `unknown` tokens.
+        `loss`, per target and as the objective weighs its parts; of objectives that predict tokens `perplexity`, and
+        where the data count their words (a corpus does) `tokens_per_word`, the share of `unknown` tokens, and
+        `word_perplexity` and `bits_per_byte`, which compare between tokenizers. Objectives that predict some tokens
+        only are taken to be as good at the others.
 
     Raises:
-        InputError: if the data have no test part.
+        InputError: if the data have no test part, or read no text.
     """
-    corpus: Any = copy.deepcopy(data)
-    if not hasattr(corpus, "use_tokenizer"):
-        raise InputError(f"{type(data).__name__} cannot be held out: CorpusDataModule(test_files=...) would work.")
-    corpus.block_size = min(corpus.block_size, objective.input_limit() or corpus.block_size)
-    corpus.special_tokens = objective.frames_text if corpus.special_tokens is None else corpus.special_tokens
-    corpus.use_tokenizer(objective.tokenizer)
-    corpus.setup("test")
+    objective.build()
+    data = _prepared(objective, data)
+    sums = _sums(objective, data)
+    means = {part: loss / count if count else math.nan for part, (loss, count) in sums.items()}
+    found = {"loss": sum(weight * means[part] for part, weight in objective.parts().items())}
+    if objective.perplexity_of not in means:
+        return found
+    nats = means[objective.perplexity_of]
+    found["perplexity"] = _exp(nats)
+    if count := getattr(data, "counts", {}).get("test"):
+        tokens = count["tokens"]
+        fertility = tokens / max(1, count["words"])
+        found["tokens_per_word"] = fertility
+        found["unknown"] = count.get("unknown", 0) / max(1, tokens)
+        found["word_perplexity"] = _exp(nats * fertility)
+        found["bits_per_byte"] = nats * tokens / max(1, count["bytes"]) / math.log(2)
+    return found
+
+
+def _prepared(objective: BaseModule, given: LightningDataModule) -> Any:
+    data: Any = copy.deepcopy(given)
+    if not hasattr(data, "use_tokenizer"):
+        raise InputError(f"{type(given).__name__} cannot be held out: CorpusDataModule(test_files=...) would work.")
+    length = getattr(data, data.length_option)
+    setattr(data, data.length_option, min(length, objective.input_limit() or length))
+    if hasattr(data, "special_tokens"):  # a corpus asks its trainer's module, and here there is no trainer
+        data.special_tokens = objective.frames_text if data.special_tokens is None else data.special_tokens
+        data.word_ids = objective.needs_word_ids if data.word_ids is None else data.word_ids
+    data.use_tokenizer(objective.tokenizer)
+    data.setup("test")
+    return data
+
+
+def _sums(objective: BaseModule, data: LightningDataModule) -> dict[str, tuple[float, float]]:
+    """Of each part of an objective the sum of its loss and the number of its targets."""
     device = next(objective.model.parameters()).device
-    training = objective.model.training
-    objective.model.eval()
-    sums = {part: torch.zeros(2, dtype=torch.float64) for part in objective.parts()}
-    with torch.random.fork_rng():  # loaders draw a seed, which they do not use
-        for batch in corpus.test_dataloader():
-            found = objective.step(move_data_to_device(batch, device), "test")
-            outputs = found if isinstance(found, dict) else {"": found}
-            for part, output in outputs.items():
-                sums[part] += torch.stack((output.loss, output.count)).double().cpu()
-    objective.model.train(training)
-    loss = sum(weight * float(sums[part][0] / sums[part][1]) for part, weight in objective.parts().items())
-    counts = corpus.counts["test"]
-    fertility = counts["tokens"] / max(1, counts["words"])
-    return {
-        "loss": loss,
-        "perplexity": math.exp(min(loss, 700.0)),
-        "word_perplexity": math.exp(min(loss * fertility, 700.0)),
-        "tokens_per_word": fertility,
-        "unknown": counts.get("unknown", 0) / max(1, counts["tokens"]),
-    }
+    modes = [(module, module.training) for module in objective.modules()]
+    sums = dict.fromkeys(objective.parts(), (0.0, 0.0))
+    objective.eval()
+    try:
+        with torch.no_grad(), torch.random.fork_rng():  # loaders draw a seed, which they do not use
+            for batch in data.test_dataloader():
+                found = objective.step(move_data_to_device(batch, device), STAGE)
+                for part, output in (found if isinstance(found, dict) else {"": found}).items():
+                    loss, count = sums[part]
+                    sums[part] = loss + float(output.loss), count + float(output.count)
+    finally:
+        for module, training in modes:
+            module.training = training
+    return sums
+
+
+def _exp(nats: float) -> float:
+    return math.exp(min(nats, 700.0))

@@ -1,4 +1,4 @@
-"""What an objective loses on any texts: as validation says, whatever state it is in, and nothing else changes."""
+"""What an objective loses on any texts: as a test says, whatever state it is in, and nothing else changes."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import pytest
 import torch
 from tests_support import capitalised
 
+from pretune.datamodules import CorpusDataModule
+from pretune.datamodules.tokenizer_training import TrainTokenizer, train_tokenizer
 from pretune.errors import InputError
 from pretune.modules import (
     CausalLanguageModeling,
@@ -18,7 +20,8 @@ from pretune.modules import (
     ReplacedTokenDetection,
     SpanDenoising,
 )
-from pretune.modules.callbacks.held_out import held_out_loss
+from pretune.modules.callbacks.held_out import held_out
+from pretune.tokenization import load_tokenizer
 
 SIZES = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 64}
 T5 = {"model_type": "t5", "d_model": 32, "d_kv": 16, "d_ff": 64, "num_layers": 1, "num_heads": 2}
@@ -31,15 +34,15 @@ OBJECTIVES: list[tuple[Any, dict[str, Any]]] = [
 ]
 
 
-def make(kind: Any, config: dict[str, Any], tokenizer: Any) -> Any:
+def make(kind: Any, config: dict[str, Any], tokenizer: Any, **options: Any) -> Any:
     torch.manual_seed(0)
-    objective = kind({"config": config})
+    objective = kind({"config": config}, **options)
     objective.tokenizer = tokenizer
     return objective
 
 
 @pytest.mark.parametrize(("kind", "config"), OBJECTIVES, ids=lambda value: getattr(value, "__name__", ""))
-def test_as_the_trainer_validates(kind: Any, config: dict[str, Any], tokenizer: Any, tmp_path: Path) -> None:
+def test_as_the_trainer_tests(kind: Any, config: dict[str, Any], tokenizer: Any, tmp_path: Path) -> None:
     from lightning.pytorch import Trainer
 
     from pretune import datamodules
@@ -47,17 +50,18 @@ def test_as_the_trainer_validates(kind: Any, config: dict[str, Any], tokenizer: 
     Path("texts.txt").write_text("\n\n".join(" ".join(capitalised(9 * i + j) for j in range(4)) for i in range(30)))
     objective = make(kind, config, tokenizer)
     kind_of_data: Any = getattr(datamodules, kind.datamodules[0])
-    data = kind_of_data(validation_files="texts.txt", documents="paragraph", **{kind_of_data.length_option: 32})
+    options = {"test_files": "texts.txt", "documents": "paragraph", kind_of_data.length_option: 32}
+    data = kind_of_data(**options)
     data.use_tokenizer(tokenizer)
     trainer = Trainer(accelerator="cpu", logger=False, enable_progress_bar=False, enable_model_summary=False)
-    (expected,) = trainer.validate(objective, data, verbose=False)
-    found = held_out_loss(objective, "texts.txt", length=32, batch_size=7, options={"documents": "paragraph"})
-    assert found["loss"] == pytest.approx(expected["val/loss"], rel=1e-5)
-    if "val/perplexity" in expected:
-        assert found["perplexity"] == pytest.approx(expected["val/perplexity"], rel=1e-4)
+    (expected,) = trainer.test(objective, data, verbose=False)
+    found = held_out(objective, kind_of_data(**options, batch_size=7))
+    assert found["loss"] == pytest.approx(expected["test/loss"], rel=1e-5)
+    if "test/perplexity" in expected:
+        assert found["perplexity"] == pytest.approx(expected["test/perplexity"], rel=1e-4)
     for name in ("word_perplexity", "bits_per_byte"):
-        if f"val/{name}" in expected:
-            assert found[name] == pytest.approx(expected[f"val/{name}"], rel=1e-4)
+        if f"test/{name}" in expected:
+            assert found[name] == pytest.approx(expected[f"test/{name}"], rel=1e-4)
 
 
 def test_leaves_no_trace(tokenizer: Any, tiny: dict[str, Any], corpus: Path) -> None:
@@ -66,17 +70,29 @@ def test_leaves_no_trace(tokenizer: Any, tiny: dict[str, Any], corpus: Path) -> 
     objective.model.bert.embeddings.eval()
     modes = {name: module.training for name, module in objective.named_modules()}
     before = torch.get_rng_state()
-    first = held_out_loss(objective, str(corpus))
+    first = held_out(objective, CorpusDataModule(test_files=str(corpus)))
     assert torch.equal(torch.get_rng_state(), before)
     assert modes == {name: module.training for name, module in objective.named_modules()}
     assert any(modes.values())
-    assert held_out_loss(objective, str(corpus)) == first  # dropout is off
+    assert held_out(objective, CorpusDataModule(test_files=str(corpus))) == first  # dropout is off
     with torch.no_grad():
         for parameter in objective.parameters():
             parameter.zero_()
-    assert held_out_loss(objective, str(corpus))["loss"] == pytest.approx(math.log(objective.model.config.vocab_size))
+    uniform = held_out(objective, CorpusDataModule(test_files=str(corpus)))
+    assert uniform["loss"] == pytest.approx(math.log(objective.model.config.vocab_size))
+
+
+def test_whole_words_are_hidden(tiny: dict[str, Any], corpus: Path) -> None:
+    train_tokenizer(TrainTokenizer("wordpiece", 60, min_frequency=1), iter(corpus.read_text().split()), Path("pieces"))
+    data = CorpusDataModule(test_files=str(corpus))
+    tokens, words = (
+        held_out(make(MaskedLanguageModeling, tiny, load_tokenizer("pieces"), masking=masking), data)
+        for masking in ("token", "word")
+    )
+    assert tokens["loss"] != words["loss"]
+    assert tokens["tokens_per_word"] == words["tokens_per_word"] > 2
 
 
 def test_files_that_are_not_there(tokenizer: Any, tiny: dict[str, Any]) -> None:
     with pytest.raises(InputError, match=r"nowhere\.txt"):
-        held_out_loss(make(MaskedLanguageModeling, tiny, tokenizer), "nowhere.txt")
+        held_out(make(MaskedLanguageModeling, tiny, tokenizer), CorpusDataModule(test_files="nowhere.txt"))
