@@ -43,6 +43,8 @@ CASES: dict[str, list[str] | None] = {
     "rate 5e-5": [*RECIPE, "--model.learning_rate=5e-5"],
     "800 steps": [*RECIPE, "--pace.min_steps=800"],
     "200 steps": [*RECIPE, "--pace.min_steps=200"],
+    "batches of 16": [*RECIPE, "--data.batch_size=16"],
+    "batches of 16, rate 2e-4": [*RECIPE, "--data.batch_size=16", "--model.learning_rate=2e-4"],
     "no smoothing": [*RECIPE, "--model.label_smoothing=0"],
     "layer decay": [*RECIPE, "--model.layer_decay=0.8"],
     "reinitialised top layer": [*RECIPE, "--model.backbone.reinitialize_layers=1"],
