@@ -6,7 +6,8 @@
 DATA and the weights are those of `benchmarks/finetune`, whose programs run each side. A task is a data set, or a data
 set with a number of labels that the seed draws (`sst2:100`). A case is the Trainer with its own defaults (rate 5e-5,
 no warm-up, no decay, batches of 8, 3 epochs, the last weights), or a recipe of ours with further options, as `CASES`
-has them: each switch on top of a recipe by itself, so that the table shows what it brought.
+has them: each switch on top of a recipe by itself, so that the table shows what it brought. What the suite does not
+offer as a switch is in `benchmarks/finetune/tricks.py`.
 
 Both sides train on the same rows. Ours also sees the validation part, to stop and to choose the best weights; the
 Trainer's defaults do not use it. `--rows` rows of the validation part and of the test part are drawn, the same for
@@ -59,6 +60,10 @@ CASES: dict[str, list[str] | None] = {
         "--trainer.callbacks+=EMAWeightAveraging",
         "--trainer.callbacks.decay=0.98",
     ],
+    "mixout": [*RECIPE, "--trainer.callbacks+=tricks.Mixout"],
+    "embedding noise": [*RECIPE, "--trainer.callbacks+=tricks.EmbeddingNoise"],
+    "SMART": [*RECIPE, "--trainer.callbacks+=tricks.SMART"],
+    "FreeLB": [*RECIPE, "--trainer.callbacks+=tricks.FreeLB"],
     "LoRA": [*RECIPE, "--model.backbone.lora={r: 8, lora_alpha: 16}", "--model.learning_rate=1e-3"],
 }
 DEFAULT_TASKS = [
