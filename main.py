@@ -28,13 +28,12 @@ def main(args: Sequence[str] | None = None) -> Any:
     from lightning.fabric.utilities.exceptions import MisconfigurationException
 
     from pretune import datamodules, modules  # noqa: F401  so that bare class names work in YAML
-    from pretune.arguments import values_of
     from pretune.compare import run_compare
     from pretune.errors import input_error
     from pretune.modules.cli import PretuneCLI
     from pretune.quiet import silence
     from pretune.recipes import with_recipe
-    from pretune.seeds import run_seeds
+    from pretune.seeds import run_seeds, seeds_of
     from pretune.suites import run_suite
     from pretune.tune import run_tune
 
@@ -48,7 +47,7 @@ def main(args: Sequence[str] | None = None) -> Any:
                 return run_tune(given[1:])
             if given[:1] == ["compare"]:
                 return run_compare(given[1:])
-            if given[:1] == ["fit"] and values_of(given, "seeds"):
+            if given[:1] == ["fit"] and seeds_of(given):
                 return run_seeds(given[1:])
             return PretuneCLI(with_recipe(given))
     except (ValueError, MisconfigurationException) as error:

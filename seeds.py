@@ -8,13 +8,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from .arguments import run_name, values_of, without
+from .arguments import read_config, run_name, values_of, without
 from .errors import InputError
 from .runs import find_checkpoint, versions
 from .significance import interval
 from .suites import aside, read, write
 
 Scores = dict[str, float]
+
+
+def seeds_of(args: Sequence[str]) -> str | None:
+    """The seeds that a command asks for, in a configuration or on the command line, which has the last word."""
+    configs = [read_config(path).get("seeds") for path in values_of(args, "config")]
+    asked = [str(seeds) for seeds in configs if seeds is not None] + values_of(args, "seeds")
+    return asked[-1] if asked and asked[-1] != "null" else None
 
 
 def run_seeds(args: Sequence[str]) -> dict[str, Any]:
@@ -24,7 +31,7 @@ def run_seeds(args: Sequence[str]) -> dict[str, Any]:
     its last checkpoint; one whose options have changed starts anew. A seed that fails does not stop the others.
 
     Args:
-        args: what stands after `fit`, `--seeds 1,2,3` among it.
+        args: what stands after `fit`; `--seeds 1,2,3` is among it, or `seeds: 1,2,3` in a configuration.
 
     Returns:
         What `seeds.json` holds: the scores of each seed; mean, standard deviation and 95% confidence interval of each
@@ -33,7 +40,7 @@ def run_seeds(args: Sequence[str]) -> dict[str, Any]:
     Raises:
         SystemExit: if a seed broke off, once the others are done.
     """
-    given = values_of(args, "seeds")[-1].strip("[]")
+    given = (seeds_of(args) or "").strip("[]")
     try:
         seeds = [int(seed) for seed in given.split(",")]
     except ValueError:
@@ -78,7 +85,7 @@ def _one(seed: int, root: Path, args: Sequence[str]) -> dict[str, Any]:
     write(home / "result.json", {"options": list(args)})
     print(f"\nSeed {seed}")
     own = [*args, f"--name={home.name}", f"--trainer.default_root_dir={root}"]
-    own += [f"--seed_everything={seed}", f"--data.seed={seed}"]
+    own += [f"--seed_everything={seed}", f"--data.seed={seed}", "--seeds=null"]
     resumed = any(find_checkpoint(version, "last") for version in versions(home))
     gc.collect()  # a model is part of cycles: the one before would still hold memory of the device
     main(["fit", *own, *(["--ckpt_path=last"] if resumed else [])])

@@ -69,6 +69,9 @@ class PretuneCLI(LightningCLI):
             default=None,
             help=f"Sets of options to start from ({', '.join(names())}); what you write yourself overrides them.",
         )
+        parser.add_argument(
+            "--seeds", type=str | list[int] | None, default=None, help="Of `fit`: trains each (1,2,3), tells their spread."
+        )
         parser.add_argument("--pace", type=PaceOptions, default=PaceOptions())
         parser.add_argument("--checkpoint", type=CheckpointOptions, default=CheckpointOptions())
         parser.add_argument("--predictions", type=Literal["jsonl", "csv"], default="jsonl", help="Format of `predict`.")

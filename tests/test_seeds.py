@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 import pretune.main
-from pretune.seeds import failed, summarise, table
+from pretune.seeds import failed, seeds_of, summarise, table
 
 Run = Callable[..., Any]
 Fails = Callable[..., str]
@@ -49,7 +49,8 @@ def commands(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def test_what_is_done_is_kept(config: str, commands: list[str], run: Run, capsys: pytest.CaptureFixture[str]) -> None:
-    results = run("fit", "--config", config, "--seeds", "1,2")
+    Path(config).write_text(Path(config).read_text() + "\nseeds: 1,2\n")
+    results = run("fit", "--config", config)
     assert commands == ["fit seed_1", "validate seed_1", "fit seed_2", "validate seed_2"]
     entry = results["metrics"]["val/accuracy"]
     values = [
@@ -108,6 +109,16 @@ def test_the_table_by_hand() -> None:
         "- seed 4 broke off: no memory",
     ]
     assert "| 0.8000 | - | - | 0.8000 |" in table(summarise({1: state(0.8)}, {}))
+
+
+def test_seeds_of_a_configuration() -> None:
+    Path("seeds.yaml").write_text("seeds: [1, 2]")
+    Path("text.yaml").write_text("seeds: 1,2,3")
+    assert seeds_of(["fit", "--config", "seeds.yaml"]) == "[1, 2]"
+    assert seeds_of(["fit", "--config=seeds.yaml", "--config", "text.yaml"]) == "1,2,3"
+    assert seeds_of(["fit", "--config", "text.yaml", "--seeds=4"]) == "4"
+    assert seeds_of(["fit", "--config", "text.yaml", "--seeds=null"]) is None
+    assert seeds_of(["fit"]) is None
 
 
 def test_bad_seeds_say_so(config: str, fails: Fails) -> None:
