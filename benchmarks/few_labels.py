@@ -6,9 +6,10 @@
 DATA and the weights are those of `benchmarks/finetune`, whose programs run each side. A task is a data set, or a data
 set with a number of labels that the seed draws (`sst2:100`). A case is the Trainer with its own defaults (rate 5e-5,
 no warm-up, no decay, batches of 8, 3 epochs, the last weights), or a recipe of ours with further options, as `CASES`
-has them (`few_labels` and what is built on it in batches of 16): each switch on top of a recipe by itself, so that the table shows what it brought. What the suite does not
-offer as a switch is in `benchmarks/finetune/tricks.py`. `TAPT` is the recipe on weights that have read the task's own
-training texts before (`configs/pretrain/tapt.yaml`, `--tapt_epochs` times, without their labels).
+has them (`few_labels`, and what is built on it, in batches of 16): each switch on top of a recipe by itself, so that
+the table shows what it brought. What the suite does not offer as a switch is in `benchmarks/finetune/tricks.py`. `TAPT`
+is the recipe on weights that have read the task's own training texts before (`configs/pretrain/tapt.yaml`,
+`--tapt_epochs` times, without their labels).
 
 Both sides train on the same rows. Ours also sees the validation part, to stop and to choose the best weights; the
 Trainer's defaults do not use it. `--rows` rows of the validation part and of the test part are drawn, the same for
