@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -11,13 +11,17 @@ from typing import Any
 import numpy as np
 import yaml
 
+from .datamodules.tags import detect, spans_of, to_iob2
 from .errors import InputError
 from .modules.layers.squad_scores import score, scoring_of
 from .runs import versions
 from .significance import Metric, mcnemar, paired_bootstrap
 
 Row = dict[str, Any]
-LABELS = ("label", "labels", "coarse_label", "category", "class", "sentiment", "target", "stars", "score", "answers")
+LABELS = (
+    *("label", "labels", "coarse_label", "category", "class", "sentiment", "target", "stars", "score", "answers"),
+    *("ner_tags", "tags"),
+)
 MADE = ("prediction", "probabilities", "score", "n_best", "no_answer_odds", "entities")
 """What `predict` adds to a row."""
 
@@ -74,7 +78,7 @@ def compare(
         for path, other in side:
             same(rows, other, sides[0][0][0], path)
     names = names_of(sides[0][0][0].parent)
-    gold = column([names.get(str(v), v) if isinstance(v := row[label], str | int) else v for row in rows])
+    gold = column(in_iob2([named(row[label], names) for row in rows], label))
     guesses = [[column([row["prediction"] for row in answered]) for _, answered in side] for side in sides]
     metric = metric or guess(gold, guesses[0][0])
     if metric not in METRICS:
@@ -175,6 +179,25 @@ def names_of(run: Path) -> dict[str, str]:
     return {} if set(numbered.values()) & set(numbered) else numbered
 
 
+def named(value: Any, names: dict[str, str]) -> Any:
+    """A label, or a list of them, under the model's names."""
+    if isinstance(value, list):
+        return [named(one, names) for one in value]
+    return names.get(str(value), value) if isinstance(value, str | int) else value
+
+
+def in_iob2(values: list[Any], label: str) -> list[Any]:
+    """Tags in the scheme that they are predicted in; other labels as they are."""
+    if not all(isinstance(value, list) and all(map(_is_tag, value)) for value in values):
+        return values
+    scheme = detect(values)
+    return [to_iob2(f"row {number + 1}, {label}", value, scheme) for number, value in enumerate(values)]
+
+
+def _is_tag(label: Any) -> bool:
+    return label == "O" or str(label)[1:2] == "-"
+
+
 def column(values: list[Any]) -> np.ndarray:
     """Values as an array that can be indexed by rows: of numbers, or of anything."""
     if all(isinstance(value, float) for value in values):
@@ -190,7 +213,11 @@ def guess(gold: np.ndarray, predicted: np.ndarray) -> str:
     """The metric that suits the labels."""
     if predicted.dtype == np.float64:
         return "pearson"
-    return "answer_f1" if gold.dtype == object else "accuracy"
+    if gold.dtype == object:
+        return "answer_f1"
+    if not all(value.startswith("[") for value in (*gold, *predicted)):
+        return "accuracy"
+    return "entity_f1" if all(_is_tag(tag) for value in predicted for tag in json.loads(value)) else "micro_f1"
 
 
 def check(metric: str, gold: np.ndarray, predicted: np.ndarray, label: str) -> None:
@@ -201,11 +228,18 @@ def check(metric: str, gold: np.ndarray, predicted: np.ndarray, label: str) -> N
     elif metric.startswith("answer"):
         if gold.dtype != object:
             raise InputError(f"{metric} needs answers as SQuAD has them, and {label!r} holds something else.")
-    elif not set(gold.tolist()) & set(predicted.tolist()):
+    elif metric in ("entity_f1", "micro_f1") and not all(v.startswith("[") for v in (*gold, *predicted)):
+        raise InputError(f"{metric} compares lists, and {label!r} or the predictions are none.")
+    elif not _parts(gold) & _parts(predicted):
         raise InputError(
             f"No prediction is ever equal to a label: {label!r} holds {', '.join(sorted(set(gold.tolist()))[:5])}, "
             f"predicted is {', '.join(sorted(set(predicted.tolist()))[:5])}. Name the column with --label."
         )
+
+
+def _parts(values: np.ndarray) -> set[Any]:
+    """All labels that occur, in lists or alone."""
+    return {part for v in values.tolist() for part in (map(str, json.loads(v)) if str(v).startswith("[") else [v])}
 
 
 # ---------------------------------------------------------------------- metrics
@@ -258,12 +292,35 @@ def _answer(golds: str, text: str) -> tuple[float, float]:
     return score(text, known, scoring_of(known))
 
 
+def _sets(read: Callable[[str], frozenset[Any]]) -> Metric:
+    """F1 over all members of the rows' sets."""
+
+    def metric(gold: np.ndarray, found: np.ndarray) -> float:
+        pairs = [(read(one), read(other)) for one, other in zip(gold, found, strict=True)]
+        both = sum(len(one & other) for one, other in pairs)
+        return 2 * both / max(1, sum(len(one) + len(other) for one, other in pairs))
+
+    return metric
+
+
+@cache
+def _labels(text: str) -> frozenset[Any]:
+    return frozenset(json.loads(text))
+
+
+@cache
+def _entities(text: str) -> frozenset[Any]:
+    return frozenset(spans_of(json.loads(text)))
+
+
 METRICS: dict[str, Metric] = {
     "accuracy": _accuracy,
     "f1": _f1,
     "mcc": _mcc,
     "pearson": _pearson,
     "spearman": _spearman,
+    "entity_f1": _sets(_entities),
+    "micro_f1": _sets(_labels),
     "exact_match": _answers(0),
     "answer_f1": _answers(1),
 }

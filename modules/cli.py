@@ -70,7 +70,10 @@ class PretuneCLI(LightningCLI):
             help=f"Sets of options to start from ({', '.join(names())}); what you write yourself overrides them.",
         )
         parser.add_argument(
-            "--seeds", type=str | list[int] | None, default=None, help="Of `fit`: trains each (1,2,3), tells their spread."
+            "--seeds",
+            type=str | list[int] | None,
+            default=None,
+            help="Of `fit`: 1,2,3 trains each, tells their spread.",
         )
         parser.add_argument("--pace", type=PaceOptions, default=PaceOptions())
         parser.add_argument("--checkpoint", type=CheckpointOptions, default=CheckpointOptions())

@@ -13,6 +13,7 @@ import pytest
 from sklearn.metrics import f1_score, matthews_corrcoef
 
 from pretune.compare import METRICS, compare
+from pretune.datamodules.tags import to_iob2
 from pretune.errors import InputError
 from pretune.main import main
 
@@ -88,6 +89,31 @@ def test_other_kinds_of_labels() -> None:
     write("five/version_0", ["bad", "good"] * 10, [0, 1] * 10)
     Path("five/version_0/config.yaml").write_text("data: {init_args: {label_names: [bad, good]}}")
     assert compare("five", "five", resamples=50)["scores"] == [1.0, 1.0]
+
+
+def test_lists_of_labels_and_tags() -> None:
+    rng = np.random.default_rng(1)
+    names = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"]
+    tags = [[[names[i] for i in rng.integers(5, size=6)] for _ in range(40)] for _ in range(2)]
+    found, gold = tags[0], [to_iob2("", row, "iob1") for row in tags[1]]
+    write("one", found, [[names.index(tag) for tag in row] for row in gold])
+    Path("one/export").mkdir()
+    Path("one/export/config.json").write_text(json.dumps({"id2label": dict(enumerate(names))}))
+    told = compare("one", "one", resamples=20)
+    assert told["metric"] == "entity_f1"
+    from seqeval.metrics import f1_score as entity_f1
+    from seqeval.scheme import IOB2
+
+    assert told["scores"][0] == pytest.approx(entity_f1(gold, found, mode="strict", scheme=IOB2))
+    labels = [[[n for n in "abc" if rng.random() < 0.5] for _ in range(40)] for _ in range(2)]
+    write("two", labels[0], labels[1])
+    told = compare("two", "two", resamples=20)
+    rows = [[[n in row for n in "abc"] for row in side] for side in labels]
+    assert told["metric"] == "micro_f1"
+    assert told["scores"][0] == pytest.approx(f1_score(rows[1], rows[0], average="micro"))
+    write("three", ["a"] * 9, ["a"] * 9)
+    with pytest.raises(InputError, match="entity_f1 compares lists"):
+        compare("three", "three", "entity_f1", resamples=10)
 
 
 def test_what_cannot_be_compared() -> None:
