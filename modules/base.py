@@ -110,6 +110,8 @@ class BaseModule(OptimizedModule):
         self.stored: dict[str, Any] | None = None
         """What the checkpoint to be restored says about itself; set before the trainer runs, or while loading."""
         self.metrics = nn.ModuleDict()
+        self.target_counts: dict[str, Tensor] = {}
+        """Of each part the targets of the latest training batch; scalars on the device."""
         self._seed = 0
         self._logged_epoch = -1
         self._trained = False
@@ -307,8 +309,9 @@ class BaseModule(OptimizedModule):
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
         """Sums over targets; `on_before_optimizer_step` divides by their number in the whole window."""
-        outputs = self.shared_step(batch, "train").values()
-        return self.add_to_window([output.loss for output in outputs], [output.count for output in outputs])
+        found = self.shared_step(batch, "train")
+        self.target_counts = {part: output.count.detach() for part, output in found.items()}
+        return self.add_to_window([output.loss for output in found.values()], list(self.target_counts.values()))
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         """Updates the metrics."""

@@ -25,6 +25,7 @@ from .callbacks import (
     PredictionWriter,
     RunProgressBar,
     RunReport,
+    StepTimes,
     Throughput,
 )
 from .callbacks.save_config import SaveConfig
@@ -125,7 +126,7 @@ class PretuneCLI(LightningCLI):
 
     def _callbacks(self) -> list[Callback]:
         folder, model = self.run.folder, self.model
-        callbacks: list[Callback] = [Throughput(), RunReport(folder)]
+        callbacks: list[Callback] = [StepTimes(), Throughput(), RunReport(folder)]
         if self.subcommand == "predict":
             return [PredictionWriter(folder, self._get(self.config, "predictions"))]
         if self.subcommand != "fit":

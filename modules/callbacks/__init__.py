@@ -12,6 +12,7 @@ from .predictions import PredictionWriter
 from .probe import Probe
 from .progress_bar import RunProgressBar
 from .report import RunReport
+from .step_times import StepTimes
 from .throughput import Throughput
 
 __all__ = [
@@ -28,5 +29,6 @@ __all__ = [
     "Probe",
     "RunProgressBar",
     "RunReport",
+    "StepTimes",
     "Throughput",
 ]
