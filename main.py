@@ -1,4 +1,4 @@
-"""The command line of pretune: `python main.py {fit,validate,test,predict,tune,suite,compare} ...`."""
+"""The command line of pretune: `python main.py {fit,validate,test,predict,tune,suite,compare,benchmark} ...`."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ def main(args: Sequence[str] | None = None) -> Any:
     from lightning.fabric.utilities.exceptions import MisconfigurationException
 
     from pretune import datamodules, modules  # noqa: F401  so that bare class names work in YAML
+    from pretune.benchmark import run_benchmark
     from pretune.compare import run_compare
     from pretune.errors import input_error
     from pretune.modules.cli import PretuneCLI
@@ -45,6 +46,8 @@ def main(args: Sequence[str] | None = None) -> Any:
                 return run_suite(given[1:])
             if given[:1] == ["tune"]:
                 return run_tune(given[1:])
+            if given[:1] == ["benchmark"]:
+                return run_benchmark(given[1:])
             if given[:1] == ["compare"]:
                 return run_compare(given[1:])
             if given[:1] == ["fit"] and seeds_of(given):
