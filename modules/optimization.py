@@ -29,7 +29,8 @@ class OptimizedModule(LightningModule):
     Args:
         learning_rate: the peak of the schedule.
         weight_decay: decoupled decay, not on biases and norms.
-        optimizer: `adamw`, fused and bias-corrected; or `sgd` with momentum 0.9.
+        optimizer: `adamw`, fused and bias-corrected; `muon` for the matrices of hidden layers, with AdamW for the rest
+            and updates of the same size (arXiv 2502.16982); or `sgd` with momentum 0.9.
         betas: AdamW's averaging factors.
         schedule: `constant`, `linear`, `cosine`, or `wsd` (arXiv 2405.18392); it steps with the optimiser.
         warmup: steps in which the rate rises, or a fraction of the run when below 1.

@@ -9,8 +9,9 @@ import torch
 from torch import nn
 
 from .depth import parameter_depths
+from .muon import MuonWithAdamW
 
-OptimizerName = Literal["adamw", "sgd"]
+OptimizerName = Literal["adamw", "muon", "sgd"]
 
 
 def parameter_groups(
@@ -30,9 +31,10 @@ def parameter_groups(
         anchored: parameters that decay to where they started, and so not to 0.
 
     Returns:
-        One group for each depth and kind, the lowest layers first.
+        One group for each depth and kind, the lowest layers first; `hidden` says whether it holds the matrices of
+        layers between embeddings and head.
     """
-    groups: dict[tuple[int, bool, bool], list[nn.Parameter]] = {}
+    groups: dict[tuple[int, bool, bool, bool], list[nn.Parameter]] = {}
     seen: set[int] = set()
     for network in networks:
         depths, top = parameter_depths(network)
@@ -41,15 +43,23 @@ def parameter_groups(
                 seen.add(id(parameter))
                 below = top - depths[name] if layer_decay != 1.0 else 0
                 held = parameter in (anchored or ())
-                groups.setdefault((below, parameter.ndim > 1, held), []).append(parameter)
+                hidden = parameter.ndim == 2 and 0 < depths[name] < top
+                groups.setdefault((below, parameter.ndim > 1, held, hidden), []).append(parameter)
     return [
         {
             "params": parameters,
             "lr": learning_rate * layer_decay**below,
             "weight_decay": weight_decay if decays and not held else 0.0,
+            "hidden": hidden,
         }
-        for (below, decays, held), parameters in sorted(groups.items(), key=lambda item: (-item[0][0], item[0][1:]))
+        for (below, decays, held, hidden), parameters in sorted(
+            groups.items(), key=lambda item: (-item[0][0], item[0][1:])
+        )
     ]
+
+
+def _order(key: tuple[int, bool, bool, bool]) -> tuple[int, ...]:
+    return (-key[0], *key[1:])
 
 
 def make_optimizer(
@@ -58,13 +68,15 @@ def make_optimizer(
     """The optimiser that a name stands for.
 
     Args:
-        name: `adamw` or `sgd` (with momentum 0.9).
+        name: `adamw`, `muon` (with AdamW for what is no hidden matrix), or `sgd` (with momentum 0.9).
         groups: from `parameter_groups`.
         betas: AdamW's averaging factors.
         precision: the trainer's.
     """
     if name == "sgd":
         return torch.optim.SGD(groups, momentum=0.9)
+    if name == "muon":
+        return MuonWithAdamW(groups, betas)
     # The fused step unscales fp16 gradients itself, after which they cannot be clipped.
     optimizer = torch.optim.AdamW(groups, betas=betas, fused=precision != "16-mixed")
     # Lightning refuses to clip for any optimiser that could unscale gradients; without a scaler none does.
