@@ -14,9 +14,11 @@ from .progress_bar import RunProgressBar
 from .report import RunReport
 from .step_times import StepTimes
 from .throughput import Throughput
+from .warm_up import BatchSizeWarmup, SequenceLengthWarmup
 
 __all__ = [
     "AtomicCheckpointIO",
+    "BatchSizeWarmup",
     "EarlyStopping",
     "ExportBest",
     "Forgetting",
@@ -29,6 +31,7 @@ __all__ = [
     "Probe",
     "RunProgressBar",
     "RunReport",
+    "SequenceLengthWarmup",
     "StepTimes",
     "Throughput",
 ]
