@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import inspect
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,14 @@ def without(args: Sequence[str], name: str) -> list[str]:
             found.append(arg)
         skip = arg == f"--{name}"
     return found
+
+
+def asks_for_help(args: Sequence[str], verb: Callable[..., Any]) -> bool:
+    """Whether a command asks for help; then what a verb of ours does is said, before the options that it shares."""
+    if not {"-h", "--help"} & set(args):
+        return False
+    print(inspect.cleandoc(verb.__doc__ or "").partition("\n\nReturns:")[0] + "\n")
+    return True
 
 
 def read_config(config: str) -> dict[str, Any]:

@@ -15,7 +15,7 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from typing_extensions import override
 
-from .arguments import values_of, without
+from .arguments import asks_for_help, values_of, without
 from .errors import InputError
 from .modules.callbacks import StepTimes, Throughput
 from .modules.callbacks.throughput import device_peak
@@ -45,6 +45,8 @@ def run_benchmark(args: Sequence[str]) -> dict[str, Any]:
     Raises:
         InputError: if an option is wrong, or there is too little data for a batch.
     """
+    if asks_for_help(args, run_benchmark):
+        PretuneCLI(["fit", "--help"])
     given = {name: (values_of(args, name) or [default])[-1] for name, default in OWN.items()}
     rest = list(args)
     for name in OWN:

@@ -1,4 +1,4 @@
-"""The command line of pretune: `python main.py {fit,validate,test,predict,tune,suite,compare,benchmark} ...`."""
+"""The command line of pretune: `python main.py VERB --config FILE [--config OVERLAY ...] [--key value ...]`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,21 @@ from collections.abc import Sequence
 from typing import Any
 
 PATH_ERRORS = {errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EDQUOT, errno.EPERM}
+
+HELP = """usage: python main.py VERB --config FILE [--config OVERLAY ...] [--key value ...]
+
+  fit        trains; keeps, exports and reports the best weights; several seeds: --seeds 1,2,3
+  validate   scores a run, or weights, on the validation part
+  test       the same on the test part
+  predict    writes predictions for files or texts
+  tune       finds a learning rate and other options on validation, and writes them as an overlay
+  suite      tasks x seeds in one command, with one table at the end
+  compare    says whether one run is really better than another: compare RUN_A RUN_B
+  benchmark  measures how fast a configuration trains, and what limits it
+
+VERB --help lists the options, fit --model.help CLASS and --data.help CLASS those of a class.
+Configurations to begin with: configs/quickstart, configs/pretrain, configs/finetune; overlays: configs/backbones,
+configs/trainers, configs/recipes (--recipe few_labels)."""
 
 
 def main(args: Sequence[str] | None = None) -> Any:
@@ -24,6 +39,10 @@ def main(args: Sequence[str] | None = None) -> Any:
     Raises:
         SystemExit: with a message and a code that is not 0, for whatever the user can mend.
     """
+    given = list(sys.argv[1:] if args is None else args)
+    if given in ([], ["-h"], ["--help"]):
+        print(HELP)
+        sys.exit(0 if given else 2)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
     from lightning.fabric.utilities.exceptions import MisconfigurationException
 
@@ -38,7 +57,6 @@ def main(args: Sequence[str] | None = None) -> Any:
     from pretune.suites import run_suite
     from pretune.tune import run_tune
 
-    given = list(sys.argv[1:] if args is None else args)
     try:
         with warnings.catch_warnings():
             silence()

@@ -16,7 +16,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from typing_extensions import override
 
-from .arguments import run_name, values_of, without
+from .arguments import asks_for_help, run_name, values_of, without
 from .errors import InputError, input_error
 from .modules.callbacks import ExportBest, LastCheckpoint, LearningCurves
 from .modules.cli import PretuneCLI
@@ -48,6 +48,8 @@ def run_tune(args: Sequence[str]) -> dict[str, Any]:
     Raises:
         InputError: if the space or an option is wrong, or every trial failed.
     """
+    if asks_for_help(args, run_tune):
+        PretuneCLI(["fit", "--help"])
     try:
         import optuna
     except ImportError as error:

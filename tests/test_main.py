@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import shutil
 import signal
 import subprocess
@@ -16,6 +17,8 @@ from typing import Any
 import pytest
 import torch
 import yaml
+
+from pretune.main import main as command
 
 MASKED = """
 model:
@@ -440,6 +443,25 @@ def test_help_is_quick(verb: str) -> None:
     assert "--early_stopping" in done.stdout
     # 6 s is what is promised on an idle machine; tests run two at a time.
     assert time.monotonic() - since < 12
+
+
+def test_every_verb_is_in_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+    for args, code in ((["--help"], 0), (["-h"], 0), ([], 2)):
+        with pytest.raises(SystemExit) as caught:
+            command(args)
+        assert caught.value.code == code
+        printed = capsys.readouterr().out
+        for verb in ("fit", "validate", "test", "predict", "tune", "suite", "compare", "benchmark"):
+            assert re.search(rf"^  {verb} ", printed, re.MULTILINE)
+
+
+@pytest.mark.parametrize("verb", ["tune", "suite", "benchmark", "compare"])
+def test_help_of_a_verb_leaves_nothing_behind(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        command([verb, "--help"])
+    assert not caught.value.code
+    assert "usage" in capsys.readouterr().out
+    assert not Path("runs").exists()
 
 
 def test_functions_that_are_not_there(masked: str, fails: Fails) -> None:
