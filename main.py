@@ -20,6 +20,7 @@ HELP = """usage: python main.py VERB --config FILE [--config OVERLAY ...] [--key
   tune       finds a learning rate and other options on validation, and writes them as an overlay
   suite      tasks x seeds in one command, with one table at the end
   compare    says whether one run is really better than another: compare RUN_A RUN_B
+  estimate   says what a training would need: parameters, FLOPs, memory, time, before anything is allocated
   benchmark  measures how fast a configuration trains, and what limits it
 
 VERB --help lists the options, fit --model.help CLASS and --data.help CLASS those of a class.
@@ -50,6 +51,7 @@ def main(args: Sequence[str] | None = None) -> Any:
     from pretune.benchmark import run_benchmark
     from pretune.compare import run_compare
     from pretune.errors import input_error
+    from pretune.estimate import run_estimate
     from pretune.modules.cli import PretuneCLI
     from pretune.quiet import silence
     from pretune.recipes import with_recipe
@@ -66,6 +68,8 @@ def main(args: Sequence[str] | None = None) -> Any:
                 return run_tune(given[1:])
             if given[:1] == ["benchmark"]:
                 return run_benchmark(given[1:])
+            if given[:1] == ["estimate"]:
+                return run_estimate(given[1:])
             if given[:1] == ["compare"]:
                 return run_compare(given[1:])
             if given[:1] == ["fit"] and seeds_of(given):

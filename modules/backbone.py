@@ -218,7 +218,7 @@ class Backbone:
             model = self._load(auto, config, report, options)
         if tokenizer is not None:
             fit_vocabulary(model, tokenizer, self._extended(tokenizer) if weights else None)
-        self._apply(model)
+        self.adapt(model)
         report.parameters = sum(p.numel() for p in model.parameters())
         # from_pretrained hands out eval mode, and Lightning leaves it so: dropout would be off for the whole run.
         model.train()
@@ -258,7 +258,7 @@ class Backbone:
         report.fill(model, info)
         return model
 
-    def _apply(self, model: PreTrainedModel) -> None:
+    def adapt(self, model: PreTrainedModel) -> None:
         """Adapts a built network in place."""
         if self.reinitialize_layers:
             for stack in layer_stacks(model.base_model):

@@ -451,11 +451,11 @@ def test_every_verb_is_in_the_help(capsys: pytest.CaptureFixture[str]) -> None:
             command(args)
         assert caught.value.code == code
         printed = capsys.readouterr().out
-        for verb in ("fit", "validate", "test", "predict", "tune", "suite", "compare", "benchmark"):
+        for verb in ("fit", "validate", "test", "predict", "tune", "suite", "compare", "estimate", "benchmark"):
             assert re.search(rf"^  {verb} ", printed, re.MULTILINE)
 
 
-@pytest.mark.parametrize("verb", ["tune", "suite", "benchmark", "compare"])
+@pytest.mark.parametrize("verb", ["tune", "suite", "estimate", "benchmark", "compare"])
 def test_help_of_a_verb_leaves_nothing_behind(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         command([verb, "--help"])

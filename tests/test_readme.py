@@ -43,6 +43,9 @@ def test_commands(world: Path, tokenizer: Any, run: Callable[..., Any]) -> None:
         if args[0] == "compare":
             assert main([*args, "--resamples", "200"])["metric"] == "accuracy"
             continue
+        if args[0] == "estimate":
+            assert main(args)["parameters"] > 0
+            continue
         if args[0] == "benchmark":
             assert main([*args, "--steps=2", "--warmup=1"])["tokens_per_second"] > 0
             continue

@@ -1,0 +1,148 @@
+"""What a training would need: against the network itself, by hand, and for what no machine here could hold."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForMaskedLM, AutoModelForSeq2SeqLM
+
+from pretune.estimate import _saved_bytes
+
+Run = Callable[..., Any]
+SIZES = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
+BART = {"d_model": 32, "encoder_layers": 1, "decoder_layers": 1, "encoder_ffn_dim": 64, "decoder_ffn_dim": 64}
+CONFIG: dict[str, Any] = {
+    "model": {
+        "class_path": "MaskedLanguageModeling",
+        "init_args": {"backbone": {"config": {"model_type": "bert", **SIZES}}, "mask_probability": 0.25},
+    },
+    "data": {
+        "class_path": "CorpusDataModule",
+        "init_args": {
+            "train_files": "text.txt",
+            "tokenizer": {"train": "wordpiece", "vocab_size": 512},
+            "block_size": 16,
+            "batch_size": 4,
+        },
+    },
+    "trainer": {"max_steps": 100, "precision": "32-true", "accumulate_grad_batches": 2},
+}
+
+
+@pytest.fixture
+def config() -> str:
+    Path("text.txt").write_text("Some text.")
+    Path("mine.yaml").write_text(yaml.safe_dump(CONFIG))
+    return "mine.yaml"
+
+
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+@pytest.mark.parametrize(
+    ("auto", "kind", "sizes"),
+    [
+        (AutoModelForMaskedLM, "bert", SIZES),
+        (AutoModelForCausalLM, "llama", SIZES),
+        (AutoModelForSeq2SeqLM, "bart", {**BART, "encoder_attention_heads": 2, "decoder_attention_heads": 2}),
+    ],
+)
+def test_activations_are_those_of_the_network(auto: Any, kind: str, sizes: dict[str, int], precision: str) -> None:
+    config = AutoConfig.for_model(kind, vocab_size=500, **sizes)
+    network = auto.from_config(config).train()
+    own = {p.untyped_storage()._cdata for p in network.parameters()}
+    seen: dict[int, Any] = {}
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        storage = tensor.untyped_storage()
+        if storage._cdata not in own:
+            seen[storage._cdata] = storage
+        return tensor
+
+    ids = torch.zeros(3, 24, dtype=torch.long)
+    more = {"decoder_input_ids": ids} if kind == "bart" else {}
+    hooks = torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor)
+    with hooks, torch.autocast("cpu", dtype=torch.bfloat16, enabled=precision != "32-true"):
+        network.base_model(input_ids=ids, **more)
+    expected = sum(storage.nbytes() for storage in seen.values())
+    # Which kernel of attention is taken may differ, where some are masked.
+    assert _saved_bytes(auto, config, 3, 24, precision) == pytest.approx(expected, rel=0.05 if kind == "bart" else 0)
+    assert expected > 0
+
+
+def test_by_hand(config: str, run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    found = run("estimate", "--config", config, "--json=found.json", "--teraflops=2")
+    assert found == json.loads(Path("found.json").read_text())
+    bert = AutoModelForMaskedLM.from_config(AutoConfig.for_model("bert", vocab_size=512, **SIZES))
+    parameters = sum(p.numel() for p in bert.parameters())
+    assert found["parameters"] == found["learning"] == parameters
+    memory = found["memory"]["ddp"]
+    assert [memory[part] for part in ("weights", "gradients", "optimiser")] == [
+        4 * parameters,
+        4 * parameters,
+        8 * parameters,
+    ]
+    assert memory["logits"] == 16 * 512 * 12  # a quarter of 4 x 16 places
+    assert memory["copies for autocast"] == 0
+    assert found["tokens_per_step"] == 2 * 4 * 16
+    assert found["tokens"] == 100 * found["tokens_per_step"]
+    body = 2 * 2 * (4 * 32**2 + 2 * 32 * 64) + 4 * 32 * 2 * 16
+    head = 0.25 * 2 * (32 * 512 + 32**2)
+    assert found["flops_per_token"] == pytest.approx(3 * (body + head))
+    assert found["seconds"] == pytest.approx(found["tokens"] * found["flops_per_token"] / 2e12)
+    assert "parameters, " in capsys.readouterr().out
+    assert not Path("runs").exists()
+
+
+def test_what_no_machine_here_holds_takes_seconds(config: str, run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    llama = {"hidden_size": 8192, "num_hidden_layers": 80, "num_attention_heads": 64, "num_key_value_heads": 8}
+    llama |= {"intermediate_size": 28672, "vocab_size": 128256, "max_position_embeddings": 8192}
+    began = time.monotonic()
+    args = [
+        "--model=CausalLanguageModeling",
+        f"--model.backbone={json.dumps({'config': {'model_type': 'llama', **llama}, 'gradient_checkpointing': True})}",
+        "--data=CorpusDataModule",
+        "--data.train_files=text.txt",
+        "--data.tokenizer={train: bytelevel, vocab_size: 128256}",
+        "--data.block_size=4096",
+        "--data.batch_size=1",
+        "--trainer.precision=bf16-mixed",
+        "--hardware=h100x512",
+        "--tokens=1.4e12",
+    ]
+    found = run("estimate", *args)
+    assert time.monotonic() - began < 60
+    assert found["parameters"] == pytest.approx(70.6e9, rel=0.01)
+    assert found["fits"] == {"ddp": False, "fsdp": True}
+    assert found["memory"]["fsdp"]["optimiser"] == pytest.approx(8 * found["parameters"] / 512)
+    assert found["seconds"] == pytest.approx(found["flops"] / (512 * 989e12 * 0.4))
+    printed = capsys.readouterr().out
+    assert "with FSDP" in printed
+    assert " days" in printed
+
+
+def test_less_learns_and_less_is_kept(config: str, run: Run) -> None:
+    whole = run("estimate", "--config", config)
+    frozen = run("estimate", "--config", config, "--model.backbone.freeze=embeddings")
+    checked = run("estimate", "--config", config, "--model.backbone.gradient_checkpointing=true")
+    assert frozen["learning"] < whole["learning"] == frozen["parameters"]
+    assert checked["memory"]["ddp"]["activations"] < whole["memory"]["ddp"]["activations"]
+
+
+def test_bad_options_say_so(config: str, fails: Callable[..., str]) -> None:
+    assert "--mfu is 2; it must be above 0 and at most 1" in fails("estimate", "--config", config, "--mfu=2")
+    assert "a number would work" in fails("estimate", "--config", config, "--tokens=many")
+    assert "--hardware abacus is not known" in fails("estimate", "--config", config, "--hardware=abacus")
+    message = fails("estimate", "--config", config, "--model.backbone.config.model_type=gpt2")
+    assert "MaskedLanguageModeling" in message or "gpt2" in message
+
+
+def test_adapters_learn_alone(config: str, run: Run) -> None:
+    found = run("estimate", "--config", config, "--model.backbone.lora={r: 4}")
+    head = 32 * 32 + 32 + 2 * 32 + 512  # transform, its norm, and the bias of the words
+    assert found["learning"] - head == found["parameters"] - run("estimate", "--config", config)["parameters"]
