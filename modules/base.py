@@ -21,9 +21,11 @@ from .backbone import Backbone, WeightReport, config_from_json
 from .card import LINEAGE, lineage, model_card
 from .layers.adapters import merge_adapters, save_adapters
 from .layers.agreement import Kind, disagreement
+from .layers.hints import FULL, with_hints
 from .layers.metrics import MeanPerTarget, Perplexity
-from .layers.packed_attention import packed_inputs
+from .layers.packed_attention import can_pack, packed_inputs, use_own_attention
 from .layers.positions import max_positions
+from .layers.targets import Targets, find_targets
 from .optimization import OptimizedModule
 
 NETWORK_INPUTS = frozenset({"input_ids", "attention_mask", "token_type_ids", "position_ids"})
@@ -68,6 +70,8 @@ class BaseModule(OptimizedModule):
         r_drop: weight of the disagreement of two passes with different dropout (arXiv 2106.14448), such as 1; 0 is
             off. A step takes twice the time.
         monitor: the metric that early stopping and the best checkpoint go by; null means the module's own.
+        shortcuts: leave out what changes no result (the head where there is no target, masks where nothing is padded)
+            and compute the rest as the device does it fastest; false computes all the plain way, for comparison.
         **optimization: how it learns: `learning_rate`, `weight_decay`, `schedule`, `warmup`, ...
     """
 
@@ -90,6 +94,7 @@ class BaseModule(OptimizedModule):
         label_smoothing: float = 0.0,
         r_drop: float = 0.0,
         monitor: str | None = None,
+        shortcuts: bool = True,
         **optimization: Any,
     ) -> None:
         super().__init__(**optimization)
@@ -104,6 +109,7 @@ class BaseModule(OptimizedModule):
         self.label_smoothing = label_smoothing
         self.r_drop = r_drop
         self.monitor = monitor or self.default_monitor
+        self.shortcuts = shortcuts
         self.model: Any = None
         self.tokenizer: Any = None
         self.weight_report: WeightReport | None = None
@@ -241,16 +247,33 @@ class BaseModule(OptimizedModule):
         self.build()
         return self.model(**inputs)
 
-    def network_inputs(self, batch: dict[str, Tensor], network: Any = None) -> dict[str, Any]:
+    def network_inputs(self, batch: dict[str, Any], network: Any = None) -> dict[str, Any]:
         """What a network takes out of a batch; `network` is this module's own unless another one is given."""
         network = self.model if network is None else network
         accepted = _inputs_of(type(network))  # type: ignore[arg-type]
         if getattr(network.config, "type_vocab_size", 0) < 2:  # GPT-2 would take types for words
             accepted = accepted - {"token_type_ids"}
+        if batch.get(FULL):
+            accepted = accepted - {"attention_mask"}
         inputs = {key: value for key, value in batch.items() if key in accepted}
         return {**inputs, **packed_inputs(network, batch)} if "cu_seq_lens" in batch else inputs
 
+    def targets(self, chosen: Tensor, most: int | None = None) -> Targets:
+        """The places to predict at.
+
+        Args:
+            chosen: (rows, length), boolean.
+            most: how many there are at the most, if that is known: a GPU is not asked to count them then.
+        """
+        if not self.shortcuts and not self.r_drop:
+            return Targets(torch.arange(chosen.numel(), device=chosen.device), chosen.flatten())
+        return find_targets(chosen, most if chosen.is_cuda and not self.r_drop else None)
+
     # ------------------------------------------------------------------ steps
+
+    def on_before_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
+        """Takes down what a GPU would have to be waited for later."""
+        return with_hints(batch) if self.shortcuts else batch
 
     def shared_step(self, batch: dict[str, Tensor], stage: str) -> dict[str, Output]:
         """One step of any stage; metrics are objects over the whole set, never means of batch means."""
@@ -326,6 +349,11 @@ class BaseModule(OptimizedModule):
         if not self._seed:
             self._seed = self.trainer.strategy.broadcast(torch.initial_seed() % (1 << 31))
         self._trained, self._window, self._logged_epoch = True, None, -1
+        if self.shortcuts and self.device.type == "cpu":  # elsewhere the attention that was asked for is fast
+            for network in self.networks():
+                config = getattr(network, "config", None)
+                if getattr(config, "_attn_implementation", None) == "sdpa" and can_pack(network):
+                    use_own_attention(network)
 
     def on_test_start(self) -> None:
         """Warns if what is tested was never trained."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -28,12 +30,16 @@ def cross_entropy(logits: Tensor, targets: Tensor, smoothing: float = 0.0, weigh
     return -((1 - smoothing) * log.gather(-1, targets.unsqueeze(-1)).squeeze(-1) + smoothing * even).sum()
 
 
-def binary_cross_entropy(logits: Tensor, targets: Tensor, smoothing: float = 0.0) -> Tensor:
+def binary_cross_entropy(
+    logits: Tensor, targets: Tensor, smoothing: float = 0.0, reduction: Literal["sum", "none"] = "sum"
+) -> Tensor:
     """The same of yes or no.
 
     Args:
         logits: any shape.
         targets: the same shape, 0 or 1, floating point.
         smoothing: probability mass spread evenly over both.
+        reduction: the sum over all, or none: of the same shape.
     """
-    return F.binary_cross_entropy_with_logits(logits, targets * (1 - smoothing) + smoothing / 2, reduction="sum")
+    soft = targets * (1 - smoothing) + smoothing / 2
+    return F.binary_cross_entropy_with_logits(logits, soft, reduction=reduction)

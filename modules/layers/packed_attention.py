@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .hints import LONGEST
 from .positions import first_position
 
 NAME = "pretune_packed"
@@ -32,18 +33,18 @@ def can_pack(model: Any) -> bool:
     return bool(through and not mixes and takes_all and "position_ids" in options)
 
 
-def packed_inputs(model: Any, batch: dict[str, Tensor]) -> dict[str, Any]:
+def packed_inputs(model: Any, batch: dict[str, Any]) -> dict[str, Any]:
     """What to call a model with, beside the token ids, for a packed batch; switches its attention on first use.
 
     Args:
         model: one that `can_pack`.
         batch: `position_ids` (1, tokens), restarting in each document, and `cu_seq_lens` (documents + 1,).
     """
-    if model.config._attn_implementation != NAME:
-        _register()
-        model.set_attn_implementation(NAME)
+    use_own_attention(model)
     bounds = batch["cu_seq_lens"].int()
-    longest = int(bounds.diff().max())
+    longest = batch.get(LONGEST) or int(bounds.diff().max())
+    if bounds.is_cuda:  # an upper bound is enough for the kernel, and few different ones let a compiled layer stay
+        longest = 64 * -(-longest // 64)
     inputs = {
         "position_ids": batch["position_ids"] + first_position(model.config),
         # Taken for a mask that is ready: transformers would make one of (tokens, tokens), of which nothing is used.
@@ -56,6 +57,17 @@ def packed_inputs(model: Any, batch: dict[str, Tensor]) -> dict[str, Any]:
     if "use_cache" in inspect.signature(model.forward).parameters:
         inputs["use_cache"] = False
     return inputs
+
+
+def use_own_attention(model: Any) -> None:
+    """Switches a model's attention to the one of this file.
+
+    Args:
+        model: one that `can_pack`.
+    """
+    if model.config._attn_implementation != NAME:
+        _register()
+        model.set_attn_implementation(NAME)
 
 
 def _register() -> None:
@@ -100,6 +112,14 @@ def packed_attention(
     Returns:
         (1, tokens, heads, width), and no probabilities.
     """
+    if better_wide(query, dropout):
+        wide = (part.float() for part in (query, key, value))
+        with torch.autocast("cpu", enabled=False):  # which would cast them back
+            found, _ = packed_attention(
+                module, *wide, attention_mask, dropout, scaling, is_causal, cu_seq_lens_q, max_length_q, sliding_window,
+                **options,
+            )  # fmt: skip
+        return found.to(query.dtype), None
     if cu_seq_lens_q is None:
         from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
@@ -113,15 +133,31 @@ def packed_attention(
     lengths = cu_seq_lens_q.diff().tolist()
     parts = [part.split(lengths, dim=2) for part in (query, key, value)]
     grouped = query.shape[1] != key.shape[1]
-    found = []
-    for q, k, v in zip(*parts, strict=True):
-        mask = _window(q.shape[2], sliding_window, causal, q.device)
-        found.append(
+    found = torch.cat(
+        [
             F.scaled_dot_product_attention(
-                q, k, v, mask, dropout, is_causal=causal and mask is None, scale=scaling, enable_gqa=grouped
+                q, k, v, mask := _window(q.shape[2], sliding_window, causal, q.device), dropout,
+                is_causal=causal and mask is None, scale=scaling, enable_gqa=grouped,
             )
-        )
-    return torch.cat(found, dim=2).transpose(1, 2).contiguous(), None
+            for q, k, v in zip(*parts, strict=True)
+        ],
+        dim=2,
+    )  # fmt: skip
+    return found.transpose(1, 2).contiguous(), None
+
+
+def better_wide(query: Tensor, dropout: float) -> bool:
+    """Whether attention is faster in float32: torch's kernel for CPUs has a slow backward pass in bfloat16.
+
+    It takes two to four times as long as in float32 (torch 2.13), so that casting costs less than is gained; and it
+    rounds less.
+
+    Args:
+        query: of any shape.
+        dropout: of attention probabilities; with it, torch takes another way.
+    """
+    learns = torch.is_grad_enabled() and query.requires_grad
+    return query.device.type == "cpu" and query.dtype == torch.bfloat16 and learns and not dropout
 
 
 def _window(length: int, window: int | None, causal: bool, device: torch.device) -> Tensor | None:

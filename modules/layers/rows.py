@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
+
+from .hints import LONGEST
+from .targets import Targets
 
 
 class Rows:
@@ -13,24 +18,31 @@ class Rows:
     its documents one after the other in a single row; here each has its own.
 
     Args:
-        batch: `input_ids` with `attention_mask` (rows, length), or packed, (1, tokens), with `cu_seq_lens`.
+        batch: `input_ids` with `attention_mask` (rows, length), or packed, (1, tokens), with `cu_seq_lens`. A packed
+            batch may say what its `longest` document is, so that nobody has to wait for a GPU to find out.
         pad_id: for the places after the end of a row.
         packed: whether a packed batch stays packed for the network; if not, the network gets the padded rows.
     """
 
-    def __init__(self, batch: dict[str, Tensor], pad_id: int, packed: bool = True) -> None:
+    def __init__(self, batch: dict[str, Any], pad_id: int, packed: bool = True) -> None:
         self.batch = batch
         self.pad_id = pad_id
         self.packed = packed and "cu_seq_lens" in batch
         if "cu_seq_lens" in batch:
-            lengths = batch["cu_seq_lens"].diff()
-            positions = torch.arange(int(lengths.max()), device=lengths.device)
-            self.real = positions < lengths.unsqueeze(1)
+            bounds = batch["cu_seq_lens"].long()
+            self._starts, lengths = bounds[:-1].unsqueeze(1), bounds.diff().unsqueeze(1)
+            longest = batch.get(LONGEST) or int(lengths.max())
+            columns = torch.arange(longest, device=bounds.device)
+            self.real = columns < lengths
+            # Where each place of the padded rows is in the pack; what is no token points anywhere.
+            self._sources = (self._starts + columns).clamp(max=batch["input_ids"].shape[1] - 1)
             self.mask: Tensor | None = self.real.long()
         else:
             self.mask = batch.get("attention_mask")
             ids = batch["input_ids"]
             self.real = self.mask.bool() if self.mask is not None else torch.ones_like(ids, dtype=torch.bool)
+        self.tokens = batch["input_ids"].numel()
+        """Places in the layout that the batch came in, padding included."""
         self.ids = self.of("input_ids", pad_id)
         self.fresh = self.real
         """(rows, length), boolean: the real tokens that are not context from the row before."""
@@ -40,16 +52,25 @@ class Rows:
 
     def of(self, key: str, padding: int = 0) -> Tensor:
         """A key of the batch as padded rows, (rows, length)."""
-        values = self.batch[key]
+        values: Tensor = self.batch[key]
         if "cu_seq_lens" not in self.batch:
             return values
-        rows = values.new_full(self.real.shape, padding)
-        rows[self.real] = values[0]
-        return rows
+        return values[0][self._sources].where(self.real, padding)
 
     def place(self, rows: Tensor) -> Tensor:
         """Padded rows in the layout in which the network computes: as they are, or packed, (1, tokens)."""
-        return rows[self.real].unsqueeze(0) if self.packed else rows
+        if not self.packed:
+            return rows
+        places = torch.arange(self.batch["input_ids"].shape[1], device=rows.device)
+        row = torch.searchsorted(self._starts.squeeze(1), places, right=True) - 1
+        return rows[row, places - self._starts.squeeze(1)[row]].unsqueeze(0)
+
+    def places(self, targets: Targets) -> Tensor:
+        """(targets,): where targets, found among padded rows, are in the layout in which the network computes."""
+        if not self.packed:
+            return targets.places
+        length = self.ids.shape[1]
+        return self._starts.squeeze(1)[targets.places // length] + targets.places % length
 
     def inputs(self, ids: Tensor) -> dict[str, Tensor]:
         """The batch with other token ids, (rows, length), in the layout in which the network computes."""

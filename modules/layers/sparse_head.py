@@ -1,4 +1,4 @@
-"""The head on chosen positions only: the costly vocabulary projection skips every token that has no target."""
+"""The head on chosen places only: the costly vocabulary projection skips every token that has no target."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from torch import Tensor, nn
 
 
 @contextmanager
-def only_positions(body: nn.Module, chosen: Tensor) -> Iterator[None]:
-    """While active, `body` hands only the chosen positions to whatever head follows.
+def only_positions(body: nn.Module, places: Tensor) -> Iterator[None]:
+    """While active, `body` hands only the chosen places to whatever head follows.
 
     The head works on the last dimension, so it is the model's own, whatever the architecture: the hook swaps the
     body's `last_hidden_state` of shape (rows, length, width) for the chosen ones, (1, targets, width).
 
     Args:
         body: the network without its head (`model.base_model`).
-        chosen: (rows, length), boolean.
+        places: (targets,), int64, into rows and length laid flat.
     """
 
     def swap(module: nn.Module, args: Any, output: Any) -> Any:
-        output.last_hidden_state = output.last_hidden_state[chosen].unsqueeze(0)
+        output.last_hidden_state = _chosen(output.last_hidden_state, places)
         return output
 
     handle = body.register_forward_hook(swap)
@@ -33,19 +33,23 @@ def only_positions(body: nn.Module, chosen: Tensor) -> Iterator[None]:
 
 
 @contextmanager
-def only_inputs(head: nn.Module, chosen: Tensor) -> Iterator[None]:
-    """While active, `head` sees only the chosen positions of its input; for heads that are one projection.
+def only_inputs(head: nn.Module, places: Tensor) -> Iterator[None]:
+    """While active, `head` sees only the chosen places of its input; for heads that are one projection.
 
     Args:
         head: the output embedding (`model.get_output_embeddings()`), called with (rows, length, width).
-        chosen: (rows, length), boolean.
+        places: (targets,), int64, into rows and length laid flat.
     """
 
     def swap(module: nn.Module, args: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        return (args[0][chosen].unsqueeze(0), *args[1:])
+        return (_chosen(args[0], places), *args[1:])
 
     handle = head.register_forward_pre_hook(swap)
     try:
         yield
     finally:
         handle.remove()
+
+
+def _chosen(states: Tensor, places: Tensor) -> Tensor:
+    return states.flatten(0, 1).index_select(0, places).unsqueeze(0)

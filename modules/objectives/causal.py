@@ -17,6 +17,7 @@ from ..layers.metrics import MeanPerTarget, Perplexity
 from ..layers.packed_attention import can_pack
 from ..layers.rows import Rows
 from ..layers.sparse_head import only_inputs
+from ..layers.targets import before
 from .families import require
 from .masked import recovered
 
@@ -100,12 +101,11 @@ class CausalLanguageModeling(BaseModule):
     def step(self, batch: dict[str, Tensor], stage: str) -> Output:
         """Runs the body on all tokens and the head on those that another follows."""
         rows = Rows(batch, self.tokenizer.pad_token_id or 0, packed=can_pack(self.model))
-        target = rows.fresh.clone()
-        target[:, 0] = False
-        before = torch.nn.functional.pad(target, (-1, 1))
-        with only_inputs(self.model.get_output_embeddings(), rows.place(before)):
+        followed, following = before(rows.fresh), before(rows.ids)
+        targets = self.targets(followed, rows.tokens)
+        with only_inputs(self.model.get_output_embeddings(), rows.places(targets)):
             logits = self.model(**self.network_inputs(rows.inputs(rows.ids))).logits
-        output = recovered(logits, rows.ids[target], self.smoothing(stage))
+        output = recovered(logits, targets.of(following), self.smoothing(stage), not self.shortcuts)
         for name in ("word_perplexity", "bits_per_byte"):
             if f"{stage}_{name}" in self.per_text:
                 metric: Any = self.per_text[f"{stage}_{name}"]

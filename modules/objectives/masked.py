@@ -14,13 +14,17 @@ from ...tokenization import special_frame
 from ..backbone import Backbone
 from ..base import BaseModule, Output
 from ..layers.hashing import row_keys
-from ..layers.losses import cross_entropy
 from ..layers.masking import choose_spans, choose_tokens, choose_words, corrupt
 from ..layers.metrics import MeanPerTarget
 from ..layers.packed_attention import can_pack
 from ..layers.rows import Rows
 from ..layers.sparse_head import only_positions
+from ..layers.targets import Targets, most_targets
+from ..layers.vocabulary_loss import IGNORED, vocabulary_loss
 from .families import require
+
+TOGETHER = {"token": 1.0, "word": 4.0, "span": 16.0}
+"""How many tokens are hidden or left as one, about and at the most."""
 
 
 class MaskedLanguageModeling(BaseModule):
@@ -165,15 +169,27 @@ class MaskedLanguageModeling(BaseModule):
         )
         return corrupted, targets, keys
 
+    def masked_targets(self, chosen: Tensor, rows: Rows) -> Targets:
+        """Where to predict, found without waiting for a GPU.
+
+        Args:
+            chosen: (rows, length), boolean.
+            rows: the batch that the choice was made in.
+        """
+        probability = max(self.mask_probability, self.final_mask_probability)
+        most = most_targets(rows.tokens, len(rows.ids), probability, TOGETHER[self.masking])
+        return self.targets(chosen, most)
+
     # ------------------------------------------------------------------ steps
 
     def step(self, batch: dict[str, Tensor], stage: str) -> Output | dict[str, Output]:
         """Masks, runs the body on all tokens and the head on the masked ones."""
         rows = self.rows(batch)
         corrupted, chosen, _ = self.mask(rows, stage)
-        with only_positions(self.model.base_model, rows.place(chosen)):
+        targets = self.masked_targets(chosen, rows)
+        with only_positions(self.model.base_model, rows.places(targets)):
             logits = self.model(**self.network_inputs(rows.inputs(corrupted))).logits
-        return recovered(logits, rows.ids[chosen], self.smoothing(stage))
+        return recovered(logits, targets.of(rows.ids), self.smoothing(stage), not self.shortcuts)
 
     def predict_step(self, batch: dict[str, Tensor], batch_idx: int) -> list[dict[str, Any]]:
         """For each text with mask tokens: the text with the likeliest words in their places, and the five likeliest."""
@@ -209,16 +225,16 @@ def token_logits(output: Any) -> Tensor:
     return logits
 
 
-def recovered(logits: Tensor, targets: Tensor, smoothing: float = 0.0) -> Output:
+def recovered(logits: Tensor, targets: Tensor, smoothing: float = 0.0, plain: bool = False) -> Output:
     """Cross entropy and hits of predicted tokens.
 
     Args:
         logits: (..., vocabulary), of as many places as there are targets.
-        targets: (targets,), integers.
+        targets: (targets,), integers; -100 where there is none.
         smoothing: probability mass spread over the vocabulary.
+        plain: without the shortcuts of `vocabulary_loss`.
     """
-    logits = logits.flatten(0, -2).float()
+    logits = logits.flatten(0, -2)
     targets = targets.long()
-    loss = cross_entropy(logits, targets, smoothing)
-    hits = (logits.argmax(-1) == targets).float()
-    return Output(loss, torch.tensor(len(targets), device=loss.device), hits, torch.ones_like(hits), (logits,))
+    loss, count, hits = vocabulary_loss(logits, targets, smoothing, plain)
+    return Output(loss, count, hits, (targets != IGNORED).float(), (logits,))

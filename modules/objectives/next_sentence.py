@@ -126,14 +126,14 @@ class NextSentencePrediction(MaskedLanguageModeling):
         corrupted, chosen, _ = self.mask(rows, stage)
         if not self.mlm_weight:
             corrupted, chosen = rows.ids, torch.zeros_like(chosen)
-        body = self.model.base_model
-        with _first_token(body) as first, only_positions(body, chosen):
+        body, targets = self.model.base_model, self.masked_targets(chosen, rows)
+        with _first_token(body) as first, only_positions(body, rows.places(targets)):
             output = self.model(**self.network_inputs(rows.inputs(corrupted)))
         tokens = token_logits(output)
         pairs = self._pair_logits(output, first).float()
         labels = flip.squeeze(1).long()
         hits = (pairs.argmax(-1) == labels).float()
-        masked = recovered(tokens, rows.ids[chosen], self.smoothing(stage))
+        masked = recovered(tokens, targets.of(rows.ids), self.smoothing(stage), not self.shortcuts)
         loss = cross_entropy(pairs, labels, self.smoothing(stage))
         pair = Output(loss, torch.tensor(len(labels), device=loss.device), hits, torch.ones_like(hits), (pairs,))
         # A part that is switched off keeps its head in the graph, with a gradient of 0: distributed training wants

@@ -166,9 +166,9 @@ class ReplacedTokenDetection(MaskedLanguageModeling):
         if part == "generator":
             return {"accuracy": MeanPerTarget()}
         return {
-            "accuracy": BinaryAccuracy(validate_args=False),
-            "precision": BinaryPrecision(validate_args=False),
-            "recall": BinaryRecall(validate_args=False),
+            "accuracy": BinaryAccuracy(ignore_index=-1, validate_args=False),
+            "precision": BinaryPrecision(ignore_index=-1, validate_args=False),
+            "recall": BinaryRecall(ignore_index=-1, validate_args=False),
         }
 
     def networks(self) -> list[nn.Module]:
@@ -181,18 +181,20 @@ class ReplacedTokenDetection(MaskedLanguageModeling):
         """Masks, lets the generator fill in, and asks the discriminator about every token."""
         rows = self.rows(batch)
         masked, chosen, keys = self.mask(rows, stage)
-        with only_positions(self.generator.base_model, rows.place(chosen)):
+        hidden = self.masked_targets(chosen, rows)
+        with only_positions(self.generator.base_model, rows.places(hidden)):
             guesses = self.generator(**self.network_inputs(rows.inputs(masked), self.generator)).logits
-        generator = recovered(guesses, rows.ids[chosen], self.smoothing(stage))
-        fake = rows.ids.clone()
-        fake[chosen] = self.draw(guesses.detach().flatten(0, -2), uniform(keys, _SAMPLE)[chosen]).to(fake.dtype)
+        generator = recovered(guesses, hidden.of(rows.ids), self.smoothing(stage), not self.shortcuts)
+        draws = uniform(keys, _SAMPLE).flatten()[hidden.places]
+        fake = hidden.put(self.draw(guesses.detach().flatten(0, -2), draws), rows.ids)
         logits = self.model(**self.network_inputs(rows.inputs(fake))).logits
         logits = logits.squeeze(-1) if logits.ndim == 3 else logits
-        real = rows.place(rows.real)
-        logits, targets = logits[real].float(), (fake != rows.ids)[rows.real]
-        loss = binary_cross_entropy(logits, targets.float(), self.smoothing(stage))
-        count = torch.tensor(len(targets), device=loss.device)
-        return {"generator": generator, "discriminator": Output(loss, count, (logits > 0).long(), targets.long())}
+        real, replaced = rows.place(rows.real), rows.place(fake != rows.ids)
+        losses = binary_cross_entropy(logits.float(), replaced.float(), self.smoothing(stage), reduction="none")
+        # The metrics leave out what is -1; a choice by `real` would have to wait for a GPU to count it.
+        found, labels = (logits > 0).long().flatten(), replaced.long().masked_fill(~real, -1).flatten()
+        discriminator = Output((losses * real).sum(), real.sum(), found, labels)
+        return {"generator": generator, "discriminator": discriminator}
 
     def draw(self, logits: Tensor, uniforms: Tensor) -> Tensor:
         """A token for each target from the generator's distribution; never a special one.

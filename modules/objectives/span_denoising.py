@@ -17,6 +17,7 @@ from ..layers.hashing import row_keys
 from ..layers.metrics import MeanPerTarget
 from ..layers.rows import Rows
 from ..layers.sparse_head import only_inputs
+from ..layers.vocabulary_loss import IGNORED
 from .families import require
 from .masked import recovered
 
@@ -153,8 +154,8 @@ class SpanDenoising(BaseModule):
     def step(self, batch: dict[str, Tensor], stage: str) -> Output:
         """Corrupts, and runs the output projection on target tokens only."""
         ids, mask, labels = self.corrupt(batch, stage)
-        target = labels != -100
+        targets = self.targets(labels != IGNORED)
         shifted = self.model.prepare_decoder_input_ids_from_labels(labels)
-        with only_inputs(self.model.get_output_embeddings(), target):
+        with only_inputs(self.model.get_output_embeddings(), targets.places):
             logits = self.model(input_ids=ids, attention_mask=mask.long(), decoder_input_ids=shifted).logits
-        return recovered(logits, labels[target], self.smoothing(stage))
+        return recovered(logits, targets.of(labels), self.smoothing(stage), not self.shortcuts)

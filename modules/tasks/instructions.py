@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from ...errors import InputError
 from ..backbone import Backbone
@@ -12,6 +12,8 @@ from ..base import Output
 from ..layers.packed_attention import can_pack
 from ..layers.rows import Rows
 from ..layers.sparse_head import only_inputs
+from ..layers.targets import before
+from ..layers.vocabulary_loss import IGNORED
 from ..objectives.families import EXAMPLES, TRAINS, family
 from ..objectives.masked import recovered
 from .generation import GeneratingModule
@@ -74,12 +76,10 @@ class InstructionTuning(GeneratingModule):
         """Runs the body on all tokens, and the head on those that a token of an answer follows."""
         rows = Rows(batch, self._pad_id(), packed=can_pack(self.model))
         labels = rows.of("labels", -100)
-        target = labels != -100
-        target[:, 0] = False
-        before = nn.functional.pad(target, (-1, 1))
-        with only_inputs(self.model.get_output_embeddings(), rows.place(before)):
+        targets = self.targets(before(labels != IGNORED))
+        with only_inputs(self.model.get_output_embeddings(), rows.places(targets)):
             logits = self.model(**self.network_inputs(rows.inputs(rows.ids))).logits
-        return recovered(logits, labels[target], self.smoothing(stage))
+        return recovered(logits, targets.of(before(labels)), self.smoothing(stage), not self.shortcuts)
 
     def predict_step(self, batch: dict[str, Tensor], batch_idx: int) -> list[dict[str, Any]]:
         """For each prompt its answer."""

@@ -10,7 +10,9 @@ from ...errors import InputError
 from ..backbone import Backbone, config_from_json
 from ..base import Output
 from ..layers.sparse_head import only_inputs
+from ..layers.targets import before
 from ..layers.text_scores import BleuTokenizer, bleu_tokenizer, text_scores
+from ..layers.vocabulary_loss import IGNORED
 from ..objectives.families import EXAMPLES, TRAINS, family
 from ..objectives.masked import recovered
 from .generation import GeneratingModule
@@ -108,17 +110,16 @@ class SequenceToSequence(GeneratingModule):
     def step(self, batch: dict[str, Tensor], stage: str) -> Output:
         """Cross entropy per target token; the output projection computes those only."""
         labels = batch["labels"]
-        target = labels != -100
+        asked = labels
         inputs = self.network_inputs(batch)
         if self.model.config.is_encoder_decoder:
             inputs["decoder_input_ids"] = self.model.prepare_decoder_input_ids_from_labels(labels)
-            places = target
         else:
-            target[:, 0] = False
-            places = nn.functional.pad(target, (-1, 1))  # each token is foretold where the one before it is read
-        with only_inputs(self.model.get_output_embeddings(), places):
+            asked = before(labels).masked_fill(~before(labels != IGNORED), IGNORED)  # foretold where the one before is
+        targets = self.targets(asked != IGNORED)
+        with only_inputs(self.model.get_output_embeddings(), targets.places):
             logits = self.model(**inputs).logits
-        return recovered(logits, labels[target], self.smoothing(stage))
+        return recovered(logits, targets.of(asked), self.smoothing(stage), not self.shortcuts)
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         """Updates the metrics; writes, if wanted."""

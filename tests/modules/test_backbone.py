@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import functools
 import json
 from pathlib import Path
 from typing import Any
@@ -270,3 +271,37 @@ def test_the_body_of_t5_is_told_from_its_head(auto: str, tokenizer: Any) -> None
     heads = {name.partition(".")[0] for name, _ in model.named_parameters() if not in_body(model, name)}
     assert heads <= {"lm_head", "qa_outputs", "classifier"}
     assert heads == {name.partition(".")[0] for name, p in model.named_parameters() if p.requires_grad}
+
+
+def test_compiled_layers_are_compiled_once_for_all_steps_and_layers(
+    tokenizer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Masks differ from step to step, shapes do not; keys and losses are those of the plain network."""
+    seen: list[Any] = []
+
+    def backend(graph: Any, inputs: Any) -> Any:
+        seen.append(graph)
+        return graph.forward
+
+    monkeypatch.setattr(torch, "compile", functools.partial(torch.compile, backend=backend))
+    torch._dynamo.reset()
+    architecture = {**config("bert"), "num_hidden_layers": 3}
+    losses, keys = [], []
+    for compiled in (False, True):
+        torch.manual_seed(0)
+        model = MaskedLanguageModeling(
+            Backbone(config=architecture, dropout=0.0, compile=compiled), mask_probability=0.3
+        )
+        model.tokenizer = tokenizer
+        model.build()
+        ids = torch.randint(5, 60, (3, 4, 12), generator=torch.Generator().manual_seed(1))
+        batches = [
+            model.on_before_batch_transfer({"input_ids": i, "attention_mask": torch.ones_like(i)}, 0) for i in ids
+        ]
+        losses.append([model.step(batch, "train").loss for batch in batches])
+        sum(losses[-1]).backward()
+        keys.append(list(model.state_dict()))
+    torch.testing.assert_close(losses[1], losses[0])
+    assert keys[1] == keys[0]
+    assert len(seen) == 1
+    torch._dynamo.reset()

@@ -1,0 +1,27 @@
+"""What is known of a batch before it goes to the device, and would have to be waited for there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+FULL = "full"
+"""Whether nothing in the batch is padding: then no mask is needed, and attention has faster ways without one."""
+LONGEST = "longest"
+"""Tokens of the longest document in a packed batch."""
+
+
+def with_hints(batch: Any) -> Any:
+    """A batch of tensors with plain numbers beside them, if it is of the kind that the datamodules give.
+
+    Args:
+        batch: before it is moved; what holds no `attention_mask` or `cu_seq_lens` comes back as it is.
+    """
+    if not isinstance(batch, dict):
+        return batch
+    mask, bounds = batch.get("attention_mask"), batch.get("cu_seq_lens")
+    hints: dict[str, Any] = {}
+    if mask is not None and mask.ndim == 2 and not mask.is_cuda:
+        hints[FULL] = bool(mask.all())
+    if bounds is not None and not bounds.is_cuda:
+        hints[LONGEST] = int(bounds.diff().max())
+    return {**batch, **hints}

@@ -1,0 +1,63 @@
+"""The loss in pieces is the plain one."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from pretune.modules.layers import vocabulary_loss as module
+from pretune.modules.layers.vocabulary_loss import IGNORED, vocabulary_loss
+
+
+@pytest.fixture(autouse=True)
+def _small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three rows at a time, so that the last piece is not full."""
+    monkeypatch.setattr(module, "CPU_PIECE", 3 * 50 // torch.get_num_threads())
+
+
+def sample(dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    logits = 4 * torch.randn(20, 50, generator=generator)
+    targets = torch.randint(0, 50, (20,), generator=generator)
+    targets[::3] = logits[::3].argmax(-1)
+    targets[[4, 19]] = IGNORED
+    return logits.to(dtype), targets
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_pieces_equal_the_whole(dtype: torch.dtype) -> None:
+    logits, targets = sample(dtype)
+    found = []
+    for plain in (True, False):
+        given = logits.clone().requires_grad_()
+        loss, count, hits = vocabulary_loss(given, targets, plain=plain)
+        (3 * loss).backward()
+        assert given.grad is not None
+        found.append((loss.detach(), count, hits, given.grad))
+    assert found[0][1] == 18
+    assert found[0][2].sum() >= 6
+    torch.testing.assert_close(found[1], found[0])
+    assert not found[1][3][[4, 19]].any()
+
+
+def test_ties_are_won_by_the_first() -> None:
+    logits = torch.zeros(2, 50)
+    for plain in (True, False):
+        assert vocabulary_loss(logits, torch.tensor([0, 7]), plain=plain)[2].tolist() == [1, 0]
+
+
+def test_smoothing_is_that_of_torch() -> None:
+    logits, targets = sample(torch.float32)
+    loss = vocabulary_loss(logits, targets, 0.1)[0]
+    wanted = torch.nn.functional.cross_entropy(
+        logits[targets != IGNORED], targets[targets != IGNORED], reduction="sum", label_smoothing=0.1
+    )
+    torch.testing.assert_close(loss, wanted)
+
+
+def test_nothing_to_predict_is_no_loss() -> None:
+    logits = torch.zeros(0, 50, requires_grad=True)
+    for plain in (True, False):
+        loss, count, hits = vocabulary_loss(logits, torch.zeros(0, dtype=torch.long), plain=plain)
+        loss.backward()
+        assert (float(loss.detach()), int(count), len(hits)) == (0.0, 0, 0)
