@@ -119,6 +119,7 @@ class BaseModule(OptimizedModule):
         self.target_counts: dict[str, Tensor] = {}
         """Of each part the targets of the latest training batch; scalars on the device."""
         self._seed = 0
+        self._seeded = False
         self._logged_epoch = -1
         self._trained = False
 
@@ -170,6 +171,7 @@ class BaseModule(OptimizedModule):
         """Builds the network once its surroundings are known; without a trainer, loading or `build` does."""
         if self._trainer is not None:
             self.build()
+            self.give_to_averages()
 
     def build(self) -> None:
         """Builds network and metrics, unless that was done; everything late is asked of the datamodule here.
@@ -346,7 +348,8 @@ class BaseModule(OptimizedModule):
 
     def on_fit_start(self) -> None:
         """Takes the seed that everything random in training is derived from."""
-        if not self._seed:
+        if not self._seeded:  # by an earlier fit, or by the checkpoint that this one goes on from
+            self._seeded = True
             self._seed = self.trainer.strategy.broadcast(torch.initial_seed() % (1 << 31))
         self._trained, self._window, self._logged_epoch = True, None, -1
         if self.shortcuts and self.device.type == "cpu":  # elsewhere the attention that was asked for is fast
@@ -413,7 +416,7 @@ class BaseModule(OptimizedModule):
         self.check_class(checkpoint.get(STORED, {}))
         super().on_load_checkpoint(checkpoint)
         self.stored = checkpoint[STORED]
-        self._seed = self.stored["seed"]
+        self._seed, self._seeded = self.stored["seed"], True
         self.build()
 
     def check_class(self, entry: dict[str, Any]) -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable
 from typing import Any
 
 import torch
 from lightning.pytorch import LightningModule
-from lightning.pytorch.callbacks import Timer, WeightAveraging
+from lightning.pytorch.callbacks import StochasticWeightAveraging, Timer, WeightAveraging
 from lightning.pytorch.trainer.states import RunningStage
+from lightning.pytorch.utilities.rank_zero import rank_zero_warn
 from torch import Tensor, nn
 
 from ..errors import InputError
@@ -187,6 +189,12 @@ class OptimizedModule(LightningModule):
 
     def on_train_start(self) -> None:
         """Freezes what is to learn later."""
+        swa = any(isinstance(c, StochasticWeightAveraging) for c in self.trainer.callbacks)  # type: ignore[attr-defined]
+        if swa and self.global_step:
+            rank_zero_warn(
+                "Lightning's StochasticWeightAveraging does not go on where it was interrupted; EqualWeightAveraging "
+                "does."
+            )
         if not self.gradual_unfreezing:
             return
         if self.trainer.world_size > 1 and not getattr(self.trainer.strategy, "_ddp_kwargs", {}).get(
@@ -213,6 +221,15 @@ class OptimizedModule(LightningModule):
         if self._unfreezing is not None:
             self._unfreezing.end()
             self._unfreezing = None
+
+    # ------------------------------------------------------------------ averages of weights
+
+    def give_to_averages(self) -> None:
+        """Gives the network, now that it is built, to Lightning's SWA: it copied the module before there was any."""
+        for callback in getattr(self._trainer, "callbacks", None) or []:
+            if isinstance(callback, StochasticWeightAveraging) and callback._average_model is not None:
+                callback._average_model = None  # a copy of this would hold the other
+                callback._average_model = copy.deepcopy(self)
 
     # ------------------------------------------------------------------ saving and loading
 

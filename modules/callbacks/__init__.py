@@ -1,5 +1,6 @@
 """What Lightning does not have."""
 
+from .averaging import EqualWeightAveraging
 from .checkpoints import AtomicCheckpointIO, LastCheckpoint
 from .curves import LearningCurves
 from .early_stopping import EarlyStopping
@@ -20,6 +21,7 @@ __all__ = [
     "AtomicCheckpointIO",
     "BatchSizeWarmup",
     "EarlyStopping",
+    "EqualWeightAveraging",
     "ExportBest",
     "Forgetting",
     "LastCheckpoint",

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.callbacks import ModelCheckpoint, StochasticWeightAveraging
 from lightning.pytorch.utilities.rank_zero import rank_zero_info, rank_zero_warn
 from typing_extensions import override
 
@@ -123,7 +123,9 @@ def _monitor(pl_module: LightningModule) -> str | None:
 
 
 def _kept_step(trainer: Trainer) -> int | None:
-    """The step of the best weights, as their checkpoint says; None where there is none."""
+    """The step of the best weights, as their checkpoint says; None where there is none, or an average is kept."""
+    if any(isinstance(c, StochasticWeightAveraging) and c._initialized for c in trainer.callbacks):  # type: ignore[attr-defined]
+        return None
     for callback in trainer.checkpoint_callbacks:
         if isinstance(callback, ModelCheckpoint) and callback.monitor and Path(callback.best_model_path).is_file():
             return int(read_checkpoint(callback.best_model_path)["global_step"])
@@ -141,7 +143,11 @@ def _sentence(summary: dict[str, Any], metric: str | None) -> str:
     last = summary.get("last")
     if last is None:
         return ""
-    kept = summary.get("kept", last)
+    if "kept" not in summary:
+        score = f"{metric} {last[metric]:.4f}, " if metric in last else ""
+        last_one = f"step {last['step']:,} ({score}validation loss {last[VALIDATION]:.4f})"
+        return f"No validation saw the weights that are kept; the last one was of {last_one}."
+    kept = summary["kept"]
     score = f" ({metric} {kept[metric]:.4f})" if metric in kept else ""
     at_last = kept["step"] == last["step"]
     words = f"Kept step {kept['step']:,}{', the last validation' if at_last else ''}{score}"

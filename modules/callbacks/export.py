@@ -35,8 +35,13 @@ class ExportBest(Callback):
             ),
             None,
         )
-        if any(isinstance(c, StochasticWeightAveraging) for c in trainer.callbacks):  # type: ignore[attr-defined]
-            # Lightning averages at the very end, after the last validation; what is tested later is best.ckpt.
+        swa = next((c for c in trainer.callbacks if isinstance(c, StochasticWeightAveraging)), None)  # type: ignore[attr-defined]
+        if swa is not None and not swa._initialized:
+            rank_zero_info(f"Training ended before StochasticWeightAveraging began (epoch {swa.swa_start}).")
+        if swa is not None and swa._initialized and swa._average_model is not None:
+            # Lightning takes the average at the very end, after the last validation, and not where a run stops early;
+            # what is tested later is best.ckpt.
+            swa.transfer_weights(swa._average_model, pl_module)
             rank_zero_info(
                 "The averaged weights of the end are kept (StochasticWeightAveraging); no validation saw them."
             )
