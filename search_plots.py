@@ -5,6 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+MOST_TICKS = 4
+"""Values that are marked one by one."""
+
 
 def _figure(rows: int, columns: int) -> Any:
     # Here: importing takes half a second. Not pyplot, which keeps figures and a backend for the whole process.
@@ -60,11 +63,15 @@ def draw_search(rows: list[dict[str, Any]], names: list[str], monitor: str, path
     axes[0].xaxis.set_major_locator(MaxNLocator(integer=True))
     axes[0].set_xlabel("trial")
     axes[0].legend(fontsize="small")
+    without = len(rows) - len(done)
+    figure.suptitle(f"{len(rows)} trials" + (f", of which {without} pruned or failed (not shown)" if without else ""))
     for axis, name in zip(axes[1:], names, strict=False):
         values: list[Any] = [row.get(name) for row in done]
         numbers = all(isinstance(v, int | float) and not isinstance(v, bool) for v in values)
-        axis.plot(values if numbers else [str(v) for v in values], [row["score"] for row in done], "o")
-        if numbers and values and min(values) > 0 and max(values) / min(values) > 5:
+        axis.plot(values if numbers else [str(v) for v in values], [row["score"] for row in done], "o", alpha=0.6)
+        if numbers and len(set(values)) <= MOST_TICKS < len(values):  # choices rather than a range
+            axis.set_xticks(sorted(set(values)), [f"{v:g}" for v in sorted(set(values))])
+        elif numbers and values and min(values) > 0 and max(values) / min(values) > 5:
             axis.set_xscale("log")
         axis.tick_params(axis="x", labelsize="small", rotation=20)
         axis.set_xlabel(name)

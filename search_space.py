@@ -42,6 +42,10 @@ class Space:
         """Whether a range is around what the range test proposes."""
         return any(isinstance(entry, dict) and "around" in entry for entry in self.entries.values())
 
+    def examples(self) -> dict[str, Any]:
+        """One value for each option, such as it can have."""
+        return {name: _example(entry) for name, entry in self.entries.items()}
+
     def suggest(self, trial: Any, proposed: float | None) -> dict[str, Any]:
         """A value for each option.
 
@@ -80,6 +84,12 @@ def _problem(name: str, entry: Any) -> str | None:
 
 def _number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _example(entry: Any) -> Any:
+    if isinstance(entry, list):
+        return entry[0]
+    return entry.get("low", 1e-4)
 
 
 def _suggest(trial: Any, name: str, entry: Any, proposed: float | None) -> Any:

@@ -59,22 +59,17 @@ def run_tune(args: Sequence[str]) -> dict[str, Any]:
     for name in OWN:
         rest = without(rest, name)
     space, total = Space(given["space"] or SPACE), _whole(given["trials"] or "20", "trials")
+    if total < 1:
+        raise InputError("--trials is 0; it must be at least 1.")
     root = Path((values_of(rest, "trainer.default_root_dir") or ["runs"])[-1]) / run_name(rest) / "tune"
     for name in ("name", "trainer.default_root_dir"):
         rest = without(rest, name)
+    _check_options(space, rest)
     root.mkdir(parents=True, exist_ok=True)
     proposed = _range_test(root, rest) if given["range_test"] != "false" or space.needs_range_test else None
 
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    study = optuna.create_study(
-        storage=f"sqlite:///{root / 'study.db'}",
-        study_name="search",
-        load_if_exists=True,
-        direction="maximize",  # of the score, or of minus the loss
-        sampler=optuna.samplers.TPESampler(seed=_whole(given["sampler_seed"] or "0", "sampler_seed")),
-        pruner=optuna.pruners.MedianPruner(n_startup_trials=4),
-    )
-    _same_search(study, {"options": rest, "space": space.entries}, root)
+    search = json.loads(json.dumps({"options": rest, "space": space.entries}))
+    study = _open_study(root, search, _whole(given["sampler_seed"] or "0", "sampler_seed"))
     for left in study.get_trials(states=[optuna.trial.TrialState.RUNNING]):  # the process was killed: try them again
         study.set_user_attr(INTERRUPTED, [*study.user_attrs.get(INTERRUPTED, []), left.number])
         study.tell(left.number, state=optuna.trial.TrialState.FAIL)
@@ -91,21 +86,71 @@ def _whole(text: str, name: str) -> int:
     return int(text)
 
 
-def _same_search(study: Any, search: dict[str, Any], root: Path) -> None:
-    known = study.user_attrs.get("search")
-    if known is not None and known != json.loads(json.dumps(search)):
-        changed = [key for key in search if known.get(key) != json.loads(json.dumps(search[key]))]
-        raise InputError(
-            f"The search in {root} was made with other {' and '.join(changed)}, and its trials do not compare: give "
-            "another --name, or remove the folder."
+def _open_study(root: Path, search: dict[str, Any], seed: int) -> Any:
+    """The study in a folder, or a new one where no trial of it came to an end.
+
+    Raises:
+        InputError: if its trials were of another search.
+    """
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    options: dict[str, Any] = {"storage": f"sqlite:///{root / 'study.db'}", "study_name": "search"}
+
+    def create() -> Any:
+        return optuna.create_study(
+            **options,
+            load_if_exists=True,
+            direction="maximize",  # of the score, or of minus the loss
+            sampler=optuna.samplers.TPESampler(seed=seed),
+            pruner=optuna.pruners.MedianPruner(n_startup_trials=4),
         )
+
+    study = create()
+    known = study.user_attrs.get("search")
+    if known is not None and known != search:
+        if _ended(study):
+            changed = [key for key in search if known.get(key) != search[key]]
+            raise InputError(
+                f"The search in {root} was made with other {' and '.join(changed)}, and its trials do not compare: "
+                "give another --name, or remove the folder."
+            )
+        optuna.delete_study(**options)
+        study = create()
     study.set_user_attr("search", search)
+    return study
 
 
 def _ended(study: Any) -> list[Any]:
     """The trials that count: all but the interrupted."""
     interrupted = study.user_attrs.get(INTERRUPTED, [])
     return [trial for trial in study.trials if trial.state.is_finished() and trial.number not in interrupted]
+
+
+class ParsingCLI(PretuneCLI):
+    """Reads options, and does nothing with them."""
+
+    @override
+    def before_instantiate_classes(self) -> None:
+        pass
+
+    @override
+    def instantiate_classes(self) -> None:
+        pass
+
+    @override
+    def after_instantiate_classes(self) -> None:
+        pass
+
+    @override
+    def _run_subcommand(self, subcommand: str) -> None:
+        pass
+
+
+def _check_options(space: Space, args: Sequence[str]) -> None:
+    """Exits with a message if an option of the space is none of `fit`, before anything is trained."""
+    options = [f"--{name}={json.dumps(value)}" for name, value in space.examples().items()]
+    ParsingCLI(with_recipe(["fit", *args, *options]))
 
 
 # ---------------------------------------------------------------------- the range test
@@ -137,7 +182,7 @@ def _range_test(root: Path, args: Sequence[str]) -> float | None:
         kept.write_text(json.dumps({"proposed": proposed, **curves}))
         shutil.rmtree(root / "range_test", ignore_errors=True)
         if curves:
-            draw_range_test(curves["lr"], curves["loss"], proposed, root / "range_test.png")
+            draw_range_test(curves["lr"], _unbiased(curves["loss"]), proposed, root / "range_test.png")
     proposed = json.loads(kept.read_text())["proposed"]
     rank_zero_info(
         f"The range test proposes {RATE} {proposed:.2g} ({root / 'range_test.png'})."
@@ -145,6 +190,11 @@ def _range_test(root: Path, args: Sequence[str]) -> float | None:
         else "The range test proposes no learning rate: the loss never fell."
     )
     return proposed  # type: ignore[no-any-return]
+
+
+def _unbiased(losses: list[float], beta: float = 0.98) -> list[float]:
+    """Lightning's smoothed losses, whose first ones it divides as if there were one more: they look half as large."""
+    return [loss * (1 - beta ** (i + 2)) / (1 - beta ** (i + 1)) for i, loss in enumerate(losses)]
 
 
 # ---------------------------------------------------------------------- one trial
@@ -161,6 +211,10 @@ class TrialCLI(PretuneCLI):
         return [c for c in super()._callbacks() if not isinstance(c, unwanted)] + [ReportToTrial(self.trial)]
 
 
+class NothingToChooseBy(InputError):
+    """What is wrong with every trial of a search."""
+
+
 class ReportToTrial(Callback):
     """Tells a trial each validation's score, and ends a run that falls behind.
 
@@ -170,6 +224,14 @@ class ReportToTrial(Callback):
 
     def __init__(self, trial: Any) -> None:
         self.trial = trial
+
+    @override
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if not sum(trainer.num_val_batches):
+            raise NothingToChooseBy(
+                "tune chooses by validation, and there is none: set data.validation_files, or a "
+                "data.validation_fraction above 0."
+            )
 
     @override
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -210,6 +272,8 @@ def _run_trial(study: Any, trial: Any, values: dict[str, Any], root: Path, args:
         score = score if cli.model.mode == "max" else -score
     except optuna.TrialPruned as error:
         state, why = optuna.trial.TrialState.PRUNED, str(error)
+    except NothingToChooseBy:
+        raise
     except Exception as error:
         found = input_error(error) if isinstance(error, ValueError) else None
         why = str(found) if found is not None else f"{type(error).__name__}: {error}"
