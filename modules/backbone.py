@@ -64,18 +64,34 @@ class Backbone:
     compile: bool = False
     trust_remote_code: bool = False
 
+    def check(self) -> Backbone:
+        """Itself; refuses what is out of range before anything is loaded.
+
+        Not as `__post_init__`, whose messages the command line's parser would bury in its own.
+        """
+        if self.dropout is not None and not 0 <= self.dropout < 1:
+            raise InputError(f"backbone.dropout is {self.dropout}; it must be at least 0 and below 1.")
+        if isinstance(self.freeze, int) and self.freeze < 0:
+            raise InputError(
+                f"backbone.freeze is {self.freeze}; `embeddings`, a number of layers (0 freezes the embeddings alone) "
+                "or `all` would work."
+            )
+        if self.reinitialize_layers < 0:
+            raise InputError(f"backbone.reinitialize_layers is {self.reinitialize_layers}; it must be at least 0.")
+        return self
+
     @classmethod
     def of(cls, value: str | dict[str, Any] | Backbone) -> Backbone:
         """A backbone from what users write: a name, a dictionary, or the thing itself."""
         if isinstance(value, Backbone):
-            return value
+            return value.check()
         if isinstance(value, str):
             return cls(name=value)
         known = [field.name for field in dataclasses.fields(cls)]
         for key in value:
             if key not in known:
                 raise InputError(f"backbone has no option {key!r}; it has: {', '.join(known)}{_nearest(key, known)}.")
-        return cls(**value)
+        return cls(**value).check()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for checkpoints and YAML."""
@@ -84,9 +100,9 @@ class Backbone:
     @property
     def adapters(self) -> dict[str, Any] | None:
         """The adapters' method and options, if there are any."""
-        if self.lora and self.adapter:
+        if self.lora is not None and self.adapter is not None:
             raise InputError("backbone.lora and backbone.adapter are two kinds of adapters: give one of them.")
-        return {"peft_type": "LORA", **self.lora} if self.lora else self.adapter
+        return {"peft_type": "LORA", **self.lora} if self.lora is not None else self.adapter
 
     @property
     def label(self) -> str:
@@ -269,11 +285,11 @@ class Backbone:
                     )
                 for layer in list(stack)[len(stack) - self.reinitialize_layers :]:
                     reinitialize(model, layer)
-        if self.freeze is not None:
-            freeze(model, self.freeze)
-        if self.adapters:
+        if self.adapters is not None:
             head = {name for name, _ in model.named_parameters() if not in_body(model, name)}
-            add_adapters(model, head, self.adapters, "backbone.lora" if self.lora else "backbone.adapter")
+            add_adapters(model, head, self.adapters, "backbone.adapter" if self.lora is None else "backbone.lora")
+        if self.freeze is not None:  # the adapters of frozen layers too
+            freeze(model, self.freeze)
         if self.gradient_checkpointing:
             model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
         if self.compile:

@@ -10,6 +10,7 @@ import re
 import sys
 from collections.abc import Iterator
 from difflib import get_close_matches
+from itertools import pairwise
 from typing import Any, NoReturn
 
 from jsonargparse import Namespace
@@ -85,7 +86,52 @@ def explain(message: str, parser: argparse.ArgumentParser) -> str:
         return "nothing says what to train: give --config FILE, or --model CLASS with its options."
     if "Problems parsing config" in message:
         return "the configuration is not YAML: " + " ".join(message.partition(":")[2].split())
+    if found_value := wrong_value(message):
+        return found_value
     return re.sub(r'^Parser key "([^"]+)":\s*', r"\1: ", message.strip())
+
+
+KINDS = {
+    "int": "a whole number", "float": "a number", "str": "a text", "bool": "true or false", "dict": "a mapping",
+    "list": "a list", "NoneType": "null",
+}  # fmt: skip
+
+
+def wrong_value(message: str) -> str | None:
+    """What a message over a value of the wrong type comes to; None where it is about something else.
+
+    The parser says what it expected at each level, for each type that there could have been: what counts is what it
+    says of the innermost key.
+    """
+    message = message.strip()
+    keys = list(re.finditer(r'(?m)^( *)(?:- )?Parser key "([^"]+)"', message))
+    indents = [len(key[1]) for key in keys]
+    if any(inner <= outer for outer, inner in pairwise(indents)):
+        return None  # several ways to read it, each wrong in its own way
+    path = [] if message.startswith("Parser key") else [message.partition(":")[0]]
+    inner = [line for line in message[keys[-1].end() if keys else 0 :].splitlines()[bool(keys) :] if line]
+    if keys:  # up to where that key ends
+        ends = (i for i, line in enumerate(inner) if len(line) - len(line.lstrip()) <= indents[-1])
+        inner = inner[: next(ends, len(inner))]
+    region = "\n".join(inner) if keys else message
+    expected = list(dict.fromkeys(re.findall(r"Expected a (.+?)(?:\. Got value: .*)?$", region, re.M)))
+    value = re.search(r"(?:Got|Given) value: (.*)", region)
+    if not expected or value is None or "\n" in value[1] or "Problem with" in region:
+        return None
+    names = [found[1].rpartition(".")[2] if (found := re.fullmatch(r"<class '(.*)'>", e)) else e for e in expected]
+    options = [option for name in names for option in _choices(name)]
+    shown = " or ".join([", ".join(options[:-1]), options[-1]] if len(options) > 1 else options)
+    nested = re.fullmatch(r"NestedArg\(key='(.*?)', val='?(.*?)'?\)", value[1])
+    if nested and not keys:
+        path.append(nested[1])
+    where = ".".join([*path, *(key[2] for key in keys)])
+    return f"{where} is {nested[2] if nested else value[1]!r}; {shown} would work."
+
+
+def _choices(kind: str) -> list[str]:
+    """What a type stands for, in words."""
+    literal = re.fullmatch(r"typing\.Literal\[(.*)\]", kind)
+    return literal[1].replace("'", "").split(", ") if literal else [KINDS.get(kind, kind)]
 
 
 def _keys(parser: argparse.ArgumentParser) -> Iterator[str]:

@@ -214,6 +214,29 @@ def test_early_stopping_keeps_the_best_weights_and_says_why(
     assert "did not improve in the last 2" in summary["stopped"]
 
 
+def test_a_misspelt_metric_is_said_before_training(
+    sentiment: str, fails: Fails, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pretune.modules import TextClassification
+
+    monkeypatch.setattr(TextClassification, "training_step", lambda *_: pytest.fail("was trained"))
+    assert "it logs: val/accuracy" in fails("fit", "--config", sentiment, "--model.monitor=val/f3")
+
+
+def test_no_validation_of_the_weights_that_are_kept(sentiment: str, run: Run, caplog: pytest.LogCaptureFixture) -> None:
+    run("fit", "--config", sentiment, "--trainer.max_steps=1")
+    assert "No validation saw the weights that are kept; the last one was of step 0 (val/accuracy" in caplog.text
+
+
+def test_a_run_that_was_stopped_early_stays_stopped(sentiment: str, run: Run) -> None:
+    options = ("--early_stopping.patience=1", "--model.learning_rate=1e-9")
+    first = run("fit", "--config", sentiment, *options, "--trainer.max_epochs=9")
+    again = run("fit", "--config", sentiment, *options, "--trainer.max_epochs=9", "--ckpt_path=last")
+    assert again.trainer.global_step == first.trainer.global_step
+    summary = json.loads((again.run.folder / "summary.json").read_text())["fit"]
+    assert "had not improved in 1 records when the run was resumed" in summary["stopped"]
+
+
 def test_no_validation_is_fine(masked: str, run: Run) -> None:
     cli = run("fit", "--config", masked, "--data.validation_fraction=0", "--trainer.max_epochs=1")
     assert (cli.run.folder / "export/model.safetensors").is_file()
@@ -363,6 +386,44 @@ def test_values_out_of_range(masked: str, sentiment: str, fails: Fails, run: Run
     )
     message = fails("fit", "--config", masked, "--ckpt_path=runs/masked/version_0/checkpoints/best.ckpt")
     assert "holds weights only" in message
+
+
+def test_values_of_another_kind(sentiment: str, fails: Fails) -> None:
+    def said(*options: str) -> str:
+        return fails("fit", "--config", sentiment, *options)
+
+    message = said("--model.backbone.freeze=embedding")
+    assert message == "error: model.backbone.freeze is 'embedding'; a whole number, embeddings, all or null would work."
+    assert "model.optimizer is 'adam'; adamw, muon or sgd would work" in said("--model.optimizer=adam")
+    assert "model.backbone.lora is 'True'; a mapping or null would work" in said("--model.backbone.lora=true")
+    assert "model.class_weights is 'even'; balanced, a list or null" in said("--model.class_weights=even")
+    assert "model.gradual_unfreezing is 'nan'; a number would work" in said("--model.gradual_unfreezing=nan")
+    assert "trainer.max_epochs is 'many'; a whole number or null" in said("--trainer.max_epochs=many")
+    assert "pace.min_steps is 'few'; a whole number would work" in said("--pace.min_steps=few")
+    Path("bad.yaml").write_text("early_stopping: {patience: long}\nmodel: {init_args: {warmup: soon}}\n")
+    assert "early_stopping.patience is 'long'; a whole number" in said("--config=bad.yaml", "--model.warmup=0")
+    Path("bad.yaml").write_text("data: {init_args: {tokenizer: {train: wordpieces}}}\n")
+    assert "data.tokenizer.train is 'wordpieces'; wordpiece, bpe" in said("--config=bad.yaml")
+
+
+def test_switches_out_of_range(sentiment: str, fails: Fails) -> None:
+    def said(*options: str) -> str:
+        return fails("fit", "--config", sentiment, *options)
+
+    assert "backbone.freeze is -1; `embeddings`, a number" in said("--model.backbone.freeze=-1")
+    assert "backbone.freeze is 9, but the network has 2" in said("--model.backbone.freeze=9")
+    assert "backbone.reinitialize_layers is -1" in said("--model.backbone.reinitialize_layers=-1")
+    assert "backbone.dropout is 1.5" in said("--model.backbone.dropout=1.5")
+    assert "backbone.adapter needs a peft_type" in said("--model.backbone.adapter={}")
+    assert "model.r_drop is -1.0" in said("--model.r_drop=-1")
+    assert "model.layer_decay is 0.0" in said("--model.layer_decay=0")
+    assert "weights must not be below 0" in said("--model.class_weights=[-1, 2]")
+    assert "early_stopping.patience is 0; it must be at least 1" in said("--early_stopping.patience=0")
+    for option, value in (("epochs", 0), ("min_steps", -1), ("validate_every", 0)):
+        assert f"pace.{option} is {value}; it must be at least" in said(f"--pace.{option}={value}")
+    message = said("--model.backbone.lora={target_modules: [nowhere]}")
+    assert "backbone.lora: " in message
+    assert "nowhere" in message
 
 
 def test_unknown_backbones(sentiment: str, fails: Fails) -> None:

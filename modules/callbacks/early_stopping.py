@@ -16,18 +16,35 @@ class EarlyStopping(LightningEarlyStopping):
 
     Args:
         options: those of Lightning's `EarlyStopping`.
+
+    Raises:
+        InputError: if the patience is below 1, or validation does not log the metric.
     """
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options, check_on_train_epoch_end=False)
+        if self.patience < 1:
+            raise InputError(
+                f"early_stopping.patience is {self.patience}; it must be at least 1. early_stopping: null switches "
+                "early stopping off."
+            )
+
+    @override
+    def on_sanity_check_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        # A misspelt metric is to be said now, not after hours. What callbacks measure may come with training alone.
+        if self.monitor.startswith("val/") and sum(trainer.num_sanity_val_batches):
+            self._validate_condition_metric(trainer.callback_metrics)
 
     @override
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         # The decision to stop is not part of a checkpoint; a run killed right after it would train on.
         if self.wait_count >= self.patience:
             trainer.should_stop = True
+            self.stopping_reason_message = (
+                f"Monitored metric {self.monitor} had not improved in {self.wait_count} records when the run was "
+                "resumed."
+            ) @ override
 
-    @override
     def _validate_condition_metric(self, logs: dict[str, Any]) -> bool:
         if self.monitor not in logs:
             names = ", ".join(sorted(name for name in logs if name.startswith("val/"))) or "none"

@@ -8,6 +8,8 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from typing_extensions import override
 
+from ...errors import InputError
+
 
 class Pace(Callback):
     """Sets the trainer's epochs and its interval of validation once the size of the data is known.
@@ -20,6 +22,9 @@ class Pace(Callback):
         epochs: passes over the data; null leaves the trainer's own.
         min_steps: as many epochs more as make at least so many optimiser steps; only with `epochs`.
         validate_every: the most optimiser steps between two validations; null leaves the trainer's own interval.
+
+    Raises:
+        InputError: if one of them is below 1, or the fewest steps below 0.
     """
 
     FEWEST = 20
@@ -28,6 +33,13 @@ class Pace(Callback):
     def __init__(
         self, epochs: int | None = None, min_steps: int | None = None, validate_every: int | None = None
     ) -> None:
+        for name, value, least in (
+            ("epochs", epochs, 1),
+            ("min_steps", min_steps, 0),
+            ("validate_every", validate_every, 1),
+        ):
+            if value is not None and value < least:
+                raise InputError(f"pace.{name} is {value}; it must be at least {least}.")
         self.epochs = epochs
         self.min_steps = min_steps
         self.validate_every = validate_every

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lightning.pytorch import Trainer
+from lightning.pytorch.callbacks import Timer
 
 
 def stopping_reason(trainer: Trainer) -> str:
@@ -14,4 +15,7 @@ def stopping_reason(trainer: Trainer) -> str:
         return f"trainer.max_steps ({trainer.max_steps}) reached."
     if trainer.max_epochs and trainer.current_epoch >= trainer.max_epochs:
         return f"trainer.max_epochs ({trainer.max_epochs}) reached."
-    return "trainer.max_time reached." if trainer.should_stop else "interrupted."
+    timed_out = any(isinstance(c, Timer) and (c.time_remaining() or 1) <= 0 for c in trainer.callbacks)  # type: ignore[attr-defined]
+    if trainer.should_stop:
+        return "trainer.max_time reached." if timed_out else "something asked the trainer to stop."
+    return "interrupted."

@@ -187,6 +187,12 @@ def test_options_are_checked() -> None:
         Backbone(config=config("bert")).load_tokenizer()
 
 
+def test_an_empty_mapping_is_an_adapter_with_its_defaults(encoder: Path, tokenizer: Any) -> None:
+    pytest.importorskip("peft")
+    model, _ = Backbone(str(encoder), lora={}).build("AutoModelForMaskedLM", tokenizer)
+    assert any("lora_A" in name for name, _ in model.named_parameters())
+
+
 def test_lora_learns_little_and_merges_exactly(encoder: Path, tokenizer: Any, tmp_path: Path) -> None:
     pytest.importorskip("peft")
     from transformers import AutoModelForSequenceClassification
