@@ -72,7 +72,7 @@ def main(args: Sequence[str] | None = None) -> Any:
                 return run_estimate(given[1:])
             if given[:1] == ["compare"]:
                 return run_compare(given[1:])
-            if given[:1] == ["fit"] and seeds_of(given):
+            if given[:1] == ["fit"] and seeds_of(given) is not None:
                 return run_seeds(given[1:])
             return PretuneCLI(with_recipe(given))
     except (ValueError, MisconfigurationException) as error:

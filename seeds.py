@@ -44,7 +44,11 @@ def run_seeds(args: Sequence[str]) -> dict[str, Any]:
     try:
         seeds = [int(seed) for seed in given.split(",")]
     except ValueError:
-        raise InputError(f"--seeds is {given!r}; whole numbers between commas, such as 1,2,3, would work.") from None
+        seeds = [-1]
+    if min(seeds) < 0 or max(seeds) >= 1 << 32 or len(set(seeds)) < len(seeds):
+        raise InputError(
+            f"--seeds is {given!r}; different whole numbers between commas, such as 1,2,3, would work (0 to 2^32 - 1)."
+        )
     rest = without(args, "seeds")
     if clash := [name for name in ("ckpt_path", "seed_everything") if values_of(rest, name)]:
         raise InputError(f"--seeds trains several runs, each with its own seed: leave --{clash[0]} out.")

@@ -57,8 +57,13 @@ def held_out(objective: BaseModule, data: LightningDataModule) -> dict[str, floa
 
 def _prepared(objective: BaseModule, given: LightningDataModule) -> Any:
     data: Any = copy.deepcopy(given)
-    if not hasattr(data, "use_tokenizer"):
-        raise InputError(f"{type(given).__name__} cannot be held out: CorpusDataModule(test_files=...) would work.")
+    kinds = {kind.__name__ for kind in type(given).__mro__}
+    if not hasattr(data, "use_tokenizer") or not kinds & set(objective.datamodules):
+        able = " or ".join(f"{name}(test_files=...)" for name in objective.datamodules)
+        raise InputError(
+            f"{type(given).__name__} cannot be held out for {type(objective).__name__}: "
+            f"{able or 'CorpusDataModule(test_files=...)'} would work."
+        )
     length = getattr(data, data.length_option)
     setattr(data, data.length_option, min(length, objective.input_limit() or length))
     if hasattr(data, "special_tokens"):  # a corpus asks its trainer's module, and here there is no trainer

@@ -51,8 +51,15 @@ class Probe(Callback):
             self.data.use_tokenizer(pl_module.tokenizer)
         self.data.prepare_data()
         self.data.setup("fit")
-        if getattr(self.data, "problem", "single") != "single":
-            raise InputError(f"Probe tells single labels apart, and its data are {self.data.problem}.")
+        if (problem := getattr(self.data, "problem", None)) != "single":
+            raise InputError(
+                f"Probe tells texts with single labels apart, and its data ({type(self.data).__name__}) are "
+                f"{problem or 'not labelled so'}: a TextClassificationDataModule would work."
+            )
+        if "validation" not in self.data.datasets:
+            raise InputError(
+                "Probe's data have nothing to score on: set their validation_files, or a validation_fraction above 0."
+            )
 
     @override
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -133,6 +133,20 @@ def test_from_scratch_there_is_nothing_to_forget(tiny: dict[str, Any], tokenizer
         Trainer(max_steps=1, callbacks=[Forgetting()], **QUIET).fit(model, loader(1))
 
 
+def test_wrong_texts_are_refused(args: list[str], fails: Callable[..., str]) -> None:
+    def said(data: dict[str, Any] | None) -> str:
+        forgetting = {"class_path": "Forgetting", "init_args": {"data": data}}
+        return fails("fit", *args[:-1], f"--trainer.callbacks+={json.dumps(forgetting)}")
+
+    rows = {"test_files": "reviews.csv", "text_column": "review", "label_column": "stars"}
+    message = said({"class_path": "TextClassificationDataModule", "init_args": rows})
+    assert "TextClassificationDataModule cannot be held out for MaskedLanguageModeling: CorpusDataModule" in message
+    message = said({"class_path": "CorpusDataModule", "init_args": {"test_files": "nowhere.txt"}})
+    assert "There is no file nowhere.txt" in message
+    message = said({"class_path": "CorpusDataModule", "init_args": {"train_files": "corpus.txt"}})
+    assert "set data.test_files" in message
+
+
 def test_looking_changes_no_training(args: list[str], run: Run) -> None:
     from safetensors.torch import load_file
 

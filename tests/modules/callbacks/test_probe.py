@@ -50,6 +50,21 @@ def test_nothing_of_the_training_changes(args: list[str], run: Run) -> None:
     assert all(torch.equal(value, without[name]) for name, value in with_.items())
 
 
+def test_pretraining_stops_on_it(args: list[str], run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scripted transfer dictates when, and which weights are kept."""
+    scores, kept = iter([0.5, 0.9, 0.7, 0.8, 0.1]), []
+
+    def score(self: Any, module: Any) -> float:
+        kept.append({name: value.clone() for name, value in module.model.state_dict().items()})
+        return next(scores)
+
+    monkeypatch.setattr(Probe, "score", score)
+    cli = run(*args, "--model.monitor=probe/accuracy", "--early_stopping.patience=2", "--trainer.max_epochs=9")
+    assert len(kept) == 4
+    assert all(torch.equal(value, kept[1][name]) for name, value in cli.model.model.state_dict().items())
+    assert any(not torch.equal(value, kept[3][name]) for name, value in kept[1].items())
+
+
 def test_it_is_logged_and_can_be_monitored(args: list[str], run: Run) -> None:
     cli = run(*args, "--model.monitor=probe/accuracy", "--early_stopping.patience=1", "--trainer.max_epochs=6")
     rows = list(csv.DictReader((cli.run.folder / "metrics.csv").read_text().splitlines()))
@@ -92,6 +107,23 @@ def test_numbers_are_refused(task: dict[str, Any], args: list[str], run: Run) ->
         Path(name).write_text("\n".join(json.dumps({**row, "label": row["label"] + 0.5}) for row in rows))
     with pytest.raises(SystemExit, match="Probe tells single labels apart, and its data are regression"):
         run(*args)
+
+
+def test_wrong_data_are_refused_before_training(
+    args: list[str], task: dict[str, Any], fails: Callable[..., str]
+) -> None:
+    def said(data: dict[str, Any]) -> str:
+        probe = {"class_path": "Probe", "init_args": {"data": data}}
+        return fails(*args[:-1], f"--trainer.callbacks+={json.dumps(probe)}")
+
+    corpus = {"class_path": "CorpusDataModule", "init_args": {"train_files": "corpus.txt", "block_size": 32}}
+    assert "its data (CorpusDataModule) are not labelled so: a TextClassificationDataModule would work" in said(corpus)
+    Path("names.conll").write_text("the O\nold B-X\n\nfilm B-X\nends O\n\n" * 9)
+    tags = {"class_path": "TokenClassificationDataModule", "init_args": {"train_files": "names.conll"}}
+    assert "its data (TokenClassificationDataModule) are not labelled so" in said(tags)
+    alone = {"train_files": "probe.jsonl", "validation_fraction": 0}
+    message = said({"class_path": "TextClassificationDataModule", "init_args": alone})
+    assert "Probe's data have nothing to score on" in message
 
 
 def test_only_our_modules() -> None:
