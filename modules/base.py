@@ -87,6 +87,8 @@ class BaseModule(OptimizedModule):
     """Whether a text is to be put between the tokenizer's special tokens; what a corpus asks."""
     needs_word_ids: bool = False
     """Whether batches must tell words apart; what a corpus asks."""
+    scores_all_before_training: bool = True
+    """Whether the validation before training measures everything that those in training do."""
 
     def __init__(
         self,

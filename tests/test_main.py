@@ -420,7 +420,9 @@ def test_switches_out_of_range(sentiment: str, fails: Fails) -> None:
     assert "weights must not be below 0" in said("--model.class_weights=[-1, 2]")
     assert "early_stopping.patience is 0; it must be at least 1" in said("--early_stopping.patience=0")
     for option, value in (("epochs", 0), ("min_steps", -1), ("validate_every", 0)):
-        assert f"pace.{option} is {value}; it must be at least" in said(f"--pace.{option}={value}")
+        assert f"pace.{option} is {value}; it must be at least" in said(
+            f"--pace.{option}={value}", "--trainer.max_epochs=null"
+        )
     message = said("--model.backbone.lora={target_modules: [nowhere]}")
     assert "backbone.lora: " in message
     assert "nowhere" in message

@@ -32,7 +32,8 @@ class EarlyStopping(LightningEarlyStopping):
     @override
     def on_sanity_check_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         # A misspelt metric is to be said now, not after hours. What callbacks measure may come with training alone.
-        if self.monitor.startswith("val/") and sum(trainer.num_sanity_val_batches):
+        all_of_them = getattr(pl_module, "scores_all_before_training", False) and sum(trainer.num_sanity_val_batches)
+        if all_of_them and self.monitor.startswith("val/"):
             self._validate_condition_metric(trainer.callback_metrics)
 
     @override
@@ -43,8 +44,9 @@ class EarlyStopping(LightningEarlyStopping):
             self.stopping_reason_message = (
                 f"Monitored metric {self.monitor} had not improved in {self.wait_count} records when the run was "
                 "resumed."
-            ) @ override
+            )
 
+    @override
     def _validate_condition_metric(self, logs: dict[str, Any]) -> bool:
         if self.monitor not in logs:
             names = ", ".join(sorted(name for name in logs if name.startswith("val/"))) or "none"

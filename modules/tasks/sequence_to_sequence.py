@@ -61,6 +61,7 @@ class SequenceToSequence(GeneratingModule):
     ) -> None:
         super().__init__(backbone, {"num_beams": 4, "max_new_tokens": 128, **(generation or {})}, **optimization)
         self.generate_in_validation = generate_in_validation
+        self.scores_all_before_training = not generate_in_validation  # it takes too long
         self.bleu_tokenizer = bleu_tokenizer
         self.text_scores = nn.ModuleDict()
 
