@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import yaml
 
-from .datamodules.tags import detect, spans_of, to_iob2
 from .errors import InputError
-from .modules.layers.squad_scores import score, scoring_of
 from .runs import versions
 from .significance import Metric, mcnemar, paired_bootstrap
+from .squad_scores import score, scoring_of
+from .tags import detect, spans_of, to_iob2
 
 Row = dict[str, Any]
 LABELS = (
@@ -24,6 +25,15 @@ LABELS = (
 )
 MADE = ("prediction", "probabilities", "score", "n_best", "no_answer_odds", "entities")
 """What `predict` adds to a row."""
+
+
+class Parser(argparse.ArgumentParser):
+    """Says in one line what is wrong. The other verbs' parser knows their classes, and therefore torch."""
+
+    def error(self, message: str) -> NoReturn:
+        """Exits with 2."""
+        options = ", ".join(action.option_strings[-1] for action in self._actions if action.option_strings)
+        self.exit(2, f"error: {message}; the options are: {options}.\n")
 
 
 def run_compare(args: Sequence[str]) -> dict[str, Any]:
@@ -38,14 +48,14 @@ def run_compare(args: Sequence[str]) -> dict[str, Any]:
     Returns:
         Scores of both, difference, interval and p values, as printed.
     """
-    from .modules.parser import HelpfulParser
-
-    parser: Any = HelpfulParser(prog="main.py compare", description=(run_compare.__doc__ or "").partition("\n\n")[0])
-    parser.add_argument("first", type=str, help="A run folder, or a folder of seeds.")
-    parser.add_argument("second", type=str, help="The other.")
-    parser.add_argument("--metric", type=str | None, default=None, help=f"One of {', '.join(METRICS)}; null: guessed.")
-    parser.add_argument("--label", type=str | None, default=None, help="The column of what is right; null: guessed.")
-    parser.add_argument("--resamples", type=int, default=10_000, help="Of the bootstrap.")
+    parser = Parser("main.py compare", allow_abbrev=False, description=(run_compare.__doc__ or "").partition("\n\n")[0])
+    parser.add_argument("first", help="A run folder, or a folder of seeds.")
+    parser.add_argument("second", help="The other.")
+    parser.add_argument(
+        "--metric", choices=METRICS, metavar="METRIC", help=f"One of {', '.join(METRICS)} (default: guessed)."
+    )
+    parser.add_argument("--label", help="The column of what is right (default: guessed).")
+    parser.add_argument("--resamples", type=int, default=10_000, help="Of the bootstrap (default: %(default)s).")
     given = parser.parse_args(list(args))
     return compare(given.first, given.second, given.metric, given.label, given.resamples)
 

@@ -7,7 +7,11 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any
+
+from pretune.errors import InputError, input_error
+from pretune.startup import collector_at_rest
 
 PATH_ERRORS = {errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EDQUOT, errno.EPERM}
 
@@ -44,20 +48,46 @@ def main(args: Sequence[str] | None = None) -> Any:
     if given in ([], ["-h"], ["--help"]):
         print(HELP)
         sys.exit(0 if given else 2)
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
-    from lightning.fabric.utilities.exceptions import MisconfigurationException
+    try:
+        return run(given, alone=args is None)
+    except ValueError as error:
+        found = input_error(error)
+        if found is None:
+            raise
+        sys.exit(f"error: {found}")
+    except OSError as error:
+        if error.errno not in PATH_ERRORS and not str(error).startswith("The checkpoint"):
+            raise
+        sys.exit(f"error: {error}")
 
-    from pretune import datamodules, modules  # noqa: F401  so that bare class names work in YAML
-    from pretune.benchmark import run_benchmark
-    from pretune.compare import run_compare
-    from pretune.errors import input_error
-    from pretune.estimate import run_estimate
-    from pretune.modules.cli import PretuneCLI
-    from pretune.quiet import silence
-    from pretune.recipes import with_recipe
-    from pretune.seeds import run_seeds, seeds_of
-    from pretune.suites import run_suite
-    from pretune.tune import run_tune
+
+def run(given: list[str], alone: bool) -> Any:
+    """Imports what a verb needs, which takes longer than many a verb, and runs it.
+
+    Args:
+        given: the verb and its arguments.
+        alone: whether the process has nothing else to do.
+
+    Raises:
+        InputError: for whatever the user can mend.
+    """
+    if given[:1] == ["compare"]:  # needs no torch
+        from pretune.compare import run_compare
+
+        return run_compare(given[1:])
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
+    with collector_at_rest() if alone else nullcontext():
+        from lightning.fabric.utilities.exceptions import MisconfigurationException
+
+        from pretune import datamodules, modules  # noqa: F401  so that bare class names work in YAML
+        from pretune.benchmark import run_benchmark
+        from pretune.estimate import run_estimate
+        from pretune.modules.cli import PretuneCLI
+        from pretune.quiet import silence
+        from pretune.recipes import with_recipe
+        from pretune.seeds import run_seeds, seeds_of
+        from pretune.suites import run_suite
+        from pretune.tune import run_tune
 
     try:
         with warnings.catch_warnings():
@@ -70,20 +100,11 @@ def main(args: Sequence[str] | None = None) -> Any:
                 return run_benchmark(given[1:])
             if given[:1] == ["estimate"]:
                 return run_estimate(given[1:])
-            if given[:1] == ["compare"]:
-                return run_compare(given[1:])
             if given[:1] == ["fit"] and seeds_of(given) is not None:
                 return run_seeds(given[1:])
             return PretuneCLI(with_recipe(given))
-    except (ValueError, MisconfigurationException) as error:
-        found = input_error(error) or (error if isinstance(error, MisconfigurationException) else None)
-        if found is None:
-            raise
-        sys.exit(f"error: {found}")
-    except OSError as error:
-        if error.errno not in PATH_ERRORS and not str(error).startswith("The checkpoint"):
-            raise
-        sys.exit(f"error: {error}")
+    except MisconfigurationException as error:
+        raise input_error(error) or InputError(str(error)) from error
 
 
 if __name__ == "__main__":

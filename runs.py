@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lightning.pytorch.utilities.rank_zero import rank_zero_info, rank_zero_warn
-
 from .errors import InputError
 
 STORED = "pretune"
@@ -40,6 +38,8 @@ def is_complete(checkpoint: Path) -> bool:
 
 def find_checkpoint(run: Path, preferred: str) -> Path | None:
     """The `best` or `last` checkpoint of a run, else the newest other one; half-written files are skipped."""
+    from lightning.pytorch.utilities.rank_zero import rank_zero_warn  # here: `compare` needs only the folders
+
     folder = run / "checkpoints"
     # best.ckpt holds weights only: nothing to resume from.
     usable = [path for path in folder.glob("*.ckpt") if preferred != "last" or path.name != "best.ckpt"]
@@ -82,6 +82,8 @@ class RunFolder:
         Raises:
             InputError: if there is no such checkpoint.
         """
+        from lightning.pytorch.utilities.rank_zero import rank_zero_info
+
         if int(os.environ.get("LOCAL_RANK", 0)) > 0 and "PRETUNE_RUN_FOLDER" in os.environ:
             folder = Path(os.environ["PRETUNE_RUN_FOLDER"])
         else:

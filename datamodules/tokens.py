@@ -14,6 +14,7 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from torch import Tensor
 
 from ..errors import InputError
+from ..tags import Scheme, Span, detect, tags_of, to_iob2
 from ..tokenization import special_frame
 from .cache import cached
 from .columns import find_column, text_in
@@ -22,7 +23,6 @@ from .labelled import LabelledDataModule
 from .labels import LabelNames
 from .rows import Batches, Findings, Padding, Rows, RowsInMemory, Tokens
 from .sources import Row
-from .tags import Scheme, Span, detect, tags_of, to_iob2
 
 TOKENS_COLUMNS = ("tokens", "words")
 TAGS_COLUMNS = ("ner_tags", "tags", "labels", "ner", "pos_tags")

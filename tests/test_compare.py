@@ -13,9 +13,9 @@ import pytest
 from sklearn.metrics import f1_score, matthews_corrcoef
 
 from pretune.compare import METRICS, compare
-from pretune.datamodules.tags import to_iob2
 from pretune.errors import InputError
 from pretune.main import main
+from pretune.tags import to_iob2
 
 Run = Callable[..., Any]
 

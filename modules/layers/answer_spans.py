@@ -11,7 +11,7 @@ from torch import Tensor
 from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
 
-from .squad_scores import Scoring, best_threshold, score, scoring_of
+from ...squad_scores import Scoring, best_threshold, score, scoring_of
 
 AnswerKind = Literal["exact_match", "f1", "has_answer_exact_match", "has_answer_f1", "no_answer_accuracy"]
 NONE = -1e30

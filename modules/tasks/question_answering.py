@@ -11,11 +11,11 @@ from torch import Tensor
 from torchmetrics import Metric, MetricCollection
 
 from ...errors import InputError
+from ...squad_scores import Scoring
 from ..backbone import Backbone
 from ..base import BaseModule, Output
 from ..layers.answer_spans import NONE, AnswerKind, AnswerScore, best_spans, merged
 from ..layers.losses import cross_entropy
-from ..layers.squad_scores import Scoring
 from ..objectives.families import family
 
 EXACT = torch.float32 if torch.backends.mps.is_available() else torch.float64

@@ -6,8 +6,8 @@ import pytest
 from seqeval.metrics.sequence_labeling import get_entities
 from seqeval.scheme import IOBES, Entities
 
-from pretune.datamodules.tags import Scheme, detect, spans_of, tags_of, to_iob2
 from pretune.errors import InputError
+from pretune.tags import Scheme, detect, spans_of, tags_of, to_iob2
 
 SAME: dict[Scheme, list[str]] = {
     "iob2": ["B-PER", "I-PER", "O", "B-LOC", "B-LOC", "I-LOC", "B-PER"],

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from pretune.modules.layers.answer_spans import AnswerScore, best_spans, merged
-from pretune.modules.layers.squad_scores import best_threshold, cmrc_exact, cmrc_f1, exact, f1, score, scoring_of
+from pretune.squad_scores import best_threshold, cmrc_exact, cmrc_f1, exact, f1, score, scoring_of
 
 
 def plain_normalize(s: str) -> str:

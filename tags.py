@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
-from ..errors import InputError
+from .errors import InputError
 
 Scheme = Literal["iob1", "iob2", "iobes", "io"]
 Span = tuple[int, int, str]
