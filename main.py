@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import Any
 
+from pretune.allocator import keep_freed_memory
 from pretune.errors import InputError, input_error
 from pretune.startup import collector_at_rest
 
@@ -89,6 +90,8 @@ def run(given: list[str], alone: bool) -> Any:
         from pretune.suites import run_suite
         from pretune.tune import run_tune
 
+    if alone:
+        keep_freed_memory()
     try:
         with warnings.catch_warnings():
             silence()
