@@ -11,22 +11,23 @@ from types import SimpleNamespace
 from typing import Any
 
 import torch
-from torch import nn
+from lightning.pytorch.callbacks import WeightAveraging
 from typing_extensions import override
 
 from .arguments import asks_for_help, values_of, without
-from .errors import InputError
+from .errors import InputError, first_line
+from .estimate_report import MOST, report
 from .flops import forward_cost, training_factor
 from .hardware import cluster, dtype_of
-from .modules.backbone import padded_size
+from .modules.backbone import refuse_unsupported
 from .modules.cli import PretuneCLI
 from .recipes import with_recipe
+from .step_memory import PARTS, step_memory
+from .workload import Workload, prepare, workload
 
 OWN = {"hardware": "", "mfu": "0.4", "teraflops": "", "tokens": "", "json": ""}
 OPTIMAL = 20
 """Tokens for each parameter, where compute is best spent (arXiv 2203.15556)."""
-STATE = {"adamw": 8, "sgd": 4, "muon": 8}
-"""Bytes of an optimiser for each parameter that learns; Muon needs 4 for the matrices that are its own."""
 
 
 def run_estimate(args: Sequence[str]) -> dict[str, Any]:
@@ -56,7 +57,8 @@ def run_estimate(args: Sequence[str]) -> dict[str, Any]:
     hardware = cluster(given["hardware"]) if given["hardware"] else (None, 1)
     with tempfile.TemporaryDirectory() as folder:
         cli = EstimateCLI(with_recipe(["fit", *rest, f"--trainer.default_root_dir={folder}"]))
-    found = estimate(cli.model, cli.datamodule, cli.options, hardware[1])
+    gpu = hardware[0] is not None or _computes_on_gpu(cli.options)
+    found = estimate(cli.model, cli.datamodule, cli.options, hardware[1], gpu)
     found |= _time(found, hardware[0], numbers)
     print("\n" + report(found))
     if given["json"]:
@@ -89,7 +91,7 @@ class EstimateCLI(PretuneCLI):
         """Nothing is run."""
 
 
-def estimate(module: Any, data: Any, options: Any, devices: int) -> dict[str, Any]:
+def estimate(module: Any, data: Any, options: Any, devices: int, gpu: bool) -> dict[str, Any]:
     """Parameters, FLOPs and memory.
 
     Args:
@@ -97,69 +99,94 @@ def estimate(module: Any, data: Any, options: Any, devices: int) -> dict[str, An
         data: its datamodule, not set up.
         options: the trainer's.
         devices: how many.
+        gpu: whether they compute as GPUs do.
     """
-    config = module.backbone.load_config(None)
-    trained = getattr(data.tokenizer_spec, "vocab_size", None)
-    if module.backbone.name is None and trained and "vocab_size" not in (module.backbone.config or {}):
-        config.vocab_size = padded_size(trained)
-    module.tokenizer = _stand_in()
-    module.check_backbone(config)
-    rows, length = data.batch_size, getattr(data, data.length_option)
-    precision = str(options.precision)
-    networks: list[Any] = []
-    saved = copies = 0.0
-    for kind, settings in _architectures(module, config):
-        with torch.device("meta"):
-            networks.append(kind.from_config(settings))
-            if len(networks) == 1:  # a generator beside it is trained whole
-                replace(module.backbone, compile=False, reinitialize_layers=0).adapt(networks[0])
-        one, two = (_saved_bytes(kind, settings, n, length, precision) for n in (1, 2))
-        saved += (two - one) * rows
-        copies += 2 * one - two  # what does not grow with rows: the weights in the dtype of autocast
-    parameters = sum(p.numel() for network in networks for p in network.parameters())
-    learning = sum(p.numel() for network in networks for p in network.parameters() if p.requires_grad)
-    share = getattr(module, "mask_probability", 1.0) if module.perplexity_of is not None else 0.0
-    targets = rows * length * share
-    head = max((getattr(n.config, "vocab_size", 0) for n in networks), default=0) if share else 0
-    bytes_of = 2 if precision == "bf16-true" else 4
+    config = prepare(module, data)
+    work = workload(module, data, config)
+    precision, accumulation = str(options.precision), options.accumulate_grad_batches or 1
     layers = max(1, getattr(config, "num_hidden_layers", 1))
-    if module.backbone.gradient_checkpointing:
-        width = getattr(config, "hidden_size", 1)
-        saved = saved / layers + layers * rows * length * width * (4 if precision.startswith("32") else 2)
-    mixed = "mixed" in precision
-    whole = {
-        "weights": bytes_of * parameters,
-        "gradients": bytes_of * learning,
-        "optimiser": STATE[module.optimizer_name] * learning,
-        "copies for autocast": copies if mixed else 0.0,
-        "activations": saved,
-        "logits": targets * head * (10 if mixed else 12),
-    }
-    shared = ("weights", "gradients", "optimiser")
-    sharded = {name: size / devices if name in shared else size for name, size in whole.items()}
-    if devices > 1:  # the weights of one layer are gathered at a time
-        sharded["weights"] += bytes_of * parameters / layers
-        sharded["copies for autocast"] /= layers
-    decoder = length if config.is_encoder_decoder else 0
-    flops = sum(
-        training_factor(n)
-        * forward_cost(n).of(length, length**2, decoder, decoder**2, decoder * length, length * share)
-        for n in networks
+    passes = 2 if module.r_drop else 1
+    parts, networks = step_memory(
+        lambda dtype: _networks(module, config, dtype),
+        work,
+        precision,
+        module.optimizer_name,
+        {"ddp": dict.fromkeys(PARTS, 1.0), "fsdp": _shares(devices, layers)},
+        passes=passes,
+        accumulates=accumulation > 1,
+        gpu=gpu,
     )
-    per_step = rows * length * (options.accumulate_grad_batches or 1) * devices
+    unique = {id(p): p for network in networks for p in network.parameters()}.values()
+    parameters, learning = (sum(p.numel() for p in unique if p.requires_grad or not only) for only in (False, True))
+    memory = {
+        name: {part: size * (_shares(devices, layers)[part] if name == "fsdp" else 1.0) for part, size in sizes.items()}
+        for name, sizes in parts.items()
+    }
+    size_of = 2 if precision in ("bf16-true", "16-true") else 4
+    if devices > 1:
+        memory["ddp"]["buckets of DDP"] = size_of * learning
+        memory["fsdp"]["buckets of DDP"] = 0.0
+    if copies := bool(module.l2_sp) + sum(isinstance(each, WeightAveraging) for each in options.callbacks or []):
+        for kind, sizes in memory.items():
+            sizes["copies of weights"] = copies * size_of * parameters / (devices if kind == "fsdp" else 1)
+    per_step = work.rows * work.length * accumulation * devices
     return {
         "backbone": module.backbone.label,
         "parameters": parameters,
         "learning": learning,
-        "flops_per_token": flops / length,
-        "rows": rows,
-        "length": length,
+        "flops_per_token": passes * sum(_flops(network, work) for network in networks) / work.length,
+        "rows": work.rows,
+        "length": work.length,
         "devices": devices,
         "precision": precision,
         "tokens_per_step": per_step,
         "tokens": per_step * options.max_steps if options.max_steps > 0 else None,
-        "memory": {"ddp": whole, "fsdp": sharded},
+        "memory": memory,
     }
+
+
+def _networks(module: Any, config: Any, dtype: torch.dtype) -> list[Any]:
+    """The networks of a module, without weights where they are made; the generator comes last."""
+    import transformers
+
+    options: dict[str, Any] = {"dtype": dtype}
+    if module.backbone.attention:
+        options["attn_implementation"] = module.backbone.attention
+    auto = getattr(transformers, module.auto_class)
+    refuse_unsupported(config, auto, module.backbone.label)
+    plain = replace(module.backbone, compile=False, reinitialize_layers=0)
+    try:
+        networks = [auto.from_config(config, **options)]
+    except (ValueError, TypeError, ZeroDivisionError) as error:
+        raise InputError(f"backbone.config does not make a {config.model_type}: {first_line(error)}") from error
+    plain.adapt(networks[0])
+    if hasattr(module, "generator_config"):
+        networks.append(transformers.AutoModelForMaskedLM.from_config(module.generator_config, **options))
+        replace(plain, freeze=None, lora=None, adapter=None).adapt(networks[1])
+        if module.share_embeddings:
+            module.model, module.generator = networks
+            module._share()
+    return networks
+
+
+def _shares(devices: int, layers: int) -> dict[str, float]:
+    """What one device holds under FSDP: its part, and all of one layer, which is gathered when it computes."""
+    if devices == 1:
+        return dict.fromkeys(PARTS, 1.0)
+    part, layer = 1 / devices, 1 / layers
+    return dict.fromkeys(PARTS, 1.0) | {
+        "weights": min(1.0, part + layer),
+        "gradients": min(1.0, part + layer),
+        "optimiser": part,
+        "copies for autocast": layer,
+    }
+
+
+def _flops(network: Any, work: Workload) -> float:
+    """Of a row, forward and backward."""
+    source, target = work.source, work.target
+    forward = forward_cost(network).of(source, source**2, target, target**2, source * target, work.heads / work.rows)
+    return training_factor(network) * forward
 
 
 def _time(found: dict[str, Any], device: Any, numbers: dict[str, float | None]) -> dict[str, Any]:
@@ -174,7 +201,7 @@ def _time(found: dict[str, Any], device: Any, numbers: dict[str, float | None]) 
         speed = speed or (peak * 1e12 * (numbers["mfu"] or 0.4) if peak else None)
         out |= {"hardware": device.name, "gigabytes": device.gigabytes}
         out["fits"] = {
-            kind: sum(parts.values()) <= 0.95 * device.gigabytes * 1e9 for kind, parts in found["memory"].items()
+            kind: sum(parts.values()) <= MOST * device.gigabytes * 1e9 for kind, parts in found["memory"].items()
         }
     if speed:
         out["tokens_per_second"] = speed * found["devices"] / found["flops_per_token"]
@@ -182,117 +209,5 @@ def _time(found: dict[str, Any], device: Any, numbers: dict[str, float | None]) 
     return out
 
 
-def report(found: dict[str, Any]) -> str:
-    """What is printed."""
-    lines = [
-        f"{found['backbone']}: {_short(found['parameters'])} parameters, {_short(found['learning'])} learn",
-        f"  computing  {_short(found['flops_per_token'])}FLOP a token, forward and backward"
-        + (f"; {_short(found['flops'])}FLOP in all" if found.get("flops") else ""),
-        f"  tokens     {_short(found['tokens_per_step'])} a step (devices x rows x length x accumulation, with padding)"
-        + (
-            f", {_short(found['tokens'])} in all" if found["tokens"] else "; in all: give --tokens or trainer.max_steps"
-        ),
-        f"  optimal    {_short(found['optimal_tokens'])} tokens for so many parameters (20 each)"
-        + (f": these are {found['tokens'] / found['optimal_tokens']:.2f} of it" if found["tokens"] else ""),
-    ]
-    if found.get("tokens_per_second"):
-        lines.append(
-            f"  time       {_short(found['tokens_per_second'])} tokens/s"
-            + (f", {_duration(found['seconds'])}" if found.get("seconds") else "")
-        )
-    memory, several = found["memory"], found["devices"] > 1
-    kinds = ["ddp", "fsdp"] if several else ["ddp"]
-    lines.append(f"  memory of each device, 10^9 bytes ({found['precision']}):")
-    lines.append("    " + f"{'':<22}" + "".join(f"{kind.upper() if several else '':>10}" for kind in kinds))
-    for part in memory["ddp"]:
-        lines.append(f"    {part:<22}" + "".join(f"{memory[kind][part] / 1e9:>10.3f}" for kind in kinds))
-    lines.append(f"    {'in all':<22}" + "".join(f"{sum(memory[kind].values()) / 1e9:>10.3f}" for kind in kinds))
-    if "fits" in found:
-        lines.append(_verdict(found, several))
-    return "\n".join(lines)
-
-
-def _verdict(found: dict[str, Any], several: bool) -> str:
-    place = f"{found['hardware']} ({found['gigabytes']:.0f} GB)"
-    if found["fits"]["ddp"]:
-        return f"It fits {place}."
-    if several and found["fits"]["fsdp"]:
-        return f"It fits {place} with FSDP (configs/trainers/fsdp.yaml), not with DDP."
-    parts = found["memory"]["fsdp" if several else "ddp"]
-    state = sum(parts[name] for name in ("weights", "gradients", "optimiser"))
-    if state > 0.95 * found["gigabytes"] * 1e9:
-        return f"It does not fit {place}: weights, gradients and optimiser alone are too large; more devices with FSDP."
-    return (
-        f"It does not fit {place}: a smaller data.batch_size with trainer.accumulate_grad_batches, or "
-        "model.backbone.gradient_checkpointing: true, would need less."
-    )
-
-
-def _short(number: float) -> str:
-    for size, name in (
-        (1e24, "Y"),
-        (1e21, "Z"),
-        (1e18, "E"),
-        (1e15, "P"),
-        (1e12, "T"),
-        (1e9, "G"),
-        (1e6, "M"),
-        (1e3, "k"),
-    ):
-        if number >= size:
-            return f"{number / size:.3g} {name}"
-    return f"{number:.0f} "
-
-
-def _duration(seconds: float) -> str:
-    for size, name in ((86400, "days"), (3600, "hours"), (60, "minutes")):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.1f} {name}"
-    return f"{seconds:.0f} seconds"
-
-
-def _stand_in() -> Any:
-    """A tokenizer that knows no word, for modules that ask which special tokens there are."""
-    from tokenizers import Tokenizer
-    from tokenizers.models import WordLevel
-    from transformers import PreTrainedTokenizerFast
-
-    names = ["unk_token", "pad_token", "cls_token", "sep_token", "mask_token", "bos_token", "eos_token"]
-    special = {name: f"[{name}]" for name in names}
-    model = WordLevel({token: number for number, token in enumerate(special.values())}, unk_token="[unk_token]")
-    return PreTrainedTokenizerFast(tokenizer_object=Tokenizer(model), **special)
-
-
-def _architectures(module: Any, config: Any) -> list[tuple[Any, Any]]:
-    import transformers
-
-    found = [(getattr(transformers, module.auto_class), config)]
-    if hasattr(module, "generator_config"):
-        found.append((transformers.AutoModelForMaskedLM, module.generator_config))
-    return found
-
-
-def _saved_bytes(kind: Any, config: Any, rows: int, length: int, precision: str) -> float:
-    """What the forward pass of a body keeps for the backward pass, in bytes: its operations are run on shapes alone."""
-    from torch._subclasses.fake_tensor import FakeTensorMode
-    from transformers.initialization import no_init_weights
-
-    seen: dict[int, Any] = {}
-    dtype = {"bfloat16": torch.bfloat16, "float16": torch.bfloat16}.get(dtype_of(precision))
-    with FakeTensorMode(allow_non_fake_inputs=True), no_init_weights(), torch.device("cpu"):
-        network: nn.Module = kind.from_config(config).train()
-        own = {parameter.untyped_storage()._cdata for parameter in network.parameters()}
-
-        def keep(tensor: torch.Tensor) -> torch.Tensor:
-            storage = tensor.untyped_storage()
-            if storage._cdata not in own:
-                seen[storage._cdata] = storage
-            return tensor
-
-        ids = torch.zeros(rows, length, dtype=torch.long)
-        inputs = {"input_ids": ids, **({"decoder_input_ids": ids} if config.is_encoder_decoder else {})}
-        body: Any = getattr(network, "model", network.base_model) if config.model_type == "t5" else network.base_model
-        hooks = torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor)
-        with hooks, torch.autocast("cpu", dtype=dtype or torch.bfloat16, enabled=dtype is not None):
-            body(**inputs)
-    return float(sum(storage.nbytes() for storage in seen.values()))
+def _computes_on_gpu(options: Any) -> bool:
+    return options.accelerator != "cpu" and torch.cuda.is_available()

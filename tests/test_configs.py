@@ -163,6 +163,22 @@ def test_experiments(name: str, world: Path, hub: None, run: Callable[..., Any])
     assert "prediction" in json.loads((folder / "predictions.jsonl").read_text().splitlines()[0])
 
 
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_estimates(name: str, world: Path, hub: None, run: Callable[..., Any]) -> None:
+    """What each would need is known before it runs."""
+    if name in ("quickstart/pretrained.yaml", "quickstart/scratch.yaml"):
+        run("fit", "--config", str(CONFIGS / "quickstart/pretrain.yaml"), *SHORT)
+    short = [option for option in (*SHORT, *ALSO.get(name, ())) if not option.startswith("--trainer.val")]
+    found = run("estimate", "--config", str(CONFIGS / name), *short, "--hardware=h100x2", "--json=found.json")
+    assert found["parameters"] >= found["learning"] > 0
+    assert (found["parameters"] == found["learning"]) == (name != "finetune/instructions.yaml")  # whose adapters learn
+    assert found["seconds"] > 0
+    for parts in found["memory"].values():
+        assert parts["weights"] > 0
+        assert parts["activations"] > 0
+    assert found["memory"]["ddp"]["optimiser"] == 8 * found["learning"]
+
+
 @pytest.fixture
 def hub(request: pytest.FixtureRequest, tmp_path: Path, tokenizer: Any) -> None:
     """A local folder in place of the model of the Hub that a configuration names."""

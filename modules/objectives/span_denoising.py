@@ -80,8 +80,8 @@ class SpanDenoising(BaseModule):
         if self.tokenizer is None:
             return
         config = self.backbone.load_config(self.tokenizer)
-        self._kind = self.corruption or ("infilling" if config.model_type in ("bart", "mbart") else "sentinels")
-        if self._kind == "sentinels":
+        self.kind = self.corruption or ("infilling" if config.model_type in ("bart", "mbart") else "sentinels")
+        if self.kind == "sentinels":
             names = [f"<extra_id_{i}>" for i in range(SENTINELS)]
             known = self.tokenizer.get_vocab()
             if not any(name in known for name in names):
@@ -94,12 +94,12 @@ class SpanDenoising(BaseModule):
             raise InputError(
                 "SpanDenoising needs a tokenizer; name one, or train one: data.tokenizer: {train: unigram}."
             )
-        if self._kind == "infilling" and self.tokenizer.mask_token_id is None:
+        if self.kind == "infilling" and self.tokenizer.mask_token_id is None:
             raise InputError(
                 "Infilling needs a tokenizer with a mask token, and there is none; one trained here "
                 "(data.tokenizer: {train: bytelevel}) or model.corruption: sentinels would work."
             )
-        if self._kind == "sentinels":
+        if self.kind == "sentinels":
             known = self.tokenizer.get_vocab()
             self._sentinels = [known[n] for i in range(len(known)) if (n := f"<extra_id_{i}>") in known]
             longest = getattr(self.datamodule, "longest", None)
@@ -114,7 +114,7 @@ class SpanDenoising(BaseModule):
         """Makes the tables of special tokens and sentinels."""
         if getattr(self.model.config, "decoder_start_token_id", None) is None:
             self.model.config.decoder_start_token_id = self.tokenizer.pad_token_id
-        sentinels = self._sentinels if self._kind == "sentinels" else []
+        sentinels = self._sentinels if self.kind == "sentinels" else []
         special = torch.zeros(self.model.config.vocab_size, dtype=torch.bool)
         special[[i for i in {*self.tokenizer.all_special_ids, *sentinels} if i < len(special)]] = True
         self.register_buffer("is_special", special, persistent=False)
@@ -143,7 +143,7 @@ class SpanDenoising(BaseModule):
         corruptible = rows.real & ~self.is_special[rows.ids]
         real = rows.real.long()
         density, mean = self.noise_density, self.mean_span
-        if self._kind == "sentinels":
+        if self.kind == "sentinels":
             noise = random_spans(corruptible, keys, density, mean)
             end = separator_id(self.tokenizer) if self.tokenizer.eos_token_id is None else self.tokenizer.eos_token_id
             return t5_corrupt(rows.ids, real, noise, self.sentinel_ids, end if end is not None else pad_id, pad_id)

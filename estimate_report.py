@@ -1,0 +1,82 @@
+"""What `estimate` prints."""
+
+from __future__ import annotations
+
+from typing import Any
+
+MOST = 0.95
+"""The share of a device's memory that can be used."""
+
+
+def report(found: dict[str, Any]) -> str:
+    """What is printed."""
+    lines = [
+        f"{found['backbone']}: {_short(found['parameters'])} parameters, {_short(found['learning'])} learn",
+        f"  computing  {_short(found['flops_per_token'])}FLOP a token, forward and backward"
+        + (f"; {_short(found['flops'])}FLOP in all" if found.get("flops") else ""),
+        f"  tokens     {_short(found['tokens_per_step'])} a step (devices x rows x length x accumulation, with padding)"
+        + (
+            f", {_short(found['tokens'])} in all" if found["tokens"] else "; in all: give --tokens or trainer.max_steps"
+        ),
+        f"  optimal    {_short(found['optimal_tokens'])} tokens for so many parameters (20 each)"
+        + (f": these are {found['tokens'] / found['optimal_tokens']:.2f} of it" if found["tokens"] else ""),
+    ]
+    if found.get("tokens_per_second"):
+        lines.append(
+            f"  time       {_short(found['tokens_per_second'])} tokens/s"
+            + (f", {_duration(found['seconds'])}" if found.get("seconds") else "")
+        )
+    memory, several = found["memory"], found["devices"] > 1
+    kinds = ["ddp", "fsdp"] if several else ["ddp"]
+    whole = {kind: sum(memory[kind].values()) for kind in kinds}
+    unit, name = (1e9, "GB") if max(whole.values()) >= 1e9 else (1e6, "MB")
+    lines.append(f"  memory of each device in {name}, when it holds most ({found['precision']}):")
+    if several:
+        lines.append(f"    {'':<22}" + "".join(f"{kind.upper():>10}" for kind in kinds))
+    for part in memory["ddp"]:
+        lines.append(f"    {part:<22}" + "".join(f"{memory[kind][part] / unit:>10.2f}" for kind in kinds))
+    lines.append(f"    {'in all':<22}" + "".join(f"{whole[kind] / unit:>10.2f}" for kind in kinds))
+    if not memory["ddp"]["gradients"]:
+        lines.append("    (there are no gradients yet at that moment: the backward pass begins)")
+    if "fits" in found:
+        lines.append(_verdict(found, several))
+    return "\n".join(lines)
+
+
+def _verdict(found: dict[str, Any], several: bool) -> str:
+    place = f"{found['hardware']} ({found['gigabytes']:.0f} GB)"
+    if found["fits"]["ddp"]:
+        return f"It fits {place}."
+    if several and found["fits"]["fsdp"]:
+        return f"It fits {place} with FSDP (trainer.strategy: fsdp, one unit a layer), not with DDP."
+    parts = found["memory"]["fsdp" if several else "ddp"]
+    state = parts["weights"] + parts["optimiser"]
+    if state > MOST * found["gigabytes"] * 1e9:
+        return f"It does not fit {place}: weights and optimiser alone are too large; more devices with FSDP would work."
+    return (
+        f"It does not fit {place}: a smaller data.batch_size with trainer.accumulate_grad_batches, or "
+        "model.backbone.gradient_checkpointing: true, would need less."
+    )
+
+
+def _short(number: float) -> str:
+    for size, name in (
+        (1e24, "Y"),
+        (1e21, "Z"),
+        (1e18, "E"),
+        (1e15, "P"),
+        (1e12, "T"),
+        (1e9, "G"),
+        (1e6, "M"),
+        (1e3, "k"),
+    ):
+        if number >= size:
+            return f"{number / size:.3g} {name}"
+    return f"{number:.0f} "
+
+
+def _duration(seconds: float) -> str:
+    for size, name in ((86400, "days"), (3600, "hours"), (60, "minutes")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.1f} {name}"
+    return f"{seconds:.0f} seconds"
