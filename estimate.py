@@ -21,6 +21,8 @@ from .flops import forward_cost, training_factor
 from .hardware import cluster, dtype_of
 from .modules.backbone import refuse_unsupported
 from .modules.cli import PretuneCLI
+from .modules.layers.adapters import is_adapter
+from .modules.tasks.generation import GeneratingModule
 from .recipes import with_recipe
 from .step_memory import PARTS, step_memory
 from .workload import Workload, prepare, workload
@@ -33,9 +35,10 @@ OPTIMAL = 20
 def run_estimate(args: Sequence[str]) -> dict[str, Any]:
     """Estimates the parameters, FLOPs, memory and time of a configuration; no weight is made, no text is read.
 
-    The memory of activations is that of the very operations of the network, run on shapes alone; time is FLOPs over the
-    peak of the devices times `--mfu`, the share of it that is reached, or over `--teraflops` for each device, as
-    `benchmark` measures them.
+    Memory is that of the step itself, run on shapes alone (`step_memory`), at the moment when most is held and with
+    every row full: what torch's allocator hands out, without what libraries take beside it. Time is FLOPs over the peak
+    of the devices times `--mfu`, the share of it that is reached (0.4 where it is not given), or over `--teraflops` for
+    each device, as `benchmark` measures them.
 
     Args:
         args: what stands after `estimate`: the options of `fit`, and --hardware h100x8, --mfu SHARE, --teraflops N,
@@ -160,6 +163,9 @@ def _networks(module: Any, config: Any, dtype: torch.dtype) -> list[Any]:
     except (ValueError, TypeError, ZeroDivisionError) as error:
         raise InputError(f"backbone.config does not make a {config.model_type}: {first_line(error)}") from error
     plain.adapt(networks[0])
+    if isinstance(module, GeneratingModule) and plain.adapters and plain.name is not None:
+        for name, parameter in networks[0].named_parameters():  # its head is trained already: adapters learn alone
+            parameter.requires_grad_(is_adapter(name))
     if hasattr(module, "generator_config"):
         networks.append(transformers.AutoModelForMaskedLM.from_config(module.generator_config, **options))
         replace(plain, freeze=None, lora=None, adapter=None).adapt(networks[1])
@@ -204,6 +210,7 @@ def _time(found: dict[str, Any], device: Any, numbers: dict[str, float | None]) 
             kind: sum(parts.values()) <= MOST * device.gigabytes * 1e9 for kind, parts in found["memory"].items()
         }
     if speed:
+        out["teraflops"] = speed / 1e12
         out["tokens_per_second"] = speed * found["devices"] / found["flops_per_token"]
         out["seconds"] = tokens / out["tokens_per_second"] if tokens else None
     return out

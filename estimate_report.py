@@ -25,7 +25,10 @@ def report(found: dict[str, Any]) -> str:
         lines.append(
             f"  time       {_short(found['tokens_per_second'])} tokens/s"
             + (f", {_duration(found['seconds'])}" if found.get("seconds") else "")
+            + f", at {found['teraflops']:.3g} TFLOP/s a device"
         )
+    else:
+        lines.append("  time       give --hardware, or --teraflops as `benchmark` measures them")
     memory, several = found["memory"], found["devices"] > 1
     kinds = ["ddp", "fsdp"] if several else ["ddp"]
     whole = {kind: sum(memory[kind].values()) for kind in kinds}

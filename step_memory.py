@@ -206,16 +206,15 @@ def optimizer_bytes(name: str, networks: list[Any], fused: bool, gpu: bool) -> t
         gpu: whether the parameters are there: then what is not fused computes all of them at once.
     """
     groups = parameter_groups(networks, 1.0, 0.0, 1.0)
-    muon = [p.nbytes for g in groups for p in g["params"] if name == "muon" and g["hidden"]]
+    matrices = [p.nbytes for g in groups for p in g["params"] if name == "muon" and g["hidden"]]
     others = [p.nbytes for g in groups for p in g["params"] if name != "muon" or not g["hidden"]]
-    at_once = sum if gpu else max
+    at_once = sum(others) if gpu else max(others, default=0)
     if name == "sgd":
-        return sum(others), at_once(others, default=0) if not gpu else sum(others)
-    state = 2 * sum(others) + sum(muon)
+        return sum(others), at_once
+    state = 2 * sum(others) + sum(matrices)
     if name == "adamw" and fused:
         return state, 0
-    adamw = 2 * (sum(others) if gpu else max(others, default=0))
-    return state, max(adamw, 3 * max(muon, default=0))
+    return state, max(2 * at_once, 3 * max(matrices, default=0))  # the latter to make a matrix orthogonal
 
 
 @contextmanager

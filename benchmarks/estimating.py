@@ -9,7 +9,7 @@ made. *Allocated* is the peak of what torch's allocator handed out, by its profi
 the workspaces of oneDNN, code that is first used, and what the C library keeps for later: once where blocks of 1 MB and
 more go back to the system at once (as with `MALLOC_MMAP_THRESHOLD_=1048576` in the environment), and once as it is by
 default. Time is that of the process on its cores, which other work on the machine changes little. The first case of
-each kind gives the speed (`--teraflops`, as `benchmark` would measure it) that the time of the others is estimated with.
+each kind gives the speed (`--teraflops`, as `benchmark` measures it) that the time of the others is estimated with.
 """
 
 from __future__ import annotations
@@ -134,7 +134,8 @@ def one(case: Case, precision: str, steps: int, folder: Path) -> dict[str, Any]:
     resident, _, seconds = train(options, steps + BEFORE)
     if sys.platform == "linux":
         ctypes.CDLL(None).mallopt(-3, 1 << 20)  # M_MMAP_THRESHOLD
-    returned, allocated, _ = train(options, 2, profile=True)
+    returned, _, _ = train(options, BEFORE)
+    _, allocated, _ = train(options, 2, profile=True)
     return {
         "estimated": sum(estimate["memory"]["ddp"].values()),
         "parts": estimate["memory"]["ddp"],
