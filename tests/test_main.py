@@ -372,6 +372,10 @@ def test_misspelt_keys_and_classes(sentiment: str, fails: Fails) -> None:
     assert "nothere.yaml" in fails("fit", "--config", "nothere.yaml")
 
 
+def test_what_the_trainer_refuses(masked: str, fails: Fails) -> None:
+    assert "fast_dev_run" in fails("fit", "--config", masked, "--trainer.fast_dev_run=-1")
+
+
 def test_values_out_of_range(masked: str, sentiment: str, fails: Fails, run: Run) -> None:
     assert "batch_size is 0" in fails("fit", "--config", sentiment, "--data.batch_size=0")
     assert "max_length is -5" in fails("fit", "--config", sentiment, "--data.max_length=-5")
