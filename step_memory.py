@@ -15,8 +15,11 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_iter
 
+from .modules.layers import vocabulary_loss
 from .modules.layers.optimizers import parameter_groups
+from .modules.layers.packed_attention import prefer_own_attention
 from .modules.layers.sparse_head import only_inputs, only_positions
+from .modules.layers.vocabulary_loss import CPU_PIECE, GPU_PIECE
 from .modules.objectives.families import family
 from .modules.objectives.masked import recovered
 from .workload import Workload
@@ -124,6 +127,8 @@ def step_memory(
         networks: list[nn.Module] = [n.train() for n in build((not mixed and dtype) or torch.float32)]
     with FakeTensorMode(allow_non_fake_inputs=True), torch.device("cpu"), ExitStack() as stack:
         _fill(networks)
+        for network in networks if not gpu else []:
+            prefer_own_attention(network)
         held = list({id(t): t for n in networks for t in (*n.parameters(), *n.buffers())}.values())
         learning = [t for t in held if isinstance(t, nn.Parameter) and t.requires_grad]
         words = max(getattr(network.config, "vocab_size", 0) for network in networks)
@@ -139,7 +144,7 @@ def step_memory(
         if gpu:
             stack.enter_context(_as_on_a_gpu(mixed))
         with torch.autocast("cpu", dtype=dtype or torch.bfloat16, enabled=mixed):
-            loss = sum(_forward(network, work) for _ in range(passes) for network in reversed(networks))
+            loss = sum(_forward(network, work, gpu) for _ in range(passes) for network in reversed(networks))
         if not accumulates:
             for parameter in learning:
                 parameter.grad = None
@@ -164,7 +169,7 @@ def _fill(networks: list[nn.Module]) -> None:
                     own[name] = made[id(old)]
 
 
-def _forward(network: Any, work: Workload) -> Tensor:
+def _forward(network: Any, work: Workload, gpu: bool) -> Tensor:
     """The loss of a network: cross entropy of words where it predicts them, otherwise a sum of what it says."""
     config, device = network.config, "cpu"
     ids = torch.zeros(work.rows, work.source, dtype=torch.long, device=device)
@@ -181,19 +186,22 @@ def _forward(network: Any, work: Workload) -> Tensor:
         if type(network).__name__.endswith("MultipleChoice"):
             inputs = {name: value.unsqueeze(1) for name, value in inputs.items()}
         return _sum(network(**inputs))
-    rows = torch.arange(work.heads, device=device) % work.rows
-    chosen: Any = (rows, rows % places)
+    chosen = torch.arange(work.heads, device=device) % (work.rows * places)
     with only_positions(network.base_model, chosen) if family(config) == "encoder" else only_inputs(head, chosen):
         output = network(**inputs)
     logits = output.prediction_logits if hasattr(output, "prediction_logits") else output.logits
-    loss = recovered(logits, rows).loss
+    # On a GPU what fits into one piece is computed plainly; on a CPU there are too many pieces to run each here.
+    piece = GPU_PIECE if gpu else max(CPU_PIECE, logits.numel() // 64)
+    with patch.object(vocabulary_loss, "CPU_PIECE", piece):
+        loss = recovered(logits, chosen, plain=gpu and logits.numel() <= GPU_PIECE).loss
     others = [getattr(output, name, None) for name in ("seq_relationship_logits", "sop_logits")]
     return sum((other.float().sum() for other in others if other is not None), loss)
 
 
 def _sum(output: Any) -> Tensor:
     logits = [output.logits] if hasattr(output, "logits") else [output.start_logits, output.end_logits]
-    return sum((each.float().sum() for each in logits), logits[0].new_zeros(()))
+    whole: Tensor = sum((each.float().sum() for each in logits), logits[0].new_zeros(()))
+    return whole
 
 
 def optimizer_bytes(name: str, networks: list[Any], fused: bool, gpu: bool) -> tuple[int, int]:
@@ -228,8 +236,9 @@ def _as_on_a_gpu(mixed: bool) -> Iterator[None]:
     def dropout(x: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
         return torch.native_dropout(x, p, True)[0] if training and p > 0 else x
 
-    def fused(query: Tensor, *args: Any, dropout_p: float = 0.0, **kwargs: Any) -> Tensor:
-        return attention(query, *args, dropout_p=0.0, **kwargs)
+    def fused(query: Tensor, key: Tensor, value: Tensor, mask: Any = None, p: float = 0.0, **options: Any) -> Tensor:
+        options = {name: value for name, value in options.items() if name != "dropout_p"}
+        return attention(query, key, value, options.pop("attn_mask", mask), 0.0, **options)
 
     def float_norm(x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         return norm(x.float() if mixed else x, *args, **kwargs)

@@ -442,9 +442,9 @@ def compile_layers(model: PreTrainedModel) -> None:
     Layer by layer, as they are alike and are compiled once for all; embeddings and head, whose inputs differ in shape
     from step to step, stay as they are.
     """
-    for stack in layer_stacks(model.base_model) or [[model]]:
-        for layer in stack:
-            layer.compile()
+    layers = [layer for stack in layer_stacks(model.base_model) for layer in stack]
+    for layer in layers or [model]:
+        layer.compile()
 
 
 def config_from_json(text: str) -> PretrainedConfig:

@@ -23,7 +23,7 @@ from .layers.adapters import merge_adapters, save_adapters
 from .layers.agreement import Kind, disagreement
 from .layers.hints import FULL, with_hints
 from .layers.metrics import MeanPerTarget, Perplexity
-from .layers.packed_attention import can_pack, packed_inputs, use_own_attention
+from .layers.packed_attention import packed_inputs, prefer_own_attention
 from .layers.positions import max_positions
 from .layers.targets import Targets, find_targets
 from .optimization import OptimizedModule
@@ -354,11 +354,9 @@ class BaseModule(OptimizedModule):
             self._seeded = True
             self._seed = self.trainer.strategy.broadcast(torch.initial_seed() % (1 << 31))
         self._trained, self._window, self._logged_epoch = True, None, -1
-        if self.shortcuts and self.device.type == "cpu":  # elsewhere the attention that was asked for is fast
+        if self.shortcuts and self.device.type == "cpu":
             for network in self.networks():
-                config = getattr(network, "config", None)
-                if getattr(config, "_attn_implementation", None) == "sdpa" and can_pack(network):
-                    use_own_attention(network)
+                prefer_own_attention(network)
 
     def on_test_start(self) -> None:
         """Warns if what is tested was never trained."""

@@ -70,9 +70,11 @@ def test_each_part_follows_what_it_depends_on() -> None:
     assert plain["weights"] == parameters + sum(b.nbytes for b in network.buffers())
     assert plain["optimiser"] == 2 * parameters
     assert plain["copies for autocast"] == 0
-    work = Workload(rows=64, length=16, source=16, target=0, heads=500, padded=False)
+    work = Workload(rows=256, length=16, source=16, target=0, heads=500, padded=False)
     large = peak(work)
-    assert peak(work, accumulates=True)["gradients"] == parameters > large["gradients"]
+    kept = peak(work, accumulates=True)
+    assert kept["gradients"] == parameters
+    assert sum(kept.values()) >= sum(large.values())
     assert large["activations"] > 10 * plain["activations"]
     assert large["logits"] >= 2 * 500 * 512 * 4
     half, _ = step_memory(lambda dtype: [bert().to(dtype)], WORK, "bf16-true", "adamw", WHOLE)

@@ -70,6 +70,18 @@ def use_own_attention(model: Any) -> None:
         model.set_attn_implementation(NAME)
 
 
+def prefer_own_attention(model: Any) -> None:
+    """Switches a model whose attention is `sdpa`, transformers' default, if it can; for training on a CPU.
+
+    Elsewhere torch's attention is fast as it is. Does nothing to what is no transformers model.
+
+    Args:
+        model: any network.
+    """
+    if getattr(getattr(model, "config", None), "_attn_implementation", None) == "sdpa" and can_pack(model):
+        use_own_attention(model)
+
+
 def _register() -> None:
     from transformers import AttentionInterface, AttentionMaskInterface
     from transformers.masking_utils import sdpa_mask
@@ -113,13 +125,11 @@ def packed_attention(
         (1, tokens, heads, width), and no probabilities.
     """
     if better_wide(query, dropout):
-        wide = (part.float() for part in (query, key, value))
+        inside = {"cu_seq_lens_q": cu_seq_lens_q, "max_length_q": max_length_q, "sliding_window": sliding_window}
+        options |= {"dropout": dropout, "scaling": scaling, "is_causal": is_causal, **inside}
         with torch.autocast("cpu", enabled=False):  # which would cast them back
-            found, _ = packed_attention(
-                module, *wide, attention_mask, dropout, scaling, is_causal, cu_seq_lens_q, max_length_q, sliding_window,
-                **options,
-            )  # fmt: skip
-        return found.to(query.dtype), None
+            wide, _ = packed_attention(module, query.float(), key.float(), value.float(), attention_mask, **options)
+        return wide.to(query.dtype), None
     if cu_seq_lens_q is None:
         from transformers.integrations.sdpa_attention import sdpa_attention_forward
 

@@ -70,7 +70,8 @@ class Rows:
         if not self.packed:
             return targets.places
         length = self.ids.shape[1]
-        return self._starts.squeeze(1)[targets.places // length] + targets.places % length
+        found: Tensor = self._starts.squeeze(1)[targets.places // length] + targets.places % length
+        return found
 
     def inputs(self, ids: Tensor) -> dict[str, Tensor]:
         """The batch with other token ids, (rows, length), in the layout in which the network computes."""

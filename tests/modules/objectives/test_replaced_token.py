@@ -67,10 +67,12 @@ def test_only_masked_places_change_and_hits_count_as_original(tokenizer: Any, mo
     _, chosen, _ = model.mask(model.rows(batch), "val")
     changed = seen["input_ids"] != batch["input_ids"]
     assert not changed[~chosen].any()
-    assert torch.equal(output.targets.bool(), changed[batch["attention_mask"].bool()])
+    real = batch["attention_mask"].bool()
+    assert torch.equal(output.targets, changed.long().masked_fill(~real, -1).flatten())
+    assert output.count == real.sum()
     original = batch["input_ids"][chosen]
     monkeypatch.setattr(ReplacedTokenDetection, "draw", lambda self, logits, uniforms: original)
-    assert not model.step(batch, "val")["discriminator"].targets.any()
+    assert not (model.step(batch, "val")["discriminator"].targets == 1).any()
 
 
 def test_no_gradient_flows_through_the_draw(tokenizer: Any) -> None:
