@@ -11,6 +11,7 @@ from lightning.pytorch import LightningDataModule
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 
 from ..errors import InputError
+from ..hints import with_hints
 from ..tokenization import load_tokenizer, unpack_tokenizer
 from .cache import cached, default_cache, digest
 from .loader import BatchedDataset, BatchPlan, Opaque, ResumableLoader
@@ -193,6 +194,10 @@ class BaseDataModule(LightningDataModule):
     def predict_dataloader(self) -> Opaque:
         """In order."""
         return Opaque(self.loader("predict"))
+
+    def on_before_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
+        """Takes down what a GPU would have to be waited for later."""
+        return with_hints(batch)
 
     # ------------------------------------------------------------------ resuming
 

@@ -15,13 +15,13 @@ from torch import Tensor, nn
 from torchmetrics import Metric, MetricCollection
 
 from ..errors import InputError
+from ..hints import FULL
 from ..runs import STORED
 from ..tokenization import pack_tokenizer, unpack_tokenizer
 from .backbone import Backbone, WeightReport, config_from_json
 from .card import LINEAGE, lineage, model_card
 from .layers.adapters import merge_adapters, save_adapters
 from .layers.agreement import Kind, disagreement
-from .layers.hints import FULL, with_hints
 from .layers.metrics import MeanPerTarget, Perplexity
 from .layers.packed_attention import packed_inputs, prefer_own_attention
 from .layers.positions import max_positions
@@ -257,7 +257,7 @@ class BaseModule(OptimizedModule):
         accepted = _inputs_of(type(network))  # type: ignore[arg-type]
         if getattr(network.config, "type_vocab_size", 0) < 2:  # GPT-2 would take types for words
             accepted = accepted - {"token_type_ids"}
-        if batch.get(FULL):
+        if self.shortcuts and batch.get(FULL):
             accepted = accepted - {"attention_mask"}
         inputs = {key: value for key, value in batch.items() if key in accepted}
         return {**inputs, **packed_inputs(network, batch)} if "cu_seq_lens" in batch else inputs
@@ -274,10 +274,6 @@ class BaseModule(OptimizedModule):
         return find_targets(chosen, most if chosen.is_cuda and not self.r_drop else None)
 
     # ------------------------------------------------------------------ steps
-
-    def on_before_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
-        """Takes down what a GPU would have to be waited for later."""
-        return with_hints(batch) if self.shortcuts else batch
 
     def shared_step(self, batch: dict[str, Tensor], stage: str) -> dict[str, Output]:
         """One step of any stage; metrics are objects over the whole set, never means of batch means."""

@@ -106,7 +106,7 @@ class OptimizedModule(LightningModule):
         """
         if self._window is None:
             self._window = Window(list(self.parts().values()))
-        whole = self.trainer.accumulate_grad_batches == 1
+        whole = self.trainer.world_size if self.trainer.accumulate_grad_batches == 1 else 0
         total = self._window.add(losses, counts, self._learning(), whole=whole, reduce=self._sum_over_processes)
         weights = self.parts().values()
         mean = sum(w * s.detach() / n.clamp(min=1e-12) for w, s, n in zip(weights, losses, counts, strict=True))

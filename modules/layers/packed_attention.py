@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .hints import LONGEST
+from ...hints import LONGEST
 from .positions import first_position
 
 NAME = "pretune_packed"

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .hints import LONGEST
+from ...hints import LONGEST
 from .targets import Targets
 
 

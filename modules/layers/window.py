@@ -15,9 +15,9 @@ class Window:
     """Turns gradients of sums into the gradient of means, over micro-batches and processes.
 
     The loss is a weighted sum of parts, each a mean over its own targets: sum_i w_i * (sum of part i / targets of part
-    i). How many targets a window holds is known only at its end. With one part the gradient is simply divided then.
-    With several, one backward pass suffices when the window is a single micro-batch; otherwise every part after the
-    first gets a backward pass and a gradient of its own, which are put together at the end.
+    i). Where the window is a single micro-batch, that is what the backward pass runs on. Otherwise, how many targets a
+    window holds is known only at its end: with one part the gradient is divided then, and with several, every part
+    after the first gets a backward pass and a gradient of its own, which are put together at the end.
 
     Args:
         weights: (parts,), of the parts.
@@ -27,6 +27,7 @@ class Window:
         self.weights = weights
         self.totals: Tensor | None = None
         """(parts, 2), float64: the sums of the losses and the numbers of targets so far."""
+        self._done = False
         self._gradients: list[list[Tensor | None]] = [[] for _ in weights[1:]]
 
     def add(
@@ -34,7 +35,7 @@ class Window:
         losses: Sequence[Tensor],
         counts: Sequence[Tensor],
         parameters: Sequence[nn.Parameter],
-        whole: bool,
+        whole: int,
         reduce: Callable[[Tensor], Tensor],
     ) -> Tensor:
         """Adds a micro-batch.
@@ -43,7 +44,8 @@ class Window:
             losses: a scalar for each part, the sum over targets.
             counts: a scalar for each part, the number of targets.
             parameters: those that learn.
-            whole: whether this micro-batch is the whole window.
+            whole: where this micro-batch is the whole window, the number of processes whose gradients are averaged;
+                otherwise 0.
             reduce: sums a tensor over all processes.
 
         Returns:
@@ -53,12 +55,13 @@ class Window:
             [torch.stack((s.detach(), n.detach())).double() for s, n in zip(losses, counts, strict=True)]
         )
         self.totals = totals if self.totals is None else self.totals + totals
+        if whole:
+            self._done = True
+            targets = reduce(totals[:, 1].clone()).clamp(min=1e-12)
+            factors = [whole * weight / count for weight, count in zip(self.weights, targets.unbind(), strict=True)]
+            return sum((s * f.float() for s, f in zip(losses, factors, strict=True)), losses[0] * 0)
         if len(losses) == 1:
             return losses[0] * (SUM_SCALE * self.weights[0])
-        if whole:
-            targets = reduce(totals[:, 1].clone()).clamp(min=1e-12)
-            factors = torch.tensor(self.weights, device=targets.device) * targets[0] / targets
-            return sum((s * f.float() for s, f in zip(losses, factors, strict=True)), losses[0] * 0) * SUM_SCALE
         for kept, loss in zip(self._gradients, losses[1:], strict=True):
             found = torch.autograd.grad(loss, parameters, retain_graph=True, allow_unused=True)
             kept[:] = [_plus(a, b) for a, b in zip(kept or [None] * len(found), found, strict=True)]
@@ -78,6 +81,8 @@ class Window:
         """
         assert self.totals is not None
         totals = reduce(self.totals)
+        if self._done:
+            return totals
         targets = totals[:, 1].clamp(min=1e-12)
         gradients = [p.grad for p in parameters if p.grad is not None]
         torch._foreach_mul_(gradients, (lightning / SUM_SCALE / targets[0]).float())

@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from pretune.errors import InputError
+from pretune.hints import with_hints
 from pretune.modules import Backbone, MaskedLanguageModeling, TextClassification
 from pretune.modules.backbone import in_body
 from pretune.modules.layers.positions import max_positions
@@ -301,9 +302,7 @@ def test_compiled_layers_are_compiled_once_for_all_steps_and_layers(
         model.tokenizer = tokenizer
         model.build()
         ids = torch.randint(5, 60, (3, 4, 12), generator=torch.Generator().manual_seed(1))
-        batches = [
-            model.on_before_batch_transfer({"input_ids": i, "attention_mask": torch.ones_like(i)}, 0) for i in ids
-        ]
+        batches = [with_hints({"input_ids": i, "attention_mask": torch.ones_like(i)}) for i in ids]
         losses.append([model.step(batch, "train").loss for batch in batches])
         sum(losses[-1]).backward()
         keys.append(list(model.state_dict()))

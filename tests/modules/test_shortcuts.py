@@ -8,6 +8,7 @@ import pytest
 import torch
 from test_combinations import WORKS, batch_for, make, total  # type: ignore[import-not-found]
 
+from pretune.hints import with_hints
 from pretune.modules.layers import targets as targets_module
 from pretune.modules.layers.packed_attention import NAME, better_wide, use_own_attention
 
@@ -30,9 +31,9 @@ def test_shortcuts_change_nothing(case: tuple[str, str], full: bool, tokenizer: 
     if full and "attention_mask" in batch:
         batch["attention_mask"] = torch.ones_like(batch["attention_mask"])
     model.shortcuts = False
-    plain = result(model, model.on_before_batch_transfer(batch, 0))
+    plain = result(model, with_hints(batch))
     model.shortcuts = True
-    hinted = model.on_before_batch_transfer(batch, 0)
+    hinted = with_hints(batch)
     assert "attention_mask" not in batch or hinted["full"] is full
     torch.testing.assert_close(result(model, hinted), plain, atol=1e-5, rtol=1e-4)
 

@@ -11,7 +11,7 @@ LONGEST = "longest"
 
 
 def with_hints(batch: Any) -> Any:
-    """A batch of tensors with plain numbers beside them, if it is of the kind that the datamodules give.
+    """A batch of tensors with plain facts beside them, if it is of the kind that the datamodules give.
 
     Args:
         batch: before it is moved; what holds no `attention_mask` or `cu_seq_lens` comes back as it is.
