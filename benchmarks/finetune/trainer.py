@@ -178,22 +178,35 @@ def choice(spec: dict[str, Any], rows: DatasetDict, tokenizer: Any) -> dict[str,
 # ---------------------------------------------------------------------- run_qa.py
 
 
+def windows(tokenizer: Any, batch: dict[str, list[Any]], length: int, stride: int) -> Any:
+    """Each question with its context, in windows that overlap."""
+    return tokenizer(
+        [question.lstrip() for question in batch["question"]],
+        batch["context"],
+        truncation="only_second",
+        max_length=length,
+        stride=stride,
+        return_overflowing_tokens=True,
+        return_offsets_mapping=True,
+    )
+
+
+def evaluation_windows(tokenizer: Any, batch: dict[str, list[Any]], length: int, stride: int) -> Any:
+    """The windows, with the question that each is of and where the tokens of the context are."""
+    out = windows(tokenizer, batch, length, stride)
+    out["example_id"] = [batch["id"][row] for row in out.pop("overflow_to_sample_mapping")]
+    out["offset_mapping"] = [
+        [place if of == 1 else None for place, of in zip(offsets, out.sequence_ids(i), strict=True)]
+        for i, offsets in enumerate(out["offset_mapping"])
+    ]
+    return out
+
+
 def questions(spec: dict[str, Any], rows: DatasetDict, tokenizer: Any) -> dict[str, Any]:
     """Questions with the span of the context that answers them; long contexts in windows."""
 
-    def windows(batch: dict[str, list[Any]]) -> Any:
-        return tokenizer(
-            [question.lstrip() for question in batch["question"]],
-            batch["context"],
-            truncation="only_second",
-            max_length=spec["max_length"],
-            stride=spec["stride"],
-            return_overflowing_tokens=True,
-            return_offsets_mapping=True,
-        )
-
     def to_train(batch: dict[str, list[Any]]) -> Any:
-        out = windows(batch)
+        out = windows(tokenizer, batch, spec["max_length"], spec["stride"])
         starts, ends = [], []
         for i, (row, offsets) in enumerate(
             zip(out.pop("overflow_to_sample_mapping"), out["offset_mapping"], strict=True)
@@ -205,13 +218,7 @@ def questions(spec: dict[str, Any], rows: DatasetDict, tokenizer: Any) -> dict[s
         return {**out, "start_positions": starts, "end_positions": ends}
 
     def to_evaluate(batch: dict[str, list[Any]]) -> Any:
-        out = windows(batch)
-        out["example_id"] = [batch["id"][row] for row in out.pop("overflow_to_sample_mapping")]
-        out["offset_mapping"] = [
-            [place if of == 1 else None for place, of in zip(offsets, out.sequence_ids(i), strict=True)]
-            for i, offsets in enumerate(out["offset_mapping"])
-        ]
-        return out
+        return evaluation_windows(tokenizer, batch, spec["max_length"], spec["stride"])
 
     columns = rows["train"].column_names
     encoded = {
