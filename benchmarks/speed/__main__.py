@@ -44,13 +44,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from table import table, unequal
-from texts import prepare
-from works import WORKS, settings_of
-
 HERE = Path(__file__).resolve().parent
 sys.path.append(str(HERE.parent))
 from store import Store, machine, minilm  # noqa: E402
+from table import table, unequal  # noqa: E402
+from texts import prepare  # noqa: E402
+from works import WORKS, settings_of  # noqa: E402
 
 Runner = Callable[[str, dict[str, Any], Path], dict[str, Any] | None]
 
@@ -80,6 +79,8 @@ def surroundings(spec: dict[str, Any], folder: str) -> dict[str, str]:
     found = {**os.environ, "PRETUNE_CACHE": cache, "HF_HUB_OFFLINE": "1"}
     if spec["threads"]:
         found["OMP_NUM_THREADS"] = str(max(1, spec["threads"] // spec.get("processes", 1)))
+    if spec["device"] == "cuda":
+        found.setdefault("CUDA_VISIBLE_DEVICES", "0")  # the Trainer would divide batches among all
     return found
 
 
@@ -123,7 +124,9 @@ def spec_of(work: str, side: str, repeat: int, given: argparse.Namespace) -> dic
 
 def measure(given: argparse.Namespace, store: Store, runner: Runner) -> list[str]:
     """Runs what is missing; returns the names of the runs that failed."""
-    failed, where = [], machine()
+    from pretune.modules.options import default_precision
+
+    failed, where = [], {**machine(), "precision": default_precision()}
     for work, side, repeat in runs(given):
         name = name_of(work, side, repeat, given)
         if name in store.read():

@@ -139,7 +139,7 @@ def memory(spec: dict[str, Any]) -> dict[str, Any]:
         wanted["trainer"]["limit_val_batches"] = -(-spec["rows"] // spec["batch"])
     trainer = command("validate", wanted, spec["folder"], {"class_path": "peak.LightningPeak"})
     found = next(c for c in trainer.callbacks if type(c).__name__ == "LightningPeak").figures
-    return {**found, "rows": spec["rows"]}
+    return {**found, "rows": spec.get("rows")}
 
 
 def whole(spec: dict[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Callable
 from typing import Any
 
+from store import PACKAGES
 from works import WORKS, Work
 
 ResultsOf = Callable[[str, str, str], list[dict[str, Any]]]
@@ -51,7 +52,8 @@ def compared(name: str, device: str, results_of: ResultsOf) -> list[str]:
             ratio = middle["ours"] / middle["one"]
         extra = [_share(found[side], "padding"), _share(found[side], "mfu"), str(len(values))]
         spread = f"{_number(work, min(values))} to {_number(work, max(values))}"
-        cells = [title, how.note, f"{_number(work, middle[side])} {UNITS[work.kind]}", spread]
+        score = f", score {100 * statistics.mean(r['score'] for r in found[side]):.1f}" if work.kind == "whole" else ""
+        cells = [title, how.note, f"{_number(work, middle[side])} {UNITS[work.kind]}{score}", spread]
         lines.append(f"| {' | '.join([*cells, _times(ratio), _times(how.target), *extra])} |")
     return lines
 
@@ -95,7 +97,7 @@ def points(name: str, device: str, results_of: ResultsOf) -> str:
 
 def machines(works: list[str], device: str, results_of: ResultsOf) -> list[str]:
     """With what it was measured; differences show."""
-    keys = ("cores", "threads", "processor", "instructions", "gpu", "python", "torch", "lightning", "transformers")
+    keys = ("cores", "threads", "processor", "instructions", "gpu", "precision", "python", *PACKAGES)
     found = [r for name in works for side in WORKS[name].sides[device] for r in results_of(device, name, side)]
     kinds = {", ".join(f"{key} {r[key]}" for key in keys if r.get(key)) for r in found}
     dates = sorted({r["date"] for r in found})
