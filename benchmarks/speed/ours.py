@@ -154,6 +154,7 @@ def whole(spec: dict[str, Any]) -> dict[str, Any]:
         f"--trainer.default_root_dir={spec['folder']}",
         f"--trainer.accelerator={'gpu' if spec['device'] == 'cuda' else 'cpu'}",
         "--trainer.enable_progress_bar=false",
+        *(["--trainer.max_steps=4"] if spec["smoke"] else []),
     ]
     began = time.monotonic()
     for verb in ("fit", "test"):

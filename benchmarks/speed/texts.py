@@ -42,8 +42,8 @@ def prepare(data: Path, name: str, task: str, settings: dict[str, Any], folder: 
         return {"validation": save(folder / f"squad-{rows}.jsonl", questions(data)[:rows])}
     if name == "defaults":
         found = {part: read(data / "sst2" / f"{part}.jsonl") for part in ("train", "validation", "test")}
-        found["train"] = found["train"][:rows]
-        return {part: save(folder / f"sst2-{rows}-{part}.jsonl", found[part]) for part in found}
+        few = {"train": rows, "validation": settings.get("evaluated"), "test": settings.get("evaluated")}
+        return {part: save(folder / f"sst2-{few[part]}-{part}.jsonl", found[part][: few[part]]) for part in found}
     return {"train": save(folder / f"glue-{rows}.jsonl", glue(data)[:rows])}
 
 

@@ -269,5 +269,7 @@ def settings_of(work: Work, device: str, side: str, smoke: bool) -> dict[str, An
         sizes = {"block": 32, "batch": 4, "max_length": 32, "stride": 8, "rows": 24, "tokens": 64}
         found |= {name: size for name, size in sizes.items() if name in found or name == "rows"}
         found |= {"steps": 2, "warmup": 1, "points": points or []}
+        if work.kind == "whole":
+            found |= {"rows": 40, "evaluated": 40}  # a batch of the default size is 32
         found["arguments"] |= {"dataloader_num_workers": 0} if found["arguments"] else {}
     return found

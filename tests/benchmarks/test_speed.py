@@ -60,7 +60,7 @@ def data(tmp_path: Path) -> Path:
             for i in range(30)
         ],
         **{
-            f"sst2/{part}": [{"sentence": sentence(i, 2 + i % 9), "label": i % 2} for i in range(24)]
+            f"sst2/{part}": [{"sentence": sentence(i, 2 + i % 9), "label": i % 2} for i in range(40)]
             for part in ("train", "validation", "test")
         },
     }
