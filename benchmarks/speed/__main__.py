@@ -48,7 +48,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.append(str(HERE.parent))
 from store import Store, machine, minilm  # noqa: E402
 from table import table, unequal  # noqa: E402
-from texts import prepare  # noqa: E402
+from texts import COPIES, prepare  # noqa: E402
 from works import WORKS, settings_of  # noqa: E402
 
 Runner = Callable[[str, dict[str, Any], Path], dict[str, Any] | None]
@@ -77,8 +77,9 @@ def surroundings(spec: dict[str, Any], folder: str) -> dict[str, str]:
     """The environment of a run: its threads, no network, and a cache of tokens that only `defaults` begins anew."""
     cache = folder if spec["kind"] == "whole" else spec["cache"]
     found = {**os.environ, "PRETUNE_CACHE": cache, "HF_HUB_OFFLINE": "1"}
-    if spec["threads"]:
-        found["OMP_NUM_THREADS"] = str(max(1, spec["threads"] // spec.get("processes", 1)))
+    processes = spec.get("processes", 1)
+    if threads := spec["threads"] or (os.cpu_count() if processes > 1 else None):
+        found["OMP_NUM_THREADS"] = str(max(1, threads // processes))
     if spec["device"] == "cuda":
         found.setdefault("CUDA_VISIBLE_DEVICES", "0")  # the Trainer would divide batches among all
     return found
@@ -118,7 +119,12 @@ def spec_of(work: str, side: str, repeat: int, given: argparse.Namespace) -> dic
     settings |= {"seconds": given.seconds} if given.seconds else {}
     files = prepare(given.data, work, what.task, settings, given.runs / "data", given.device)
     fixed = {"kind": what.kind, "task": what.task, "device": given.device, "smoke": given.smoke, "seed": repeat + 1}
-    fixed |= {"model": given.model, "threads": given.threads, "cache": str((given.runs / "cache").resolve())}
+    fixed |= {
+        "copies": COPIES[given.device],
+        "model": given.model,
+        "threads": given.threads,
+        "cache": str((given.runs / "cache").resolve()),
+    }
     return {**settings, **fixed, "files": files}
 
 
@@ -181,6 +187,8 @@ def main(args: list[str] | None = None, runner: Runner = as_process) -> int:
         names = [name_of(work, side, repeat, there) for repeat in range(given.repeats)]
         return [found[name] for name in names if name in found]
 
+    if given.smoke:
+        print("\nTiny models and few steps: no figure is of use.")
     print(f"\n{table(given.works, results_of)}")
     wrong = unequal(given.works, results_of)
     for what, names in (("Failed", failed), ("Not equal", wrong)):

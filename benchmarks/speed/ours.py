@@ -51,6 +51,8 @@ def trainer_of(spec: dict[str, Any]) -> dict[str, Any]:
         "enable_progress_bar": False,
         "num_sanity_val_steps": 0,
     }
+    if spec.get("compile"):
+        found["limit_train_batches"] = 0.99  # without the last batch, whose other shape would be compiled anew
     return {**found, "strategy": "ddp"} if spec.get("processes", 1) > 1 else found
 
 

@@ -123,20 +123,22 @@ def as_rows(columns: Columns) -> Any:
 
 
 def language(spec: dict[str, Any], tokenizer: Any) -> Columns:
-    """Blocks, or documents a row, as the scripts make them."""
-    path = Path(spec["files"]["train"])
+    """Blocks, or documents a row, as the scripts make them; of copies of a text one is tokenised."""
+    path, copies = Path(spec["files"]["train"]), spec["copies"]
     if spec.get("documents"):  # run_mlm --line_by_line
         texts = [row["text"] for row in read(path)]
+        texts = texts[: len(texts) // copies]
         padding = "max_length" if spec.get("padding") == "max_length" else False
         encoded = tokenizer(
             texts, truncation=True, max_length=spec["block"], padding=padding, return_special_tokens_mask=True
         )
-        return dict(encoded)
-    texts = [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+        return {key: rows * copies for key, rows in encoded.items()}
+    texts = [line for line in path.read_text(encoding="utf-8").split("\n") if line.strip()]
+    texts = texts[: len(texts) // copies]
     found = tokenizer(texts, return_special_tokens_mask=spec["task"] == "mlm")
     joined = {key: list(chain.from_iterable(found[key])) for key in found}
     block, total = spec["block"], len(joined["input_ids"]) // spec["block"] * spec["block"]
-    columns = {key: [all_[i : i + block] for i in range(0, total, block)] for key, all_ in joined.items()}
+    columns = {key: [all_[i : i + block] for i in range(0, total, block)] * copies for key, all_ in joined.items()}
     if spec["task"] == "clm":
         columns = {"input_ids": columns["input_ids"], "attention_mask": columns["attention_mask"]}
         columns["labels"] = columns["input_ids"]

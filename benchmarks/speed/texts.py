@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 SEED = 20
-COPIES = 20
-"""Of the corpus on a GPU, which would go through it in a second."""
+COPIES = {"cpu": 1, "cuda": 20}
+"""Of the corpus: a GPU would go through one in a second."""
 Row = dict[str, Any]
 
 
@@ -32,7 +32,7 @@ def prepare(data: Path, name: str, task: str, settings: dict[str, Any], folder: 
     folder.mkdir(parents=True, exist_ok=True)
     rows = settings.get("rows")
     if task in ("mlm", "clm"):
-        copies = COPIES if device == "cuda" else 1
+        copies = COPIES[device]
         path = folder / (f"documents-{copies}.jsonl" if settings.get("documents") else f"corpus-{copies}.txt")
         if not path.is_file():
             write = mixed if settings.get("documents") else corpus

@@ -97,7 +97,7 @@ def padded(full: float, dynamic: float, grouped: float) -> dict[str, Side]:
 
 def scaling(title: str, vary: str, points: list[Any], smoke: list[Any], **settings: Any) -> Work:
     """Ours alone, over several values of one setting."""
-    fixed = {"architecture": SMALL, "block": 128, "batch": 32, "seconds": 3.0, "warmup": 2, **settings}
+    fixed = {"architecture": SMALL, "block": 128, "batch": 32, "seconds": 3.0, **settings}
     varied = {"vary": vary, "points": points, "smoke_points": smoke}
     return Work(title, "series", "mlm", {**fixed, **varied}, {d: {"ours": OURS} for d in ("cpu", "cuda")}, repeats=1)
 
@@ -257,7 +257,9 @@ WORKS = {
 def settings_of(work: Work, device: str, side: str, smoke: bool) -> dict[str, Any]:
     """All settings of one side on one device."""
     one = work.sides[device][side]
-    found = {"warmup": 3, "steps": None, "seconds": 10.0, **work.settings, **work.at.get(device, {}), **one.options}
+    # A GPU's first steps compile, choose kernels and grow the pool of memory.
+    found = {"warmup": 10 if device == "cuda" else 3, "steps": None, "seconds": 10.0}
+    found |= {**work.settings, **work.at.get(device, {}), **one.options}
     found["arguments"] = dict(found.get("arguments", {}))
     whole = found.pop("epoch", [])
     if side in whole and found.get("rows"):

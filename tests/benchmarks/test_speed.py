@@ -257,8 +257,8 @@ def test_other_work_is_not_compared_in_silence(data: Path, encoder: Path, capsys
 def test_ratios_point_the_right_way() -> None:
     def results_of(device: str, work: str, side: str) -> list[dict[str, Any]]:
         values = {"ours": 10.0, "ours-compiled": 20.0}
-        return [{"value": values.get(side, 40.0), "score": 0.9, "date": "2026-01-01"}] if device == "cuda" else []
+        return [{"value": values.get(side, 60.0), "score": 0.9, "date": "2026-01-01"}] if device == "cuda" else []
 
-    for work, ratio in (("mlm-small", "0.50x"), ("defaults", "4.00x"), ("eval-squad", "0.25x")):
+    for work, ratio in (("mlm-small", "0.33x"), ("defaults", "6.00x"), ("eval-squad", "0.17x")):
         lines = [line for line in table.compared(work, "cuda", results_of) if line.startswith("|  |")]
         assert f"| {ratio} |" in lines[-1]  # of two of ours the better one counts
