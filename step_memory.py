@@ -16,6 +16,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_iter
 
 from .modules.layers import vocabulary_loss
+from .modules.layers.dropout import use_fast_dropout
 from .modules.layers.optimizers import parameter_groups
 from .modules.layers.packed_attention import prefer_own_attention
 from .modules.layers.sparse_head import only_inputs, only_positions
@@ -129,6 +130,7 @@ def step_memory(
         _fill(networks)
         for network in networks if not gpu else []:
             prefer_own_attention(network)
+            use_fast_dropout(network)
         held = list({id(t): t for n in networks for t in (*n.parameters(), *n.buffers())}.values())
         learning = [t for t in held if isinstance(t, nn.Parameter) and t.requires_grad]
         words = max(getattr(network.config, "vocab_size", 0) for network in networks)

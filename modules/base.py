@@ -22,6 +22,7 @@ from .backbone import Backbone, WeightReport, config_from_json
 from .card import LINEAGE, lineage, model_card
 from .layers.adapters import merge_adapters, save_adapters
 from .layers.agreement import Kind, disagreement
+from .layers.dropout import use_fast_dropout
 from .layers.metrics import MeanPerTarget, Perplexity
 from .layers.packed_attention import packed_inputs, prefer_own_attention
 from .layers.positions import max_positions
@@ -353,6 +354,7 @@ class BaseModule(OptimizedModule):
         if self.shortcuts and self.device.type == "cpu":
             for network in self.networks():
                 prefer_own_attention(network)
+                use_fast_dropout(network)
 
     def on_test_start(self) -> None:
         """Warns if what is tested was never trained."""

@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...hints import LONGEST
+from .cpu_attention import attention, takes_long
 from .positions import first_position
 
 NAME = "pretune_packed"
@@ -124,50 +125,38 @@ def packed_attention(
     Returns:
         (1, tokens, heads, width), and no probabilities.
     """
-    if better_wide(query, dropout):
-        inside = {"cu_seq_lens_q": cu_seq_lens_q, "max_length_q": max_length_q, "sliding_window": sliding_window}
-        options |= {"dropout": dropout, "scaling": scaling, "is_causal": is_causal, **inside}
-        with torch.autocast("cpu", enabled=False):  # which would cast them back
-            wide, _ = packed_attention(module, query.float(), key.float(), value.float(), attention_mask, **options)
-        return wide.to(query.dtype), None
+    causal = bool(getattr(module, "is_causal", True)) if is_causal is None else is_causal
     if cu_seq_lens_q is None:
+        if takes_long(query):
+            causal = causal and attention_mask is None and query.shape[2] > 1
+            found = attention(query, key, value, attention_mask, dropout, causal, scaling)
+            return found.transpose(1, 2).contiguous(), None
         from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
         options = {key_: value_ for key_, value_ in options.items() if key_ not in ("cu_seq_lens_k", "max_length_k")}
         return sdpa_attention_forward(
             module, query, key, value, attention_mask, dropout=dropout, scaling=scaling, is_causal=is_causal, **options
         )
-    causal = bool(getattr(module, "is_causal", True)) if is_causal is None else is_causal
     if _varlen_fits(query, dropout):
         return _by_varlen(query, key, value, scaling, causal, cu_seq_lens_q, max_length_q, sliding_window), None
     lengths = cu_seq_lens_q.diff().tolist()
-    parts = [part.split(lengths, dim=2) for part in (query, key, value)]
+    q, k, v = (part.split(lengths, dim=2) for part in (query, key, value))
+    parts = [_document(*d, dropout, causal, scaling, sliding_window) for d in zip(q, k, v, strict=True)]
+    return torch.cat(parts, dim=2).transpose(1, 2).contiguous(), None
+
+
+def _document(
+    query: Tensor, key: Tensor, value: Tensor, dropout: float, causal: bool, scale: float | None, window: int | None
+) -> Tensor:
+    """Attention within one document."""
+    mask = _window(query.shape[2], window, causal, query.device)
+    causal = causal and mask is None
+    if takes_long(query):
+        return attention(query, key, value, mask, dropout, causal, scale)
     grouped = query.shape[1] != key.shape[1]
-    found = torch.cat(
-        [
-            F.scaled_dot_product_attention(
-                q, k, v, mask := _window(q.shape[2], sliding_window, causal, q.device), dropout,
-                is_causal=causal and mask is None, scale=scaling, enable_gqa=grouped,
-            )
-            for q, k, v in zip(*parts, strict=True)
-        ],
-        dim=2,
-    )  # fmt: skip
-    return found.transpose(1, 2).contiguous(), None
-
-
-def better_wide(query: Tensor, dropout: float) -> bool:
-    """Whether attention is faster in float32: torch's kernel for CPUs has a slow backward pass in bfloat16.
-
-    It takes two to four times as long as in float32 (torch 2.13), so that casting costs less than is gained; and it
-    rounds less.
-
-    Args:
-        query: of any shape.
-        dropout: of attention probabilities; with it, torch takes another way.
-    """
-    learns = torch.is_grad_enabled() and query.requires_grad
-    return query.device.type == "cpu" and query.dtype == torch.bfloat16 and learns and not dropout
+    return F.scaled_dot_product_attention(
+        query, key, value, mask, dropout, is_causal=causal, scale=scale, enable_gqa=grouped
+    )
 
 
 def _window(length: int, window: int | None, causal: bool, device: torch.device) -> Tensor | None:

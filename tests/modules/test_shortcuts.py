@@ -10,7 +10,7 @@ from test_combinations import WORKS, batch_for, make, total  # type: ignore[impo
 
 from pretune.hints import with_hints
 from pretune.modules.layers import targets as targets_module
-from pretune.modules.layers.packed_attention import NAME, better_wide, use_own_attention
+from pretune.modules.layers.packed_attention import NAME, use_own_attention
 
 CASES = [case for case in WORKS if case[1] in ("bert", "modernbert", "electra", "gpt2", "llama", "t5", "bart")]
 
@@ -60,8 +60,8 @@ def test_a_known_number_of_targets_changes_nothing(
 
 
 @pytest.mark.parametrize("name", ["bert", "gpt2", "llama", "modernbert"])
-def test_wide_attention_under_autocast(name: str, tokenizer: Any) -> None:
-    """As close to float32 as bfloat16's own; only where a gradient is wanted, and torch would take the slow way."""
+def test_own_attention_under_autocast(name: str, tokenizer: Any) -> None:
+    """About as close to float32 as torch's in bfloat16."""
     objective = next(objective for objective, backbone in WORKS if backbone == name)
     model = make(objective, name, tokenizer)
     model.build()
@@ -74,12 +74,7 @@ def test_wide_attention_under_autocast(name: str, tokenizer: Any) -> None:
             assert model.model.config._attn_implementation == NAME
         with torch.autocast("cpu", torch.bfloat16):
             found.append(result(model, batch))
-    narrow, wide, right = (torch.cat([g.flatten() for g in gradients]) for _, gradients in (*found, exact))
-    assert (wide - right).norm() <= 1.1 * (narrow - right).norm()
+    theirs, ours, right = (torch.cat([g.flatten() for g in gradients]) for _, gradients in (*found, exact))
+    assert not torch.equal(ours, theirs)
+    assert (ours - right).norm() <= 1.5 * (theirs - right).norm()
     torch.testing.assert_close(found[1][0], exact[0], atol=0.5, rtol=0.02)
-    query = torch.zeros(1, dtype=torch.bfloat16, requires_grad=True)
-    assert better_wide(query, 0.0)
-    assert not better_wide(query, 0.1)
-    assert not better_wide(query.float(), 0.0)
-    with torch.no_grad():
-        assert not better_wide(query, 0.0)
