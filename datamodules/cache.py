@@ -76,16 +76,26 @@ class TokenWriter:
         self, sequences: Iterable[list[int] | np.ndarray], starts: Iterable[list[bool] | np.ndarray] | None = None
     ) -> None:
         """Appends sequences, and of each token whether a word begins with it."""
+        arrays = [np.asarray(ids, dtype=self.dtype) for ids in sequences]
+        flags = [np.asarray(row, dtype=np.uint8) for row in starts or ()]
+        if arrays:
+            lengths = np.fromiter(map(len, arrays), np.int64, len(arrays))
+            self.append(np.concatenate(arrays), lengths, np.concatenate(flags) if flags else None)
+
+    def append(self, ids: np.ndarray, lengths: np.ndarray, starts: np.ndarray | None = None) -> None:
+        """Appends sequences that already lie one after the other.
+
+        Args:
+            ids: (tokens,).
+            lengths: (sequences,), int64.
+            starts: (tokens,), of each token whether a word begins with it.
+        """
+        self._file.write(np.ascontiguousarray(ids, self.dtype).data)
+        self._ends.write((self._tokens + np.cumsum(lengths)).astype(np.int64).tobytes())
+        self._tokens += len(ids)
         if starts is not None:
             self._starts = self._starts or (self.folder / f"{self.name}.starts.bin").open("wb")
-            for flags in starts:
-                self._starts.write(np.asarray(flags, dtype=np.uint8).tobytes())
-        arrays = [np.asarray(ids, dtype=self.dtype) for ids in sequences]
-        if arrays:
-            self._file.write(np.concatenate(arrays).tobytes())
-            ends = self._tokens + np.cumsum([len(a) for a in arrays], dtype=np.int64)
-            self._ends.write(ends.tobytes())
-            self._tokens = int(ends[-1])
+            self._starts.write(np.ascontiguousarray(starts, np.uint8).data)
 
     def close(self) -> None:
         """Finishes the files."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -22,14 +23,18 @@ from .base import BaseDataModule
 from .blocks import Blocks
 from .cache import TokenStore, TokenWriter, cached
 from .cleaning import Cleaning
-from .encoding import count_words, encode, encode_words, text_batch
+from .encoding import encode
 from .mixture import Mixture
 from .packing import Packs
 from .progress import progress
 from .sources import Documents, Files, Several, Source, make_source
-from .splitting import document_hash, held_out_documents
+from .splitting import held_out_documents
+from .tokenising import FACTS, Tokenising, sums
 from .tokenizer_extension import ExtendTokenizer
 from .tokenizer_training import TrainTokenizer
+
+TOKENS_AT_ONCE = 1 << 24
+"""Documents are divided into training and validation so many tokens at a time: memory stays bounded."""
 
 
 @dataclass
@@ -303,24 +308,25 @@ class CorpusDataModule(BaseDataModule):
         skipped: Counter[str] = Counter()
         writer = TokenWriter(folder, len(self.tokenizer), split)
         end = separator_id(self.tokenizer)
-        separator = [] if end is None else [end]
         total: Counter[str] = Counter()
         documents = source.documents(split, skipped)
         if self.cleaning is not None:
             documents = self.cleaning.clean(documents, skipped)
         documents = progress(documents, f"tokenising {split}")
+        tokenising = Tokenising(
+            self.tokenizer,
+            [] if end is None else [end],
+            self.tokenizer.unk_token_id,
+            self.numbers_words,
+            self.segmenter if self.numbers_words else None,
+            self.seed,
+        )
         facts = (folder / "facts.bin").open("wb")  # on disk: there may be a hundred million documents
-        while batch := text_batch(documents):
-            if self.numbers_words:
-                ids, starts = encode_words(self.tokenizer, batch, self.segmenter)
-                ids = [tokens + separator for tokens in ids]
-                writer.write(ids, [np.append(flags, [True] * len(separator)) for flags in starts])
-            else:
-                ids = [tokens + separator for tokens in encode(self.tokenizer, batch)]
-                writer.write(ids)
-            table = _facts(batch, ids, self.tokenizer.unk_token_id, self.seed)
-            facts.write(table.tobytes())
-            total.update(_sums(table))
+        with closing(tokenising.over(documents)) as batches:
+            for batch in batches:
+                writer.append(batch.ids, batch.facts["tokens"], batch.starts)
+                facts.write(batch.facts.tobytes())
+                total.update(sums(batch.facts))
         facts.close()
         writer.close()
         if not total:
@@ -329,7 +335,7 @@ class CorpusDataModule(BaseDataModule):
         if self._holds_out(split):
             table = np.memmap(folder / "facts.bin", FACTS, "r")
             held = held_out_documents(table["hash"], self.validation_fraction, source.name(split))
-            report["validation"] = {"counts": _sums(table[held]), "skipped": {}}
+            report["validation"] = {"counts": sums(table[held]), "skipped": {}}
             total.subtract(report["validation"]["counts"])
             _divide(folder, split, held, len(self.tokenizer), self.numbers_words)
         (folder / "facts.bin").unlink()
@@ -363,39 +369,22 @@ def _divide(folder: Path, split: str, held: np.ndarray, vocabulary: int, words: 
     """Divides one stream of documents into training and validation, in pieces that fit into memory."""
     whole = TokenStore(folder, split)
     parts = {name: TokenWriter(folder, vocabulary, f"{name}.part") for name in ("train", "validation")}
-    for start in range(0, len(held), 10_000):
-        chunk = range(start, min(start + 10_000, len(held)))
-        for name, kept in (("train", [i for i in chunk if not held[i]]), ("validation", [i for i in chunk if held[i]])):
-            parts[name].write((whole[i] for i in kept), (whole.words(i) for i in kept) if words else None)
-    del whole
+    first = place = 0
+    while first < len(held):
+        # As many documents as have so many tokens, but one at least.
+        last = max(first + 1, int(np.searchsorted(whole.ends, place + TOKENS_AT_ONCE, side="right")))
+        ends, chosen = whole.ends[first:last], held[first:last]
+        lengths, end = np.diff(ends, prepend=place), int(ends[-1])
+        of_token = np.repeat(chosen, lengths)
+        ids, flags = whole.ids[place:end], whole.starts[place:end] if words else None
+        for name, kept, tokens in (("train", ~chosen, ~of_token), ("validation", chosen, of_token)):
+            parts[name].append(ids[tokens], lengths[kept], None if flags is None else flags[tokens])
+        first, place = last, end
+    del whole, ids, flags
     for name, writer in parts.items():
         writer.close()
         for suffix in ("bin", "ends.bin", "dtype", *(["starts.bin"] if words else [])):
             (folder / f"{name}.part.{suffix}").replace(folder / f"{name}.{suffix}")
-
-
-FACTS = np.dtype(
-    [("hash", np.uint64), ("tokens", np.int64), ("words", np.int64), ("bytes", np.int64), ("unknown", np.int64)]
-)
-
-
-def _facts(texts: list[str], ids: list[list[int]], unknown: int | None, seed: int) -> np.ndarray:
-    """What is kept of each document beside its tokens."""
-    columns = (
-        (document_hash(text, seed) for text in texts),
-        map(len, ids),
-        map(count_words, texts),
-        (len(text) if text.isascii() else len(text.encode()) for text in texts),
-        (0 if unknown is None else tokens.count(unknown) for tokens in ids),
-    )
-    table = np.zeros(len(texts), FACTS)
-    for name, values in zip(FACTS.names or (), columns, strict=True):
-        table[name] = np.fromiter(values, FACTS[name], len(texts))
-    return table
-
-
-def _sums(table: np.ndarray) -> dict[str, int]:
-    return {"documents": len(table), **{name: int(table[name].sum()) for name in FACTS.names[1:]}}  # type: ignore[index]
 
 
 def _counts(counts: dict[str, int]) -> str:

@@ -30,7 +30,7 @@ def text_batch(texts: Iterator[str]) -> list[str]:
 
 def encode(tokenizer: Any, texts: list[str]) -> list[list[int]]:
     """Token ids without special tokens, on all cores."""
-    backend = _backend(tokenizer)
+    backend = backend_of(tokenizer)
     if backend is None:
         return [tokenizer(text, add_special_tokens=False)["input_ids"] for text in texts]
     return [encoding.ids for encoding in backend.encode_batch_fast(texts, add_special_tokens=False)]
@@ -53,7 +53,7 @@ def encode_words(
     Raises:
         InputError: if the tokenizer is not a fast one.
     """
-    backend = _backend(tokenizer)
+    backend = backend_of(tokenizer)
     if backend is None:
         raise InputError("Whole words can be told apart only with a fast tokenizer (one with a tokenizer.json).")
     ids, starts = [], []
@@ -87,8 +87,9 @@ def _first_character(space: np.ndarray, begins: np.ndarray) -> np.ndarray:
     return found
 
 
-def _backend(tokenizer: Any) -> Any:
-    backend = getattr(tokenizer, "backend_tokenizer", None)
+def backend_of(tokenizer: Any) -> Any:
+    """What a fast tokenizer is of the package `tokenizers`, or is already, without truncation; None for a slow one."""
+    backend = tokenizer if hasattr(tokenizer, "encode_batch_fast") else getattr(tokenizer, "backend_tokenizer", None)
     if backend is not None:
         backend.no_truncation()  # which an earlier call may have left on
         backend.no_padding()

@@ -6,8 +6,8 @@ import json
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from functools import cached_property
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +21,11 @@ from ..tokenization import pair_frame
 from .base import BaseDataModule
 from .cache import TokenStore, TokenWriter, cached, mapped
 from .cleaning import Cleaning, function_key
-from .encoding import encode, text_batch
 from .progress import progress
 from .sentences import split_sentences
 from .sources import Documents, make_source
-from .splitting import document_hash, held_out_documents
+from .splitting import held_out_documents
+from .tokenising import SentenceTokenising, Tokenising
 from .tokenizer_extension import ExtendTokenizer
 from .tokenizer_training import TrainTokenizer
 
@@ -197,19 +197,15 @@ class SentencePairDataModule(BaseDataModule):
         documents = self.source.documents(split, skipped)
         if self.cleaning is not None:
             documents = self.cleaning.clean(documents, skipped)
-        splitter = self.splitter or split_sentences
         documents = progress(documents, f"tokenising {split}")
-        while batch := text_batch(documents):
-            divided = [splitter(text) for text in batch]
-            encoded = iter(encode(self.tokenizer, [sentence for sentences in divided for sentence in sentences]))
-            for text, parts in zip(batch, divided, strict=True):
-                sentences = [ids for ids in islice(encoded, len(parts)) if ids]
-                if not sentences:
-                    skipped["documents without a token"] += 1
-                    continue
-                writer.write(sentences)
-                sizes.append(len(sentences))
-                hashes.append(document_hash(text, self.seed))
+        tokenising = Tokenising(self.tokenizer, end=[], unknown=None, word_starts=False, segmenter=None, seed=self.seed)
+        with closing(SentenceTokenising(tokenising, self.splitter or split_sentences).over(documents)) as batches:
+            for batch in batches:
+                writer.append(batch.ids, batch.lengths)
+                sizes.frombytes(batch.sizes.tobytes())
+                hashes.frombytes(batch.hashes.tobytes())
+                if batch.empty:
+                    skipped["documents without a token"] += batch.empty
         writer.close()
         if not sizes:
             raise InputError(f"{self.source.name(split)} holds no document.")

@@ -43,8 +43,12 @@ def draw(labels: np.ndarray, rows: np.ndarray, count: int, seed: int) -> np.ndar
 
 def document_hash(text: str, seed: int) -> int:
     """A 64-bit hash by which documents are held out: copies of a document have the same."""
-    salt = seed.to_bytes(8, "little", signed=True)
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8, salt=salt).digest(), "little")
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8, salt=hash_salt(seed)).digest(), "little")
+
+
+def hash_salt(seed: int) -> bytes:
+    """What makes the hash depend on the seed."""
+    return seed.to_bytes(8, "little", signed=True)
 
 
 def held_out_documents(hashes: np.ndarray, fraction: float, name: str) -> np.ndarray:
