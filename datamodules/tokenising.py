@@ -107,8 +107,7 @@ class Tokenising:
         return np.fromiter(flat, np.uint32, int(lengths.sum())), lengths, starts, [None] * len(texts)
 
     def __getstate__(self) -> dict[str, Any]:
-        state = {name: value for name, value in self.__dict__.items() if name != "words"}
-        return {**state, "tokenizer": backend_of(self.tokenizer)}
+        return {**self.__dict__, "tokenizer": backend_of(self.tokenizer)}  # with the words that were met so far
 
 
 @dataclass
