@@ -137,7 +137,8 @@ class WordCache:
             self._empty()
         known = len(self.numbers)
         pieces: list[str | None] = []
-        places, words = np.empty(len(texts), np.int64), []
+        places = np.empty(len(texts), np.int64)
+        words: list[int | None] = []
         cut, counts, unfit = self.division.cut, self.division.counts, self._unfit("".join(texts))
         for row, text in enumerate(texts):
             if unfit and any(map(text.__contains__, unfit)):

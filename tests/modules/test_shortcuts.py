@@ -78,3 +78,28 @@ def test_own_attention_under_autocast(name: str, tokenizer: Any) -> None:
     assert not torch.equal(ours, theirs)
     assert (ours - right).norm() <= 1.5 * (theirs - right).norm()
     torch.testing.assert_close(found[1][0], exact[0], atol=0.5, rtol=0.02)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("full", [True, False])
+@pytest.mark.parametrize("case", [("MaskedLanguageModeling", "bert"), ("ReplacedTokenDetection", "electra"),
+                                  ("CausalLanguageModeling", "gpt2")])  # fmt: skip
+def test_a_gpu_is_never_waited_for(case: tuple[str, str], full: bool, tokenizer: Any) -> None:
+    """After the first step, which makes what is kept."""
+    model = make(*case, tokenizer)
+    model.build()
+    model.cuda()
+    batch = batch_for(model)
+    if full:
+        batch["attention_mask"] = torch.ones_like(batch["attention_mask"])
+    hinted = {
+        key: value.cuda() if isinstance(value, torch.Tensor) else value for key, value in with_hints(batch).items()
+    }
+    total(model, hinted).backward()
+    torch.cuda.synchronize()
+    torch.cuda.set_sync_debug_mode("error" if full else "warn")  # with padding, transformers itself asks the mask
+    try:
+        total(model, hinted).backward()
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
