@@ -9,7 +9,7 @@ no warm-up, no decay, batches of 8, 3 epochs, the last weights), or a recipe of 
 has them (`few_labels`, and what is built on it, in batches of 16): each switch on top of a recipe by itself, so that
 the table shows what it brought. What the suite does not offer as a switch is in `benchmarks/finetune/tricks.py`. `TAPT`
 is the recipe on weights that have read the task's own training texts before (`configs/pretrain/tapt.yaml`,
-`--tapt_epochs` times, without their labels).
+`--tapt_epochs` times, without their labels), with the head of `benchmarks/masked_head.py`.
 
 Both sides train on the same rows. Ours also sees the validation part, to stop and to choose the best weights; the
 Trainer's defaults do not use it. `--rows` rows of the validation part and of the test part are drawn, the same for
@@ -107,6 +107,8 @@ def draw(rows: list[dict[str, Any]], count: int, seed: int) -> list[dict[str, An
 
 def adapted(given: argparse.Namespace, name: str) -> Path:
     """The weights after they have read the training texts of a task."""
+    from masked_head import with_masked_head
+
     from pretune.main import main as command
 
     folder: Path = given.runs / f"tapt-{name}-{given.tapt_epochs}"
@@ -115,7 +117,7 @@ def adapted(given: argparse.Namespace, name: str) -> Path:
             "fit",
             f"--config={HERE.parent / 'configs' / 'pretrain' / 'tapt.yaml'}",
             f"--name={folder.name}",
-            f"--model.backbone={given.model}",
+            f"--model.backbone={with_masked_head(given.model, given.data, given.runs)}",
             f"--data.train_files={given.runs}/data/{name}-{given.rows}/train.jsonl",
             f"--data.text_column={TASKS[name].columns[0]}",
             f"--trainer.max_epochs={given.tapt_epochs}",

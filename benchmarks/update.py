@@ -1,7 +1,8 @@
 """A model brought up to date, with and without new words and replay; and what fine-tuning makes it forget.
 
     python benchmarks/update.py DATA [--to tiny_shakespeare] [--steps 600] [--seeds 1] [--table]
-    python benchmarks/update.py DATA --forgetting [--labels 1000] [--recipes standard gentle] [--seeds 1 2 3] [--table]
+    python benchmarks/update.py DATA --forgetting [--labels 1000] [--recipes standard gentle] [--rates 5e-5 1e-4]
+        [--minilm] [--seeds 1 2 3] [--table]
 
 DATA holds `wikitext-2`, `tiny_shakespeare` and `zh_classics` (`train.txt`, `validation.txt`, `test.txt`), and `sst2`
 (jsonl with sentence, label).
@@ -14,7 +15,8 @@ differ. A word is what stands between spaces, or a Chinese character. Where word
 nothing, and stands in brackets.
 
 Forgetting: a small BERT (4 layers x 256) learns WikiText-2 by masked words, then SST-2 by each recipe. Shown are the
-score, and the masked loss on the test part of WikiText-2 with the body as it was and as it became.
+score, and the masked loss on the test part of WikiText-2 with the body as it was and as it became. With `--minilm` it
+is not this BERT but all-MiniLM-L6-v2 (6 layers x 384), with the head of `benchmarks/masked_head.py`.
 
 What is done is kept in `update.json` and not repeated.
 """
@@ -30,6 +32,12 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+
+from masked_head import with_masked_head  # noqa: E402
+from store import minilm  # noqa: E402
 
 KEPT = Path("update.json")
 SIZES = {"hidden_size": 256, "num_hidden_layers": 4, "num_attention_heads": 4, "intermediate_size": 1024}
@@ -189,7 +197,10 @@ def update(given: argparse.Namespace) -> list[str]:
 
 def forgetting(given: argparse.Namespace) -> list[str]:
     """Runs what is missing; the table."""
-    base = f"masked-{given.steps}"
+    base = "minilm" if given.minilm else f"masked-{given.steps}"
+    start = f"runs/{base}"
+    if given.minilm and not given.table:
+        start = str(with_masked_head(minilm(), given.data, Path("runs")))
 
     def pretrained() -> dict[str, Any]:
         data = [*files(given, OLD), "--data.tokenizer={train: wordpiece, vocab_size: 8192, lowercase: true}"]
@@ -202,7 +213,7 @@ def forgetting(given: argparse.Namespace) -> list[str]:
             f"--name=forgetting-{recipe}-{seed}",
             f"--seed_everything={seed}",
             "--model=TextClassification",
-            f"--model.backbone=runs/{base}",
+            f"--model.backbone={start}",
             f"--recipe={recipe}",
             *([f"--model.learning_rate={rate}"] if rate else []),
             "--data=TextClassificationDataModule",
@@ -228,7 +239,7 @@ def forgetting(given: argparse.Namespace) -> list[str]:
         "| recipe | rate | accuracy | masked loss before | after | perplexity | layers moved by |",
         "|---" * 7 + "|",
     ]
-    if not given.table:
+    if not given.table and not given.minilm:
         once(base, pretrained)
     for recipe in given.recipes:
         for rate in given.rates:
@@ -263,6 +274,7 @@ def main(args: list[str] | None = None) -> None:
     parser.add_argument("--words", type=int, default=2000, help="at most, that the vocabulary is extended by")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1])
     parser.add_argument("--forgetting", action="store_true", help="fine-tuning instead of an update")
+    parser.add_argument("--minilm", action="store_true", help="forgetting of weights that a large corpus has taught")
     parser.add_argument("--labels", type=int, default=1000)
     parser.add_argument("--recipes", nargs="+", default=["standard", "few_labels", "gentle"])
     parser.add_argument("--rates", nargs="+", default=[None], help="learning rates in place of the recipes' own")

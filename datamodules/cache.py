@@ -13,6 +13,8 @@ from typing import IO, Any
 
 import numpy as np
 
+from ..errors import InputError
+
 FORMAT = 2
 """Part of every key; raised when the layout of the files changes."""
 
@@ -89,7 +91,15 @@ class TokenWriter:
             ids: (tokens,).
             lengths: (sequences,), int64.
             starts: (tokens,), of each token whether a word begins with it.
+
+        Raises:
+            InputError: if an id is not in the vocabulary's range.
         """
+        if self.dtype.kind == "u" and len(ids) and ids.max() > (most := np.iinfo(self.dtype).max):
+            raise InputError(
+                f"The tokenizer gives the id {ids.max()}, but has no more than {most + 1} tokens (`len(tokenizer)`): "
+                "there is a gap in its ids. Tokens without gaps, from 0 on, would do."
+            )
         self._file.write(np.ascontiguousarray(ids, self.dtype).data)
         self._ends.write((self._tokens + np.cumsum(lengths)).astype(np.int64).tobytes())
         self._tokens += len(ids)

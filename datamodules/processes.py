@@ -28,12 +28,21 @@ ALONE = 8
 MOST_HELPERS = 16
 """More would wait for the one process that reads and writes."""
 
-# The package itself would import everything that there is; its modules are found without it as well.
+# The package itself would import everything that there is; its modules are found without it as well. Only where a
+# user's function asks for one of the package's own names is it imported after all.
 _BEGIN = """
 import pickle, sys, types
 sys.path[:], name, folder = pickle.load(sys.stdin.buffer)
 package = types.ModuleType(name)
-package.__path__ = [folder]
+package.__path__, package.__package__ = [folder], name
+def whole(attribute):
+    if attribute.startswith("__"):
+        raise AttributeError(attribute)
+    del package.__getattr__
+    with open(folder + "/__init__.py", encoding="utf-8") as file:
+        exec(compile(file.read(), file.name, "exec"), package.__dict__)
+    return getattr(package, attribute)
+package.__getattr__ = whole
 sys.modules[name] = package
 __import__(name + ".processes")
 sys.modules[name + ".processes"].serve()
@@ -75,9 +84,8 @@ def in_order(function: Callable[[Any], Any], batches: Iterator[Any], may: bool =
         yield function(first)
         yield from map(function, batches)
         return
-    pool, idle = [_start(message) for _ in range(count)], SimpleQueue[subprocess.Popen[bytes]]()
-    for helper in pool:
-        idle.put(helper)
+    pool: list[subprocess.Popen[bytes]] = []
+    idle = SimpleQueue[subprocess.Popen[bytes]]()
 
     def ask(batch: Any) -> Any:
         helper = idle.get()  # there is one for each thread
@@ -100,6 +108,9 @@ def in_order(function: Callable[[Any], Any], batches: Iterator[Any], may: bool =
 
     threads = ThreadPoolExecutor(count)
     try:
+        for _ in range(count):
+            pool.append(_start(message))
+            idle.put(pool[-1])
         pending: deque[Future[Any]] = deque([threads.submit(ask, first)])
         for batch in batches:
             pending.append(threads.submit(ask, batch))
@@ -139,7 +150,8 @@ def _start(message: bytes) -> subprocess.Popen[bytes]:
     )
     assert helper.stdin is not None
     assert __package__ is not None
-    helper.stdin.write(pickle.dumps((sys.path, __package__, str(Path(__file__).parent)), 5) + message)
+    begin = (sys.path, __package__, str(Path(__file__).parent))
+    helper.stdin.write(pickle.dumps(begin, 5) + pickle.dumps(message, 5))
     helper.stdin.flush()
     return helper
 
@@ -148,7 +160,7 @@ def serve() -> None:
     """What a helper does: loads the function, answers batch after batch, and ends when nobody asks any more."""
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a user's function prints must not go between the answers
-    function = pickle.load(sys.stdin.buffer)
+    function = _loaded()
     while True:
         try:
             batch = pickle.load(sys.stdin.buffer)
@@ -160,6 +172,22 @@ def serve() -> None:
             answer = _failure(error)
         answers.write(answer)
         answers.flush()
+
+
+def _loaded() -> Callable[[Any], Any]:
+    """The function; one that cannot be found from here tells so when it is called."""
+    try:
+        function: Callable[[Any], Any] = pickle.loads(pickle.load(sys.stdin.buffer))
+    except Exception as error:
+        told = InputError(
+            f"A process that prepares data cannot load what it is to do ({type(error).__name__}: {error}). "
+            "PRETUNE_PROCESSES=1 does without such processes."
+        )
+
+        def function(batch: Any) -> Any:
+            raise told
+
+    return function
 
 
 def _failure(error: Exception) -> bytes:

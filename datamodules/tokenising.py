@@ -107,7 +107,14 @@ class Tokenising:
         return np.fromiter(flat, np.uint32, int(lengths.sum())), lengths, starts, [None] * len(texts)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "tokenizer": backend_of(self.tokenizer)}  # with the words that were met so far
+        backend = backend_of(self.tokenizer)
+        kept = {} if backend is None else {"encode_special_tokens": backend.encode_special_tokens}
+        return {"fields": {**self.__dict__, "tokenizer": backend}, **kept}  # with the words that were met so far
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state.pop("fields"))
+        for name, value in state.items():  # what a pickled tokenizer forgets
+            setattr(self.tokenizer, name, value)
 
 
 @dataclass

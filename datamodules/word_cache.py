@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import json
 import re
+import sys
+import unicodedata
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from itertools import chain
 from typing import Any
 
@@ -36,11 +39,13 @@ class Division:
         cut: takes a text to its pieces.
         unfit: characters on whose nature Python and the tokenizer may disagree: a text with one is not cut.
         counts: whether the pieces are the words between white space, without it.
+        emptied: finds a word that may be nothing but accents, which are stripped: around it, white space meets.
     """
 
     cut: Callable[[str], list[str]]
     unfit: str
     counts: bool = False
+    emptied: re.Pattern[str] | None = None
 
 
 # BERT's drops white space (and control characters before, some of which Python takes for white space).
@@ -66,11 +71,19 @@ def division(backend: Any) -> Division | None:
         return _BETWEEN_SPACES
     if not normalizers <= _LOCAL:
         return None
+    emptied = _word_of_marks() if "StripAccents" in normalizers else None
     if pre.get("type") == "ByteLevel" and pre["use_regex"] and not pre["add_prefix_space"]:
-        return _BEFORE_WHITE_SPACE if "rstrip" not in strips else None
+        return replace(_BEFORE_WHITE_SPACE, emptied=emptied) if "rstrip" not in strips else None
     if pre.get("type") == "Metaspace" and pre["split"] and not strips:
-        return _BEFORE_SPACES
+        return replace(_BEFORE_SPACES, emptied=emptied)
     return None
+
+
+@cache
+def _word_of_marks() -> re.Pattern[str]:
+    """Finds a word that begins with a mark: no other is one of marks only."""
+    marks = "".join(char for char in map(chr, range(sys.maxunicode + 1)) if unicodedata.category(char) == "Mn")
+    return re.compile(rf"(?:^|\s)[{re.escape(marks)}]")
 
 
 def _flat(normalizer: dict[str, Any] | None) -> set[str]:
@@ -91,6 +104,10 @@ def _keep_to_words(added: list[dict[str, Any]], normalizer: Any) -> bool:
         if any("\u2581" in form or any(map(str.isspace, form)) for form in forms):
             return False
     return True
+
+
+def _holds(pattern: re.Pattern[str], text: str) -> bool:
+    return not text.isascii() and pattern.search(text) is not None
 
 
 class _Numbers(dict[str | None, int]):
@@ -139,9 +156,10 @@ class WordCache:
         pieces: list[str | None] = []
         places = np.empty(len(texts), np.int64)
         words: list[int | None] = []
-        cut, counts, unfit = self.division.cut, self.division.counts, self._unfit("".join(texts))
+        cut, counts, emptied = self.division.cut, self.division.counts, self.division.emptied
+        unfit = self._unfit("".join(texts))
         for row, text in enumerate(texts):
-            if unfit and any(map(text.__contains__, unfit)):
+            if (unfit and any(map(text.__contains__, unfit))) or (emptied and _holds(emptied, text)):
                 pieces.append(text)
                 words.append(None)
             else:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from pretune.datamodules.cache import TokenStore, TokenWriter, cached
+from pretune.errors import InputError
 
 
 def test_made_once_and_only_when_complete(tmp_path: Path) -> None:
@@ -50,3 +51,11 @@ def test_a_store_travels_without_its_content(tmp_path: Path) -> None:
     store = TokenStore(tmp_path)
     assert len(store.ids) == 100_000
     assert len(pickle.dumps(store)) < 1000
+
+
+def test_an_id_beyond_the_vocabulary_is_told(tmp_path: Path) -> None:
+    """It would be another token without a word."""
+    writer = TokenWriter(tmp_path, 100)
+    with pytest.raises(InputError, match="gives the id 65536, but has no more than 65536 tokens"):
+        writer.append(np.array([1, 1 << 16], np.uint32), np.array([2]))
+    writer.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import subprocess
 import sys
@@ -86,6 +87,38 @@ def test_leaving_early_ends_them(two: list[subprocess.Popen[bytes]]) -> None:
     found.close()
     assert time.monotonic() - began < 20
     assert [helper.returncode is not None for helper in two] == [True, True]
+
+
+def test_functions_of_users(
+    two: list[subprocess.Popen[bytes]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They may use the package's public names; one that is not found there is told."""
+    (tmp_path / "ours_of_users.py").write_text(
+        "from pretune.datamodules import Cleaning\n\n"
+        "def limit(x):\n    return Cleaning(max_characters=x).max_characters\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    limit = importlib.import_module("ours_of_users").limit
+    assert list(in_order(limit, iter([1, 2, 3]))) == [1, 2, 3]
+    monkeypatch.setattr(sys, "path", [path for path in sys.path if path != str(tmp_path)])
+    with pytest.raises(InputError, match=r"No module named 'ours_of_users'.*PRETUNE_PROCESSES=1"):
+        list(in_order(limit, iter([1, 2, 3])))
+    assert len(two) == 4
+    assert all(helper.returncode is not None for helper in two)
+
+
+def test_helpers_that_cannot_be_started(two: list[subprocess.Popen[bytes]], monkeypatch: pytest.MonkeyPatch) -> None:
+    start = processes._start
+
+    def once(message: bytes) -> subprocess.Popen[bytes]:
+        if two:
+            raise OSError("no more processes")
+        return start(message)
+
+    monkeypatch.setattr(processes, "_start", once)
+    with pytest.raises(OSError, match="no more processes"):
+        list(in_order(str, iter([1, 2, 3])))
+    assert [helper.returncode is not None for helper in two] == [True]
 
 
 def test_a_script_without_a_main_guard(tmp_path: Path) -> None:

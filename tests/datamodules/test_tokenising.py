@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 import json
+import pickle
 import re
 import subprocess
 from pathlib import Path
@@ -77,6 +79,17 @@ def test_what_is_told_of_documents(cache: str, tokenizer: Any, monkeypatch: pyte
     assert found.facts["words"].tolist() == [count_words(text) for text in texts]
     assert found.facts["bytes"].tolist() == [len(text.encode()) for text in texts]
     assert found.facts["hash"].tolist() == [document_hash(text, 5) for text in texts]
+
+
+@pytest.mark.parametrize("split", [False, True])
+def test_another_process_knows_how_special_tokens_are_read(split: bool, tokenizer: Any) -> None:
+    backend = copy.deepcopy(tokenizer.backend_tokenizer)
+    backend.encode_special_tokens = split
+    made = Tokenising(backend, [], None, False, None, 0)
+    texts = ["a film [SEP] one"]
+    sent = pickle.loads(pickle.dumps(made))
+    assert sent(texts).ids.tolist() == made(texts).ids.tolist() == encode(backend, texts)[0]
+    assert (tokenizer.sep_token_id in sent(texts).ids) == (not split)
 
 
 def test_sentences_without_a_token(tokenizer: Any) -> None:

@@ -77,6 +77,19 @@ def test_tokens_are_the_tokenizers_own(kind: str, lowercase: bool, tmp_path: Pat
             ] == []
 
 
+def test_white_space_that_meets_where_a_word_is_stripped() -> None:
+    backend = Tokenizer(models.BPE({"a": 0, "Ġ": 1, "ĠĠ": 2, "ĠĠĠ": 3}, [("Ġ", "Ġ"), ("ĠĠ", "Ġ")]))
+    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    backend.normalizer = normalizers.Sequence([normalizers.NFD(), normalizers.StripAccents()])
+    cut = division(backend)
+    assert cut is not None
+    texts = ["a \u0301  ", "\u0301  a", "\u0301\u0302", " \u0301 ", "a\u0301 á", "a  \u0301\u0302  a"]
+    expected = [[0, 3], [1, 1, 0], [], [2], [0, 1, 0], [0, 3, 1, 0]]
+    ids, lengths, _, _ = WordCache(backend, cut, []).encode(texts)
+    parts = np.split(ids, np.cumsum(lengths)[:-1])
+    assert [part.tolist() for part in parts] == encode(backend, texts) == expected
+
+
 def test_the_cache_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     backend = trained("wordpiece", tmp_path)
     cut = division(backend)
