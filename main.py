@@ -73,7 +73,7 @@ def run(given: list[str], alone: bool) -> Any:
         InputError: for whatever the user can mend.
     """
     if given[:1] == ["compare"]:  # needs no torch
-        from pretune.compare import run_compare
+        from pretune.experiments.compare import run_compare
 
         return run_compare(given[1:])
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
@@ -81,14 +81,14 @@ def run(given: list[str], alone: bool) -> Any:
         from lightning.fabric.utilities.exceptions import MisconfigurationException
 
         from pretune import datamodules, modules  # noqa: F401  so that bare class names work in YAML
-        from pretune.benchmark import run_benchmark
-        from pretune.estimate import run_estimate
+        from pretune.costs.benchmark import run_benchmark
+        from pretune.costs.estimate import run_estimate
+        from pretune.experiments.seeds import run_seeds, seeds_of
+        from pretune.experiments.suites import run_suite
+        from pretune.experiments.tune import run_tune
         from pretune.modules.cli import PretuneCLI
         from pretune.quiet import silence
         from pretune.recipes import with_recipe
-        from pretune.seeds import run_seeds, seeds_of
-        from pretune.suites import run_suite
-        from pretune.tune import run_tune
 
     if alone:
         keep_freed_memory()

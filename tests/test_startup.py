@@ -61,8 +61,8 @@ def everything() -> dict[str, Any]:
     """What our own modules import beside Lightning; and what the collector does in a process that is not ours."""
     return python(
         "import gc, json, sys\nimport lightning.pytorch.cli\nbefore = set(sys.modules)\n"
-        "from pretune import datamodules, modules\nimport pretune.modules.cli, pretune.seeds, pretune.suites\n"
-        "import pretune.tune, pretune.benchmark, pretune.estimate, pretune.compare\n"
+        "from pretune import datamodules, modules\nimport pretune.modules.cli\n"
+        "from pretune.experiments import compare, seeds, suites, tune\nfrom pretune.costs import benchmark, estimate\n"
         "added = sorted(set(sys.modules) - before)\nfrom pretune.main import main\n"
         "try:\n    main(['fit', '--help'])\nexcept SystemExit:\n    pass\n"
         "print(json.dumps({'added': added, 'frozen': gc.get_freeze_count(), 'enabled': gc.isenabled()}))"

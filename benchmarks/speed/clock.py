@@ -9,8 +9,8 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from typing_extensions import override
 
-from pretune.flops import forward_cost, training_factor
-from pretune.hardware import peak_flops
+from pretune.costs.flops import forward_cost, training_factor
+from pretune.costs.hardware import peak_flops
 from pretune.modules.layers.sizes import batch_sizes
 
 LONG = 1_000_000

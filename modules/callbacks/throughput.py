@@ -11,8 +11,8 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from typing_extensions import override
 
-from ...flops import Cost, forward_cost, training_factor
-from ...hardware import dtype_of, peak_flops
+from ...costs.flops import Cost, forward_cost, training_factor
+from ...costs.hardware import dtype_of, peak_flops
 from ..layers.sizes import Sizes, batch_sizes
 
 
@@ -23,7 +23,7 @@ class Throughput(Callback):
     `train/padding_fraction`; `train/learning_rate`; `train/peak_memory`, in 10^9 bytes, of the device, or of the
     process where it runs on the CPU; `train/teraflops`, what the model's matrix products need for the true tokens, for
     each device and second; and `train/mfu`, the share of the device's peak that this is (arXiv 2204.02311), for devices
-    that `hardware.py` knows.
+    that `costs/hardware.py` knows.
 
     Tokens are counted on the device and read only when they are logged, so that no step waits for it. Time spent in
     validation does not count.

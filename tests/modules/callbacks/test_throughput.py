@@ -11,8 +11,8 @@ import pytest
 import torch
 from lightning.pytorch import Callback, Trainer
 
+from pretune.costs.flops import forward_cost
 from pretune.datamodules import CorpusDataModule
-from pretune.flops import forward_cost
 from pretune.modules import MaskedLanguageModeling
 from pretune.modules.callbacks import StepTimes, Throughput
 from pretune.modules.callbacks.throughput import device_peak

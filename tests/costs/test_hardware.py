@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from pretune.costs.hardware import DEVICES, cluster, dtype_of, find, peak_flops
 from pretune.errors import InputError
-from pretune.hardware import DEVICES, cluster, dtype_of, find, peak_flops
 
 
 @pytest.mark.parametrize(

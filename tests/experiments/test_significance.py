@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from pretune.significance import interval, mcnemar, paired_bootstrap
+from pretune.experiments.significance import interval, mcnemar, paired_bootstrap
 
 
 def accuracy(gold: np.ndarray, found: np.ndarray) -> float:

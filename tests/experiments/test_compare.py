@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score, matthews_corrcoef
 
-from pretune.compare import METRICS, compare
 from pretune.errors import InputError
+from pretune.experiments.compare import METRICS, compare
 from pretune.main import main
 from pretune.tags import to_iob2
 

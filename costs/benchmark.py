@@ -15,13 +15,13 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from typing_extensions import override
 
-from .arguments import asks_for_help, values_of, without
-from .errors import InputError
-from .modules.callbacks import StepTimes, Throughput
-from .modules.callbacks.throughput import device_peak
-from .modules.cli import PretuneCLI
-from .modules.layers.sizes import batch_sizes
-from .recipes import with_recipe
+from ..arguments import asks_for_help, values_of, without
+from ..errors import InputError
+from ..modules.callbacks import StepTimes, Throughput
+from ..modules.callbacks.throughput import device_peak
+from ..modules.cli import PretuneCLI
+from ..modules.layers.sizes import batch_sizes
+from ..recipes import with_recipe
 
 OWN = {"steps": "20", "warmup": "5", "json": ""}
 WAITING = 0.1

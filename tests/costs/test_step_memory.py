@@ -8,8 +8,8 @@ import pytest
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForMaskedLM, AutoModelForSequenceClassification
 
-from pretune.step_memory import PARTS, Ledger, optimizer_bytes, step_memory
-from pretune.workload import Workload
+from pretune.costs.step_memory import PARTS, Ledger, optimizer_bytes, step_memory
+from pretune.costs.workload import Workload
 
 SIZES = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
 WHOLE = {"whole": dict.fromkeys(PARTS, 1.0)}

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from .errors import InputError
-from .modules import InstructionTuning, MultipleChoice, NextSentencePrediction, SequenceToSequence, SpanDenoising
-from .modules.backbone import padded_size
-from .modules.layers.positions import max_positions
-from .modules.objectives.families import family
-from .tokenization import load_tokenizer
+from ..errors import InputError
+from ..modules import InstructionTuning, MultipleChoice, NextSentencePrediction, SequenceToSequence, SpanDenoising
+from ..modules.backbone import padded_size
+from ..modules.layers.positions import max_positions
+from ..modules.objectives.families import family
+from ..tokenization import load_tokenizer
 
 CHOICES = 4
 """Endings of a question of multiple choice; how many there are only the data know."""

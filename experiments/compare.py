@@ -12,11 +12,11 @@ from typing import Any, NoReturn
 import numpy as np
 import yaml
 
-from .errors import InputError
-from .runs import versions
+from ..errors import InputError
+from ..runs import versions
+from ..squad_scores import score, scoring_of
+from ..tags import detect, spans_of, to_iob2
 from .significance import Metric, mcnemar, paired_bootstrap
-from .squad_scores import score, scoring_of
-from .tags import detect, spans_of, to_iob2
 
 Row = dict[str, Any]
 LABELS = (

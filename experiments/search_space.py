@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from .errors import InputError
+from ..errors import InputError
 
 FORM = "a list of choices, or {low, high} with log: true or step: N"
 RATE = "model.learning_rate"

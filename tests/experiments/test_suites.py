@@ -14,8 +14,8 @@ import yaml
 from test_data_configs import CASES, NLI, SHORT, _hub, backbones, texts, write  # noqa: F401
 
 import pretune.main
+from pretune.experiments.suite_results import Part, Task, format_predictions, mean_score, tabulate
 from pretune.runs import read_checkpoint
-from pretune.suite_results import Part, Task, format_predictions, mean_score, tabulate
 
 SUITE: dict[str, Any] = {
     "name": "small",

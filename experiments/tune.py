@@ -16,16 +16,16 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from typing_extensions import override
 
-from .arguments import asks_for_help, run_name, values_of, without
-from .errors import InputError, input_error
-from .modules.callbacks import ExportBest, LastCheckpoint, LearningCurves
-from .modules.cli import PretuneCLI
-from .recipes import with_recipe
-from .runs import versions
+from ..arguments import asks_for_help, run_name, values_of, without
+from ..errors import InputError, input_error
+from ..modules.callbacks import ExportBest, LastCheckpoint, LearningCurves
+from ..modules.cli import PretuneCLI
+from ..recipes import with_recipe
+from ..runs import versions
 from .search_plots import draw_range_test, draw_search
 from .search_space import RATE, Space
 
-SPACE = Path(__file__).parent / "configs" / "spaces" / "bert.yaml"
+SPACE = Path(__file__).parents[1] / "configs" / "spaces" / "bert.yaml"
 OWN = ("space", "trials", "range_test", "sampler_seed")
 INTERRUPTED = "interrupted"
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 
+from pretune.costs.workload import CHOICES, Workload, prepare, workload
 from pretune.datamodules import (
     CorpusDataModule,
     MultipleChoiceDataModule,
@@ -24,7 +25,6 @@ from pretune.modules import (
 )
 from pretune.modules.layers.denoising import random_spans, t5_corrupt
 from pretune.modules.layers.hashing import row_keys
-from pretune.workload import CHOICES, Workload, prepare, workload
 
 BERT = {"config": {"model_type": "bert", "hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}}
 T5 = {"config": {"model_type": "t5", "d_model": 32, "num_layers": 1, "num_heads": 2}}

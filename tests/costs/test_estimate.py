@@ -12,7 +12,7 @@ import pytest
 import yaml
 from transformers import AutoConfig, AutoModelForMaskedLM
 
-from pretune.estimate import estimate  # noqa: F401  heavy: not while a test is timed
+from pretune.costs.estimate import estimate  # noqa: F401  heavy: not while a test is timed
 
 Run = Callable[..., Any]
 SIZES = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}

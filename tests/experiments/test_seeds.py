@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 import pretune.main
-from pretune.seeds import failed, seeds_of, summarise, table
+from pretune.experiments.seeds import failed, seeds_of, summarise, table
 
 Run = Callable[..., Any]
 Fails = Callable[..., str]

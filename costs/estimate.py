@@ -14,16 +14,16 @@ import torch
 from lightning.pytorch.callbacks import WeightAveraging
 from typing_extensions import override
 
-from .arguments import asks_for_help, values_of, without
-from .errors import InputError, first_line
+from ..arguments import asks_for_help, values_of, without
+from ..errors import InputError, first_line
+from ..modules.backbone import refuse_unsupported
+from ..modules.cli import PretuneCLI
+from ..modules.layers.adapters import is_adapter
+from ..modules.tasks.generation import GeneratingModule
+from ..recipes import with_recipe
 from .estimate_report import MOST, report
 from .flops import forward_cost, training_factor
 from .hardware import cluster, dtype_of
-from .modules.backbone import refuse_unsupported
-from .modules.cli import PretuneCLI
-from .modules.layers.adapters import is_adapter
-from .modules.tasks.generation import GeneratingModule
-from .recipes import with_recipe
 from .step_memory import PARTS, step_memory
 from .workload import Workload, prepare, workload
 

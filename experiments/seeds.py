@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from .arguments import read_config, run_name, values_of, without
-from .errors import InputError
-from .runs import find_checkpoint, versions
+from ..arguments import read_config, run_name, values_of, without
+from ..errors import InputError
+from ..runs import find_checkpoint, versions
 from .significance import interval
 from .suites import aside, read, write
 
@@ -77,7 +77,7 @@ def run_seeds(args: Sequence[str]) -> dict[str, Any]:
 
 def _one(seed: int, root: Path, args: Sequence[str]) -> dict[str, Any]:
     """The scores of a seed; trains it unless that was done."""
-    from .main import main
+    from ..main import main
 
     home = root / f"seed_{seed}"
     state = read(home / "result.json")

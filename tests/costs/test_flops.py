@@ -9,7 +9,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForMaskedLM, AutoModelForSeq2SeqLM
 
-from pretune.flops import forward_cost, training_factor
+from pretune.costs.flops import forward_cost, training_factor
 from pretune.modules import TextClassification
 
 WIDTH, LAYERS, INNER, WORDS = 64, 2, 128, 1000

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pretune.benchmark import report
+from pretune.costs.benchmark import report
 
 Run = Callable[..., Any]
 Fails = Callable[..., str]

@@ -12,8 +12,8 @@ from typing import Any, Literal
 
 import yaml
 
-from .errors import InputError
-from .runs import find_checkpoint, versions
+from ..errors import InputError
+from ..runs import find_checkpoint, versions
 from .suite_results import Part, Scores, Task, format_predictions, mean_score, pack, tabulate
 
 SHAPELESS = re.compile(r"trainer\.(enable_|logger|log_every)|data\.(num_workers|cache_dir)")
@@ -60,7 +60,7 @@ def run_suite(args: Sequence[str]) -> dict[str, Any]:
     Raises:
         SystemExit: if a task failed, once the others are done.
     """
-    from .modules.parser import HelpfulParser
+    from ..modules.parser import HelpfulParser
 
     own, rest = divide(args)
     if not own:
@@ -73,7 +73,7 @@ def run_suite(args: Sequence[str]) -> dict[str, Any]:
     places = [Path(str(path)).parent for path in config.config or []]
     suite = getattr(parser, "instantiate", parser.instantiate_classes)(config)  # the name before jsonargparse 4.49
     options = {key: suite[key] for key in Suite.__dataclass_fields__}
-    return Runner(Suite(**options), [*places, Path(__file__).parent / "configs", Path()], rest).run()
+    return Runner(Suite(**options), [*places, Path(__file__).parents[1] / "configs", Path()], rest).run()
 
 
 def divide(args: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -164,7 +164,7 @@ class Runner:
 
     def command(self, verb: str, name: str, seed: int, part: Part | None = None) -> Any:
         """Runs a command on a run; part: what to evaluate."""
-        from .main import main
+        from ..main import main
 
         home, task = self.root / name / f"seed_{seed}", self.suite.tasks[name]
         configs = [self.locate(task.config), str(home / "overrides.yaml")]

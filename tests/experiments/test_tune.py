@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 import yaml
 
-import pretune.tune
+import pretune.experiments.tune
 from pretune.errors import InputError
+from pretune.experiments.search_space import Space
+from pretune.experiments.tune import SPACE
 from pretune.main import main
 from pretune.modules import TextClassification
-from pretune.search_space import Space
-from pretune.tune import SPACE
 
 optuna = pytest.importorskip("optuna")
 Fails = Callable[..., str]
@@ -69,7 +69,7 @@ def test_the_best_is_an_overlay_that_fit_takes(
 
 def test_an_interrupted_search_goes_on(tune: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
     tried: list[Any] = []
-    real = pretune.tune._run_trial
+    real = pretune.experiments.tune._run_trial
 
     def killed(study: Any, trial: Any, values: dict[str, Any], *more: Any) -> None:
         tried.append(values)
@@ -77,7 +77,7 @@ def test_an_interrupted_search_goes_on(tune: Callable[..., Any], monkeypatch: py
             raise KeyboardInterrupt
         real(study, trial, values, *more)
 
-    monkeypatch.setattr(pretune.tune, "_run_trial", killed)
+    monkeypatch.setattr(pretune.experiments.tune, "_run_trial", killed)
     with pytest.raises(KeyboardInterrupt):
         tune("--trials=3", "--range_test=false")
     found = tune("--trials=3", "--range_test=false")
@@ -185,4 +185,4 @@ def test_the_range_test_is_drawn_as_it_was() -> None:
         mean = 0.98 * mean + 0.02 * 3.0
         smoothed.append(mean / (1 - 0.98 ** (step + 1)))
     assert smoothed[0] < 1.6
-    assert pretune.tune._unbiased(smoothed) == pytest.approx([3.0] * 5)
+    assert pretune.experiments.tune._unbiased(smoothed) == pytest.approx([3.0] * 5)

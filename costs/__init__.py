@@ -1,0 +1,1 @@
+"""What a training takes: estimated before, measured while it runs."""

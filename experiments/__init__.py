@@ -1,0 +1,1 @@
+"""Many runs in one command, and what they tell together."""
