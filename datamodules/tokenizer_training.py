@@ -96,7 +96,15 @@ def train_tokenizer(spec: TrainTokenizer, documents: Iterator[str], folder: Path
         tokenizer.pre_tokenizer = pre_tokenizers.Split(_any_character(), "isolated")
         tokenizer.decoder = decoders.Fuse()
         trainer = trainers.WordLevelTrainer(**{**counted, "min_frequency": 1})
-    tokenizer.train_from_iterator(documents, trainer)
+    try:
+        tokenizer.train_from_iterator(documents, trainer)
+    except Exception as error:  # it has no class of its own
+        if "not large enough to contain all chars" not in str(error):
+            raise
+        raise InputError(
+            f"data.tokenizer.vocab_size is {spec.vocab_size}, but the text has more characters than that, and unigram "
+            "needs each of them. More words would do, or {train: bytelevel}, which writes them in bytes."
+        ) from error
     if tokenizer.get_vocab_size() <= len(SPECIAL):
         raise InputError("The tokenizer found no text to learn from.")
     cls, sep = tokenizer.token_to_id("[CLS]"), tokenizer.token_to_id("[SEP]")
