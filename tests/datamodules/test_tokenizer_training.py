@@ -14,7 +14,7 @@ from pretune.errors import InputError
     ("spec", "texts", "told"),
     [
         (TrainTokenizer("wordpiece", 20), ["a film"], "vocab_size is 20; special tokens and letters need more"),
-        (TrainTokenizer("bpe", 99), ["", " "], "found no text"),
+        (TrainTokenizer("wordpiece", 99), ["", " "], "found no text"),
         (
             TrainTokenizer("unigram", 99),
             [chr(0x4E00 + i) for i in range(200)],
