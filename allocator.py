@@ -1,4 +1,4 @@
-"""Memory that a training step frees is kept for the next one, on Linux with glibc."""
+"""The memory of a process that trains on a CPU: what a step frees is kept for the next, what is hardly used is not."""
 
 from __future__ import annotations
 
@@ -30,3 +30,18 @@ def keep_freed_memory() -> bool:
     except (OSError, AttributeError):  # another C library
         return False
     return bool(mallopt(M_MMAP_THRESHOLD, 2**30) and mallopt(M_TRIM_THRESHOLD, LARGEST))
+
+
+KERNELS = 128
+"""How many compiled kernels are kept: a step of one shape needs a few dozen."""
+
+
+def bound_kernels() -> None:
+    """Has oneDNN, and what is between torch and it, keep fewer of the kernels that they make for each shape.
+
+    They keep 1,024 each, with their workspaces. Where each batch is as long as its longest row, nearly every batch has
+    shapes of its own, and the process grows by 20 MB with each: to several times what training needs. Does nothing
+    where torch is imported already, or the user has set the variables.
+    """
+    for name in ("LRU_CACHE_CAPACITY", "ONEDNN_PRIMITIVE_CACHE_CAPACITY"):
+        os.environ.setdefault(name, str(KERNELS))

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import Any
 
-from pretune.allocator import keep_freed_memory
+from pretune.allocator import bound_kernels, keep_freed_memory
 from pretune.errors import InputError, input_error
 from pretune.startup import collector_at_rest
 
@@ -77,6 +77,8 @@ def run(given: list[str], alone: bool) -> Any:
 
         return run_compare(given[1:])
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
+    if alone:
+        bound_kernels()
     with collector_at_rest() if alone else nullcontext():
         from lightning.fabric.utilities.exceptions import MisconfigurationException
 

@@ -1,4 +1,7 @@
-"""Freed memory is kept: an array that is made again and again is the same pages, which nobody clears anew."""
+"""Freed memory is kept: an array that is made again and again is the same pages, which nobody clears anew.
+
+Kernels are not: a process that meets shape after shape does not grow with each.
+"""
 
 from __future__ import annotations
 
@@ -39,3 +42,35 @@ def test_pages_are_cleared_once(switches: dict[str, str]) -> None:
         assert faults > 5_000
     elif done:
         assert faults < 500
+
+
+SHAPES = """
+import sys
+from pretune.allocator import bound_kernels
+if sys.argv[1] == "bounded":
+    bound_kernels()
+import torch
+weight = torch.nn.Linear(768, 3072)
+def resident():
+    return int(open("/proc/self/statm").read().split()[1]) * 4096 / 1e6
+sizes = []
+for rows in range(200, 500):
+    with torch.autocast("cpu", torch.bfloat16):
+        weight(torch.zeros(rows, 768)).sum().backward()
+    if rows % 100 == 99:
+        sizes.append(resident())
+print(sizes[-1] - sizes[0])
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_shapes_do_not_pile_up() -> None:
+    clean = {key: value for key, value in os.environ.items() if "CACHE_CAPACITY" not in key}
+    grown = []
+    for kind in ("bounded", "unbounded"):
+        run = [sys.executable, "-c", SHAPES, kind]
+        shown = subprocess.run(run, env={**clean, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True, check=True)
+        grown.append(float(shown.stdout))
+    if grown[1] < 200:
+        pytest.skip("this processor computes with kernels that hold no memory")
+    assert grown[0] < grown[1] / 2
