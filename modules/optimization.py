@@ -77,6 +77,7 @@ class OptimizedModule(LightningModule):
         self.l2_sp = l2_sp
         self.gradual_unfreezing = gradual_unfreezing
         self._window: Window | None = None
+        self.last_loss: Tensor | None = None  # of the step just taken, over all processes, on its device
         self._steps: float = float("inf")
         self._start: dict[str, Tensor] | None = None
         self._unfreezing: GradualUnfreezing | None = None
@@ -130,8 +131,11 @@ class OptimizedModule(LightningModule):
         lightning = self.trainer.accumulate_grad_batches * self.trainer.world_size
         losses, counts = self._window.close(self._learning(), lightning, self._sum_over_processes).unbind(1)
         self._window = None
-        weights = torch.tensor(list(self.parts().values()), device=losses.device)
-        self.log("train/loss", (weights * losses / counts.clamp(min=1e-12)).sum().float(), prog_bar=True)
+        means = (losses / counts.clamp(min=1e-12)).unbind()
+        loss = sum(weight * mean for weight, mean in zip(self.parts().values(), means, strict=True))
+        self.last_loss = loss.detach().float()
+        # Not for the bar, which has it from here: Lightning would wait for the device to read it, several times a step.
+        self.log("train/loss", self.last_loss)
 
     # ------------------------------------------------------------------ optimiser and schedule
 

@@ -26,6 +26,9 @@ Points = list[tuple[int, float]]
 
 def loss_of_step(trainer: Trainer) -> Tensor | None:
     """The training loss of the step just taken, on its device; None where the module logs none."""
+    if (loss := getattr(trainer.lightning_module, "last_loss", None)) is not None:
+        found: Tensor = loss
+        return found
     metrics = trainer.callback_metrics
     return metrics.get(f"{TRAIN}_step", metrics.get(TRAIN))
 
