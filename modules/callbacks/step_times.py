@@ -9,6 +9,8 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from typing_extensions import override
 
+from .throughput import will_log
+
 PARTS = ("data", "forward", "backward", "optimizer")
 
 
@@ -55,7 +57,7 @@ class StepTimes(Callback):
         if len(self._marks) == len(PARTS):
             self._batches.append(self._marks)
         self._ended = time.perf_counter()
-        if (trainer.fit_loop.epoch_loop._batches_that_stepped + 1) % trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]
+        if will_log(trainer):
             found = self.measure()
             pl_module.log_dict({f"train/ms_{part}": value for part, value in found.items()}, batch_size=1)
             self._reset()

@@ -52,8 +52,7 @@ class Throughput(Callback):
         if sizes is None:
             return  # somebody else's module
         self._add(sizes, getattr(pl_module, "target_counts", {}))
-        # The very batch after which the loggers write.
-        if (trainer.fit_loop.epoch_loop._batches_that_stepped + 1) % trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]
+        if will_log(trainer):
             found = self.measure(trainer, pl_module)
             pl_module.log("train/tokens_per_second", found.pop("tokens_per_second"), prog_bar=True, batch_size=1)
             pl_module.log_dict({f"train/{name}": value for name, value in found.items()}, batch_size=1)
@@ -103,6 +102,11 @@ class Throughput(Callback):
         self._samples = self._places = self._tokens = self._pairs = 0
         self._targets = {}
         self._since = time.perf_counter()
+
+
+def will_log(trainer: Trainer) -> bool:
+    """Whether this is the very batch after which the loggers write: the last of its accumulation window."""
+    return not trainer.fit_loop._should_accumulate() and trainer._logger_connector.should_update_logs
 
 
 def peak_memory(device: torch.device) -> float:

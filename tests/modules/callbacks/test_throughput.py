@@ -118,6 +118,29 @@ def test_what_is_logged(corpus: Path, tokenizer: Any, tiny: dict[str, Any], monk
     assert found["train/learning_rate"] == 0  # decayed to its end
 
 
+@pytest.mark.parametrize(("accumulation", "every", "samples"), [(1, 2, [8, 8, 8]), (4, 3, [48, 48]), (4, 0, [])])
+def test_what_is_logged_is_of_all_batches_since_the_last_time(
+    corpus: Path, tokenizer: Any, tiny: dict[str, Any], accumulation: int, every: int, samples: list[int]
+) -> None:
+    counted: list[int] = []
+    timed: list[int] = []
+
+    class Counted(Throughput):
+        def measure(self, *args: Any) -> dict[str, float]:
+            counted.append(self._samples)
+            return super().measure(*args)
+
+    class Timed(StepTimes):
+        def measure(self) -> dict[str, float]:
+            timed.append(len(self._batches))
+            return super().measure()
+
+    options = {"log_every_n_steps": every, "accumulate_grad_batches": accumulation, "max_steps": 6}
+    fit(corpus, tokenizer, tiny, Counted(), Timed(), **options)
+    assert counted == samples  # 4 a batch
+    assert timed == [each // 4 for each in samples]
+
+
 def test_the_share_of_a_known_peak(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "NVIDIA H100 80GB HBM3")
     assert device_peak(torch.device("cuda"), "bf16-mixed") == 989e12
