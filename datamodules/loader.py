@@ -13,6 +13,8 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, DistributedSampler
 
+from ..errors import InputError
+
 
 class BatchedDataset(Protocol):
     """A dataset that hands out whole batches."""
@@ -134,9 +136,14 @@ class ResumableLoader(DataLoader[Any]):
         dataset: hands out a batch for a list of indices.
         plan: which batches there are.
         num_workers: processes that make batches ahead of time.
+
+    Raises:
+        InputError: if there are to be fewer than none.
     """
 
     def __init__(self, dataset: BatchedDataset, plan: BatchPlan, num_workers: int = 0) -> None:
+        if num_workers < 0:
+            raise InputError(f"data.num_workers is {num_workers}; it must be at least 0 (no process beside this one).")
         super().__init__(
             dataset,  # type: ignore[arg-type]
             sampler=plan,

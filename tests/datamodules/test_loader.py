@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from pretune.datamodules.loader import BatchPlan, ResumableLoader
+from pretune.errors import InputError
 
 
 class Numbers:
@@ -161,3 +162,8 @@ def test_an_epoch_needs_no_list_of_its_examples(start: int) -> None:
     tracemalloc.stop()
     assert len(first) == 32
     assert peak < 12e6
+
+
+def test_fewer_than_no_workers_are_refused() -> None:
+    with pytest.raises(InputError, match=r"data.num_workers is -1; it must be at least 0"):
+        loader(workers=-1)
