@@ -25,6 +25,7 @@ from .layers.agreement import Kind, disagreement
 from .layers.dropout import use_fast_dropout
 from .layers.metrics import MeanPerTarget, Perplexity
 from .layers.packed_attention import packed_inputs, prefer_own_attention
+from .layers.padding_check import leave_out_padding_check
 from .layers.positions import max_positions
 from .layers.targets import Targets, find_targets
 from .optimization import OptimizedModule
@@ -56,6 +57,11 @@ class Output:
 @cache
 def _inputs_of(kind: Any) -> frozenset[str]:
     return NETWORK_INPUTS & set(inspect.signature(kind.forward).parameters)
+
+
+@cache
+def _takes_cache(kind: Any) -> bool:
+    return "use_cache" in inspect.signature(kind.forward).parameters
 
 
 class BaseModule(OptimizedModule):
@@ -261,6 +267,8 @@ class BaseModule(OptimizedModule):
         if self.shortcuts and batch.get(FULL):
             accepted = accepted - {"attention_mask"}
         inputs = {key: value for key, value in batch.items() if key in accepted}
+        if _takes_cache(type(network)):  # type: ignore[arg-type]  # keys and values that no step asks for again
+            inputs["use_cache"] = False
         return {**inputs, **packed_inputs(network, batch)} if "cu_seq_lens" in batch else inputs
 
     def targets(self, chosen: Tensor, most: int | None = None) -> Targets:
@@ -351,8 +359,9 @@ class BaseModule(OptimizedModule):
             self._seeded = True
             self._seed = self.trainer.strategy.broadcast(torch.initial_seed() % (1 << 31))
         self._trained, self._window, self._logged_epoch = True, None, -1
-        if self.shortcuts and self.device.type == "cpu":
-            for network in self.networks():
+        for network in self.networks() if self.shortcuts else []:
+            leave_out_padding_check(network)
+            if self.device.type == "cpu":
                 prefer_own_attention(network)
                 use_fast_dropout(network)
 

@@ -55,8 +55,6 @@ def packed_inputs(model: Any, batch: dict[str, Any]) -> dict[str, Any]:
         "max_length_q": longest,
         "max_length_k": longest,
     }
-    if "use_cache" in inspect.signature(model.forward).parameters:
-        inputs["use_cache"] = False
     return inputs
 
 
@@ -137,6 +135,7 @@ def packed_attention(
         return sdpa_attention_forward(
             module, query, key, value, attention_mask, dropout=dropout, scaling=scaling, is_causal=is_causal, **options
         )
+    query, key, value = _as_autocast(query, key, value)
     if _varlen_fits(query, dropout):
         return _by_varlen(query, key, value, scaling, causal, cu_seq_lens_q, max_length_q, sliding_window), None
     lengths = cu_seq_lens_q.diff().tolist()
@@ -168,8 +167,20 @@ def _window(length: int, window: int | None, causal: bool, device: torch.device)
     return (distance < window) & (distance >= 0) if causal else distance.abs() < window
 
 
+def _as_autocast(*parts: Tensor) -> tuple[Tensor, ...]:
+    """Queries, keys and values in the dtype that autocast gives attention: rotating leaves them in float32."""
+    kind = parts[0].device.type
+    if kind == "cpu" or not torch.is_autocast_enabled(kind):
+        return parts
+    return tuple(part.to(torch.get_autocast_dtype(kind)) for part in parts)
+
+
 def _varlen_fits(query: Tensor, dropout: float) -> bool:
-    return query.is_cuda and query.dtype in (torch.bfloat16, torch.float16) and not dropout and _varlen() is not None
+    """Whether the kernel (FlashAttention) can do it: half precision, no dropout, Ampere or newer, heads of 8 x n."""
+    if not query.is_cuda or query.dtype not in (torch.bfloat16, torch.float16) or dropout or _varlen() is None:
+        return False
+    width = query.shape[-1]
+    return width % 8 == 0 and width <= 256 and torch.cuda.get_device_capability(query.device) >= (8, 0)
 
 
 def _varlen() -> Any:

@@ -58,15 +58,14 @@ def find_targets(chosen: Tensor, most: int | None = None) -> Targets:
     return Targets(places.clamp(min=0), places >= 0)
 
 
-def most_targets(places: int, rows: int, probability: float, together: float = 1.0) -> int:
-    """What the number of random targets does not exceed, but for a chance of 10^-15.
+def most_targets(places: int, rows: int, probability: float) -> int:
+    """What the number of random targets, each chosen by itself, does not exceed, but for a chance of 10^-15.
 
     Args:
         places: that may become one.
         rows: each of them gets one target at least.
         probability: of a place.
-        together: how many places share a fate, about.
     """
-    spread = math.sqrt(places * probability * (1 - probability) * together)
+    spread = math.sqrt(places * probability * (1 - probability))
     found = places * probability + rows + DEVIATIONS * spread
     return min(places, 64 * math.ceil(found / 64))

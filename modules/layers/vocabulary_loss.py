@@ -37,7 +37,9 @@ def vocabulary_loss(
         likeliest word is the target.
     """
     rows = piece_rows(logits)
-    if plain or smoothing or not rows or (logits.is_cuda and len(logits) <= rows):
+    # Not float16: the gradient would be kept before it is scaled up, where most of it is 0.
+    narrow = logits.dtype == torch.float16
+    if plain or smoothing or narrow or not rows or (logits.is_cuda and len(logits) <= rows):
         wide = logits.float()
         loss = F.cross_entropy(wide, targets, reduction="sum", ignore_index=IGNORED, label_smoothing=smoothing)
         hits = wide.detach().max(-1).indices == targets  # on a CPU three times as fast as argmax

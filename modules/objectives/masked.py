@@ -23,9 +23,6 @@ from ..layers.targets import Targets, most_targets
 from ..layers.vocabulary_loss import IGNORED, vocabulary_loss
 from .families import require
 
-TOGETHER = {"token": 1.0, "word": 4.0, "span": 16.0}
-"""How many tokens are hidden or left as one, about and at the most."""
-
 
 class MaskedLanguageModeling(BaseModule):
     """Predicts hidden tokens from both sides.
@@ -177,7 +174,8 @@ class MaskedLanguageModeling(BaseModule):
             rows: the batch that the choice was made in.
         """
         probability = max(self.mask_probability, self.final_mask_probability)
-        most = most_targets(rows.tokens, len(rows.ids), probability, TOGETHER[self.masking])
+        # Of words and spans no bound is known that is not far too high: they are counted.
+        most = most_targets(rows.tokens, len(rows.ids), probability) if self.masking == "token" else None
         return self.targets(chosen, most)
 
     # ------------------------------------------------------------------ steps

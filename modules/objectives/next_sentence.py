@@ -135,7 +135,7 @@ class NextSentencePrediction(MaskedLanguageModeling):
         hits = (pairs.argmax(-1) == labels).float()
         masked = recovered(tokens, targets.of(rows.ids), self.smoothing(stage), not self.shortcuts)
         loss = cross_entropy(pairs, labels, self.smoothing(stage))
-        pair = Output(loss, torch.tensor(len(labels), device=loss.device), hits, torch.ones_like(hits), (pairs,))
+        pair = Output(loss, torch.full((), len(labels), device=loss.device), hits, torch.ones_like(hits), (pairs,))
         # A part that is switched off keeps its head in the graph, with a gradient of 0: distributed training wants
         # one for every parameter.
         masked.loss, pair.loss = masked.loss + 0.0 * pair.loss, pair.loss + 0.0 * tokens.sum()

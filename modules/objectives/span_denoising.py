@@ -157,5 +157,6 @@ class SpanDenoising(BaseModule):
         targets = self.targets(labels != IGNORED)
         shifted = self.model.prepare_decoder_input_ids_from_labels(labels)
         with only_inputs(self.model.get_output_embeddings(), targets.places):
-            logits = self.model(input_ids=ids, attention_mask=mask.long(), decoder_input_ids=shifted).logits
+            inputs = self.network_inputs({"input_ids": ids, "attention_mask": mask.long()})
+            logits = self.model(**inputs, decoder_input_ids=shifted).logits
         return recovered(logits, targets.of(labels), self.smoothing(stage), not self.shortcuts)

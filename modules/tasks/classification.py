@@ -133,7 +133,7 @@ class TextClassification(LabelledModule):
         """Cross entropy over the labels, binary cross entropy of each, or the squared error."""
         logits = self.model(**self.network_inputs(batch)).logits.float()
         targets = batch["labels"]
-        count = torch.tensor(len(targets), device=logits.device)
+        count = torch.full((), len(targets), device=logits.device)
         if self.problem == "regression":
             numbers = logits.squeeze(-1)
             loss = F.mse_loss(numbers, targets.float(), reduction="sum")

@@ -57,13 +57,14 @@ class MultipleChoice(BaseModule):
     def scores(self, batch: dict[str, Tensor]) -> Tensor:
         """(rows, choices), float32: how well each ending fits; minus infinity where there is none."""
         rows, choices, _ = batch["input_ids"].shape
-        inputs = {key: value.flatten(0, 1) for key, value in self.network_inputs(batch).items()}
+        given = self.network_inputs(batch)
+        inputs = {key: given.pop(key).flatten(0, 1) for key in list(given) if isinstance(given[key], Tensor)}
         there = batch["choice_mask"].flatten().bool() if "choice_mask" in batch else None
         if there is not None:
             inputs = {key: value[there] for key, value in inputs.items()}
         if self.auto_class == "AutoModelForMultipleChoice":
             inputs = {key: value.unsqueeze(1) for key, value in inputs.items()}
-        logits: Tensor = self.model(**inputs).logits.float().flatten()
+        logits: Tensor = self.model(**inputs, **given).logits.float().flatten()
         if there is None:
             return logits.view(rows, choices)
         found = torch.full((rows * choices,), -torch.inf, device=logits.device)
@@ -73,7 +74,7 @@ class MultipleChoice(BaseModule):
         """Cross entropy over the endings of each row."""
         scores, targets = self.scores(batch), batch["labels"]
         loss = cross_entropy(scores, targets, self.smoothing(stage))
-        return Output(loss, torch.tensor(len(targets), device=loss.device), scores, targets, (scores,))
+        return Output(loss, torch.full((), len(targets), device=loss.device), scores, targets, (scores,))
 
     def predict_step(self, batch: dict[str, Tensor], batch_idx: int) -> list[dict[str, Any]]:
         """For each row the number of the likeliest ending, and every ending's probability."""

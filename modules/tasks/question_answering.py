@@ -109,7 +109,7 @@ class QuestionAnswering(BaseModule):
         found, scores = torch.zeros(0), cast(MetricCollection, self.metrics[f"{stage}_scores_"])
         if stage != "train" and len(scores):
             found = torch.cat((batch["example"].unsqueeze(1).to(EXACT), self.candidates(batch, start, end)), 1)
-        count = torch.tensor(len(null), device=null.device)
+        count = torch.full((), len(null), device=null.device)
         return Output((losses[0] + losses[1]) / 2, count, found, found, (start, end))
 
     def candidates(self, batch: dict[str, Tensor], start: Tensor, end: Tensor) -> Tensor:

@@ -1,16 +1,20 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from lightning.pytorch import Trainer
+from test_backbone import config  # type: ignore[import-not-found]
 from torch import Tensor
 from torch.utils.data import DataLoader
+from transformers import AutoModel
 
 from pretune.errors import InputError
 from pretune.modules import Backbone, MaskedLanguageModeling, TextClassification
+from pretune.modules.backbone import config_from_json
 
 
 def rows(count: int, masked: bool) -> list[dict[str, Tensor]]:
@@ -147,3 +151,14 @@ def test_a_head_that_was_never_trained_does_not_predict(encoder: Path) -> None:
     trainer = Trainer(accelerator="cpu", logger=False, enable_progress_bar=False, enable_model_summary=False)
     with pytest.raises(InputError, match=r"never|untrained"):
         trainer.predict(model, loader)
+
+
+@pytest.mark.parametrize("kind", ["gpt2", "llama", "t5", "bert"])
+def test_steps_ask_for_no_keys_and_values(kind: str) -> None:
+    """Generation keeps them; in a step they are copies, and one more graph to compile for each layer."""
+    module = MaskedLanguageModeling(Backbone(config=config("bert")))
+    network = AutoModel.from_config(config_from_json(json.dumps(config(kind))))
+    ids = torch.ones(1, 4, dtype=torch.long)
+    inputs = module.network_inputs({"input_ids": ids}, network)
+    out = network(**inputs, **({"decoder_input_ids": ids} if kind == "t5" else {}))
+    assert getattr(out, "past_key_values", None) is None

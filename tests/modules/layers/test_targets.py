@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from pretune.modules.layers.hashing import row_keys
-from pretune.modules.layers.masking import choose_tokens, choose_words
+from pretune.modules.layers.masking import choose_tokens
 from pretune.modules.layers.targets import before, find_targets, most_targets
 from pretune.modules.layers.vocabulary_loss import IGNORED
 
@@ -35,6 +35,4 @@ def test_the_bound_holds_and_is_not_loose() -> None:
         most = most_targets(ids.numel(), 64, 0.15)
         found = int(choose_tokens(keys, all_, 0.15).sum())
         assert found <= most < 1.4 * found
-        words = int(choose_words(keys, all_, torch.arange(128).expand(64, -1) // 3, 0.15).sum())
-        assert words <= most_targets(ids.numel(), 64, 0.15, 4.0)
     assert most_targets(10, 1, 0.9) == 10

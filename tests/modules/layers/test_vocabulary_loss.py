@@ -61,3 +61,15 @@ def test_nothing_to_predict_is_no_loss() -> None:
         loss, count, hits = vocabulary_loss(logits, torch.zeros(0, dtype=torch.long), plain=plain)
         loss.backward()
         assert (float(loss.detach()), int(count), len(hits)) == (0.0, 0, 0)
+
+
+def test_float16_keeps_small_gradients() -> None:
+    """They are scaled up before they are float16."""
+    logits = torch.randn(64, 4000, generator=torch.Generator().manual_seed(0)).half().requires_grad_()
+    found = []
+    for plain in (True, False):
+        loss, _, _ = vocabulary_loss(logits, torch.arange(64), plain=plain)
+        (gradient,) = torch.autograd.grad(1024 * loss, logits)
+        found.append(gradient)
+    assert torch.equal(*found)
+    assert (found[1] == 0).float().mean() < 0.01

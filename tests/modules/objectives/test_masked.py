@@ -125,3 +125,13 @@ def test_masks_are_filled(tokenizer: Any) -> None:
     assert [len(row["masks"]) for row in found] == [1, 2, 0]
     assert next(iter(found[0]["masks"][0])) == "film"
     assert found[0]["masks"][0]["film"] > 0.5
+
+
+@pytest.mark.parametrize("masking", ["token", "word", "span"])
+def test_only_tokens_that_are_chosen_one_by_one_have_a_bound(masking: str, tokenizer: Any) -> None:
+    """On a GPU what is above it is not learned, and no bound is known for words, which may be long."""
+    model, asked = make("bert", tokenizer, masking=masking), list[int | None]()
+    real = model.targets
+    model.targets = lambda chosen, most=None: asked.append(most) or real(chosen)  # type: ignore[assignment]
+    model.step(batch() | {"word_ids": torch.arange(16).repeat(6, 1) // 2}, "val")
+    assert (asked[0] is None) == (masking != "token")

@@ -1,0 +1,24 @@
+"""A question of transformers that each step would answer again, and that a GPU is waited for with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import nn
+
+CHECK = "warn_if_padding_and_no_attention_mask"
+
+
+def leave_out_padding_check(network: nn.Module) -> None:
+    """Has networks believe that inputs without a mask have no padding: what leaves the mask out has made sure of it.
+
+    Args:
+        network: any; those of transformers that ask are changed.
+    """
+    for module in network.modules():
+        if hasattr(module, CHECK):
+            setattr(module, CHECK, _nothing)
+
+
+def _nothing(*_: Any, **__: Any) -> None:
+    pass
