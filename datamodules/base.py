@@ -15,9 +15,13 @@ from ..hints import with_hints
 from ..tokenization import load_tokenizer, unpack_tokenizer
 from .cache import cached, default_cache, digest
 from .loader import BatchedDataset, BatchPlan, Opaque, ResumableLoader
+from .processes import cores
 from .sources import Source
 from .tokenizer_extension import ExtendTokenizer
 from .tokenizer_training import TrainTokenizer
+
+MOST_WORKERS = 4
+"""That are chosen for a GPU: tokens lie ready in the cache, and more than a few only wait."""
 
 
 class BaseDataModule(LightningDataModule):
@@ -29,7 +33,8 @@ class BaseDataModule(LightningDataModule):
     Args:
         tokenizer: a name, a folder, an earlier run; options for training one; or null for the backbone's own.
         batch_size: examples per batch and process.
-        num_workers: processes that make batches ahead of time; 0 makes them in the main one.
+        num_workers: processes that make batches ahead of time; 0 makes them in the main one, null chooses: none where
+            the CPU computes, up to 4 for each GPU, as cores allow.
         cache_dir: folder for tokenised data and trained tokenizers; null means `$PRETUNE_CACHE` or ~/.cache/pretune.
         seed: of the held-out split, the draw of few labels and the order of training.
     """
@@ -41,7 +46,7 @@ class BaseDataModule(LightningDataModule):
         self,
         tokenizer: str | TrainTokenizer | ExtendTokenizer | None = None,
         batch_size: int = 32,
-        num_workers: int = 0,
+        num_workers: int | None = None,
         cache_dir: str | None = None,
         seed: int = 0,
     ) -> None:
@@ -155,7 +160,15 @@ class BaseDataModule(LightningDataModule):
             rank=self.trainer.global_rank if self.trainer else 0,
             world_size=self.trainer.world_size if self.trainer else 1,
         )
-        return ResumableLoader(dataset, plan, self.num_workers)
+        return ResumableLoader(dataset, plan, self.workers())
+
+    def workers(self) -> int:
+        """The number of processes that make batches for this one."""
+        if self.num_workers is not None:
+            return self.num_workers
+        if self.trainer is None or self.trainer.strategy.root_device.type == "cpu":
+            return 0
+        return max(0, min(MOST_WORKERS, cores() // self.trainer.num_devices - 1))
 
     def train_dataloader(self) -> ResumableLoader | Opaque:
         """Shuffled by (seed, epoch); starts where a restored checkpoint stopped.

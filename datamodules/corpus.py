@@ -105,7 +105,8 @@ class CorpusDataModule(BaseDataModule):
         text_column: the column of the text in other formats.
         encoding: of text files.
         batch_size: blocks or packs per batch and process.
-        num_workers: processes that make batches ahead of time; 0 makes them in the main one.
+        num_workers: processes that make batches ahead of time; 0 makes them in the main one, null chooses: none where
+            the CPU computes, up to 4 for each GPU, as cores allow.
         cache_dir: null means `$PRETUNE_CACHE` or ~/.cache/pretune.
         seed: of the held-out split and of the order of training.
     """
@@ -135,7 +136,7 @@ class CorpusDataModule(BaseDataModule):
         text_column: str = "text",
         encoding: str = "utf-8",
         batch_size: int = 32,
-        num_workers: int = 0,
+        num_workers: int | None = None,
         cache_dir: str | None = None,
         seed: int = 0,
     ) -> None:

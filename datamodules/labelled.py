@@ -47,7 +47,8 @@ class LabelledDataModule(BaseDataModule):
         tokens_per_batch: instead of `batch_size`, as many rows as fit into so many tokens, padding counted.
         encoding: of text files.
         batch_size: rows per batch and process.
-        num_workers: processes that make batches ahead of time; 0 makes them in the main one.
+        num_workers: processes that make batches ahead of time; 0 makes them in the main one, null chooses: none where
+            the CPU computes, up to 4 for each GPU, as cores allow.
         cache_dir: null means `$PRETUNE_CACHE` or ~/.cache/pretune.
         seed: of the held-out rows and the order of training.
     """
@@ -70,7 +71,7 @@ class LabelledDataModule(BaseDataModule):
         tokens_per_batch: int | None = None,
         encoding: str = "utf-8",
         batch_size: int = 32,
-        num_workers: int = 0,
+        num_workers: int | None = None,
         cache_dir: str | None = None,
         seed: int = 0,
     ) -> None:

@@ -56,8 +56,12 @@ def helpers() -> int:
         if not given.isdecimal() or int(given) < 1:
             raise InputError(f"PRETUNE_PROCESSES is {given!r}; it must be a number of processes, 1 or more.")
         return int(given)
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(cores, MOST_HELPERS)
+    return min(cores(), MOST_HELPERS)
+
+
+def cores() -> int:
+    """How many this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def in_order(function: Callable[[Any], Any], batches: Iterator[Any], may: bool = True) -> Generator[Any]:

@@ -66,7 +66,8 @@ class SentencePairDataModule(BaseDataModule):
         text_column: the column of the text in other formats.
         encoding: of text files.
         batch_size: pairs per batch and process.
-        num_workers: processes that make batches ahead of time; 0 makes them in the main one.
+        num_workers: processes that make batches ahead of time; 0 makes them in the main one, null chooses: none where
+            the CPU computes, up to 4 for each GPU, as cores allow.
         cache_dir: null means `$PRETUNE_CACHE` or ~/.cache/pretune.
         seed: of the held-out split, of the pairs' lengths and of the order of training.
     """
@@ -88,7 +89,7 @@ class SentencePairDataModule(BaseDataModule):
         text_column: str = "text",
         encoding: str = "utf-8",
         batch_size: int = 32,
-        num_workers: int = 0,
+        num_workers: int | None = None,
         cache_dir: str | None = None,
         seed: int = 0,
     ) -> None:
