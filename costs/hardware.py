@@ -71,7 +71,7 @@ def peak_flops(name: str, dtype: str) -> float | None:
 
     Args:
         name: its own or its driver's.
-        dtype: `bfloat16`, `float16` or `float32`.
+        dtype: `bfloat16`, `float16`, `float32` or `float64`, whose peaks nobody here knows.
     """
     device = find(name)
     teraflops = device.teraflops.get(dtype) if device is not None else None
@@ -84,17 +84,15 @@ def cluster(text: str) -> tuple[Device, int]:
     Raises:
         InputError: if it is not known.
     """
-    name, _, count = text.strip().lower().rpartition("x")
-    name, count = (name, count) if count.isdigit() and name else (text.strip().lower(), "1")
-    device = find(name) if name else None
-    if device is None or int(count) < 1:
-        names = ", ".join(sorted(device.name for device in DEVICES))
+    devices = {device.name: device for device in DEVICES}
+    # The whole text, as what a driver's name merely contains (`h100x-2`) would be taken for one device.
+    found = re.fullmatch(f"({'|'.join(map(re.escape, devices))})(?:x([1-9][0-9]{{0,6}}))?", text.strip().lower())
+    if found is None:
+        names = ", ".join(sorted(devices))
         raise InputError(f"--hardware {text} is not known; one of {names}, with x8 for eight of them, would work.")
-    return device, int(count)
+    return devices[found[1]], int(found[2] or 1)
 
 
 def dtype_of(precision: str) -> str:
     """The dtype that matrices are multiplied in under a trainer's precision."""
-    if precision.startswith("bf16"):
-        return "bfloat16"
-    return "float16" if precision.startswith("16") else "float32"
+    return {"bf16": "bfloat16", "16": "float16", "64": "float64"}.get(precision.partition("-")[0], "float32")

@@ -42,17 +42,20 @@ def test_peaks() -> None:
     assert peak_flops("NVIDIA H100 80GB HBM3", "bfloat16") == 989e12
     assert peak_flops("Tesla T4", "bfloat16") is None
     assert peak_flops("AMD EPYC 9654", "float32") is None
-    assert [dtype_of(p) for p in ("bf16-mixed", "16-mixed", "32-true", "bf16-true")] == [
+    assert [dtype_of(p) for p in ("bf16-mixed", "16-mixed", "32-true", "bf16-true", "64-true")] == [
         "bfloat16",
         "float16",
         "float32",
         "bfloat16",
+        "float64",
     ]
+    assert peak_flops("NVIDIA H100 80GB HBM3", "float64") is None
 
 
 def test_clusters() -> None:
     assert cluster("h100x512") == (find("h100"), 512)
     assert cluster("A100-80")[1] == 1
-    for wrong in ("abacus", "h100x0", ""):
+    assert [cluster(text)[1] for text in ("rtx4090", "rtx4090x2", "mi300xx8")] == [1, 2, 8]
+    for wrong in ("abacus", "h100x0", "", "h100 x 8", "h100:8", "h100x-2", "h100x²", "xh100", "8xh100"):
         with pytest.raises(InputError, match=r"a100-80, .*x8 for eight"):
             cluster(wrong)
