@@ -70,7 +70,7 @@ def run_benchmark(args: Sequence[str]) -> dict[str, Any]:
 
 
 def _whole(text: str, name: str) -> int:
-    if not text.isdigit():
+    if not text.isdecimal():
         raise InputError(f"--{name} is {text!r}; a whole number would work.")
     return int(text)
 

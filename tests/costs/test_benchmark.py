@@ -61,4 +61,5 @@ def test_what_limits_is_said() -> None:
 def test_bad_options_say_so(corpus: Path, fails: Fails) -> None:
     Path("mine.yaml").write_text(CONFIG.format(corpus=corpus))
     assert "a whole number would work" in fails("benchmark", "--config", "mine.yaml", "--steps=few")
+    assert "a whole number would work" in fails("benchmark", "--config", "mine.yaml", "--steps=²")
     assert "at least 1 step" in fails("benchmark", "--config", "mine.yaml", "--steps=0")
