@@ -46,6 +46,9 @@ def workload(module: Any, data: Any, config: Any) -> Workload:
         module: an objective or a task, prepared.
         data: its datamodule, not set up.
         config: of the backbone.
+
+    Raises:
+        InputError: if rows are too short for a token to follow another.
     """
     length, rows = _length(data, config), data.batch_size
     if data.tokens_per_batch:
@@ -59,7 +62,7 @@ def workload(module: Any, data: Any, config: Any) -> Workload:
         if family(config) == "decoder":  # both stand in one row
             source, target = min(length + target, max_positions(config) or length + target), 0
     elif isinstance(module, InstructionTuning):
-        heads = length - 1  # at most: the answers alone are predicted
+        heads = _followers(data, length)  # at most: the answers alone are predicted
     elif isinstance(module, SpanDenoising):
         noise = min(max(1, round(length * module.noise_density)), max(1, length - 1))
         spans = max(1, round(noise / module.mean_span))
@@ -70,10 +73,20 @@ def workload(module: Any, data: Any, config: Any) -> Workload:
         heads = length * share if getattr(module, "mlm_weight", 1) else 0
         padded = isinstance(module, NextSentencePrediction)
     elif module.perplexity_of is not None:
-        heads, padded = length - 1, False
+        heads, padded = _followers(data, length), False
     if config.is_encoder_decoder and not target:
         target = source  # a classifier: the decoder reads the text once more
     return Workload(rows, length, source, target, round(rows * heads), padded)
+
+
+def _followers(data: Any, length: int) -> int:
+    """Tokens of a row that the one before them predicts."""
+    if length < 2:
+        raise InputError(
+            f"data.{data.length_option} is {length}, and a single token has none before it that could predict it; it "
+            "must be at least 2."
+        )
+    return length - 1
 
 
 def _length(data: Any, config: Any) -> int:

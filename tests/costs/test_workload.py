@@ -87,5 +87,7 @@ def test_the_vocabulary_follows_the_tokenizer() -> None:
 def test_what_cannot_be_is_refused() -> None:
     with pytest.raises(InputError, match=r"data.block_size is 600, but bert .* takes at most 512"):
         prepare(MaskedLanguageModeling(BERT), corpus(block_size=600))
+    with pytest.raises(InputError, match=r"data.block_size is 1, .*; it must be at least 2"):
+        found(CausalLanguageModeling(GPT2), corpus(block_size=1))
     with pytest.raises(InputError, match="needs an encoder"):
         prepare(MaskedLanguageModeling(GPT2), corpus())
