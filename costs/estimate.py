@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
@@ -19,6 +20,7 @@ from ..errors import InputError, first_line
 from ..modules.backbone import refuse_unsupported
 from ..modules.cli import PretuneCLI
 from ..modules.layers.adapters import is_adapter
+from ..modules.layers.depth import layer_stacks
 from ..modules.tasks.generation import GeneratingModule
 from ..recipes import with_recipe
 from .estimate_report import MOST, report
@@ -28,6 +30,8 @@ from .step_memory import PARTS, step_memory
 from .workload import Workload, prepare, workload
 
 OWN = {"hardware": "", "mfu": "0.4", "teraflops": "", "tokens": "", "json": ""}
+ALIASES = {"16": "16-mixed", "bf16": "bf16-mixed"}
+"""Precisions that Lightning takes for others."""
 OPTIMAL = 20
 """Tokens for each parameter, where compute is best spent (arXiv 2203.15556)."""
 
@@ -74,8 +78,9 @@ def _number(text: str, name: str) -> float | None:
         value = float(text) if text else None
     except ValueError:
         raise InputError(f"--{name} is {text!r}; a number would work.") from None
-    if value is not None and (value <= 0 or (name == "mfu" and value > 1)):
-        raise InputError(f"--{name} is {text}; it must be above 0{' and at most 1' if name == 'mfu' else ''}.")
+    most, limit = (1.0, "at most 1") if name == "mfu" else (sys.float_info.max, "finite")
+    if value is not None and not 0 < value <= most:  # so said, it refuses nan
+        raise InputError(f"--{name} is {text}; it must be above 0 and {limit}.")
     return value
 
 
@@ -106,26 +111,27 @@ def estimate(module: Any, data: Any, options: Any, devices: int, gpu: bool) -> d
     """
     config = prepare(module, data)
     work = workload(module, data, config)
-    precision, accumulation = str(options.precision), options.accumulate_grad_batches or 1
-    layers = max(1, getattr(config, "num_hidden_layers", 1))
-    passes = 2 if module.r_drop else 1
+    precision = ALIASES.get(str(options.precision), str(options.precision))
+    accumulation, passes = options.accumulate_grad_batches or 1, 2 if module.r_drop else 1
+
+    def plans(networks: list[Any]) -> dict[str, dict[str, float]]:
+        return {"ddp": dict.fromkeys(PARTS, 1.0), "fsdp": _shares(networks, devices, precision)}
+
     parts, networks = step_memory(
         lambda dtype: _networks(module, config, dtype),
         work,
         precision,
         module.optimizer_name,
-        {"ddp": dict.fromkeys(PARTS, 1.0), "fsdp": _shares(devices, layers)},
+        plans,
         passes=passes,
         accumulates=accumulation > 1,
         gpu=gpu,
     )
     unique = {id(p): p for network in networks for p in network.parameters()}.values()
     parameters, learning = (sum(p.numel() for p in unique if p.requires_grad or not only) for only in (False, True))
-    memory = {
-        name: {part: size * (_shares(devices, layers)[part] if name == "fsdp" else 1.0) for part, size in sizes.items()}
-        for name, sizes in parts.items()
-    }
-    size_of = 2 if precision in ("bf16-true", "16-true") else 4
+    shares = plans(networks)
+    memory = {name: {part: size * shares[name][part] for part, size in sizes.items()} for name, sizes in parts.items()}
+    size_of = {"bf16-true": 2, "16-true": 2, "64-true": 8, "64": 8}.get(precision, 4)
     if devices > 1:
         memory["ddp"]["buckets of DDP"] = size_of * learning
         memory["fsdp"]["buckets of DDP"] = 0.0
@@ -175,16 +181,27 @@ def _networks(module: Any, config: Any, dtype: torch.dtype) -> list[Any]:
     return networks
 
 
-def _shares(devices: int, layers: int) -> dict[str, float]:
-    """What one device holds under FSDP: its part, and all of one layer, which is gathered when it computes."""
+def _shares(networks: list[Any], devices: int, precision: str) -> dict[str, float]:
+    """What one device holds under FSDP where each layer is a unit: its part of all, and what is gathered beside it.
+
+    Gathered are the root unit, that is all that is in no layer (embeddings and head), which stays for the whole step;
+    and two layers, the one that computes and the one that is fetched ahead. Lightning's FSDP gathers in half precision
+    where that is mixed, so that autocast makes no copies.
+    """
     if devices == 1:
         return dict.fromkeys(PARTS, 1.0)
-    part, layer = 1 / devices, 1 / layers
+    layers = [layer for network in networks for stack in layer_stacks(network.base_model) for layer in stack]
+    inside = {id(p) for layer in layers for p in layer.parameters()}
+    sizes = {id(p): p.numel() for network in networks for p in network.parameters()}
+    root = sum(size for key, size in sizes.items() if key not in inside)
+    largest = sorted(sum(p.numel() for p in layer.parameters()) for layer in layers)[-2:]
+    gathered = (root + sum(largest)) / sum(sizes.values()) * (0.5 if precision.endswith("mixed") else 1.0)
+    part = 1 / devices
     return dict.fromkeys(PARTS, 1.0) | {
-        "weights": min(1.0, part + layer),
-        "gradients": min(1.0, part + layer),
+        "weights": part + gathered,
+        "gradients": part + gathered,
         "optimiser": part,
-        "copies for autocast": layer,
+        "copies for autocast": 0.0,
     }
 
 

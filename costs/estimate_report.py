@@ -6,6 +6,11 @@ from typing import Any
 
 MOST = 0.95
 """The share of a device's memory that can be used."""
+# A bare `fsdp` makes the whole network one unit, and Lightning's FSDP refuses to clip the norm, as is the default.
+OWN_STRATEGY = (
+    "a strategy of your own, which is not tested here: Lightning's FSDPStrategy with a wrap policy for the layers, and "
+    "trainer.gradient_clip_val: null"
+)
 
 
 def report(found: dict[str, Any]) -> str:
@@ -28,7 +33,8 @@ def report(found: dict[str, Any]) -> str:
             + f", at {found['teraflops']:.3g} TFLOP/s a device"
         )
     else:
-        lines.append("  time       give --hardware, or --teraflops as `benchmark` measures them")
+        unknown = f"no peak of {found['hardware']} in {found['precision']} is known: give" if found["hardware"] else ""
+        lines.append(f"  time       {unknown or 'give --hardware, or'} --teraflops as `benchmark` measures them")
     memory, several = found["memory"], found["devices"] > 1
     kinds = ["ddp", "fsdp"] if several else ["ddp"]
     whole = {kind: sum(memory[kind].values()) for kind in kinds}
@@ -51,11 +57,17 @@ def _verdict(found: dict[str, Any], several: bool) -> str:
     if found["fits"]["ddp"]:
         return f"It fits {place}."
     if several and found["fits"]["fsdp"]:
-        return f"It fits {place} with FSDP (trainer.strategy: fsdp, one unit a layer), not with DDP."
+        return (
+            f"It does not fit {place} with DDP. Weights sharded over the devices, one unit a layer, would; that needs "
+            f"{OWN_STRATEGY}."
+        )
     parts = found["memory"]["fsdp" if several else "ddp"]
     state = parts["weights"] + parts["optimiser"]
     if state > MOST * found["gigabytes"] * 1e9:
-        return f"It does not fit {place}: weights and optimiser alone are too large; more devices with FSDP would work."
+        return (
+            f"It does not fit {place}: weights and optimiser alone are too large. To shard them over more devices "
+            f"needs {OWN_STRATEGY}."
+        )
     return (
         f"It does not fit {place}: a smaller data.batch_size with trainer.accumulate_grad_batches, or "
         "model.backbone.gradient_checkpointing: true, would need less."

@@ -99,7 +99,7 @@ def step_memory(
     work: Workload,
     precision: str,
     optimizer: str,
-    plans: Mapping[str, Plan],
+    plans: Callable[[list[Any]], Mapping[str, Plan]],
     *,
     passes: int = 1,
     accumulates: bool = False,
@@ -114,7 +114,7 @@ def step_memory(
         work: what a step computes.
         precision: the trainer's.
         optimizer: `adamw`, `muon` or `sgd`.
-        plans: the share of each part on a device, by name.
+        plans: takes the networks to the share of each part on a device, by name.
         passes: forward passes before the backward pass.
         accumulates: whether gradients are kept from batch to batch.
         gpu: whether it computes as a GPU does, or as the CPU.
@@ -122,7 +122,8 @@ def step_memory(
     Returns:
         By plan the bytes of each part, whole, before they are shared out; and the networks, of shapes alone.
     """
-    dtype = {"bf16": torch.bfloat16, "16": torch.float16}.get(precision.partition("-")[0])
+    known = {"bf16": torch.bfloat16, "16": torch.float16, "64": torch.float64}
+    dtype = known.get(precision.partition("-")[0])
     mixed = precision.endswith("mixed") and dtype is not None
     with torch.device("meta"):
         networks: list[nn.Module] = [n.train() for n in build((not mixed and dtype) or torch.float32)]
@@ -134,7 +135,7 @@ def step_memory(
         held = list({id(t): t for n in networks for t in (*n.parameters(), *n.buffers())}.values())
         learning = [t for t in held if isinstance(t, nn.Parameter) and t.requires_grad]
         words = max(getattr(network.config, "vocab_size", 0) for network in networks)
-        ledger = Ledger(held, words, plans)
+        ledger = Ledger(held, words, plans(networks))
         ledger.held["weights"] = float(sum(t.nbytes for t in held))
         state, scratch = optimizer_bytes(optimizer, networks, fused=precision != "16-mixed", gpu=gpu)
         ledger.held["optimiser"] = float(state)
@@ -145,7 +146,7 @@ def step_memory(
         stack.enter_context(ledger)
         if gpu:
             stack.enter_context(_as_on_a_gpu(mixed))
-        with torch.autocast("cpu", dtype=dtype or torch.bfloat16, enabled=mixed):
+        with torch.autocast("cpu", dtype=dtype if mixed else torch.bfloat16, enabled=mixed):
             loss = sum(_forward(network, work, gpu) for _ in range(passes) for network in reversed(networks))
         if not accumulates:
             for parameter in learning:

@@ -83,10 +83,43 @@ def test_what_no_machine_here_holds_takes_seconds(config: str, run: Run, capsys:
     assert found["parameters"] == pytest.approx(70.6e9, rel=0.01)
     assert found["fits"] == {"ddp": False, "fsdp": True}
     assert found["memory"]["fsdp"]["optimiser"] == pytest.approx(8 * found["parameters"] / 512)
+    # Embeddings, head and norm stay gathered, and two layers come and go; all in half precision.
+    layer = 2 * 8192**2 + 2 * 1024 * 8192 + 3 * 8192 * 28672 + 2 * 8192
+    weights = 4 * found["parameters"] / 512 + 2 * (2 * 128256 * 8192 + 8192 + 2 * layer)
+    assert found["memory"]["fsdp"]["weights"] == pytest.approx(weights, rel=1e-4)
     assert found["seconds"] == pytest.approx(found["flops"] / (512 * 989e12 * 0.4))
     printed = capsys.readouterr().out
-    assert "with FSDP" in printed
+    assert "It does not fit h100 (80 GB) with DDP. Weights sharded over the devices, one unit a layer, would" in printed
+    assert "trainer.gradient_clip_val: null" in printed
+    assert "trainer.strategy" not in printed
     assert " days" in printed
+
+
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed", "bf16-true", "64-true"])
+def test_what_fsdp_holds(config: str, run: Run, precision: str) -> None:
+    llama = {"hidden_size": 64, "num_hidden_layers": 5, "num_attention_heads": 4, "intermediate_size": 128}
+    backbone = {"config": {"model_type": "llama", **llama, "vocab_size": 512}}
+    args = ["--model=CausalLanguageModeling", f"--model.backbone={json.dumps(backbone)}", "--data=CorpusDataModule"]
+    args += ["--data.train_files=text.txt", "--data.tokenizer={train: bytelevel, vocab_size: 512}"]
+    args += ["--data.block_size=8", "--data.batch_size=1", "--trainer.accumulate_grad_batches=2"]
+    found = run("estimate", *args, f"--trainer.precision={precision}", "--hardware=h100x8")["memory"]["fsdp"]
+    root, layer = 2 * 512 * 64 + 64, 4 * 64**2 + 3 * 64 * 128 + 2 * 64
+    kept, gathered = {"32-true": (4, 4), "bf16-mixed": (4, 2), "bf16-true": (2, 2), "64-true": (8, 8)}[precision]
+    held = kept * (root + 5 * layer) / 8 + gathered * (root + 2 * layer)
+    assert found["weights"] == pytest.approx(held, rel=1e-3)  # and the angles of positions
+    assert found["gradients"] == pytest.approx(held)
+    assert found["optimiser"] == pytest.approx(2 * kept * (root + 5 * layer) / 8)
+    assert found["copies for autocast"] == 0
+
+
+def test_short_names_of_precisions_are_lightnings(config: str, run: Run) -> None:
+    found = run("estimate", "--config", config, "--trainer.precision=bf16")
+    assert found == run("estimate", "--config", config, "--trainer.precision=bf16-mixed")
+
+
+def test_a_peak_that_is_not_known_is_told(config: str, run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    run("estimate", "--config", config, "--trainer.precision=64-true", "--hardware=t4")
+    assert "time       no peak of t4 in 64-true is known: give --teraflops" in capsys.readouterr().out
 
 
 def test_less_learns_and_less_is_kept(config: str, run: Run) -> None:
@@ -99,6 +132,10 @@ def test_less_learns_and_less_is_kept(config: str, run: Run) -> None:
 
 def test_bad_options_say_so(config: str, fails: Callable[..., str]) -> None:
     assert "--mfu is 2; it must be above 0 and at most 1" in fails("estimate", "--config", config, "--mfu=2")
+    for name, wrong in (("tokens", "nan"), ("tokens", "inf"), ("teraflops", "inf"), ("mfu", "nan"), ("tokens", "0")):
+        assert f"--{name} is {wrong}; it must be above 0 and " in fails(
+            "estimate", "--config", config, f"--{name}={wrong}"
+        )
     assert "a number would work" in fails("estimate", "--config", config, "--tokens=many")
     assert "--hardware abacus is not known" in fails("estimate", "--config", config, "--hardware=abacus")
     message = fails("estimate", "--config", config, "--model.backbone.config.model_type=gpt2")

@@ -12,7 +12,12 @@ from pretune.costs.step_memory import PARTS, Ledger, optimizer_bytes, step_memor
 from pretune.costs.workload import Workload
 
 SIZES = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
-WHOLE = {"whole": dict.fromkeys(PARTS, 1.0)}
+
+
+def whole(networks: list[Any]) -> dict[str, dict[str, float]]:
+    return {"whole": dict.fromkeys(PARTS, 1.0)}
+
+
 WORK = Workload(rows=4, length=16, source=16, target=0, heads=10, padded=False)
 
 
@@ -21,7 +26,7 @@ def bert(auto: Any = AutoModelForMaskedLM, **more: Any) -> Any:
 
 
 def peak(work: Workload = WORK, precision: str = "32-true", build: Any = bert, **options: Any) -> dict[str, float]:
-    parts, _ = step_memory(lambda _: [build()], work, precision, "adamw", WHOLE, **options)
+    parts, _ = step_memory(lambda _: [build()], work, precision, "adamw", whole, **options)
     return parts["whole"]
 
 
@@ -77,8 +82,11 @@ def test_each_part_follows_what_it_depends_on() -> None:
     assert sum(kept.values()) >= sum(large.values())
     assert large["activations"] > 10 * plain["activations"]
     assert large["logits"] >= 2 * 500 * 512 * 4
-    half, _ = step_memory(lambda dtype: [bert().to(dtype)], WORK, "bf16-true", "adamw", WHOLE)
+    half, _ = step_memory(lambda dtype: [bert().to(dtype)], WORK, "bf16-true", "adamw", whole)
     assert half["whole"]["weights"] < 0.6 * plain["weights"]
+    double, _ = step_memory(lambda dtype: [bert().to(dtype)], WORK, "64-true", "adamw", whole)
+    assert double["whole"]["weights"] > 1.9 * plain["weights"]  # positions are integers
+    assert double["whole"]["activations"] > 1.8 * plain["activations"]
     twice = peak(work, passes=2)
     assert twice["activations"] > 1.8 * large["activations"]
 
