@@ -131,9 +131,9 @@ class OptimizedModule(LightningModule):
         lightning = self.trainer.accumulate_grad_batches * self.trainer.world_size
         losses, counts = self._window.close(self._learning(), lightning, self._sum_over_processes).unbind(1)
         self._window = None
-        means = (losses / counts.clamp(min=1e-12)).unbind()
-        loss = sum(weight * mean for weight, mean in zip(self.parts().values(), means, strict=True))
-        self.last_loss = loss.detach().float()
+        means = losses.detach() / counts.clamp(min=1e-12)
+        parts = [weight * mean for weight, mean in zip(self.parts().values(), means.unbind(), strict=True)]
+        self.last_loss = torch.stack(parts).sum().float()
         # Not for the bar, which has it from here: Lightning would wait for the device to read it, several times a step.
         self.log("train/loss", self.last_loss)
 

@@ -10,6 +10,7 @@ from lightning.pytorch.callbacks import RichProgressBar
 from typing_extensions import override
 
 from .history import loss_of_step
+from .throughput import Throughput
 
 READ_EVERY = 0.5
 """Seconds between two looks at the loss in training, each of which waits for the device."""
@@ -28,11 +29,11 @@ class RunProgressBar(RichProgressBar):
             return dict(self._shown)
         shown = super().get_metrics(trainer, pl_module)
         shown.pop("v_num", None)
-        speed = shown.pop("train/tokens_per_second", None)
         if trainer.training and (loss := loss_of_step(trainer)) is not None:
             shown = {"train/loss": float(loss), **shown}
         out = {name: f"{value:.3f}" if isinstance(value, float) else str(value) for name, value in shown.items()}
-        if isinstance(speed, int | float):
-            out["tokens/s"] = f"{speed:,.0f}"
+        for callback in trainer.callbacks:  # type: ignore[attr-defined]
+            if isinstance(callback, Throughput) and callback.tokens_per_second:
+                out["tokens/s"] = f"{callback.tokens_per_second:,.0f}"
         self._shown, self._read_at = out, time.monotonic()
         return out

@@ -30,6 +30,7 @@ class Throughput(Callback):
     """
 
     def __init__(self) -> None:
+        self.tokens_per_second: float | None = None  # as last logged
         self._costs: list[Cost] | None = None
         self._tokens: Any = 0
         self._pairs: Any = 0
@@ -54,7 +55,7 @@ class Throughput(Callback):
         self._add(sizes, getattr(pl_module, "target_counts", {}))
         if will_log(trainer):
             found = self.measure(trainer, pl_module)
-            pl_module.log("train/tokens_per_second", found.pop("tokens_per_second"), prog_bar=True, batch_size=1)
+            self.tokens_per_second = found["tokens_per_second"]
             pl_module.log_dict({f"train/{name}": value for name, value in found.items()}, batch_size=1)
             self._reset()
 

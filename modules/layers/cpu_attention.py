@@ -3,8 +3,8 @@
 Torch's attention for CPUs has a fast forward pass in bfloat16, but its backward pass takes several times as long, and
 with dropout it computes in float32 (torch 2.13). Plain products of matrices, which such processors have units for, take
 a third to a half of the time up to some thousand tokens, and the memory of the scores. Scores and probabilities are
-rounded to bfloat16, as autocast rounds the attention that transformers calls `eager`; torch's own rounds the result alone,
-so that where attention is sharp this one is two to five times as far from float32.
+rounded to bfloat16, as autocast rounds the attention that transformers calls `eager`; torch's own rounds the result
+alone, so that where attention is sharp this one is two to five times as far from float32.
 """
 
 from __future__ import annotations

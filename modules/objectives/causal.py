@@ -88,6 +88,9 @@ class CausalLanguageModeling(BaseModule):
 
     def setup(self, stage: str) -> None:
         """Adds the measures that do not depend on the tokenizer, where the data know their words and bytes."""
+        if getattr(self.datamodule, "longest", None) == 1:
+            name = getattr(self.datamodule, "length_option", "block_size")
+            raise InputError(f"data.{name} is 1, and nothing follows a single token; at least 2 would work.")
         counts = getattr(self.datamodule, "counts", {})
         for stage, split in (("val", "validation"), ("test", "test")):
             if count := counts.get(split):

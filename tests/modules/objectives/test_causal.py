@@ -88,6 +88,16 @@ def test_blocks_have_no_special_tokens_around_them_for_this_objective(
     assert tokenizer.sep_token_id in batch["input_ids"]  # which ends documents, and is learned
 
 
+def test_nothing_follows_a_single_token(corpus: Path, tokenizer_folder: Path, fails: Any) -> None:
+    args = [
+        "--model=CausalLanguageModeling",
+        "--model.backbone={config: {model_type: gpt2}}",
+        "--data=CorpusDataModule",
+    ]
+    args += [f"--data.train_files={corpus}", f"--data.tokenizer={tokenizer_folder}", "--data.block_size=1"]
+    assert "data.block_size is 1, and nothing follows a single token" in fails("fit", *args)
+
+
 def test_padding_is_no_target(tokenizer: Any) -> None:
     model = built(tokenizer)
     ids = torch.randint(5, 90, (3, 10))
