@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 from typing_extensions import override
 
 from ...errors import InputError
+from ...hints import FULL
 
 
 class _WarmUp(Callback):
@@ -49,7 +51,7 @@ class SequenceLengthWarmup(_WarmUp):
 
     No token is lost: the pieces of a block are rows of the same batch. Attention is cheaper, and positions are learned
     from the first ones on; what stands between two pieces is not seen by the other. For `CorpusDataModule` with blocks;
-    in validation blocks are whole.
+    in validation blocks are whole. A GPU is waited for where a batch is padded (once an epoch), or may be.
 
     Args:
         tokens: how many the warm-up lasts; the length grows with them, doubling.
@@ -60,9 +62,26 @@ class SequenceLengthWarmup(_WarmUp):
         super().__init__(tokens, start)
 
     @override
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        data = getattr(trainer, "datamodule", None)
+        option = getattr(data, "length_option", None)
+        if stage != "fit" or option is None:  # of a loader of one's own, only batches tell
+            return
+        if option != "block_size":
+            raise _no_blocks(f"{type(data).__name__} gives none")
+        if data.packing:  # type: ignore[union-attr]
+            raise _packed()
+        self.check(data.block_size, "data.block_size")  # type: ignore[union-attr]
+
+    @override
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
-        if not isinstance(batch, dict) or "input_ids" not in batch or {"cu_seq_lens", "labels"} & batch.keys():
-            raise InputError("SequenceLengthWarmup cuts the blocks of a corpus: data.packing: false would work.")
+        if not isinstance(batch, dict) or "input_ids" not in batch:
+            raise _no_blocks("these batches have no input_ids")
+        if "labels" in batch:
+            raise _no_blocks("these batches have labels")
+        if "cu_seq_lens" in batch:
+            raise _packed()
+        # Processes need not be at the same length: how long rows are is nothing that they exchange.
         rows, length = batch["input_ids"].shape
         self.check(length, "data.block_size")
         size = self.now(length)
@@ -70,8 +89,8 @@ class SequenceLengthWarmup(_WarmUp):
         if size == length:
             return
         cut = {name: value.reshape(-1, size) for name, value in batch.items() if _is_row(value, rows, length)}
-        if (mask := cut.get("attention_mask")) is not None:
-            some = mask.any(-1)  # a piece of the last block may hold nothing
+        if (mask := cut.get("attention_mask")) is not None and not batch.get(FULL):
+            some = mask.any(-1)  # a piece of the last block may hold nothing; a GPU is waited for to tell how many do
             cut = {name: value[some] for name, value in cut.items()}
         batch.update(cut)
 
@@ -80,13 +99,15 @@ class BatchSizeWarmup(_WarmUp):
     """Accumulates fewer batches for a step at first (arXiv 1812.06162): more steps from the same tokens.
 
     Args:
-        tokens: how many the warm-up lasts, on each device; the number of batches grows with them, doubling.
+        tokens: how many the warm-up lasts, on each device (on average); the number of batches grows with them,
+            doubling.
         start: batches in a step at first; it divides trainer.accumulate_grad_batches, where it ends.
     """
 
     def __init__(self, tokens: int, start: int = 1) -> None:
         super().__init__(tokens, start)
         self._final = 1
+        self._size: int | None = None  # of windows as they are, which change later than `now` where they cannot yet
 
     @override
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
@@ -102,20 +123,49 @@ class BatchSizeWarmup(_WarmUp):
 
     @override
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        trainer.accumulate_grad_batches = self.now(self._final)
+        if self._size is None or self._final % self._size:  # a new run, or one that goes on towards another size
+            self._size = self.now(self._final)
+        trainer.accumulate_grad_batches = self._size
 
     @override
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         self.seen += sum(value.numel() for name, value in batch.items() if name in ("input_ids", "segment_a"))
+        if self._size == self._final or (batch_idx + 1) % self._size:  # type: ignore[operator]
+            return
+        if trainer.world_size > 1:
+            # Processes get rows of different lengths, and would change the size at different batches: one would wait
+            # for gradients that the other does not send. Lightning waits for the device at every batch anyway here.
+            seen = torch.tensor(self.seen, device=trainer.strategy.root_device)
+            self.seen = int(trainer.strategy.reduce(seen, reduce_op="sum")) // trainer.world_size
         size = self.now(self._final)
         if (batch_idx + 1) % size == 0:  # where windows of both sizes begin
-            trainer.accumulate_grad_batches = size
+            self._size = trainer.accumulate_grad_batches = size
 
     @override
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         trainer.accumulate_grad_batches = self._final
+
+    @override
+    def state_dict(self) -> dict[str, Any]:
+        return {**super().state_dict(), "size": self._size}
+
+    @override
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        super().load_state_dict(state_dict)
+        self._size = state_dict.get("size")
+
+
+def _no_blocks(why: str) -> InputError:
+    return InputError(
+        f"SequenceLengthWarmup cuts the blocks of a corpus, and {why}: leave it out of trainer.callbacks, or train on "
+        "CorpusDataModule."
+    )
+
+
+def _packed() -> InputError:
+    return InputError("SequenceLengthWarmup cuts blocks, and packs are none: set data.packing: false.")
 
 
 def _is_row(value: Any, rows: int, length: int) -> bool:
