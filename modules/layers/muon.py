@@ -19,15 +19,22 @@ class MuonWithAdamW(Optimizer):
         groups: with `params`, `lr`, `weight_decay` and `hidden`; the parameters of hidden groups are matrices.
         betas: AdamW's averaging factors.
         momentum: Muon's.
+        fused: whether AdamW's step is.
     """
 
-    def __init__(self, groups: list[dict[str, Any]], betas: tuple[float, float], momentum: float = 0.95) -> None:
+    def __init__(
+        self,
+        groups: list[dict[str, Any]],
+        betas: tuple[float, float],
+        momentum: float = 0.95,
+        fused: bool = False,
+    ) -> None:
         parts = [[group for group in groups if group["hidden"] is hidden] for hidden in (True, False)]
         nothing = torch.nn.Parameter(torch.zeros(1, 1))  # optimisers refuse to be made of none
         self._muon = torch.optim.Muon(
             [{"params": [nothing]}], momentum=momentum, nesterov=True, adjust_lr_fn="match_rms_adamw"
         )
-        self._adamw = AdamW([{"params": [nothing]}], betas=betas)
+        self._adamw = AdamW([{"params": [nothing]}], betas=betas, fused=fused)
         filled = [
             {**inner.defaults, **group}
             for inner, part in zip((self._muon, self._adamw), parts, strict=True)

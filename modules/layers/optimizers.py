@@ -32,18 +32,19 @@ def parameter_groups(
 
     Returns:
         One group for each depth and kind, the lowest layers first; `hidden` says whether it holds the matrices of
-        layers between embeddings and head.
+        layers between embeddings and head, and no embeddings that a layer has (T5's of relative positions).
     """
     groups: dict[tuple[int, bool, bool, bool], list[nn.Parameter]] = {}
     seen: set[int] = set()
     for network in networks:
         depths, top = parameter_depths(network)
+        tables = {id(m.weight) for m in network.modules() if isinstance(m, nn.Embedding)}
         for name, parameter in network.named_parameters():
             if parameter.requires_grad and id(parameter) not in seen:
                 seen.add(id(parameter))
                 below = top - depths[name] if layer_decay != 1.0 else 0
                 held = parameter in (anchored or ())
-                hidden = parameter.ndim == 2 and 0 < depths[name] < top
+                hidden = parameter.ndim == 2 and 0 < depths[name] < top and id(parameter) not in tables
                 groups.setdefault((below, parameter.ndim > 1, held, hidden), []).append(parameter)
     return [
         {
@@ -56,10 +57,6 @@ def parameter_groups(
             groups.items(), key=lambda item: (-item[0][0], item[0][1:])
         )
     ]
-
-
-def _order(key: tuple[int, bool, bool, bool]) -> tuple[int, ...]:
-    return (-key[0], *key[1:])
 
 
 def make_optimizer(
@@ -75,10 +72,11 @@ def make_optimizer(
     """
     if name == "sgd":
         return torch.optim.SGD(groups, momentum=0.9)
-    if name == "muon":
-        return MuonWithAdamW(groups, betas)
     # The fused step unscales fp16 gradients itself, after which they cannot be clipped.
-    optimizer = torch.optim.AdamW(groups, betas=betas, fused=precision != "16-mixed")
+    fused = precision != "16-mixed"
+    if name == "muon":
+        return MuonWithAdamW(groups, betas, fused=fused)
+    optimizer = torch.optim.AdamW(groups, betas=betas, fused=fused)
     # Lightning refuses to clip for any optimiser that could unscale gradients; without a scaler none does.
     optimizer._step_supports_amp_scaling = False
     return optimizer

@@ -7,12 +7,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 from torch import Tensor, nn
+from transformers import AutoConfig, AutoModelForSeq2SeqLM
 
 from pretune.modules import MaskedLanguageModeling
 from pretune.modules.layers.muon import MuonWithAdamW
-from pretune.modules.layers.optimizers import parameter_groups
+from pretune.modules.layers.optimizers import make_optimizer, parameter_groups
 
 
 def groups(network: nn.Module) -> list[dict[str, Any]]:
@@ -45,26 +47,51 @@ def test_only_matrices_of_layers_are_hidden(tiny: dict[str, Any], tokenizer: Any
     assert all("encoder.layer" in name and name.endswith("weight") and "Norm" not in name for name in names)
 
 
-def test_each_part_is_pytorchs_own(tiny: dict[str, Any], tokenizer: Any) -> None:
+def test_embeddings_of_layers_are_not_hidden() -> None:
+    config = AutoConfig.for_model("t5", vocab_size=40, d_model=16, d_kv=8, d_ff=24, num_layers=2, num_heads=2)
+    model = AutoModelForSeq2SeqLM.from_config(config)
+    found = {id(p): group["hidden"] for group in groups(model) for p in group["params"]}
+    hidden = {name for name, p in model.named_parameters() if found[id(p)]}
+    tables = {f"{name}.weight" for name, module in model.named_modules() if isinstance(module, nn.Embedding)}
+    assert sum("relative_attention_bias" in name for name in tables) == 2
+    assert not hidden & tables
+    assert len(hidden) == 2 * 6 + 2 * 10  # all other matrices of encoder and decoder
+
+
+@pytest.mark.parametrize(("precision", "fused"), [("32-true", True), ("bf16-mixed", True), ("16-mixed", False)])
+def test_adamw_is_fused_in_both_or_neither(precision: str, fused: bool, tiny: dict[str, Any], tokenizer: Any) -> None:
+    model = network(tiny, tokenizer)
+    plain = make_optimizer("adamw", groups(model), (0.9, 0.98), precision)
+    muon = make_optimizer("muon", groups(model), (0.9, 0.98), precision)
+    assert {bool(group["fused"]) for group in plain.param_groups} == {fused}
+    assert {bool(group["fused"]) for group in muon.param_groups if not group["hidden"]} == {fused}
+    # What could unscale gradients itself, Lightning would refuse to clip.
+    assert not getattr(muon, "_step_supports_amp_scaling", False)
+
+
+@pytest.mark.parametrize("fused", [True, False])
+def test_each_part_is_pytorchs_own(fused: bool, tiny: dict[str, Any], tokenizer: Any) -> None:
     model = network(tiny, tokenizer)
     twin = copy.deepcopy(model)
-    found = train(model, [MuonWithAdamW(groups(model), (0.9, 0.98))], 3)
+    found = train(model, [MuonWithAdamW(groups(model), (0.9, 0.98), fused=fused)], 3)
     plain = [{k: v for k, v in group.items() if k != "hidden"} for group in groups(twin)]
     hidden = [group["hidden"] for group in groups(twin)]
     muon = [group for group, is_hidden in zip(plain, hidden, strict=True) if is_hidden]
     rest = [group for group, is_hidden in zip(plain, hidden, strict=True) if not is_hidden]
-    own = [torch.optim.Muon(muon, adjust_lr_fn="match_rms_adamw"), torch.optim.AdamW(rest, betas=(0.9, 0.98))]
+    adamw = torch.optim.AdamW(rest, betas=(0.9, 0.98), fused=fused)
+    own = [torch.optim.Muon(muon, adjust_lr_fn="match_rms_adamw"), adamw]
     for one, other in zip(found, train(twin, own, 3), strict=True):
         assert torch.equal(one, other)
 
 
-def test_state_is_saved_and_read_back(tiny: dict[str, Any], tokenizer: Any) -> None:
+@pytest.mark.parametrize("fused", [True, False])
+def test_state_is_saved_and_read_back(fused: bool, tiny: dict[str, Any], tokenizer: Any) -> None:
     model = network(tiny, tokenizer)
-    optimizer = MuonWithAdamW(groups(model), (0.9, 0.98))
+    optimizer = MuonWithAdamW(groups(model), (0.9, 0.98), fused=fused)
     train(model, [optimizer], 2)
     twin = copy.deepcopy(model)
     state = copy.deepcopy(optimizer.state_dict())
-    again = MuonWithAdamW(groups(twin), (0.9, 0.98))
+    again = MuonWithAdamW(groups(twin), (0.9, 0.98), fused=True)  # what was saved says otherwise, if it does
     again.load_state_dict(state)
     for one, other in zip(train(model, [optimizer], 2, 1), train(twin, [again], 2, 1), strict=True):
         assert torch.equal(one, other)
