@@ -79,6 +79,7 @@ class OptimizedModule(LightningModule):
         self._window: Window | None = None
         self.last_loss: Tensor | None = None  # of the step just taken, over all processes, on its device
         self._steps: float = float("inf")
+        self._spent = 0.0  # of trainer.max_time, as a share, when the schedule last stepped
         self._start: dict[str, Tensor] | None = None
         self._unfreezing: GradualUnfreezing | None = None
 
@@ -147,6 +148,7 @@ class OptimizedModule(LightningModule):
         )
         if start:
             DecayToStart(self.l2_sp, start).attach(optimizer)
+        self._read_clock()
         try:
             self._steps = self.trainer.estimated_stepping_batches
             factor = schedule(self.schedule, self._steps, self.warmup, clock=self._clock())
@@ -175,19 +177,31 @@ class OptimizedModule(LightningModule):
             )
         return {learning[name]: weight.to(self.device) for name, weight in self._start.items()}
 
+    def _timer(self) -> Timer | None:
+        """What keeps `trainer.max_time`, if there is such a limit."""
+        timers = (c for c in self.trainer.callbacks if isinstance(c, Timer) and c._duration)  # type: ignore[attr-defined]
+        return next(timers, None)
+
     def _clock(self) -> Callable[[], float] | None:
         """The share of `trainer.max_time` that is spent, if there is such a limit."""
-        for callback in self.trainer.callbacks:  # type: ignore[attr-defined]
-            if isinstance(callback, Timer) and callback._duration:
-                timer, budget = callback, callback._duration
-                return lambda: min(1.0, timer.time_elapsed(RunningStage.TRAINING) / budget)
-        return None
+        return (lambda: self._spent) if self._timer() is not None else None
+
+    def _read_clock(self) -> None:
+        """Takes down the time, in all processes that of the first: with clocks of their own, rates and weights part."""
+        timer, self._spent = self._timer(), 0.0
+        if timer is not None and timer._duration:
+            spent = timer.time_elapsed(RunningStage.TRAINING) / timer._duration
+            self._spent = min(1.0, self.trainer.strategy.broadcast(spent))
+
+    def lr_scheduler_step(self, scheduler: Any, metric: Any) -> None:
+        """Steps the schedule, by the time that it is now."""
+        self._read_clock()
+        super().lr_scheduler_step(scheduler, metric)
 
     def progress(self) -> float:
         """The share of the training that is done, in steps or in time; 0 where nothing says when it ends."""
-        clock = self._clock()
         done = self.global_step / self._steps if self._steps else 1.0
-        return min(1.0, max(done, clock() if clock is not None else 0.0))
+        return min(1.0, max(done, self._spent))
 
     # ------------------------------------------------------------------ gradual unfreezing
 
