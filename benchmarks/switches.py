@@ -33,7 +33,8 @@ CASES: dict[str, dict[str, Any]] = {
     "r_drop: 1": {"r_drop": 1.0},
     "lora: {r: 8}": {"backbone": {"lora": {"r": 8}}},
     "adapter: {peft_type: IA3}": {"backbone": {"adapter": {"peft_type": "IA3"}}},
-    "averaged weights": {"average": True},
+    "EMAWeightAveraging": {"average": "ema"},
+    "EqualWeightAveraging, while it averages": {"average": "equal"},
     "gradient_checkpointing": {"backbone": {"gradient_checkpointing": True}},
     "optimizer: sgd": {"optimizer": "sgd"},
 }
@@ -62,6 +63,7 @@ def one(model: str, case: str, steps: int, folder: Path) -> dict[str, float]:
 
     from pretune.datamodules import TextClassificationDataModule
     from pretune.modules import TextClassification
+    from pretune.modules.callbacks import EqualWeightAveraging
     from pretune.modules.options import default_precision
     from pretune.quiet import silence
 
@@ -82,7 +84,8 @@ def one(model: str, case: str, steps: int, folder: Path) -> dict[str, float]:
     rows = [f"{' '.join(rng.choices(WORDS, k=30))}\t{'good' if i % 2 else 'bad'}" for i in range(16 * (steps + 5))]
     (folder / "rows.tsv").write_text("\n".join(["text\tlabel", *rows]))
     options = dict(CASES[case])
-    callbacks: list[Callback] = [EMAWeightAveraging()] if options.pop("average", False) else []
+    averaging = {"ema": [EMAWeightAveraging()], "equal": [EqualWeightAveraging(start=0)]}
+    callbacks: list[Callback] = [*averaging.get(options.pop("average", ""), [])]
     module = TextClassification({"name": model, **options.pop("backbone", {})}, labels=["bad", "good"], **options)
     files = {"train_files": str(folder / "rows.tsv"), "validation_fraction": 0.0, "cache_dir": str(folder)}
     data = TextClassificationDataModule(**files, tokenizer=model, batch_size=16)

@@ -52,12 +52,18 @@ CASES = {  # new words, replay
 }
 
 
+def kept_results() -> dict[str, Any]:
+    """What is done so far, by name."""
+    found: dict[str, Any] = json.loads(KEPT.read_text()) if KEPT.is_file() else {}
+    return found
+
+
 def once(name: str, compute: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     """A result, computed unless it is kept."""
-    kept = json.loads(KEPT.read_text()) if KEPT.is_file() else {}
+    kept = kept_results()
     if name not in kept:
         found = compute()
-        kept = json.loads(KEPT.read_text()) if KEPT.is_file() else {}
+        kept = kept_results()
         kept[name] = found
         KEPT.write_text(json.dumps(kept, indent=1))
     result: dict[str, Any] = kept[name]
@@ -162,7 +168,7 @@ def update(given: argparse.Namespace) -> list[str]:
         for seed in given.seeds:
             for case in given.cases:
                 updated(given, case, seed)
-    kept = json.loads(KEPT.read_text())
+    kept = kept_results()
     base = [kept[key] for seed in given.seeds if (key := f"{OLD}-{given.steps}-{seed}") in kept]
     lines = [
         f"| {given.to} | old, per word | new, per word | tokens a word, new | old, to before | new, to alone |",
@@ -246,7 +252,7 @@ def forgetting(given: argparse.Namespace) -> list[str]:
             found = []
             for seed in given.seeds:
                 key = f"{base} {recipe} {rate or 'own'} labels={given.labels} seed={seed}"
-                kept = json.loads(KEPT.read_text())
+                kept = kept_results()
                 if key in kept or not given.table:
                     found.append(once(key, lambda recipe=recipe, seed=seed, rate=rate: finetuned(recipe, seed, rate)))
             if not found:
