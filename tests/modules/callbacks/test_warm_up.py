@@ -48,6 +48,7 @@ def fit(corpus: Path, tokenizer: Any, *callbacks: Callback, packing: bool = Fals
         train_files=str(corpus), validation_fraction=0.0, block_size=32, batch_size=2, packing=packing
     )
     data.use_tokenizer(tokenizer)
+    data.prepare_data()  # a tokenizer that has worked hangs in a forked process
     module = CausalLanguageModeling({"config": LLAMA})
     seen = Seen()
     quiet: dict[str, Any] = {"enable_progress_bar": False, "enable_model_summary": False, "logger": False}
