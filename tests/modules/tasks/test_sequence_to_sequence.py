@@ -134,7 +134,7 @@ def learn(folder: Path, backbone: str, run: Callable[..., Any], *more: str) -> t
 def test_targets_are_learned_by_heart_from_the_command_line(
     backbone: str, tokenizer_folder: Path, run: Callable[..., Any]
 ) -> None:
-    epochs = "--trainer.max_epochs=60", "--trainer.check_val_every_n_epoch=20"
+    epochs = "--trainer.max_epochs=100", "--trainer.check_val_every_n_epoch=25"
     cli, args = learn(tokenizer_folder, backbone, run, *epochs)
     assert cli.model.monitor == "val/loss"
     assert float(cli.trainer.checkpoint_callback.best_model_score) < 0.1
