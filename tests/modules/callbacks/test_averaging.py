@@ -53,7 +53,8 @@ def test_the_average_is_kept_tested_and_exported(
     exported = load_file(cli.run.folder / "export/model.safetensors")
     assert all(torch.equal(value, cli.model.model.state_dict()[name]) for name, value in exported.items())
     again = run("validate", *args)
-    assert float(again.trainer.callback_metrics["val/loss"]) == pytest.approx(best, rel=1e-3)  # bf16: kernels differ with memory
+    found = float(again.trainer.callback_metrics["val/loss"])
+    assert found == pytest.approx(best, rel=1e-3)  # in bfloat16, kernels may differ from call to call
     plain = run("fit", *args, "--trainer.max_epochs=4", "--name=plain")
     ours = load_file(plain.run.folder / "export/model.safetensors")
     assert any(not torch.allclose(value, ours[name]) for name, value in exported.items())
