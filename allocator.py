@@ -10,6 +10,8 @@ SWITCH = "PRETUNE_KEEP_MEMORY"
 """The environment variable that switches this off, with 0."""
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of malloc.h
 LARGEST = 2**31 - 1
+KERNELS = 128
+"""How many compiled kernels are kept: a step of one shape needs a few dozen."""
 
 
 def keep_freed_memory() -> bool:
@@ -30,10 +32,6 @@ def keep_freed_memory() -> bool:
     except (OSError, AttributeError):  # another C library
         return False
     return bool(mallopt(M_MMAP_THRESHOLD, 2**30) and mallopt(M_TRIM_THRESHOLD, LARGEST))
-
-
-KERNELS = 128
-"""How many compiled kernels are kept: a step of one shape needs a few dozen."""
 
 
 def bound_kernels() -> None:

@@ -9,6 +9,7 @@ from ..errors import InputError
 from ..modules import InstructionTuning, MultipleChoice, NextSentencePrediction, SequenceToSequence, SpanDenoising
 from ..modules.backbone import padded_size
 from ..modules.layers.positions import max_positions
+from ..modules.objectives.causal import refuse_single_tokens
 from ..modules.objectives.families import family
 from ..tokenization import load_tokenizer
 
@@ -81,11 +82,7 @@ def workload(module: Any, data: Any, config: Any) -> Workload:
 
 def _followers(data: Any, length: int) -> int:
     """Tokens of a row that the one before them predicts."""
-    if length < 2:
-        raise InputError(
-            f"data.{data.length_option} is {length}, and a single token has none before it that could predict it; it "
-            "must be at least 2."
-        )
+    refuse_single_tokens(data.length_option, length)
     return length - 1
 
 

@@ -30,7 +30,7 @@ from .layers.positions import max_positions
 from .layers.targets import Targets, find_targets
 from .optimization import OptimizedModule
 
-NETWORK_INPUTS = frozenset({"input_ids", "attention_mask", "token_type_ids", "position_ids"})
+NETWORK_INPUTS = frozenset({"input_ids", "attention_mask", "token_type_ids", "position_ids", "use_cache"})
 
 
 @dataclass
@@ -57,11 +57,6 @@ class Output:
 @cache
 def _inputs_of(kind: Any) -> frozenset[str]:
     return NETWORK_INPUTS & set(inspect.signature(kind.forward).parameters)
-
-
-@cache
-def _takes_cache(kind: Any) -> bool:
-    return "use_cache" in inspect.signature(kind.forward).parameters
 
 
 class BaseModule(OptimizedModule):
@@ -266,9 +261,8 @@ class BaseModule(OptimizedModule):
             accepted = accepted - {"token_type_ids"}
         if self.shortcuts and batch.get(FULL):
             accepted = accepted - {"attention_mask"}
-        inputs = {key: value for key, value in batch.items() if key in accepted}
-        if _takes_cache(type(network)):  # type: ignore[arg-type]  # keys and values that no step asks for again
-            inputs["use_cache"] = False
+        given = {**batch, "use_cache": False}  # keys and values, which no step asks for again
+        inputs = {key: value for key, value in given.items() if key in accepted}
         return {**inputs, **packed_inputs(network, batch)} if "cu_seq_lens" in batch else inputs
 
     def targets(self, chosen: Tensor, most: int | None = None) -> Targets:

@@ -74,3 +74,17 @@ def test_shapes_do_not_pile_up() -> None:
     if grown[1] < 200:
         pytest.skip("this processor computes with kernels that hold no memory")
     assert grown[0] < grown[1] / 2
+
+
+def test_the_command_line_bounds_them_before_torch_comes() -> None:
+    code = (
+        "import atexit, os, sys\nfrom pretune.main import main\n"
+        "assert 'torch' not in sys.modules\nsys.argv[1:] = ['fit', '--help']\n"
+        "names = 'LRU_CACHE_CAPACITY', 'ONEDNN_PRIMITIVE_CACHE_CAPACITY'\n"
+        "atexit.register(lambda: print(*map(os.environ.get, names)))\n"
+        "main()"
+    )
+    clean = {key: value for key, value in os.environ.items() if "CACHE_CAPACITY" not in key}
+    run = [sys.executable, "-c", code]
+    shown = subprocess.run(run, env={**clean, "LRU_CACHE_CAPACITY": "7"}, capture_output=True, text=True, check=True)
+    assert shown.stdout.splitlines()[-1] == "7 128"  # the first is the user's

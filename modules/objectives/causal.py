@@ -88,9 +88,8 @@ class CausalLanguageModeling(BaseModule):
 
     def setup(self, stage: str) -> None:
         """Adds the measures that do not depend on the tokenizer, where the data know their words and bytes."""
-        if getattr(self.datamodule, "longest", None) == 1:
-            name = getattr(self.datamodule, "length_option", "block_size")
-            raise InputError(f"data.{name} is 1, and nothing follows a single token; at least 2 would work.")
+        if (length := getattr(self.datamodule, "longest", None)) is not None:
+            refuse_single_tokens(getattr(self.datamodule, "length_option", "block_size"), length)
         counts = getattr(self.datamodule, "counts", {})
         for stage, split in (("val", "validation"), ("test", "test")):
             if count := counts.get(split):
@@ -197,3 +196,17 @@ class CausalLanguageModeling(BaseModule):
 
     def _pad(self) -> Tensor:
         return torch.tensor(self.tokenizer.pad_token_id or 0, device=self.device)
+
+
+def refuse_single_tokens(option: str, length: int) -> None:
+    """Raises an InputError where inputs are too short for one token to predict another.
+
+    Args:
+        option: of the datamodule, that sets the length.
+        length: tokens in an input, at the most.
+    """
+    if length < 2:
+        raise InputError(
+            f"data.{option} is {length}, and a single token has none before it that could predict it; it must be at "
+            "least 2."
+        )

@@ -95,7 +95,7 @@ def test_nothing_follows_a_single_token(corpus: Path, tokenizer_folder: Path, fa
         "--data=CorpusDataModule",
     ]
     args += [f"--data.train_files={corpus}", f"--data.tokenizer={tokenizer_folder}", "--data.block_size=1"]
-    assert "data.block_size is 1, and nothing follows a single token" in fails("fit", *args)
+    assert "data.block_size is 1, and a single token has none before it" in fails("fit", *args)
 
 
 def test_padding_is_no_target(tokenizer: Any) -> None:
