@@ -15,13 +15,13 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_iter
 
+from ..modules.families import family
 from ..modules.layers import vocabulary_loss
 from ..modules.layers.dropout import use_fast_dropout
 from ..modules.layers.optimizers import parameter_groups
 from ..modules.layers.packed_attention import prefer_own_attention
 from ..modules.layers.sparse_head import only_inputs, only_positions
 from ..modules.layers.vocabulary_loss import CPU_PIECE, GPU_PIECE
-from ..modules.objectives.families import family
 from ..modules.objectives.masked import recovered
 from .workload import Workload
 

@@ -8,9 +8,9 @@ from typing import Any
 from ..errors import InputError
 from ..modules import InstructionTuning, MultipleChoice, NextSentencePrediction, SequenceToSequence, SpanDenoising
 from ..modules.backbone import padded_size
+from ..modules.families import family
 from ..modules.layers.positions import max_positions
 from ..modules.objectives.causal import refuse_single_tokens
-from ..modules.objectives.families import family
 from ..tokenization import load_tokenizer
 
 CHOICES = 4

@@ -24,7 +24,7 @@ from .layers.adapters import merge_adapters, save_adapters
 from .layers.agreement import Kind, disagreement
 from .layers.dropout import use_fast_dropout
 from .layers.metrics import MeanPerTarget, Perplexity
-from .layers.packed_attention import packed_inputs, prefer_own_attention
+from .layers.packed_attention import full_inputs, packed_inputs, prefer_own_attention
 from .layers.padding_check import leave_out_padding_check
 from .layers.positions import max_positions
 from .layers.targets import Targets, find_targets
@@ -259,11 +259,14 @@ class BaseModule(OptimizedModule):
         accepted = _inputs_of(type(network))  # type: ignore[arg-type]
         if getattr(network.config, "type_vocab_size", 0) < 2:  # GPT-2 would take types for words
             accepted = accepted - {"token_type_ids"}
-        if self.shortcuts and batch.get(FULL):
+        full = self.shortcuts and bool(batch.get(FULL))
+        if full:
             accepted = accepted - {"attention_mask"}
         given = {**batch, "use_cache": False}  # keys and values, which no step asks for again
         inputs = {key: value for key, value in given.items() if key in accepted}
-        return {**inputs, **packed_inputs(network, batch)} if "cu_seq_lens" in batch else inputs
+        if "cu_seq_lens" in batch:
+            return {**inputs, **packed_inputs(network, batch)}
+        return {**inputs, **full_inputs(network, batch)} if full else inputs
 
     def targets(self, chosen: Tensor, most: int | None = None) -> Targets:
         """The places to predict at.
@@ -353,10 +356,14 @@ class BaseModule(OptimizedModule):
             self._seeded = True
             self._seed = self.trainer.strategy.broadcast(torch.initial_seed() % (1 << 31))
         self._trained, self._window, self._logged_epoch = True, None, -1
+        self.take_shortcuts()
+
+    def take_shortcuts(self) -> None:
+        """Changes how the networks compute, and not what; for training, on the device where they are now."""
         for network in self.networks() if self.shortcuts else []:
             leave_out_padding_check(network)
+            prefer_own_attention(network)
             if self.device.type == "cpu":
-                prefer_own_attention(network)
                 use_fast_dropout(network)
 
     def on_test_start(self) -> None:

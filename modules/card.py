@@ -37,8 +37,6 @@ tokenizer = AutoTokenizer.from_pretrained("path/to/this/folder")
 
 def model_card(module: BaseModule) -> str:
     """The text of README.md for what a module exports."""
-    from importlib.metadata import version
-
     trainer = module._trainer
     source = getattr(module.datamodule, "source", None)
     best = getattr(trainer.checkpoint_callback, "best_model_score", None) if trainer is not None else None
@@ -54,7 +52,7 @@ def model_card(module: BaseModule) -> str:
         parent=f"base_model: {module.backbone.name}\n" if _is_hub_id(module.backbone.name) else "",
         title=f"{type(module).__name__} of {module.backbone.label}",
         kind=type(module).__name__,
-        version=version("pretune"),
+        version=_version(),
         backbone=f"the weights `{module.backbone.name}`" if module.backbone.name else "scratch",
         lineage=_steps(lineage(module)),
         architecture=module.model.config.model_type,
@@ -66,6 +64,15 @@ def model_card(module: BaseModule) -> str:
         + "".join(f"| {name} | {value} |\n" for name, value in options.items()).rstrip("\n"),
         auto_class=module.auto_class,
     )
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("pretune")
+    except PackageNotFoundError:  # used from a folder on the path
+        return "(not installed)"
 
 
 def lineage(module: BaseModule) -> list[dict[str, Any]]:

@@ -13,10 +13,10 @@ from typing_extensions import override
 from ...errors import InputError
 from ..backbone import Backbone
 from ..base import BaseModule
+from ..families import family
 from ..layers.adapters import merge_adapters
 from ..layers.depth import parameter_depths
 from ..objectives.causal import CausalLanguageModeling
-from ..objectives.families import family
 from ..objectives.masked import MaskedLanguageModeling
 from ..objectives.span_denoising import SpanDenoising
 from .held_out import held_out

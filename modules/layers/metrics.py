@@ -1,13 +1,14 @@
-"""Means per target, over a whole set and all processes."""
+"""Scores over a whole set and all processes, whose updates never wait for a GPU."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor
 from torchmetrics import Metric
-from torchmetrics.classification import MulticlassF1Score
+from torchmetrics.classification import MulticlassConfusionMatrix, MulticlassF1Score, MulticlassMatthewsCorrCoef
 from torchmetrics.regression import PearsonCorrCoef
 
 
@@ -71,12 +72,71 @@ class Pearson(PearsonCorrCoef):
         return torch.nan_to_num(super().compute())
 
 
-class BinaryF1(MulticlassF1Score):
+def count_labels(logits: Tensor, targets: Tensor) -> Tensor:
+    """How often each label was taken for which; torchmetrics' own count, `torch.bincount`, waits for a GPU.
+
+    Args:
+        logits: (rows, labels).
+        targets: (rows,), int64.
+
+    Returns:
+        (labels, labels), int64: rows are what is right, columns what was predicted.
+    """
+    labels = logits.shape[-1]
+    places = targets * labels + logits.argmax(-1)
+    counts = torch.zeros(labels * labels, dtype=torch.int64, device=logits.device)
+    return counts.scatter_add_(0, places, torch.ones_like(places)).view(labels, labels)
+
+
+class F1(MulticlassF1Score):
+    """F1 of single labels, from logits (rows, labels).
+
+    Args:
+        labels: how many.
+        average: `macro`, `weighted` or `none`.
+    """
+
+    def __init__(self, labels: int, average: Literal["macro", "weighted", "none"]) -> None:
+        super().__init__(labels, average=average, validate_args=False)
+
+    def update(self, preds: Tensor, target: Tensor) -> None:
+        """Adds a batch."""
+        counts = count_labels(preds, target)
+        right, predicted, there = counts.diag(), counts.sum(0), counts.sum(1)
+        self.tp += right
+        self.fp += predicted - right
+        self.fn += there - right
+        self.tn += counts.sum() - predicted - there + right
+
+
+class BinaryF1(F1):
     """F1 of the second of two labels, as MRPC and QQP are scored; from logits (rows, 2)."""
 
     def __init__(self) -> None:
-        super().__init__(2, average="none", validate_args=False)
+        super().__init__(2, "none")
 
     def compute(self) -> Tensor:
         """Scalar, float32."""
         return super().compute()[1]
+
+
+class Matthews(MulticlassMatthewsCorrCoef):
+    """Matthews' correlation of single labels, from logits (rows, labels)."""
+
+    def __init__(self, labels: int) -> None:
+        super().__init__(labels, validate_args=False)
+
+    def update(self, preds: Tensor, target: Tensor) -> None:
+        """Adds a batch."""
+        self.confmat += count_labels(preds, target)
+
+
+class Confusion(MulticlassConfusionMatrix):
+    """The confusion matrix, from logits (rows, labels)."""
+
+    def __init__(self, labels: int) -> None:
+        super().__init__(labels, validate_args=False)
+
+    def update(self, preds: Tensor, target: Tensor) -> None:
+        """Adds a batch."""
+        self.confmat += count_labels(preds, target)

@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...hints import LONGEST
+from ..families import family
 from .cpu_attention import attention, takes_long
 from .positions import first_position
 
@@ -48,14 +49,35 @@ def packed_inputs(model: Any, batch: dict[str, Any]) -> dict[str, Any]:
         longest = 64 * -(-longest // 64)
     inputs = {
         "position_ids": batch["position_ids"] + first_position(model.config),
-        # Taken for a mask that is ready: transformers would make one of (tokens, tokens), of which nothing is used.
-        "attention_mask": torch.ones(1, 1, 1, 1, dtype=torch.bool, device=bounds.device),
+        "attention_mask": _ready_mask(bounds.device),
         "cu_seq_lens_q": bounds,
         "cu_seq_lens_k": bounds,
         "max_length_q": longest,
         "max_length_k": longest,
     }
     return inputs
+
+
+def full_inputs(model: Any, batch: dict[str, Any]) -> dict[str, Any]:
+    """What to call a model with, beside the token ids, for rows of which nothing is padding.
+
+    Without a mask, transformers asks the positions of a decoder whether its rows are packed documents, and waits for a
+    GPU to answer; encoders are not asked.
+
+    Args:
+        model: one that `can_pack`, or any other, for which nothing is needed.
+        batch: `input_ids`, (rows, length).
+    """
+    if model.config._attn_implementation != NAME or family(model.config) != "decoder":
+        return {}
+    ids = batch["input_ids"]
+    places = torch.arange(ids.shape[1], device=ids.device).unsqueeze(0)
+    return {"position_ids": places + first_position(model.config), "attention_mask": _ready_mask(ids.device)}
+
+
+def _ready_mask(device: torch.device) -> Tensor:
+    """What transformers takes for a mask that is ready; it would make one of (tokens, tokens)."""
+    return torch.ones(1, 1, 1, 1, dtype=torch.bool, device=device)
 
 
 def use_own_attention(model: Any) -> None:
@@ -70,9 +92,10 @@ def use_own_attention(model: Any) -> None:
 
 
 def prefer_own_attention(model: Any) -> None:
-    """Switches a model whose attention is `sdpa`, transformers' default, if it can; for training on a CPU.
+    """Switches a model whose attention is `sdpa`, transformers' default, if it can; for training.
 
-    Elsewhere torch's attention is fast as it is. Does nothing to what is no transformers model.
+    On a CPU long texts gain; elsewhere it is torch's attention, but nobody waits for a GPU to look at the padding. Does
+    nothing to what is no transformers model.
 
     Args:
         model: any network.
@@ -83,10 +106,21 @@ def prefer_own_attention(model: Any) -> None:
 
 def _register() -> None:
     from transformers import AttentionInterface, AttentionMaskInterface
-    from transformers.masking_utils import sdpa_mask
 
     AttentionInterface.register(NAME, packed_attention)
-    AttentionMaskInterface.register(NAME, sdpa_mask)
+    AttentionMaskInterface.register(NAME, _padded_mask)
+
+
+def _padded_mask(*sizes: Any, attention_mask: Tensor | None = None, **options: Any) -> Tensor | None:
+    """Transformers' mask for `sdpa`, without its look, which waits for a GPU, at whether anything is masked at all.
+
+    Where nothing is, the mask was left out before.
+    """
+    from transformers.masking_utils import sdpa_mask
+
+    if attention_mask is not None:
+        options |= {"allow_is_causal_skip": False, "allow_is_bidirectional_skip": False}
+    return sdpa_mask(*sizes, attention_mask=attention_mask, **options)  # type: ignore[no-any-return]
 
 
 def packed_attention(
@@ -110,7 +144,7 @@ def packed_attention(
         query: (1, heads, tokens, width).
         key: (1, key heads, tokens, width).
         value: the same.
-        attention_mask: not used for packed documents.
+        attention_mask: not used for packed documents; one of (1, 1, 1, 1) masks nothing.
         dropout: of attention probabilities.
         scaling: of scores; None means 1 / sqrt(width).
         is_causal: whether tokens see only what is before them; None asks the layer.
@@ -125,6 +159,8 @@ def packed_attention(
     """
     causal = bool(getattr(module, "is_causal", True)) if is_causal is None else is_causal
     if cu_seq_lens_q is None:
+        if attention_mask is not None and attention_mask.shape == (1, 1, 1, 1):
+            attention_mask = _window(query.shape[2], sliding_window, causal, query.device)
         if takes_long(query):
             causal = causal and attention_mask is None and query.shape[2] > 1
             found = attention(query, key, value, attention_mask, dropout, causal, scaling)

@@ -13,12 +13,12 @@ from ...errors import InputError, first_line
 from ...tokenization import separator_id
 from ..backbone import Backbone
 from ..base import BaseModule, Output
+from ..families import require
 from ..layers.metrics import MeanPerTarget, Perplexity
 from ..layers.packed_attention import can_pack
 from ..layers.rows import Rows
 from ..layers.sparse_head import only_inputs
 from ..layers.targets import before
-from .families import require
 from .masked import recovered
 
 

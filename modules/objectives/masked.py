@@ -13,6 +13,7 @@ from ...errors import InputError
 from ...tokenization import special_frame
 from ..backbone import Backbone
 from ..base import BaseModule, Output
+from ..families import require
 from ..layers.hashing import row_keys
 from ..layers.masking import choose_spans, choose_tokens, choose_words, corrupt
 from ..layers.metrics import MeanPerTarget
@@ -21,7 +22,6 @@ from ..layers.rows import Rows
 from ..layers.sparse_head import only_positions
 from ..layers.targets import Targets, most_targets
 from ..layers.vocabulary_loss import IGNORED, vocabulary_loss
-from .families import require
 
 
 class MaskedLanguageModeling(BaseModule):

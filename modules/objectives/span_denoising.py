@@ -12,13 +12,13 @@ from ...errors import InputError
 from ...tokenization import separator_id
 from ..backbone import Backbone
 from ..base import BaseModule, Output
+from ..families import require
 from ..layers.denoising import bart_infill, most_spans, random_spans, t5_corrupt
 from ..layers.hashing import row_keys
 from ..layers.metrics import MeanPerTarget
 from ..layers.rows import Rows
 from ..layers.sparse_head import only_inputs
 from ..layers.vocabulary_loss import IGNORED
-from .families import require
 from .masked import recovered
 
 SENTINELS = 100

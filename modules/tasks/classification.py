@@ -8,21 +8,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torchmetrics import Metric
-from torchmetrics.classification import (
-    MulticlassAccuracy,
-    MulticlassConfusionMatrix,
-    MulticlassF1Score,
-    MulticlassMatthewsCorrCoef,
-    MultilabelExactMatch,
-    MultilabelF1Score,
-)
+from torchmetrics.classification import MulticlassAccuracy, MultilabelExactMatch, MultilabelF1Score
 from torchmetrics.regression import MeanSquaredError, SpearmanCorrCoef
 
 from ...errors import InputError
 from ..backbone import Backbone
 from ..base import Output
 from ..layers.losses import binary_cross_entropy, cross_entropy
-from ..layers.metrics import BinaryF1, Pearson
+from ..layers.metrics import F1, BinaryF1, Confusion, Matthews, Pearson
 from ..layers.multilabel import TunedF1
 from .labelled import LabelledModule
 
@@ -105,7 +98,7 @@ class TextClassification(LabelledModule):
         if self.problem == "multi":
             self.register_buffer("thresholds", torch.full((len(self.labels or []),), 0.5))
         if self.problem == "single":
-            self.confusion = MulticlassConfusionMatrix(len(self.labels or []), validate_args=False)
+            self.confusion = Confusion(len(self.labels or []))
 
     def make_metrics(self, part: str) -> dict[str, Metric]:
         """As the class says."""
@@ -121,9 +114,9 @@ class TextClassification(LabelledModule):
             }
         return {
             "accuracy": MulticlassAccuracy(n, average="micro", validate_args=False),
-            "f1": MulticlassF1Score(n, average="macro", validate_args=False),
-            "f1_weighted": MulticlassF1Score(n, average="weighted", validate_args=False),
-            "mcc": MulticlassMatthewsCorrCoef(n, validate_args=False),
+            "f1": F1(n, "macro"),
+            "f1_weighted": F1(n, "weighted"),
+            "mcc": Matthews(n),
             **({"f1_binary": BinaryF1()} if n == 2 else {}),
         }
 

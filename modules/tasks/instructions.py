@@ -9,12 +9,12 @@ from torch import Tensor
 from ...errors import InputError
 from ..backbone import Backbone
 from ..base import Output
+from ..families import EXAMPLES, TRAINS, family
 from ..layers.packed_attention import can_pack
 from ..layers.rows import Rows
 from ..layers.sparse_head import only_inputs
 from ..layers.targets import before
 from ..layers.vocabulary_loss import IGNORED
-from ..objectives.families import EXAMPLES, TRAINS, family
 from ..objectives.masked import recovered
 from .generation import GeneratingModule
 

@@ -14,9 +14,9 @@ from ...errors import InputError
 from ...squad_scores import Scoring
 from ..backbone import Backbone
 from ..base import BaseModule, Output
+from ..families import family
 from ..layers.answer_spans import NONE, AnswerKind, AnswerScore, best_spans, merged
 from ..layers.losses import cross_entropy
-from ..objectives.families import family
 
 EXACT = torch.float32 if torch.backends.mps.is_available() else torch.float64
 """Holds scores, and numbers of characters and questions; Apple's GPUs have no doubles."""

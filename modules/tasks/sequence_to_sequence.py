@@ -9,11 +9,11 @@ from torch import Tensor, nn
 from ...errors import InputError
 from ..backbone import Backbone, config_from_json
 from ..base import Output
+from ..families import EXAMPLES, TRAINS, family
 from ..layers.sparse_head import only_inputs
 from ..layers.targets import before
 from ..layers.text_scores import BleuTokenizer, bleu_tokenizer, text_scores
 from ..layers.vocabulary_loss import IGNORED
-from ..objectives.families import EXAMPLES, TRAINS, family
 from ..objectives.masked import recovered
 from .generation import GeneratingModule
 

@@ -12,7 +12,9 @@ from pretune.hints import with_hints
 from pretune.modules.layers import targets as targets_module
 from pretune.modules.layers.packed_attention import NAME, use_own_attention
 
-CASES = [case for case in WORKS if case[1] in ("bert", "modernbert", "electra", "gpt2", "llama", "t5", "bart")]
+CASES = [
+    case for case in WORKS if case[1] in ("bert", "modernbert", "electra", "gpt2", "llama", "mistral", "t5", "bart")
+]
 
 
 def result(model: Any, batch: dict[str, Any]) -> tuple[torch.Tensor, list[torch.Tensor]]:
@@ -33,6 +35,7 @@ def test_shortcuts_change_nothing(case: tuple[str, str], full: bool, tokenizer: 
     model.shortcuts = False
     plain = result(model, with_hints(batch))
     model.shortcuts = True
+    model.take_shortcuts()
     hinted = with_hints(batch)
     assert "attention_mask" not in batch or hinted["full"] is full
     torch.testing.assert_close(result(model, hinted), plain, atol=1e-5, rtol=1e-4)
@@ -82,17 +85,25 @@ def test_own_attention_under_autocast(name: str, tokenizer: Any) -> None:
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("full", [False, True])
 @pytest.mark.parametrize(
     "case",
-    [("MaskedLanguageModeling", "bert"), ("ReplacedTokenDetection", "electra"), ("CausalLanguageModeling", "gpt2")],
+    [
+        ("MaskedLanguageModeling", "bert"),
+        ("ReplacedTokenDetection", "electra"),
+        ("CausalLanguageModeling", "gpt2"),
+        ("CausalLanguageModeling", "llama"),
+    ],
 )
-def test_a_gpu_is_never_waited_for(case: tuple[str, str], tokenizer: Any) -> None:
-    """Where nothing is padded: of padding, transformers itself asks the mask. The first step makes what is kept."""
+def test_a_gpu_is_never_waited_for(case: tuple[str, str], full: bool, tokenizer: Any) -> None:
+    """The first step makes what is kept."""
     model = make(*case, tokenizer)
     model.build()
     model.cuda()
+    model.take_shortcuts()
     batch = batch_for(model)
-    batch["attention_mask"] = torch.ones_like(batch["attention_mask"])
+    if full:
+        batch["attention_mask"] = torch.ones_like(batch["attention_mask"])
     hinted = {
         key: value.cuda() if isinstance(value, torch.Tensor) else value for key, value in with_hints(batch).items()
     }

@@ -45,7 +45,7 @@ def pack(parts: list[Tensor]) -> dict[str, Tensor]:
 
 def run(model: Any, parts: list[Tensor]) -> tuple[Tensor, ...]:
     """The logits of each document of a pack."""
-    batch = pack(parts)
+    batch = {key: value.to(parts[0].device) for key, value in pack([part.cpu() for part in parts]).items()}
     logits = model(input_ids=batch["input_ids"], **packed_inputs(model, batch)).logits
     return tuple(logits[0].split([len(part) for part in parts]))
 

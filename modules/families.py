@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...errors import InputError
+from ..errors import InputError
 
 EXAMPLES = {
     "encoder": "bert, roberta, modernbert, deberta-v2, electra",

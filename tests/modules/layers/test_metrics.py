@@ -1,0 +1,35 @@
+"""Scores that are counted without waiting for a GPU, against torchmetrics' own."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torchmetrics import Metric
+from torchmetrics.classification import MulticlassConfusionMatrix, MulticlassF1Score, MulticlassMatthewsCorrCoef
+
+from pretune.modules.layers.metrics import F1, BinaryF1, Confusion, Matthews
+
+PAIRS = [
+    (F1(5, "macro"), MulticlassF1Score(5, average="macro")),
+    (F1(5, "weighted"), MulticlassF1Score(5, average="weighted")),
+    (F1(5, "none"), MulticlassF1Score(5, average="none")),
+    (Matthews(5), MulticlassMatthewsCorrCoef(5)),
+    (Confusion(5), MulticlassConfusionMatrix(5)),
+]
+
+
+@pytest.mark.parametrize(("ours", "theirs"), PAIRS)
+def test_they_count_as_torchmetrics_does(ours: Metric, theirs: Metric) -> None:
+    generator = torch.Generator().manual_seed(0)
+    for rows in (7, 1, 30):
+        logits = torch.randn(rows, 5, generator=generator)
+        targets = torch.randint(4, (rows,), generator=generator)  # one label never occurs
+        ours.update(logits, targets)
+        theirs.update(logits, targets)
+    torch.testing.assert_close(ours.compute(), theirs.compute())
+
+
+def test_f1_of_the_second_of_two() -> None:
+    metric = BinaryF1()
+    metric.update(torch.tensor([[0.0, 1.0], [0.0, 1.0], [1.0, 0.0], [1.0, 0.0]]), torch.tensor([1, 0, 1, 0]))
+    assert metric.compute() == pytest.approx(0.5)  # precision 1/2, recall 1/2
