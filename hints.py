@@ -8,6 +8,10 @@ FULL = "full"
 """Whether nothing in the batch is padding: then no mask is needed, and attention has faster ways without one."""
 LONGEST = "longest"
 """Tokens of the longest document in a packed batch."""
+TARGETS = "targets"
+"""How many places of a batch have a label."""
+IGNORED = -100
+"""The label of a place that has none."""
 
 
 def with_hints(batch: Any) -> Any:
@@ -18,10 +22,18 @@ def with_hints(batch: Any) -> Any:
     """
     if not isinstance(batch, dict):
         return batch
-    mask, bounds = batch.get("attention_mask"), batch.get("cu_seq_lens")
+    mask, bounds, labels = batch.get("attention_mask"), batch.get("cu_seq_lens"), batch.get("labels")
     hints: dict[str, Any] = {}
     if mask is not None and mask.ndim == 2 and not mask.is_cuda:
         hints[FULL] = bool(mask.all())
     if bounds is not None and not bounds.is_cuda:
         hints[LONGEST] = int(bounds.diff().max())
+    if labels is not None and labels.ndim == 2 and not labels.is_cuda and not labels.is_floating_point():
+        hints[TARGETS] = int((labels != IGNORED).sum())
     return {**batch, **hints}
+
+
+def known_targets(batch: dict[str, Any]) -> int | None:
+    """How many places of a batch have a label, if that was counted before it went to the device."""
+    found: int | None = batch.get(TARGETS)
+    return found

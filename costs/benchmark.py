@@ -87,11 +87,13 @@ class Measure(Callback):
         self.throughput, self.times = Throughput(), StepTimes()
         self.found: dict[str, float] = {}
         self.batch: Any = None
+        self.device = torch.device("cpu")
         self._before = self._batches = 0
 
     @override
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._before = trainer.global_step
+        self.device = pl_module.device  # after the training it is the CPU again
         self._begin(trainer, pl_module)
 
     def _begin(self, trainer: Trainer, module: LightningModule) -> None:
@@ -149,7 +151,7 @@ class BenchmarkCLI(PretuneCLI):
         data.train_dataloader = lambda: Repeated(batch, steps * trainer.accumulate_grad_batches)
         trainer.fit_loop.epoch_loop.max_steps += trainer.global_step
         trainer.fit(model, datamodule=data)
-        device = model.device
+        device = self.measure.device
         peak = device_peak(device, str(trainer.precision))
         seconds = sum(whole[f"ms_{part}"] for part in ("data", "forward", "backward", "optimizer")) / 1000
         tokens = whole["tokens_per_second"] / trainer.world_size
@@ -212,7 +214,7 @@ def report(found: dict[str, Any]) -> str:
     whole = max(sum(parts.values()), 1e-9)
     peak, mfu = found["peak_teraflops"], found.get("mfu")
     flops = f"{found['flops_per_token'] / 1e6:,.1f} MFLOP a token, {found['teraflops']:.3f} TFLOP/s"
-    share = f"MFU {mfu:.1%} of {peak:.0f}" if mfu else "MFU unknown, as the device's peak is"
+    share = f"MFU {mfu:.1%} of {peak:,.0f}" if mfu else "MFU unknown, as the device's peak is"
     threads = f", {found['threads']} threads" if found["threads"] else ""
     device = f"{found['devices']} x {found['device']}" if found["devices"] > 1 else found["device"]
     data = found["waiting"] > WAITING

@@ -38,7 +38,8 @@ class EntityScore(Metric):
         """Adds words.
 
         Args:
-            predictions: (words, 3) int64: the example, the word's number in it, and the predicted tag.
+            predictions: (words, 3) int64: the example, the word's number in it, and the predicted tag; a number of -1
+                is of what counts elsewhere, and is left out.
             targets: (words,) int64, the right tag.
         """
         self.words.append(torch.cat((predictions, targets[:, None]), 1))
@@ -56,6 +57,7 @@ class EntityScore(Metric):
     def counts(self) -> Tensor:
         """(types, 3): the right ones, the predicted ones, those there are."""
         words: Any = dim_zero_cat(self.words).cpu() if len(self.words) else torch.zeros(0, 4, dtype=torch.int64)
+        words = words[words[:, 1] >= 0]
         order = torch.argsort(words[:, 0] * (words[:, 1].max() + 1 if len(words) else 1) + words[:, 1])
         example, _, guess, gold = words[order].unbind(1)
         (ends, kinds), (right_ends, right_kinds) = self._entities(guess, example), self._entities(gold, example)

@@ -96,6 +96,11 @@ class F1(MulticlassF1Score):
         average: `macro`, `weighted` or `none`.
     """
 
+    tp: Tensor
+    fp: Tensor
+    tn: Tensor
+    fn: Tensor
+
     def __init__(self, labels: int, average: Literal["macro", "weighted", "none"]) -> None:
         super().__init__(labels, average=average, validate_args=False)
 

@@ -111,7 +111,7 @@ def _register() -> None:
     AttentionMaskInterface.register(NAME, _padded_mask)
 
 
-def _padded_mask(*sizes: Any, attention_mask: Tensor | None = None, **options: Any) -> Tensor | None:
+def _padded_mask(attention_mask: Tensor | None = None, **options: Any) -> Tensor | None:
     """Transformers' mask for `sdpa`, without its look, which waits for a GPU, at whether anything is masked at all.
 
     Where nothing is, the mask was left out before.
@@ -120,7 +120,8 @@ def _padded_mask(*sizes: Any, attention_mask: Tensor | None = None, **options: A
 
     if attention_mask is not None:
         options |= {"allow_is_causal_skip": False, "allow_is_bidirectional_skip": False}
-    return sdpa_mask(*sizes, attention_mask=attention_mask, **options)  # type: ignore[no-any-return]
+    found: Tensor | None = sdpa_mask(attention_mask=attention_mask, **options)
+    return found
 
 
 def packed_attention(

@@ -7,6 +7,7 @@ from typing import Any
 from torch import Tensor
 
 from ...errors import InputError
+from ...hints import IGNORED, known_targets
 from ..backbone import Backbone
 from ..base import Output
 from ..families import EXAMPLES, TRAINS, family
@@ -14,7 +15,6 @@ from ..layers.packed_attention import can_pack
 from ..layers.rows import Rows
 from ..layers.sparse_head import only_inputs
 from ..layers.targets import before
-from ..layers.vocabulary_loss import IGNORED
 from ..objectives.masked import recovered
 from .generation import GeneratingModule
 
@@ -76,7 +76,7 @@ class InstructionTuning(GeneratingModule):
         """Runs the body on all tokens, and the head on those that a token of an answer follows."""
         rows = Rows(batch, self._pad_id(), packed=can_pack(self.model))
         labels = rows.of("labels", -100)
-        targets = self.targets(before(labels != IGNORED))
+        targets = self.targets(before(labels != IGNORED), known_targets(batch))
         with only_inputs(self.model.get_output_embeddings(), rows.places(targets)):
             logits = self.model(**self.network_inputs(rows.inputs(rows.ids))).logits
         return recovered(logits, targets.of(before(labels)), self.smoothing(stage), not self.shortcuts)

@@ -7,13 +7,13 @@ from typing import Any
 from torch import Tensor, nn
 
 from ...errors import InputError
+from ...hints import IGNORED, known_targets
 from ..backbone import Backbone, config_from_json
 from ..base import Output
 from ..families import EXAMPLES, TRAINS, family
 from ..layers.sparse_head import only_inputs
 from ..layers.targets import before
 from ..layers.text_scores import BleuTokenizer, bleu_tokenizer, text_scores
-from ..layers.vocabulary_loss import IGNORED
 from ..objectives.masked import recovered
 from .generation import GeneratingModule
 
@@ -117,7 +117,7 @@ class SequenceToSequence(GeneratingModule):
             inputs["decoder_input_ids"] = self.model.prepare_decoder_input_ids_from_labels(labels)
         else:
             asked = before(labels).masked_fill(~before(labels != IGNORED), IGNORED)  # foretold where the one before is
-        targets = self.targets(asked != IGNORED)
+        targets = self.targets(asked != IGNORED, known_targets(batch))
         with only_inputs(self.model.get_output_embeddings(), targets.places):
             logits = self.model(**inputs).logits
         return recovered(logits, targets.of(asked), self.smoothing(stage), not self.shortcuts)

@@ -8,9 +8,11 @@ import torch
 from torch import Tensor
 from torchmetrics import Metric
 
+from ...hints import known_targets
 from ..base import Output
 from ..layers.entities import EntityScore
 from ..layers.losses import cross_entropy
+from ..layers.targets import find_targets
 from .labelled import LabelledModule
 
 
@@ -43,17 +45,16 @@ class TokenClassification(LabelledModule):
         """Cross entropy over the tags of the labelled tokens."""
         logits = self.model(**self.network_inputs(batch)).logits.float()
         labels = batch["labels"]
-        asked = labels >= 0
-        targets, outputs = labels[asked], logits[asked]
+        places = find_targets(labels >= 0, known_targets(batch)).places
+        targets, outputs = labels.flatten()[places], logits.flatten(0, 1)[places]
         weights = self.weights if stage == "train" else None
         loss = cross_entropy(outputs, targets, self.smoothing(stage), weights)
-        count = asked.sum() if weights is None else weights[targets].sum()
+        count = torch.full((), len(places), device=loss.device) if weights is None else weights[targets].sum()
         rows, length = labels.shape
         words = batch.get("words", torch.arange(length, device=labels.device).expand_as(labels))
         example = batch.get("example", torch.arange(rows, device=labels.device)).unsqueeze(1).expand_as(labels)
-        scored = asked & (words >= 0)
-        found = torch.stack((example[scored], words[scored], logits.argmax(-1)[scored]), 1)
-        return Output(loss, count, found, labels[scored], (outputs,))
+        found = torch.stack((example.flatten()[places], words.flatten()[places], outputs.argmax(-1)), 1)
+        return Output(loss, count, found, targets, (outputs,))
 
     def details(self) -> dict[str, Any]:
         """Precision, recall and F1 of each kind of entity in the test."""
