@@ -10,6 +10,7 @@ import re
 import sys
 from collections.abc import Iterator
 from difflib import get_close_matches
+from importlib import import_module
 from itertools import pairwise
 from typing import Any, NoReturn
 
@@ -67,6 +68,10 @@ def explain(message: str, parser: argparse.ArgumentParser) -> str:
     patterns = r"Option '(\S+)' is not accepted|not accept option '(\S+)'|unrecognized arguments: (?:--)?([^\s=]+)"
     if found := re.search(patterns, message):
         key = next(group for group in found.groups() if group)
+        if within := re.search(rf"given class_path '(\S+)':\s+Option '{re.escape(key)}'", message):
+            options = _options(within[1])
+            if near := _nearest(key, options):
+                return f"{within[1].rpartition('.')[2]} has no option {key!r}{near}; there are: {', '.join(options)}."
         known = sorted(set(_keys(parser)))
         last = sorted({name.rpartition(".")[2] for name in known})
         near = (_nearest(key, known) if "." in key else "") or _nearest(key.rpartition(".")[2], last)
@@ -162,6 +167,19 @@ def _classes(base: type[Any]) -> Iterator[type[Any]]:
         if kind.__module__.startswith("pretune.") and kind.__name__ not in BASES:
             yield kind
         yield from _classes(kind)
+
+
+def _options(path: str) -> list[str]:
+    """The options of a class, given by its import path, and of the classes that it passes others on to."""
+    module, _, name = path.rpartition(".")
+    given = [
+        option
+        for ancestor in inspect.getmro(getattr(import_module(module), name))
+        if ancestor.__module__.startswith(("pretune.", "lightning."))
+        for option in inspect.signature(ancestor).parameters.values()
+        if option.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD
+    ]
+    return list(dict.fromkeys(option.name for option in given))
 
 
 def _nearest(word: str, known: list[str]) -> str:

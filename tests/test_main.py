@@ -359,6 +359,9 @@ def test_misspelt_keys_and_classes(sentiment: str, fails: Fails) -> None:
     assert "did you mean learning_rate" in fails("fit", "--config", sentiment, "--model.learning_rat=1")
     assert "did you mean text_column" in fails("fit", "--config", sentiment, "--data.txt_column=x")
     assert "did you mean dropout" in fails("fit", "--config", sentiment, "--model.backbone.droput=0.1")
+    assert "Probe has no option 'nam' (did you mean name?)" in fails(
+        "fit", "--config", sentiment, "--trainer.callbacks+=Probe", "--trainer.callbacks.nam=x"
+    )
     assert "early_stopping.patience" in fails("fit", "--config", sentiment, "--earlystopping.patience=1")
     assert "did you mean fit" in fails("fti", "--config", sentiment)
     assert "give --config FILE" in fails("fit")

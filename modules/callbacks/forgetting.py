@@ -51,7 +51,7 @@ class Forgetting(Callback):
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         module = _checked(pl_module)
         self._start = {name: weight.clone() for name, weight in body_weights(module).items()}
-        self._before = self._evaluate(module, changed=False)
+        self._before = self._evaluate(module, trainer.strategy.root_device, changed=False)
 
     @override
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -59,7 +59,7 @@ class Forgetting(Callback):
             return
         module = _checked(pl_module)
         moved = distances(module, self._start)
-        after = self._evaluate(module, changed=True) if self._before is not None else None
+        after = self._evaluate(module, trainer.strategy.root_device, changed=True) if self._before is not None else None
         found: dict[str, Any] = {"moved": moved}
         if self._before is not None and after is not None:
             found |= {"before": self._before, "after": after}
@@ -72,7 +72,7 @@ class Forgetting(Callback):
                 callback.add(trainer, "forgetting", found)
         self._start = {}
 
-    def _evaluate(self, module: BaseModule, changed: bool) -> dict[str, float] | None:
+    def _evaluate(self, module: BaseModule, device: torch.device, changed: bool) -> dict[str, float] | None:
         if self.data is None:
             return None
         plain = Backbone(
@@ -96,8 +96,7 @@ class Forgetting(Callback):
             if len(found.missing_keys) > len(self._start) // 10:
                 some = ", ".join(found.missing_keys[:3])
                 raise InputError(f"The body does not fit under its pretraining head: it lacks {some}.")
-        objective.model.to(module.device)
-        return held_out(objective, self.data)
+        return held_out(objective, self.data, device)
 
 
 def _checked(module: LightningModule) -> BaseModule:
@@ -126,7 +125,7 @@ def distances(module: BaseModule, start: dict[str, Tensor]) -> dict[str, float]:
     for name, weight in body.named_parameters():
         if name not in start or (depth := depths[owner[id(weight)]]) >= top:
             continue
-        old = start[name].double()
+        old = start[name].to(weight.device).double()
         entry = sums.setdefault(depth, [0.0, 0.0])
         entry[0] += float((weight.detach().double() - old).square().sum())
         entry[1] += float(old.square().sum())

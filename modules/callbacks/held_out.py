@@ -17,7 +17,7 @@ STAGE = "held_out"
 """Neither training nor validation nor test: a step draws as they do in evaluation, and logs nothing."""
 
 
-def held_out(objective: BaseModule, data: LightningDataModule) -> dict[str, float]:
+def held_out(objective: BaseModule, data: LightningDataModule, device: torch.device | None = None) -> dict[str, float]:
     """The loss of a pretraining objective on the test part of a datamodule, with the weights that it has now.
 
     Masks in evaluation are a fixed function of the text, so that two networks answer the same questions. Modes, metrics
@@ -26,6 +26,7 @@ def held_out(objective: BaseModule, data: LightningDataModule) -> dict[str, floa
     Args:
         objective: one with a tokenizer; its network is built if it is not.
         data: such as `CorpusDataModule(test_files=...)`; used as it comes, with the objective's tokenizer.
+        device: to compute on; a training that has ended leaves its network on the CPU. Null: where the network is.
 
     Returns:
         `loss`, per target and as the objective weighs its parts; of objectives that predict tokens `perplexity`, and
@@ -38,7 +39,12 @@ def held_out(objective: BaseModule, data: LightningDataModule) -> dict[str, floa
     """
     objective.build()
     data = _prepared(objective, data)
-    sums = _sums(objective, data)
+    home = next(objective.model.parameters()).device
+    objective.to(device or home)
+    try:
+        sums = _sums(objective, data)
+    finally:
+        objective.to(home)
     means = {part: loss / count if count else math.nan for part, (loss, count) in sums.items()}
     found = {"loss": sum(weight * means[part] for part, weight in objective.parts().items())}
     if objective.perplexity_of not in means:

@@ -45,22 +45,22 @@ class OldAndNew(Callback):
             parent = type(pl_module)(**{**options, "backbone": plain})
             parent.tokenizer = plain.load_tokenizer()
             parent.build()
-        parent.model.to(pl_module.device)
-        self._before = self._measure(parent)
+        self._before = self._measure(parent, trainer.strategy.root_device)
 
     @override
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if not self._before or trainer.fast_dev_run:  # type: ignore[attr-defined]
             return
-        found = {"before": self._before, "after": self._measure(pl_module)}  # type: ignore[arg-type]
+        after = self._measure(pl_module, trainer.strategy.root_device)  # type: ignore[arg-type]
+        found = {"before": self._before, "after": after}
         rank_zero_info(table(found))
         for callback in trainer.callbacks:  # type: ignore[attr-defined]
             if isinstance(callback, RunReport):
                 callback.add(trainer, "old_and_new", found)
         self._before = {}
 
-    def _measure(self, module: BaseModule) -> dict[str, dict[str, float]]:
-        return {name: held_out(module, data) for name, data in self.texts.items()}
+    def _measure(self, module: BaseModule, device: torch.device) -> dict[str, dict[str, float]]:
+        return {name: held_out(module, data, device) for name, data in self.texts.items()}
 
 
 def table(found: Table) -> str:

@@ -28,10 +28,12 @@ class EntityScore(Metric):
         super().__init__()
         self.kind = kind
         self.types = sorted({name[2:] for name in labels if name[:2] in ("B-", "I-")})
-        # The type of each tag, -1 for O, and whether it begins or continues an entity.
-        self.type_of = torch.tensor([self.types.index(n[2:]) if n[:2] in ("B-", "I-") else -1 for n in labels])
-        self.begins = torch.tensor([n.startswith("B-") for n in labels])
-        self.continues = torch.tensor([n.startswith("I-") for n in labels])
+        # The type of each tag, -1 for O, and whether it begins or continues an entity; entities are looked for on the
+        # CPU, wherever the network is made.
+        types = [self.types.index(n[2:]) if n[:2] in ("B-", "I-") else -1 for n in labels]
+        self.type_of = torch.tensor(types, device="cpu")
+        self.begins = torch.tensor([n.startswith("B-") for n in labels], device="cpu")
+        self.continues = torch.tensor([n.startswith("I-") for n in labels], device="cpu")
         self.add_state("words", [], dist_reduce_fx="cat")
 
     def update(self, predictions: Tensor, targets: Tensor) -> None:

@@ -99,13 +99,13 @@ def test_every_family(family: str, tokenizer: Any, corpus: Path, tmp_path: Path)
     trainer = Trainer(max_steps=1, callbacks=[callback], **QUIET)
     real, seen = callback._evaluate, []
 
-    def evaluate(module: Any, changed: bool) -> Any:
+    def evaluate(module: Any, device: torch.device, changed: bool) -> Any:
         if changed:
             with torch.no_grad():
                 for name, parameter in module.model.named_parameters():
                     if ".1." in name:
                         parameter.mul_(5)
-        seen.append(real(module, changed))
+        seen.append(real(module, device, changed))
         return seen[-1]
 
     callback._evaluate = evaluate  # type: ignore[method-assign]

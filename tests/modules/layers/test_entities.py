@@ -34,3 +34,17 @@ def test_nothing_is_zero() -> None:
     metric = EntityScore(LABELS, "f1")
     metric.update(torch.tensor([[0, 0, 0]]), torch.tensor([0]))
     assert float(metric.compute()) == 0
+
+
+def test_a_metric_that_is_made_on_a_device_counts_on_the_cpu() -> None:
+    """As Lightning makes networks, and what belongs to them, on the GPU at once."""
+    with torch.device("meta"):
+        metric = EntityScore(LABELS, "f1")
+    metric.update(torch.tensor([[0, 0, 1], [0, 1, 0]]), torch.tensor([1, 0]))
+    assert float(metric.compute()) == 1
+
+
+def test_words_that_count_elsewhere_are_left_out() -> None:
+    metric = EntityScore(LABELS, "f1")
+    metric.update(torch.tensor([[0, 0, 1], [0, -1, 1]]), torch.tensor([1, 0]))
+    assert float(metric.compute()) == 1
