@@ -30,4 +30,5 @@ def silence() -> None:
 
 def _worth_reading(record: logging.LogRecord) -> bool:
     text = record.getMessage()
-    return not any(part in text for part in ("Tip:", "litlogger", "Loading `train_dataloader` to estimate"))
+    noise = ("Tip:", "litlogger", "Loading `train_dataloader` to estimate", "has Tensor Cores")  # bf16-mixed uses them
+    return not any(part in text for part in noise)

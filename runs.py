@@ -17,6 +17,8 @@ from .errors import InputError
 
 STORED = "pretune"
 """The checkpoint entry in which a module describes itself: class, configuration, tokenizer, labels."""
+RUN, CHECKPOINT = "PRETUNE_RUN_FOLDER", "PRETUNE_CHECKPOINT"
+"""Where a command tells the processes that a strategy launches what it chose."""
 
 
 def versions(root: Path) -> list[Path]:
@@ -84,13 +86,13 @@ class RunFolder:
         """
         from lightning.pytorch.utilities.rank_zero import rank_zero_info
 
-        if int(os.environ.get("LOCAL_RANK", 0)) > 0 and "PRETUNE_RUN_FOLDER" in os.environ:
-            folder = Path(os.environ["PRETUNE_RUN_FOLDER"])
-        else:
-            number = int(versions(root)[-1].name.rpartition("_")[2]) + 1 if versions(root) else 0
-            folder = root / f"version_{number}"
+        if int(os.environ.get("LOCAL_RANK", 0)) > 0 and RUN in os.environ:  # chosen by the process that launched this
+            checkpoint = os.environ.get(CHECKPOINT)
+            return cls(Path(os.environ[RUN]), Path(checkpoint) if checkpoint else None)
+        number = int(versions(root)[-1].name.rpartition("_")[2]) + 1 if versions(root) else 0
+        folder = root / f"version_{number}"
         preferred = "last" if verb == "fit" else "best"
-        trained = [run for run in versions(root) if (run / "checkpoints").is_dir() and run != folder]
+        trained = [run for run in versions(root) if (run / "checkpoints").is_dir()]
         if wanted in ("last", "best"):
             found = find_checkpoint(trained[-1], wanted) if trained else None
             if found is None and verb != "fit":
@@ -115,6 +117,10 @@ class RunFolder:
         if verb == "fit" and found is not None and "optimizer_states" not in read_checkpoint(found):
             raise InputError(f"--ckpt_path {wanted}: {found} holds weights only; `last` can be resumed from.")
         return cls((run_of(found) or folder) if found else folder, found)
+
+    def tell(self) -> None:
+        """Tells the processes that a strategy launches: they must not choose for themselves, as there is a run now."""
+        os.environ[RUN], os.environ[CHECKPOINT] = str(self.folder), str(self.checkpoint or "")
 
     def create(self, for_training: bool) -> None:
         """Makes the folder; `checkpoints/` marks a training run.

@@ -6,11 +6,7 @@ from typing import Any
 
 MOST = 0.95
 """The share of a device's memory that can be used."""
-# A bare `fsdp` makes the whole network one unit, and Lightning's FSDP refuses to clip the norm, as is the default.
-OWN_STRATEGY = (
-    "a strategy of your own, which is not tested here: Lightning's FSDPStrategy with a wrap policy for the layers, and "
-    "trainer.gradient_clip_val: null"
-)
+FSDP = "trainer.strategy: fully_sharded (configs/trainers/fsdp.yaml)"
 
 
 def report(found: dict[str, Any]) -> str:
@@ -59,14 +55,14 @@ def _verdict(found: dict[str, Any], several: bool) -> str:
     if several and found["fits"]["fsdp"]:
         return (
             f"It does not fit {place} with DDP. Weights sharded over the devices, one unit a layer, would; that needs "
-            f"{OWN_STRATEGY}."
+            f"{FSDP}."
         )
     parts = found["memory"]["fsdp" if several else "ddp"]
     state = parts["weights"] + parts["optimiser"]
     if state > MOST * found["gigabytes"] * 1e9:
         return (
             f"It does not fit {place}: weights and optimiser alone are too large. To shard them over more devices "
-            f"needs {OWN_STRATEGY}."
+            f"needs {FSDP}."
         )
     return (
         f"It does not fit {place}: a smaller data.batch_size with trainer.accumulate_grad_batches, or "

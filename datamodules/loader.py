@@ -70,11 +70,21 @@ class BatchPlan(DistributedSampler[Any]):
         self.epoch = epoch
 
     def __len__(self) -> int:
-        if self.cuts is not None:
-            short = not self.shuffle and len(self.cuts) > 1 and self.cuts[-1] - self.cuts[-2] <= self.rank
-            return len(self.cuts) - 1 - short
-        whole, rest = divmod(self.size, self.batch_size * self.world_size)
-        return whole + bool(rest if self.shuffle else rest > self.rank)
+        nothing = not self.shuffle and self.size <= self.rank
+        return 0 if nothing else len(self._ends()) - 1
+
+    def _ends(self) -> np.ndarray:
+        """Where the batches of all processes end in the order; begins with 0.
+
+        In evaluation too there is something for each process in every batch (of processes that compute together, as
+        where a network is divided over them, none may stop early): a rest that is too small goes to the last batch.
+        """
+        together = self.batch_size * self.world_size
+        cuts = self.cuts
+        if cuts is None:
+            cuts = np.minimum(np.arange(-(-self.size // together) + 1) * together, self.size)
+        small = not self.shuffle and len(cuts) > 2 and cuts[-1] - cuts[-2] < self.world_size
+        return np.delete(cuts, -2) if small else cuts
 
     def order(self) -> np.ndarray:
         """The examples in the order of this epoch."""
@@ -97,8 +107,7 @@ class BatchPlan(DistributedSampler[Any]):
         return order
 
     def __iter__(self) -> Iterator[list[int]]:
-        order, together = self.order(), self.batch_size * self.world_size
-        cuts = np.minimum(np.arange(len(self) + 1) * together, self.size) if self.cuts is None else self.cuts
+        order, cuts = self.order(), self._ends()
         batches = np.arange(len(self))
         if self.cuts is not None and self.shuffle:
             batches = np.random.default_rng([self.seed, self.epoch, 1]).permutation(len(self))

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import torch
 from lightning.pytorch import LightningModule
+from lightning.pytorch.callbacks import WeightAveraging
 from lightning.pytorch.utilities.rank_zero import rank_zero_info, rank_zero_warn
 from torch import Tensor, nn
 from torchmetrics import Metric, MetricCollection
@@ -27,6 +28,7 @@ from .layers.metrics import MeanPerTarget, Perplexity
 from .layers.packed_attention import full_inputs, packed_inputs, prefer_own_attention
 from .layers.padding_check import leave_out_padding_check
 from .layers.positions import max_positions
+from .layers.sharding import is_sharded, shard, whole_state
 from .layers.targets import Targets, find_targets
 from .optimization import OptimizedModule
 
@@ -175,7 +177,25 @@ class BaseModule(OptimizedModule):
         """Builds the network once its surroundings are known; without a trainer, loading or `build` does."""
         if self._trainer is not None:
             self.build()
+            if self.device_mesh is not None and not is_sharded(self.model):
+                self._divide(self.device_mesh)
             self.give_to_averages()
+
+    def _divide(self, mesh: Any) -> None:
+        """Divides the networks over the devices of a strategy that wants it so (FSDP2)."""
+        averages = any(isinstance(c, WeightAveraging) for c in self.trainer.callbacks)  # type: ignore[attr-defined]
+        for asked, name in (
+            (self.backbone.adapters, "model.backbone.lora and adapter"),
+            (self.optimizer_name == "muon", "model.optimizer: muon"),
+            (self.l2_sp, "model.l2_sp"),
+            (averages, "averaged weights"),
+            (len(self.parts()) > 1 and self.trainer.accumulate_grad_batches > 1, "several losses, accumulated,"),
+        ):
+            if asked:
+                raise InputError(
+                    f"{name} cannot be had with a network divided over devices: trainer.strategy: ddp would work."
+                )
+        shard(self.networks(), mesh["data_parallel"], self.trainer.strategy.root_device)
 
     def build(self) -> None:
         """Builds network and metrics, unless that was done; everything late is asked of the datamodule here.
@@ -439,6 +459,8 @@ class BaseModule(OptimizedModule):
     def save_pretrained(self, folder: str | Path) -> None:
         """Writes a Hugging Face folder: safetensors, configuration, tokenizer, model card.
 
+        Of a network that is divided over processes, each must call this.
+
         Args:
             folder: made if missing.
         """
@@ -449,9 +471,12 @@ class BaseModule(OptimizedModule):
             reader = "peft.PeftModel"
         else:
             model: Any = merge_adapters(self.model) if self.backbone.adapters else self.model
+            whole = whole_state(model) if is_sharded(model) else None
+            if whole is not None and self.global_rank:
+                return  # the first process has all of it, and writes
             parents = getattr(model.config, LINEAGE, None)
             setattr(model.config, LINEAGE, lineage(self))
-            model.save_pretrained(folder)
+            model.save_pretrained(folder, state_dict=whole)
             setattr(model.config, LINEAGE, parents)
         if self.tokenizer is not None:
             trained = getattr(self.datamodule, "longest", None) if self.backbone.name is None else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
@@ -10,6 +9,7 @@ from typing import Any, Literal
 from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint, ProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
+from lightning.pytorch.strategies import StrategyRegistry
 from typing_extensions import override
 
 from ..recipes import names
@@ -32,6 +32,9 @@ from .callbacks.save_config import SaveConfig
 from .loggers import RunCSVLogger, RunTensorBoardLogger
 from .options import CheckpointOptions, EarlyStoppingOptions, PaceOptions, default_precision
 from .parser import HelpfulParser, as_plain
+from .strategies import FullySharded
+
+StrategyRegistry.register("fully_sharded", FullySharded, "FSDP2")
 
 
 class PretuneCLI(LightningCLI):
@@ -164,4 +167,4 @@ class PretuneCLI(LightningCLI):
                 self.model.stored = entry
         if self.trainer.is_global_zero:
             self.run.create(self.subcommand == "fit" and not self._get(self.config, "trainer").fast_dev_run)
-        os.environ["PRETUNE_RUN_FOLDER"] = str(self.run.folder)  # for the processes that a strategy launches
+        self.run.tell()

@@ -11,6 +11,7 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from typing_extensions import override
 
 from ...runs import read_checkpoint
+from ..layers.sharding import is_sharded, load_whole
 
 
 class ExportBest(Callback):
@@ -50,10 +51,10 @@ class ExportBest(Callback):
         elif best is None:
             rank_zero_info("There was no validation: the last weights are kept.")
         else:
-            pl_module.load_state_dict(read_checkpoint(best.best_model_path)["state_dict"])
+            load_whole(pl_module, read_checkpoint(best.best_model_path)["state_dict"])
             score = float(best.best_model_score) if best.best_model_score is not None else float("nan")
             rank_zero_info(f"The best weights are kept: {best.monitor} {score:.4f} ({best.best_model_path}).")
-        if self.folder is not None and trainer.is_global_zero:
+        if self.folder is not None and (trainer.is_global_zero or is_sharded(pl_module)):
             module: Any = pl_module
             module.save_pretrained(self.folder)
             if module.backbone.adapters and module.backbone.merge_adapters:

@@ -17,6 +17,7 @@ from ..families import require
 from ..layers.metrics import MeanPerTarget, Perplexity
 from ..layers.packed_attention import can_pack
 from ..layers.rows import Rows
+from ..layers.sharding import is_sharded
 from ..layers.sparse_head import only_inputs
 from ..layers.targets import before
 from .masked import recovered
@@ -119,7 +120,8 @@ class CausalLanguageModeling(BaseModule):
 
     def on_validation_end(self) -> None:
         """Logs a continuation of each prompt."""
-        if not self.prompts or self.trainer.sanity_checking or not self.trainer.is_global_zero:
+        writes = self.trainer.is_global_zero or is_sharded(self.model)  # of a divided network all processes must
+        if not self.prompts or self.trainer.sanity_checking or not writes:
             return
         with torch.random.fork_rng():
             torch.manual_seed(self._seed)  # the same draws each time: what changes is the model
@@ -170,6 +172,7 @@ class CausalLanguageModeling(BaseModule):
                     attention_mask=mask,
                     pad_token_id=self.tokenizer.pad_token_id or 0,
                     eos_token_id=self._end_id(),
+                    synced_gpus=is_sharded(self.model),
                     **options,
                 )
             except ValueError as error:  # transformers checks most values only here

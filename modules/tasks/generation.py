@@ -13,6 +13,7 @@ from ..backbone import Backbone
 from ..base import BaseModule
 from ..layers.adapters import is_adapter
 from ..layers.metrics import MeanPerTarget
+from ..layers.sharding import is_sharded
 
 SPELLED = ("forced_bos_token_id", "decoder_start_token_id")
 """Options of `generate` that may be given as a token, such as mBART's `de_DE`."""
@@ -119,7 +120,9 @@ class GeneratingModule(BaseModule):
         self.model.eval()
         with torch.inference_mode():
             try:
-                found = self.model.generate(input_ids=ids, attention_mask=mask, **options)
+                found = self.model.generate(
+                    input_ids=ids, attention_mask=mask, synced_gpus=is_sharded(self.model), **options
+                )
             except ValueError as error:  # transformers checks most values only here
                 raise InputError(f"model.generation: {first_line(error)}") from error
         self.model.train(training)

@@ -92,7 +92,8 @@ def test_ranks_evaluate_nothing_twice() -> None:
         plans = [BatchPlan(size, 4, shuffle=False, rank=rank, world_size=2) for rank in range(2)]
         batches = [list(plan) for plan in plans]
         assert [len(b) for b in batches] == [len(plan) for plan in plans]
-        assert sorted(itertools.chain(*batches[0], *batches[1])) == list(range(size)) or size < 2
+        assert sorted(itertools.chain(*batches[0], *batches[1])) == list(range(size))
+        assert len(plans[0]) == len(plans[1]) or size < 2  # of processes that compute together, none stops early
 
 
 @pytest.mark.parametrize(("size", "most"), [(1000, 0.25), (10_000, 0.08)])
@@ -148,7 +149,8 @@ def test_a_budget_of_tokens_in_evaluation() -> None:
         ]
         batches = [list(plan) for plan in plans]
         assert [len(b) for b in batches] == [len(plan) for plan in plans]
-        assert sorted(itertools.chain(*batches[0], *batches[1])) == list(range(size)) or size < 2
+        assert sorted(itertools.chain(*batches[0], *batches[1])) == list(range(size))
+        assert len(plans[0]) == len(plans[1]) or size < 2  # of processes that compute together, none stops early
 
 
 @pytest.mark.parametrize("start", [0, 10_000])

@@ -1,0 +1,50 @@
+"""How a network is spread over devices, where Lightning's own strategies need help."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.pytorch.core.optimizer import LightningOptimizer
+from lightning.pytorch.strategies import ModelParallelStrategy
+from torch.optim import Optimizer
+from typing_extensions import override
+
+from .layers.sharding import load_optimizer_state, load_whole, whole_optimizer_state
+
+
+class FullySharded(ModelParallelStrategy):
+    """Weights, gradients and the optimizer's state divided over all processes (FSDP2; arXiv 2304.11277).
+
+    On the command line and in YAML its name is `fully_sharded`. For networks that do not fit on one device beside their
+    optimizer. The modules of this suite divide themselves, layer by layer. Each process must have the memory (of the
+    machine, not of the device) for the whole network once, at the start. Checkpoints are as they are without it, single
+    files from which any strategy goes on.
+
+    Args:
+        process_group_backend: `nccl` or `gloo`; null chooses by device.
+    """
+
+    def __init__(self, process_group_backend: str | None = None) -> None:
+        super().__init__(
+            tensor_parallel_size=1, save_distributed_checkpoint=False, process_group_backend=process_group_backend
+        )
+
+    @override
+    def setup_environment(self) -> None:
+        self._data_parallel_size = self.num_nodes * self.num_processes
+        super().setup_environment()
+
+    @override
+    def optimizer_state(self, optimizer: Optimizer) -> dict[str, Any]:
+        return whole_optimizer_state(optimizer.optimizer if isinstance(optimizer, LightningOptimizer) else optimizer)
+
+    @override
+    def load_checkpoint(self, checkpoint_path: str | Path, weights_only: bool | None = None) -> dict[str, Any]:
+        found: dict[str, Any] = torch.load(checkpoint_path, map_location="cpu", mmap=True, weights_only=weights_only)
+        assert self.model is not None
+        load_whole(self.model, found["state_dict"])
+        for optimizer, state in zip(self.optimizers, found.get("optimizer_states", []), strict=False):
+            load_optimizer_state(optimizer, state)
+        return found

@@ -1,0 +1,95 @@
+"""Processes that a strategy launches by the same command line: they resume together, divided or not."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+import pretune
+
+CONFIG = """
+model:
+  class_path: {kind}
+  init_args:
+    backbone:
+      config: {{model_type: {architecture}, hidden_size: 32, num_hidden_layers: 2, num_attention_heads: 2,
+               intermediate_size: 64, tie_word_embeddings: true}}
+      dropout: 0.0
+    schedule: constant
+data:
+  class_path: CorpusDataModule
+  init_args: {{train_files: {corpus}, tokenizer: {{train: wordpiece, vocab_size: 200}}, block_size: 16, seed: 0}}
+trainer:
+  accelerator: cpu
+  precision: 32-true
+  limit_val_batches: 2
+  val_check_interval: 2
+  enable_progress_bar: false
+"""
+MODELS = {"MaskedLanguageModeling": "bert", "CausalLanguageModeling": "llama"}
+
+
+def written(kind: str, corpus: Path) -> str:
+    """A configuration."""
+    Path("run.yaml").write_text(CONFIG.format(kind=kind, architecture=MODELS[kind], corpus=corpus))
+    return "run.yaml"
+
+
+def launch(*args: str, fails: bool = False) -> str:
+    """Runs the command line as a program of its own; returns what it printed."""
+    Path("run.py").write_text("from pretune.main import main\n\nmain()\n")
+    place = {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(pretune.__file__).parent.parent)}
+    environment = {name: value for name, value in os.environ.items() if name not in ("PL_GLOBAL_SEED", "LOCAL_RANK")}
+    done = subprocess.run(
+        [sys.executable, "run.py", *args], env={**environment, **place}, capture_output=True, text=True, timeout=240
+    )
+    assert (done.returncode != 0) is fails, done.stderr[-3000:]
+    return done.stdout + done.stderr
+
+
+def weights() -> dict[str, torch.Tensor]:
+    found: dict[str, Any] = load_file(sorted(Path("runs/run").iterdir())[-1] / "export/model.safetensors")
+    return found
+
+
+@pytest.mark.parametrize(
+    ("kind", "strategy"),
+    [
+        ("MaskedLanguageModeling", "ddp"),
+        ("MaskedLanguageModeling", "fully_sharded"),
+        pytest.param("CausalLanguageModeling", "fully_sharded", marks=pytest.mark.slow),
+    ],
+)
+def test_two_processes_resume_and_learn_what_one_does(
+    kind: str, strategy: str, corpus: Path, run: Callable[..., Any]
+) -> None:
+    """The second one sees a run folder, and a checkpoint, that the first one has chosen."""
+    config = written(kind, corpus)
+    run("fit", "--config", config, "--trainer.devices=1", "--data.batch_size=8", "--trainer.max_steps=4")
+    alone = weights()
+    shared = ("--trainer.devices=2", f"--trainer.strategy={strategy}", "--data.batch_size=4")
+    launch("fit", "--config", config, *shared, "--trainer.max_steps=2")
+    launch("fit", "--config", config, *shared, "--trainer.max_steps=4", "--ckpt_path=last")
+    assert sorted(path.name for path in Path("runs/run").iterdir()) == ["version_0", "version_1"]
+    found = weights()
+    assert found.keys() == alone.keys()
+    for name, weight in found.items():
+        torch.testing.assert_close(weight, alone[name], atol=1e-5, rtol=1e-4, msg=lambda m, n=name: f"{n}: {m}")
+
+
+@pytest.mark.slow
+def test_what_cannot_be_divided_says_so(corpus: Path) -> None:
+    sharded = ("--trainer.devices=1", "--trainer.strategy=fully_sharded")
+    said = launch(
+        "fit", "--config", written("MaskedLanguageModeling", corpus), *sharded, "--model.optimizer=muon", fails=True
+    )
+    assert "model.optimizer: muon cannot be had with a network divided over devices" in said
+    assert "Traceback" not in said
