@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import torch
 from lightning.pytorch.core.optimizer import LightningOptimizer
 from lightning.pytorch.strategies import ModelParallelStrategy
 from torch.optim import Optimizer
 from typing_extensions import override
 
+from ..runs import read_checkpoint
 from .layers.sharding import load_optimizer_state, load_whole, whole_optimizer_state
 
 
@@ -42,7 +42,7 @@ class FullySharded(ModelParallelStrategy):
 
     @override
     def load_checkpoint(self, checkpoint_path: str | Path, weights_only: bool | None = None) -> dict[str, Any]:
-        found: dict[str, Any] = torch.load(checkpoint_path, map_location="cpu", mmap=True, weights_only=weights_only)
+        found = read_checkpoint(checkpoint_path)
         assert self.model is not None
         load_whole(self.model, found["state_dict"])
         for optimizer, state in zip(self.optimizers, found.get("optimizer_states", []), strict=False):
