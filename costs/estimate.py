@@ -185,7 +185,7 @@ def _shares(networks: list[Any], devices: int, precision: str) -> dict[str, floa
     """What one device holds under FSDP where each layer is a unit: its part of all, and what is gathered beside it.
 
     Gathered are the root unit, that is all that is in no layer (embeddings and head), which stays for the whole step;
-    and two layers, the one that computes and the one that is fetched ahead. Lightning's FSDP gathers in half precision
+    and two layers, the one that computes and the one that is fetched ahead. They are gathered in half precision
     where that is mixed, so that autocast makes no copies.
     """
     if devices == 1:

@@ -195,7 +195,8 @@ class BaseModule(OptimizedModule):
                 raise InputError(
                     f"{name} cannot be had with a network divided over devices: trainer.strategy: ddp would work."
                 )
-        shard(self.networks(), mesh["data_parallel"], self.trainer.strategy.root_device)
+        half = str(self.trainer.precision) == "bf16-mixed"
+        shard(self.networks(), mesh["data_parallel"], self.trainer.strategy.root_device, half)
 
     def build(self) -> None:
         """Builds network and metrics, unless that was done; everything late is asked of the datamodule here.

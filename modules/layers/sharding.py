@@ -14,7 +14,7 @@ from ...errors import InputError
 from .depth import layer_stacks
 
 
-def shard(networks: Sequence[nn.Module], mesh: Any, device: torch.device) -> None:
+def shard(networks: Sequence[nn.Module], mesh: Any, device: torch.device, half: bool = False) -> None:
     """Divides the parameters of each layer, and of what is around the layers, over all processes.
 
     Each computes what it would have computed whole; a layer is put together while it is needed. All begin with the
@@ -24,13 +24,16 @@ def shard(networks: Sequence[nn.Module], mesh: Any, device: torch.device) -> Non
         networks: as built, the same in each process.
         mesh: a `DeviceMesh` of one dimension.
         device: of this process.
+        half: put layers together in bfloat16, as autocast would have them: else it would keep a copy of every layer.
+            Gradients are added up in float32.
 
     Raises:
         InputError: if two networks share parameters, or if some do not learn beside others in a layer that do.
     """
     from torch.distributed import broadcast
-    from torch.distributed.fsdp import fully_shard
+    from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
 
+    policy = MixedPrecisionPolicy(torch.bfloat16, torch.float32) if half else MixedPrecisionPolicy()
     seen: set[int] = set()
     for network in networks:
         mine = {id(parameter) for parameter in network.parameters()}
@@ -46,8 +49,8 @@ def shard(networks: Sequence[nn.Module], mesh: Any, device: torch.device) -> Non
             tensor.data.copy_(of_first)
         for stack in layer_stacks(getattr(network, "base_model", network)):
             for layer in stack:
-                fully_shard(layer, mesh=mesh)
-        fully_shard(network, mesh=mesh)
+                fully_shard(layer, mesh=mesh, mp_policy=policy)
+        fully_shard(network, mesh=mesh, mp_policy=policy)
 
 
 def is_sharded(network: nn.Module) -> bool:

@@ -91,7 +91,6 @@ def test_what_no_machine_here_holds_takes_seconds(config: str, run: Run, capsys:
     printed = capsys.readouterr().out
     assert "It does not fit h100 (80 GB) with DDP. Weights sharded over the devices, one unit a layer, would" in printed
     assert "trainer.strategy: fully_sharded" in printed
-    assert "trainer.strategy" not in printed
     assert " days" in printed
 
 
