@@ -10,8 +10,6 @@ LONGEST = "longest"
 """Tokens of the longest document in a packed batch."""
 TARGETS = "targets"
 """How many places of a batch have a label."""
-IGNORED = -100
-"""The label of a place that has none."""
 
 
 def with_hints(batch: Any) -> Any:
@@ -29,7 +27,7 @@ def with_hints(batch: Any) -> Any:
     if bounds is not None and not bounds.is_cuda:
         hints[LONGEST] = int(bounds.diff().max())
     if labels is not None and labels.ndim == 2 and not labels.is_cuda and not labels.is_floating_point():
-        hints[TARGETS] = int((labels != IGNORED).sum())
+        hints[TARGETS] = int((labels >= 0).sum())  # those without one have a negative number
     return {**batch, **hints}
 
 

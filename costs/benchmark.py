@@ -214,7 +214,7 @@ def report(found: dict[str, Any]) -> str:
     whole = max(sum(parts.values()), 1e-9)
     peak, mfu = found["peak_teraflops"], found.get("mfu")
     flops = f"{found['flops_per_token'] / 1e6:,.1f} MFLOP a token, {found['teraflops']:.3f} TFLOP/s"
-    share = f"MFU {mfu:.1%} of {peak:,.0f}" if mfu else "MFU unknown, as the device's peak is"
+    share = f"MFU {mfu:.1%} of {peak:,.0f} TFLOP/s" if mfu else "MFU unknown, as the device's peak is"
     threads = f", {found['threads']} threads" if found["threads"] else ""
     device = f"{found['devices']} x {found['device']}" if found["devices"] > 1 else found["device"]
     data = found["waiting"] > WAITING

@@ -7,6 +7,7 @@ time whether ten or ten million examples were seen before.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
@@ -71,8 +72,9 @@ class BatchPlan(DistributedSampler[Any]):
 
     def __len__(self) -> int:
         nothing = not self.shuffle and self.size <= self.rank
-        return 0 if nothing else len(self._ends()) - 1
+        return 0 if nothing else len(self._ends) - 1
 
+    @cached_property
     def _ends(self) -> np.ndarray:
         """Where the batches of all processes end in the order; begins with 0.
 
@@ -107,7 +109,7 @@ class BatchPlan(DistributedSampler[Any]):
         return order
 
     def __iter__(self) -> Iterator[list[int]]:
-        order, cuts = self.order(), self._ends()
+        order, cuts = self.order(), self._ends
         batches = np.arange(len(self))
         if self.cuts is not None and self.shuffle:
             batches = np.random.default_rng([self.seed, self.epoch, 1]).permutation(len(self))

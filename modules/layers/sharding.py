@@ -28,21 +28,19 @@ def shard(networks: Sequence[nn.Module], mesh: Any, device: torch.device, half: 
             Gradients are added up in float32.
 
     Raises:
-        InputError: if two networks share parameters, or if some do not learn beside others in a layer that do.
+        InputError: if two networks share parameters.
     """
     from torch.distributed import broadcast
     from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
 
     policy = MixedPrecisionPolicy(torch.bfloat16, torch.float32) if half else MixedPrecisionPolicy()
-    seen: set[int] = set()
+    owned = [{id(parameter) for parameter in network.parameters()} for network in networks]
+    if len(set().union(*owned)) < sum(map(len, owned)):
+        raise InputError(
+            "Two networks that share parameters cannot be divided over devices: model.share_embeddings: false would "
+            "work, or trainer.strategy: ddp."
+        )
     for network in networks:
-        mine = {id(parameter) for parameter in network.parameters()}
-        if mine & seen:
-            raise InputError(
-                "Two networks that share parameters cannot be divided over devices: model.share_embeddings: false "
-                "would work, or trainer.strategy: ddp."
-            )
-        seen |= mine
         for tensor in (*network.parameters(), *network.buffers()):
             of_first = tensor.detach().to(device).contiguous()
             broadcast(of_first, 0, group=mesh.get_group())
@@ -89,10 +87,19 @@ def load_whole(network: nn.Module, state: dict[str, Any]) -> None:
 
 
 def whole_optimizer_state(optimizer: Optimizer) -> dict[str, Any]:
-    """An optimizer's `state_dict`, as of one whose parameters are not divided; all processes must ask for it."""
+    """An optimizer's `state_dict`, as of one whose parameters are not divided; all processes must ask for it.
+
+    torch's own (`get_optimizer_state_dict`) goes by names, and no other strategy could go on from it. Only the first
+    process, which writes, keeps the tensors.
+    """
+    from torch.distributed import get_rank
     from torch.distributed.tensor import DTensor
 
-    found: dict[str, Any] = apply_to_collection(optimizer.state_dict(), DTensor, lambda part: part.full_tensor().cpu())
+    def whole(part: Any) -> Tensor:
+        found: Tensor = part.full_tensor()
+        return found.new_empty(0) if get_rank() else found.cpu()
+
+    found: dict[str, Any] = apply_to_collection(optimizer.state_dict(), DTensor, whole)
     return found
 
 

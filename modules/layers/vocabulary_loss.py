@@ -13,8 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ...hints import IGNORED
-
+IGNORED = -100
+"""The target of a row that has none."""
 CPU_PIECE = 1 << 17
 """Elements of a piece for each thread: half a megabyte in float32."""
 GPU_PIECE = 1 << 26

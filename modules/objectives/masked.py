@@ -10,7 +10,6 @@ from torch.nn.utils.rnn import pad_sequence
 from torchmetrics import Metric
 
 from ...errors import InputError
-from ...hints import IGNORED
 from ...tokenization import special_frame
 from ..backbone import Backbone
 from ..base import BaseModule, Output
@@ -22,7 +21,7 @@ from ..layers.packed_attention import can_pack
 from ..layers.rows import Rows
 from ..layers.sparse_head import only_positions
 from ..layers.targets import Targets, most_targets
-from ..layers.vocabulary_loss import vocabulary_loss
+from ..layers.vocabulary_loss import IGNORED, vocabulary_loss
 
 
 class MaskedLanguageModeling(BaseModule):

@@ -9,7 +9,6 @@ from torch import Tensor
 from torchmetrics import Metric
 
 from ...errors import InputError
-from ...hints import IGNORED
 from ...tokenization import separator_id
 from ..backbone import Backbone
 from ..base import BaseModule, Output
@@ -19,6 +18,7 @@ from ..layers.hashing import row_keys
 from ..layers.metrics import MeanPerTarget
 from ..layers.rows import Rows
 from ..layers.sparse_head import only_inputs
+from ..layers.vocabulary_loss import IGNORED
 from .masked import recovered
 
 SENTINELS = 100

@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor
 
 from ...errors import InputError
-from ...hints import IGNORED, known_targets
+from ...hints import known_targets
 from ..backbone import Backbone
 from ..base import Output
 from ..families import EXAMPLES, TRAINS, family
@@ -15,6 +15,7 @@ from ..layers.packed_attention import can_pack
 from ..layers.rows import Rows
 from ..layers.sparse_head import only_inputs
 from ..layers.targets import before
+from ..layers.vocabulary_loss import IGNORED
 from ..objectives.masked import recovered
 from .generation import GeneratingModule
 

@@ -7,13 +7,14 @@ from typing import Any
 from torch import Tensor, nn
 
 from ...errors import InputError
-from ...hints import IGNORED, known_targets
+from ...hints import known_targets
 from ..backbone import Backbone, config_from_json
 from ..base import Output
 from ..families import EXAMPLES, TRAINS, family
 from ..layers.sparse_head import only_inputs
 from ..layers.targets import before
 from ..layers.text_scores import BleuTokenizer, bleu_tokenizer, text_scores
+from ..layers.vocabulary_loss import IGNORED
 from ..objectives.masked import recovered
 from .generation import GeneratingModule
 

@@ -53,7 +53,7 @@ def test_what_limits_is_said() -> None:
     found |= {"steps": 9, "peak_teraflops": 989.0, "mfu": 0.4, "waiting": 0.25}
     text = report(found)
     assert text.startswith("8 x NVIDIA H100, bf16-mixed")
-    assert "MFU 40.0% of 989" in text
+    assert "MFU 40.0% of 989 TFLOP/s" in text
     assert "The data limit: 25%" in text
     assert "The model limits: 5%" in report({**found, "waiting": 0.05, "mfu": None})
 

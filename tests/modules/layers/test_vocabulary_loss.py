@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from pretune.hints import IGNORED
 from pretune.modules.layers import vocabulary_loss as module
-from pretune.modules.layers.vocabulary_loss import vocabulary_loss
+from pretune.modules.layers.vocabulary_loss import IGNORED, vocabulary_loss
 
 
 @pytest.fixture(autouse=True)
