@@ -12,6 +12,7 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.strategies import StrategyRegistry
 from typing_extensions import override
 
+from ..errors import InputError
 from ..recipes import names
 from ..runs import RunFolder, stored
 from .callbacks import (
@@ -116,6 +117,9 @@ class PretuneCLI(LightningCLI):
             root = str(self.run.folder.parent.parent)
             kwargs["logger"] = [RunTensorBoardLogger(root, **place), RunCSVLogger(root, **place)]
         if isinstance(config.strategy, str) and not config.strategy.startswith(("fsdp", "deepspeed", "xla")):
+            known = ["auto", *StrategyRegistry.available_strategies()]
+            if config.strategy not in known:
+                raise InputError(f"trainer.strategy is {config.strategy!r}; there are: {', '.join(sorted(known))}.")
             kwargs["plugins"] = [*(config.plugins or []), AtomicCheckpointIO()]
         return super().instantiate_trainer(**kwargs)
 

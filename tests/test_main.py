@@ -362,6 +362,7 @@ def test_misspelt_keys_and_classes(sentiment: str, fails: Fails) -> None:
     assert "Probe has no option 'nam' (did you mean name?)" in fails(
         "fit", "--config", sentiment, "--trainer.callbacks+=Probe", "--trainer.callbacks.nam=x"
     )
+    assert "fully_sharded" in fails("fit", "--config", sentiment, "--trainer.strategy=fuly_sharded")
     assert "early_stopping.patience" in fails("fit", "--config", sentiment, "--earlystopping.patience=1")
     assert "did you mean fit" in fails("fti", "--config", sentiment)
     assert "give --config FILE" in fails("fit")
