@@ -2,36 +2,50 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import sys
+from collections.abc import Mapping
 
 SWITCH = "PRETUNE_KEEP_MEMORY"
-"""The environment variable that switches this off, with 0."""
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of malloc.h
-LARGEST = 2**31 - 1
-KERNELS = 128
+"""The environment variable that switches `keep_freed_memory` off, with 0."""
+TUNABLES = ":".join(
+    f"glibc.malloc.{name}={value}"
+    for name, value in {"mmap_threshold": 2**30, "trim_threshold": 2**31 - 1, "tcache_count": 0}.items()
+)
+KERNELS = 64
 """How many compiled kernels are kept: a step of one shape needs a few dozen."""
 
 
-def keep_freed_memory() -> bool:
-    """Has glibc keep what is freed, instead of giving it back to the system and asking for it again.
+def keep_freed_memory() -> None:
+    """Begins the process anew, with a glibc that keeps what is freed for whoever asks next.
 
-    The activations and gradients of a step are large, and glibc maps and unmaps each of them: the kernel then clears
-    every page anew, at every step, which takes a tenth to a third of a step on a CPU. The process stays as large as it
-    was at its peak. Not where the user has set malloc's options, or another allocator.
+    The activations and gradients of a step are large. As it is, glibc maps and unmaps them: the kernel then clears
+    every page anew, at every step, which takes a tenth to a third of a step on a CPU. And it cuts the memory for a
+    tensor, which torch wants aligned, out of a larger piece, and keeps the crumbs in front of it and behind it in a
+    cache for small objects: the hole that the tensor leaves does not serve for the next of the same size, and the
+    process grows with every step, to several times what it needs. Only at its start does a process take these options.
 
-    Returns:
-        Whether it did.
+    Not where the user has set malloc's options or another allocator, where the process has more to do than its command
+    line says, or where a debugger looks on.
     """
-    chosen = any(name.startswith("MALLOC_") for name in os.environ) or "GLIBC_TUNABLES" in os.environ
-    if sys.platform != "linux" or chosen or os.environ.get("LD_PRELOAD") or os.environ.get(SWITCH) == "0":
-        return False
-    try:
-        mallopt = ctypes.CDLL(None).mallopt
-    except (OSError, AttributeError):  # another C library
-        return False
-    return bool(mallopt(M_MMAP_THRESHOLD, 2**30) and mallopt(M_TRIM_THRESHOLD, LARGEST))
+    if wants_restart(os.environ):
+        os.environ["GLIBC_TUNABLES"] = TUNABLES
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+
+
+def wants_restart(environment: Mapping[str, str]) -> bool:
+    """Whether the process would begin anew."""
+    given_already = ("MALLOC_", "GLIBC_TUNABLES", "LD_PRELOAD")
+    chosen = any(value and name.startswith(given_already) for name, value in environment.items())
+    given = sys.argv[1:]
+    script = given == sys.orig_argv[len(sys.orig_argv) - len(given) :] and sys.argv[0] not in ("", "-")
+    watched = sys.gettrace() is not None or "debugpy" in sys.modules
+    return _is_glibc() and not chosen and environment.get(SWITCH) != "0" and script and not watched
+
+
+def without_tunables(environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a process that has many small objects and no tensors: these options are not for it."""
+    return {name: value for name, value in environment.items() if (name, value) != ("GLIBC_TUNABLES", TUNABLES)}
 
 
 def bound_kernels() -> None:
@@ -43,3 +57,10 @@ def bound_kernels() -> None:
     """
     for name in ("LRU_CACHE_CAPACITY", "ONEDNN_PRIMITIVE_CACHE_CAPACITY"):
         os.environ.setdefault(name, str(KERNELS))
+
+
+def _is_glibc() -> bool:
+    try:
+        return sys.platform == "linux" and (os.confstr("CS_GNU_LIBC_VERSION") or "").startswith("glibc")
+    except ValueError:  # another C library does not know the name
+        return False

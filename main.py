@@ -12,7 +12,7 @@ from typing import Any
 
 from pretune.allocator import bound_kernels, keep_freed_memory
 from pretune.errors import InputError, input_error
-from pretune.startup import collector_at_rest
+from pretune.startup import quick_imports
 
 PATH_ERRORS = {errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EDQUOT, errno.EPERM}
 
@@ -76,10 +76,11 @@ def run(given: list[str], alone: bool) -> Any:
         from pretune.experiments.compare import run_compare
 
         return run_compare(given[1:])
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
     if alone:
+        keep_freed_memory()
         bound_kernels()
-    with collector_at_rest() if alone else nullcontext():
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
+    with quick_imports() if alone else nullcontext():
         from lightning.fabric.utilities.exceptions import MisconfigurationException
 
         from pretune import datamodules, modules  # noqa: F401  so that bare class names work in YAML
@@ -92,8 +93,6 @@ def run(given: list[str], alone: bool) -> Any:
         from pretune.quiet import silence
         from pretune.recipes import with_recipe
 
-    if alone:
-        keep_freed_memory()
     try:
         with warnings.catch_warnings():
             silence()

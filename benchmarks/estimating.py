@@ -5,11 +5,11 @@
 Each case runs in a process of its own: `estimate` first, then the same configuration for some steps, optimiser
 included, on generated text; all networks are new. Memory is that above what the process held before the network was
 made. *Allocated* is the peak of what torch's allocator handed out, by its profiler: what is estimated, and what
-`torch.cuda.max_memory_allocated` is on a GPU. *Resident* is the peak of the process as the kernel counts it, which has
-the workspaces of oneDNN, code that is first used, and what the C library keeps for later: once where blocks of 1 MB and
-more go back to the system at once (as with `MALLOC_MMAP_THRESHOLD_=1048576` in the environment), and once as it is by
-default. Time is that of the process on its cores, which other work on the machine changes little. The first case of
-each kind gives the speed (`--teraflops`, as `benchmark` measures it) that the time of the others is estimated with.
+`torch.cuda.max_memory_allocated` is on a GPU. *Resident* is the peak of the process as the kernel counts it, with the
+memory options of the command line, which has the workspaces of oneDNN, code that is first used, and what the C library
+keeps for later. Time is that of the process on its cores, which other work on the machine changes little. The first
+case of each kind gives the speed (`--teraflops`, as `benchmark` measures it) that the time of the others is estimated
+with.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import argparse
 import ctypes
 import gc
 import json
+import os
 import random
 import statistics
 import subprocess
@@ -28,6 +29,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+
+from pretune.allocator import TUNABLES, bound_kernels
 
 
 @dataclass(frozen=True)
@@ -132,16 +135,12 @@ def one(case: Case, precision: str, steps: int, folder: Path) -> dict[str, Any]:
     options = options_of(case, precision, folder)
     estimate = main(["estimate", *options])
     resident, _, seconds = train(options, steps + BEFORE)
-    if sys.platform == "linux":
-        ctypes.CDLL(None).mallopt(-3, 1 << 20)  # M_MMAP_THRESHOLD
-    returned, _, _ = train(options, BEFORE)
     _, allocated, _ = train(options, 2, profile=True)
     return {
         "estimated": sum(estimate["memory"]["ddp"].values()),
         "parts": estimate["memory"]["ddp"],
         "flops": estimate["flops_per_token"] * estimate["tokens_per_step"],
         "allocated": allocated,
-        "returned": returned,
         "resident": resident,
         "seconds": seconds,
     }
@@ -227,9 +226,8 @@ def handed_out(profile: Any) -> float:
 def table(found: dict[tuple[str, str], dict[str, Any]], cases: dict[str, Case]) -> str:
     """Markdown, with the errors."""
     lines = [
-        "| case | precision | MB estimated | allocated | off | resident | off | by default | off | ms estimated "
-        "| measured | off |",
-        "|---|---|---|---|---|---|---|---|---|---|---|---|",
+        "| case | precision | MB estimated | allocated | off | resident | off | ms estimated | measured | off |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
     speeds: dict[tuple[str, str], float] = {}
     for (name, precision), of in found.items():
@@ -241,7 +239,7 @@ def table(found: dict[tuple[str, str], dict[str, Any]], cases: dict[str, Case]) 
             f"| {name} | {precision} | {of['estimated'] / 1e6:.0f} | "
             + " | ".join(
                 f"{of[measure] / 1e6:.0f} | {of['estimated'] / of[measure] - 1:+.0%}"
-                for measure in ("allocated", "returned", "resident")
+                for measure in ("allocated", "resident")
             )
             + (f" | {time_} |" if given else f" | given | {1000 * of['seconds']:.0f} | |")
         )
@@ -259,6 +257,7 @@ def main(args: list[str] | None = None) -> dict[tuple[str, str], dict[str, Any]]
     given = parser.parse_args(args)
     cases = SMOKE if given.smoke else CASES
     if given.one:
+        bound_kernels()
         with tempfile.TemporaryDirectory() as folder:
             print(json.dumps(one(cases[given.one[0]], given.one[1], given.steps, Path(folder))))
         return {}
@@ -267,9 +266,9 @@ def main(args: list[str] | None = None) -> dict[tuple[str, str], dict[str, Any]]
     for name in chosen:
         for precision in given.precisions:
             command = [sys.executable, __file__, f"--steps={given.steps}", "--one", name, precision]
-            done = subprocess.run(
-                [*command, *(["--smoke"] if given.smoke else [])], capture_output=True, text=True, check=False
-            )
+            command += ["--smoke"] if given.smoke else []
+            environment = {**os.environ, "GLIBC_TUNABLES": TUNABLES}
+            done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
             if done.returncode:
                 sys.exit(f"{name} broke off:\n{done.stderr}")
             found[name, precision] = json.loads(done.stdout.splitlines()[-1])

@@ -20,6 +20,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
+from ..allocator import without_tunables
 from ..errors import InputError
 
 ALONE = 8
@@ -144,7 +145,7 @@ def _pickled(function: Any) -> bytes | None:
 
 
 def _start(message: bytes) -> subprocess.Popen[bytes]:
-    environment = {**os.environ, "TOKENIZERS_PARALLELISM": "false", "OMP_NUM_THREADS": "1"}
+    environment = {**without_tunables(os.environ), "TOKENIZERS_PARALLELISM": "false", "OMP_NUM_THREADS": "1"}
     helper = subprocess.Popen(
         [sys.executable, "-c", _BEGIN],
         stdin=subprocess.PIPE,

@@ -1,6 +1,6 @@
 """Freed memory is kept: an array that is made again and again is the same pages, which nobody clears anew.
 
-Kernels are not: a process that meets shape after shape does not grow with each.
+Kernels are not kept without bound: a process that meets shape after shape does not grow with each.
 """
 
 from __future__ import annotations
@@ -8,13 +8,17 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
-FAULTS = """
-import resource, numpy
+from pretune import allocator
+
+PROGRAM = """
+import resource, sys, numpy
 from pretune.allocator import keep_freed_memory
-done = keep_freed_memory()
+keep_freed_memory()
 def faults():
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 def step():
@@ -24,24 +28,90 @@ for _ in range(3):
 before = faults()
 for _ in range(3):
     step()
-print(int(done), faults() - before)
+print(faults() - before, *sys.argv[1:])
 """
 
+GROWTH = """
+import random
+from pretune.allocator import bound_kernels, keep_freed_memory
+keep_freed_memory()
+bound_kernels()
+import torch
+from torch import nn
+def resident():
+    return int(open("/proc/self/statm").read().split()[1]) * 4096 / 1e6
+network = nn.Sequential(*(layer for _ in range(6) for layer in (nn.Linear(256, 256), nn.GELU(), nn.LayerNorm(256))))
+def step():
+    network(torch.zeros(random.randrange(1000, 2000), 256)).mean().backward()
+    network.zero_grad()
+random.seed(0)
+for _ in range(10):
+    step()
+before = resident()
+for _ in range(50):
+    step()
+print(resident() - before)
+"""
 
-@pytest.mark.skipif(sys.platform != "linux", reason="glibc's own")
+linux = pytest.mark.skipif(not allocator._is_glibc(), reason="glibc's own")
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Callable[..., str]:
+    """Runs a script with arguments, and says what it printed."""
+
+    def run(code: str, *args: str, **switches: str) -> str:
+        script = tmp_path / "program.py"
+        script.write_text(code)
+        taken = ("MALLOC_", "LD_PRELOAD", "GLIBC_TUNABLES", allocator.SWITCH)
+        clean = {name: value for name, value in os.environ.items() if not name.startswith(taken)}
+        clean |= {"NUMPY_MADVISE_HUGEPAGE": "0", "OMP_NUM_THREADS": "1", **switches}
+        run = [sys.executable, str(script), *args]
+        return subprocess.run(run, env=clean, capture_output=True, text=True, check=True).stdout
+
+    return run
+
+
+@linux
 @pytest.mark.parametrize("switches", [{}, {"PRETUNE_KEEP_MEMORY": "0"}, {"MALLOC_TOP_PAD_": "1000"}])
-def test_pages_are_cleared_once(switches: dict[str, str]) -> None:
-    clean = {key: value for key, value in os.environ.items() if not key.startswith(("MALLOC_", "LD_PRELOAD"))}
-    run = [sys.executable, "-c", FAULTS]
-    shown = subprocess.run(
-        run, env={**clean, "NUMPY_MADVISE_HUGEPAGE": "0", **switches}, capture_output=True, text=True, check=True
-    ).stdout
-    done, faults = map(int, shown.split())
-    if switches:
-        assert not done
-        assert faults > 5_000
-    elif done:
-        assert faults < 500
+def test_pages_are_cleared_once(program: Callable[..., str], switches: dict[str, str]) -> None:
+    faults, *arguments = program(PROGRAM, "fit", "--name=a b", **switches).split(" ", 1)
+    assert arguments == ["fit --name=a b\n"]  # the process that begins anew is given the same
+    assert int(faults) > 5_000 if switches else int(faults) < 500
+
+
+@linux
+def test_tensors_of_many_sizes_leave_no_holes(program: Callable[..., str]) -> None:
+    as_it_is = float(program(GROWTH, PRETUNE_KEEP_MEMORY="0"))
+    if as_it_is < 20:
+        pytest.skip("this C library fills its holes")
+    assert float(program(GROWTH)) < as_it_is / 2
+
+
+def test_only_a_process_that_does_what_its_command_line_says_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(allocator, "_is_glibc", lambda: True)
+    monkeypatch.setattr(sys, "gettrace", lambda: None)
+    monkeypatch.setattr(sys, "orig_argv", ["python", "-u", "main.py", "fit", "--name=x"])
+    monkeypatch.setattr(sys, "argv", ["main.py", "fit", "--name=x"])
+    assert allocator.wants_restart({})
+    assert allocator.wants_restart({"LD_PRELOAD": ""})
+    assert not allocator.wants_restart({"PRETUNE_KEEP_MEMORY": "0"})
+    assert not allocator.wants_restart({"GLIBC_TUNABLES": allocator.TUNABLES})
+    assert not allocator.wants_restart({"LD_PRELOAD": "libjemalloc.so"})
+    monkeypatch.setattr(sys, "gettrace", lambda: print)
+    assert not allocator.wants_restart({})
+    monkeypatch.setattr(sys, "gettrace", lambda: None)
+    monkeypatch.setattr(sys, "argv", ["main.py", "test"])  # a script that changed its arguments
+    assert not allocator.wants_restart({})
+    monkeypatch.setattr(sys, "orig_argv", ["python", "-"])  # what it reads is gone
+    monkeypatch.setattr(sys, "argv", ["-"])
+    assert not allocator.wants_restart({})
+
+
+def test_processes_without_tensors_are_as_usual() -> None:
+    own = {"GLIBC_TUNABLES": allocator.TUNABLES, "HOME": "/"}
+    assert allocator.without_tunables(own) == {"HOME": "/"}
+    assert allocator.without_tunables({"GLIBC_TUNABLES": "theirs"}) == {"GLIBC_TUNABLES": "theirs"}
 
 
 SHAPES = """
@@ -87,4 +157,4 @@ def test_the_command_line_bounds_them_before_torch_comes() -> None:
     clean = {key: value for key, value in os.environ.items() if "CACHE_CAPACITY" not in key}
     run = [sys.executable, "-c", code]
     shown = subprocess.run(run, env={**clean, "LRU_CACHE_CAPACITY": "7"}, capture_output=True, text=True, check=True)
-    assert shown.stdout.splitlines()[-1] == "7 128"  # the first is the user's
+    assert shown.stdout.splitlines()[-1] == f"7 {allocator.KERNELS}"  # the first is the user's

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from pretune.startup import collector_at_rest
+from pretune.startup import collector_at_rest, signal_processing_later
 
 HEAVY = {"torch", "lightning", "torchmetrics", "transformers", "jsonargparse", "datasets", "scipy", "matplotlib"}
 WHERE_USED = {
@@ -103,3 +103,21 @@ def test_the_collector_comes_back(enabled: bool) -> None:
     finally:
         gc.enable()
         gc.unfreeze()
+
+
+def test_signal_processing_is_imported_by_who_needs_it() -> None:
+    alone = python(
+        "import json, sys\nfrom pretune.main import main\nsys.argv = ['main.py', 'fit', '--help']\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+        "before = 'scipy.signal' in sys.modules\nimport scipy.signal\n"
+        "print(json.dumps({'before': before, 'works': len(scipy.signal.get_window('hann', 8))}))"
+    )
+    assert alone == {"before": False, "works": 8}
+
+
+def test_signal_processing_that_is_there_stays() -> None:
+    import scipy.signal
+
+    with signal_processing_later():
+        assert sys.modules["scipy.signal"] is scipy.signal
+    assert sys.modules["scipy.signal"] is scipy.signal

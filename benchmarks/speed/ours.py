@@ -7,6 +7,7 @@ without validation. Where jsonargparse is not installed, Lightning's Trainer wit
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -14,6 +15,8 @@ from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
 from typing import Any
+
+from pretune.allocator import bound_kernels, keep_freed_memory
 
 MAIN = Path(__file__).resolve().parents[2] / "main.py"
 CLASSES = {
@@ -214,9 +217,9 @@ def run(spec: dict[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
+    keep_freed_memory()  # as main.py does where it is the process
+    bound_kernels()
     given = json.loads(Path(sys.argv[1]).read_text())
     done = run(given)
-    import os
-
     if not int(os.environ.get("LOCAL_RANK", 0)):
         Path(given["result"]).write_text(json.dumps(done))
