@@ -7,7 +7,7 @@ included, on generated text; all networks are new. Memory is that above what the
 made. *Allocated* is the peak of what torch's allocator handed out, by its profiler: what is estimated, and what
 `torch.cuda.max_memory_allocated` is on a GPU. *Resident* is the peak of the process as the kernel counts it, with the
 memory options of the command line, which has the workspaces of oneDNN, code that is first used, and what the C library
-keeps for later. Time is that of the process on its cores, which other work on the machine changes little. The first
+keeps for later; the estimate of a process, without the libraries that are there before, is beside it. Time is that of the process on its cores, which other work on the machine changes little. The first
 case of each kind gives the speed (`--teraflops`, as `benchmark` measures it) that the time of the others is estimated
 with.
 """
@@ -130,6 +130,7 @@ def options_of(case: Case, precision: str, folder: Path) -> list[str]:
 
 def one(case: Case, precision: str, steps: int, folder: Path) -> dict[str, Any]:
     """Estimates and measures a case in this process."""
+    from pretune.costs.estimate import LIBRARIES
     from pretune.main import main
 
     options = options_of(case, precision, folder)
@@ -138,6 +139,7 @@ def one(case: Case, precision: str, steps: int, folder: Path) -> dict[str, Any]:
     _, allocated, _ = train(options, 2, profile=True)
     return {
         "estimated": sum(estimate["memory"]["ddp"].values()),
+        "process": estimate["process"] - LIBRARIES,
         "parts": estimate["memory"]["ddp"],
         "flops": estimate["flops_per_token"] * estimate["tokens_per_step"],
         "allocated": allocated,
@@ -226,8 +228,9 @@ def handed_out(profile: Any) -> float:
 def table(found: dict[tuple[str, str], dict[str, Any]], cases: dict[str, Case]) -> str:
     """Markdown, with the errors."""
     lines = [
-        "| case | precision | MB estimated | allocated | off | resident | off | ms estimated | measured | off |",
-        "|---|---|---|---|---|---|---|---|---|---|",
+        "| case | precision | MB estimated | allocated | off | process estimated | resident | off "
+        "| ms estimated | measured | off |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     speeds: dict[tuple[str, str], float] = {}
     for (name, precision), of in found.items():
@@ -236,10 +239,10 @@ def table(found: dict[tuple[str, str], dict[str, Any]], cases: dict[str, Case]) 
         seconds = of["flops"] / speeds.setdefault(kind, of["flops"] / of["seconds"])
         time_ = f"{1000 * seconds:.0f} | {1000 * of['seconds']:.0f} | {seconds / of['seconds'] - 1:+.0%}"
         lines.append(
-            f"| {name} | {precision} | {of['estimated'] / 1e6:.0f} | "
+            f"| {name} | {precision} | "
             + " | ".join(
-                f"{of[measure] / 1e6:.0f} | {of['estimated'] / of[measure] - 1:+.0%}"
-                for measure in ("allocated", "resident")
+                f"{of[said] / 1e6:.0f} | {of[measured] / 1e6:.0f} | {of[said] / of[measured] - 1:+.0%}"
+                for said, measured in (("estimated", "allocated"), ("process", "resident"))
             )
             + (f" | {time_} |" if given else f" | given | {1000 * of['seconds']:.0f} | |")
         )

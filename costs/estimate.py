@@ -34,13 +34,18 @@ ALIASES = {"16": "16-mixed", "bf16": "bf16-mixed"}
 """Precisions that Lightning takes for others."""
 OPTIMAL = 20
 """Tokens for each parameter, where compute is best spent (arXiv 2203.15556)."""
+LIBRARIES = 0.5e9
+"""Bytes of a process that has imported all and read its data."""
+KEPT = 1.35
+"""So many times what a step holds does the process take on a CPU, with the workspaces of its kernels and with what the C
+library keeps for the next step: 1.24 to 1.50 times, as `benchmarks/estimating.py` measured."""
 
 
 def run_estimate(args: Sequence[str]) -> dict[str, Any]:
     """Estimates the parameters, FLOPs, memory and time of a configuration; no weight is made, no text is read.
 
     Memory is that of the step itself, run on shapes alone (`step_memory`), at the moment when most is held and with
-    every row full: what torch's allocator hands out, without what libraries take beside it. Time is FLOPs over the peak
+    every row full: what torch's allocator hands out. A process on the CPU takes more, about as much as is said for it. Time is FLOPs over the peak
     of the devices times `--mfu`, the share of it that is reached (0.4 where it is not given), or over `--teraflops` for
     each device, as `benchmark` measures them.
 
@@ -138,6 +143,7 @@ def estimate(module: Any, data: Any, options: Any, devices: int, gpu: bool) -> d
     if copies := bool(module.l2_sp) + sum(isinstance(each, WeightAveraging) for each in options.callbacks or []):
         for kind, sizes in memory.items():
             sizes["copies of weights"] = copies * size_of * parameters / (devices if kind == "fsdp" else 1)
+    process = None if gpu else LIBRARIES + KEPT * sum(memory["ddp"].values())
     per_step = work.rows * work.length * accumulation * devices
     return {
         "backbone": module.backbone.label,
@@ -151,6 +157,7 @@ def estimate(module: Any, data: Any, options: Any, devices: int, gpu: bool) -> d
         "tokens_per_step": per_step,
         "tokens": per_step * options.max_steps if options.max_steps > 0 else None,
         "memory": memory,
+        "process": process,
     }
 
 

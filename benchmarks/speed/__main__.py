@@ -1,7 +1,7 @@
 """Speed and memory, side by side with transformers.Trainer doing the same work.
 
     python benchmarks/speed DATA [--works mlm-small ...] [--repeats 3] [--threads 2] [--steps N] [--seconds X]
-        [--rows N] [--model FOLDER] [--smoke] [--table]
+        [--rows N] [--model FOLDER] [--smoke] [--profile] [--table]
 
 DATA holds `wikitext-2/train.txt`, `c4_en_300/train.jsonl` (text), `sst2` (sentence, label), `mrpc` (sentence1,
 sentence2, label) and `squad/validation.jsonl` (id, context, question, answers). Weights and tokenizer are those of the
@@ -28,7 +28,8 @@ and how documents of different lengths become batches. Packed rows hold as many 
 
 `defaults` runs commands: `main.py fit` and `main.py test`, against one script that does what run_glue.py does.
 `eval-*` is the peak of memory above what was in use when evaluating began, of the process and of the GPU together.
-`scaling-*` are ours alone. --smoke runs each with tiny models and few steps: for correctness, no figure is of use.
+`scaling-*` are ours alone. --profile shows where the time of a training step goes, on each side; it takes some of the
+time itself, so that these runs are apart from the others. --smoke runs each with tiny models and few steps: for correctness, no figure is of use.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 sys.path.append(str(HERE.parent))
 from store import Store, machine, minilm  # noqa: E402
-from table import table, unequal  # noqa: E402
+from table import profiles, table, unequal  # noqa: E402
 from texts import COPIES, prepare  # noqa: E402
 from works import WORKS, settings_of  # noqa: E402
 
@@ -92,6 +93,7 @@ def name_of(work: str, side: str, repeat: int, given: argparse.Namespace) -> str
         "steps": given.steps,
         "seconds": given.seconds,
         "rows": given.rows if work == "defaults" else None,
+        "profile": given.profile,
     }
     options = "".join(f" {key}={value}" for key, value in changed.items() if value)
     smoke = " smoke" if given.smoke else ""
@@ -120,6 +122,7 @@ def spec_of(work: str, side: str, repeat: int, given: argparse.Namespace) -> dic
     files = prepare(given.data, work, what.task, settings, given.runs / "data", given.device)
     fixed = {"kind": what.kind, "task": what.task, "device": given.device, "smoke": given.smoke, "seed": repeat + 1}
     fixed |= {
+        "profile": given.profile,
         "copies": COPIES[given.device],
         "model": given.model,
         "threads": given.threads,
@@ -166,6 +169,7 @@ def parse(args: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--results", type=Path, default=Path("speed.json"))
     parser.add_argument("--runs", type=Path, default=Path("runs/speed"), help="of logs, texts, and the cache of tokens")
     parser.add_argument("--smoke", action="store_true", help="tiny models, few steps")
+    parser.add_argument("--profile", action="store_true", help="where the time of a step goes, in place of speed")
     parser.add_argument("--table", action="store_true", help="prints what is there and runs nothing")
     given = parser.parse_args(args)
     given.title = Path(given.model).resolve().name if given.model else "MiniLM-L6"
@@ -189,7 +193,7 @@ def main(args: list[str] | None = None, runner: Runner = as_process) -> int:
 
     if given.smoke:
         print("\nTiny models and few steps: no figure is of use.")
-    print(f"\n{table(given.works, results_of)}")
+    print(f"\n{(profiles if given.profile else table)(given.works, results_of)}")
     wrong = unequal(given.works, results_of)
     for what, names in (("Failed", failed), ("Not equal", wrong)):
         if names:

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
+from operations import Operations
 from typing_extensions import override
 
 from pretune.costs.flops import forward_cost, training_factor
@@ -38,13 +39,21 @@ class Clock:
         seconds: after which measuring ends with the step.
         precision: `bfloat16` or `float32`, for the share of the device's peak.
         world_size: processes that do the same.
+        profile: see where the time goes, which takes some of it.
     """
 
     def __init__(
-        self, warmup: int, steps: int | None, seconds: float, precision: str = "bfloat16", world_size: int = 1
+        self,
+        warmup: int,
+        steps: int | None,
+        seconds: float,
+        precision: str = "bfloat16",
+        world_size: int = 1,
+        profile: bool = False,
     ) -> None:
         self.warmup, self.steps, self.seconds = warmup, steps, seconds
         self.precision, self.world_size = precision, world_size
+        self.operations = Operations() if profile else None
         self.done = 0
         self.samples = self.places = 0
         self.tokens: Any = 0
@@ -69,6 +78,8 @@ class Clock:
             self.first_loss = float(loss)
         if self.done == self.warmup:
             wait()
+            if self.operations is not None:
+                self.operations.begin()
             self.began, self.worked = time.perf_counter(), time.process_time()
         if self.done <= self.warmup:
             return
@@ -85,6 +96,7 @@ class Clock:
 
     def _figures(self, model: Any, steps: int, seconds: float) -> dict[str, Any]:
         worked = time.process_time() - self.worked
+        operations = self.operations.end() if self.operations is not None else {}
         model = getattr(model, "_orig_mod", model)
         tokens, pairs, targets = float(self.tokens), float(self.pairs), float(self.targets)
         flops = training_factor(model) * forward_cost(model).of(tokens, pairs, heads=targets) / seconds
@@ -102,6 +114,7 @@ class Clock:
             "mfu": flops / peak if peak else None,
             "parameters": sum(p.numel() for p in model.parameters()),
             "first_loss": self.first_loss,
+            "operations": {kind: milliseconds / steps for kind, milliseconds in operations.items()},
             "gigabytes": torch.cuda.max_memory_allocated() / 1e9 if cuda else None,
         }
 
@@ -113,10 +126,11 @@ class LightningClock(Callback):
         warmup: steps that do not count.
         steps: to measure; null goes by `seconds`.
         seconds: to measure.
+        profile: see where the time goes.
     """
 
-    def __init__(self, warmup: int, steps: int | None, seconds: float) -> None:
-        self.clock = Clock(warmup, steps, seconds)
+    def __init__(self, warmup: int, steps: int | None, seconds: float, profile: bool = False) -> None:
+        self.clock = Clock(warmup, steps, seconds, profile=profile)
 
     @override
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:

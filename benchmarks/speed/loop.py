@@ -30,7 +30,8 @@ def run(spec: dict[str, Any]) -> dict[str, Any]:
     ]
     optimizer = torch.optim.AdamW(groups, lr=1e-4, fused=True)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda done: 1 - done / LONG)
-    clock = Clock(spec["warmup"], spec["steps"], spec["seconds"], "bfloat16" if half else "float32")
+    dtype = "bfloat16" if half else "float32"
+    clock = Clock(spec["warmup"], spec["steps"], spec["seconds"], dtype, profile=spec["profile"])
     torch.manual_seed(spec["seed"])
     try:
         while True:

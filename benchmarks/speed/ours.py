@@ -129,7 +129,7 @@ def training(spec: dict[str, Any]) -> dict[str, Any]:
 
     wanted = config(spec)
     wanted["trainer"] |= {"max_steps": LONG, "max_epochs": -1, "limit_val_batches": 0}
-    measuring = {key: spec[key] for key in ("warmup", "steps", "seconds")}
+    measuring = {key: spec[key] for key in ("warmup", "steps", "seconds", "profile")}
     try:
         command("fit", wanted, spec["folder"], {"class_path": "clock.LightningClock", "init_args": measuring})
     except Measured as found:

@@ -178,7 +178,7 @@ def training(spec: dict[str, Any]) -> dict[str, Any]:
         processing_class=tokenizer,
     )
     dtype = "bfloat16" if trainer.args.bf16 else "float32"
-    trainer.clock = Clock(spec["warmup"], spec["steps"], spec["seconds"], dtype)
+    trainer.clock = Clock(spec["warmup"], spec["steps"], spec["seconds"], dtype, profile=spec["profile"])
     trainer.add_callback(StepEnd(trainer))
     try:
         trainer.train()

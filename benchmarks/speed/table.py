@@ -95,6 +95,29 @@ def points(name: str, device: str, results_of: ResultsOf) -> str:
     return "\n".join(lines)
 
 
+def profiles(works: list[str], results_of: ResultsOf) -> str:
+    """Milliseconds of a step by kind of operation, the medians of each side."""
+    parts = []
+    for device, title in COLUMNS.items():
+        here = [name for name in works if device in WORKS[name].sides and WORKS[name].kind == "training"]
+        for name in here:
+            sides = {side: r for side in WORKS[name].sides[device] if (r := results_of(device, name, side))}
+            if not sides:
+                parts.append(f"{WORKS[name].title} ({title}): {MISSING}.")
+                continue
+            notes = [WORKS[name].sides[device][side].note for side in sides]
+            lines = [f"| {WORKS[name].title} ({title}), ms | {' | '.join(notes)} |", "|---" * (len(notes) + 1) + "|"]
+            kinds = dict.fromkeys(kind for results in sides.values() for r in results for kind in r["operations"])
+            for kind in kinds:
+                cells = [statistics.median(r["operations"][kind] for r in results) for results in sides.values()]
+                lines.append(f"| {kind} | {' | '.join(f'{cell:,.1f}' for cell in cells)} |")
+            whole = [statistics.median(r["ms_step"] for r in results) for results in sides.values()]
+            lines.append(f"| whole step | {' | '.join(f'{cell:,.1f}' for cell in whole)} |")
+            parts.append("\n".join(lines))
+        parts += machines(here, device, results_of)
+    return "\n\n".join(parts)
+
+
 def machines(works: list[str], device: str, results_of: ResultsOf) -> list[str]:
     """With what it was measured; differences show."""
     keys = ("cores", "threads", "processor", "instructions", "gpu", "precision", "python", *PACKAGES)

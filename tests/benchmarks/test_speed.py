@@ -104,6 +104,16 @@ def test_blocks_are_the_same_on_both_sides(work: str, tokens: int, data: Path, e
         assert result["torch"] == torch.__version__
 
 
+def test_where_the_time_goes(data: Path, encoder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert harness.main([str(data), "--works=mlm-small", "--smoke", "--profile", "--repeats=1", f"--model={encoder}"], in_process) == 0
+    for result in json.loads(Path("speed.json").read_text()).values():
+        kinds = result["operations"]
+        assert kinds["products of matrices"] > 0
+        assert kinds["optimiser, clipping"] > 0
+        assert sum(kinds.values()) < 1.05 * result["ms_step"] * max(1, torch.get_num_threads())
+    assert "| MLM, BERT 4x256, blocks of 128 (CPU), ms | ours | Trainer |" in capsys.readouterr().out
+
+
 def test_packs_against_padding(data: Path, encoder: Path) -> None:
     found = smoke(data, encoder, "mlm-mixed")
     assert found["ours"]["padding"] == 0

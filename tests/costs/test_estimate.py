@@ -52,13 +52,16 @@ def test_by_hand(config: str, run: Run, capsys: pytest.CaptureFixture[str]) -> N
     assert memory["weights"] == 4 * parameters + buffers
     assert [memory["gradients"], memory["optimiser"]] == [4 * parameters, 8 * parameters]  # kept from batch to batch
     assert memory["copies for autocast"] == 0
+    assert found["process"] == pytest.approx(0.5e9 + 1.35 * sum(memory.values()))
     assert found["tokens_per_step"] == 2 * 4 * 16
     assert found["tokens"] == 100 * found["tokens_per_step"]
     body = 2 * 2 * (4 * 32**2 + 2 * 32 * 64) + 4 * 32 * 2 * 16
     head = 0.25 * 2 * (32 * 512 + 32**2)
     assert found["flops_per_token"] == pytest.approx(3 * (body + head))
     assert found["seconds"] == pytest.approx(found["tokens"] * found["flops_per_token"] / 2e12)
-    assert "parameters, " in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "parameters, " in printed
+    assert f"the process, about   {found['process'] / 1e6:>11.2f}  with libraries" in printed
     assert not Path("runs").exists()
 
 
