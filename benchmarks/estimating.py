@@ -7,9 +7,9 @@ included, on generated text; all networks are new. Memory is that above what the
 made. *Allocated* is the peak of what torch's allocator handed out, by its profiler: what is estimated, and what
 `torch.cuda.max_memory_allocated` is on a GPU. *Resident* is the peak of the process as the kernel counts it, with the
 memory options of the command line, which has the workspaces of oneDNN, code that is first used, and what the C library
-keeps for later; the estimate of a process, without the libraries that are there before, is beside it. Time is that of the process on its cores, which other work on the machine changes little. The first
-case of each kind gives the speed (`--teraflops`, as `benchmark` measures it) that the time of the others is estimated
-with.
+keeps for later; the estimate of a process, without the libraries that are there before, is beside it. Time is that of
+the process on its cores, which other work on the machine changes little. The first case of each kind gives the speed
+(`--teraflops`, as `benchmark` measures it) that the time of the others is estimated with.
 """
 
 from __future__ import annotations

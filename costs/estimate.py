@@ -37,17 +37,17 @@ OPTIMAL = 20
 LIBRARIES = 0.5e9
 """Bytes of a process that has imported all and read its data."""
 KEPT = 1.35
-"""So many times what a step holds does the process take on a CPU, with the workspaces of its kernels and with what the C
-library keeps for the next step: 1.24 to 1.50 times, as `benchmarks/estimating.py` measured."""
+"""So many times what a step holds does the process take on a CPU, with the workspaces of its kernels and with what the
+C library keeps for the next step: 1.24 to 1.50 times, as `benchmarks/estimating.py` measured."""
 
 
 def run_estimate(args: Sequence[str]) -> dict[str, Any]:
     """Estimates the parameters, FLOPs, memory and time of a configuration; no weight is made, no text is read.
 
     Memory is that of the step itself, run on shapes alone (`step_memory`), at the moment when most is held and with
-    every row full: what torch's allocator hands out. A process on the CPU takes more, about as much as is said for it. Time is FLOPs over the peak
-    of the devices times `--mfu`, the share of it that is reached (0.4 where it is not given), or over `--teraflops` for
-    each device, as `benchmark` measures them.
+    every row full: what torch's allocator hands out. A process on the CPU takes more, about as much as is said for it.
+    Time is FLOPs over the peak of the devices times `--mfu`, the share of it that is reached (0.4 where it is not
+    given), or over `--teraflops` for each device, as `benchmark` measures them.
 
     Args:
         args: what stands after `estimate`: the options of `fit`, and --hardware h100x8, --mfu SHARE, --teraflops N,

@@ -42,7 +42,9 @@ def report(found: dict[str, Any]) -> str:
         lines.append(f"    {part:<22}" + "".join(f"{memory[kind][part] / unit:>10.2f}" for kind in kinds))
     lines.append(f"    {'in all':<22}" + "".join(f"{whole[kind] / unit:>10.2f}" for kind in kinds))
     if found["process"]:
-        lines.append(f"    {'the process, about':<22}{found['process'] / unit:>10.2f}  with libraries, and what they keep")
+        lines.append(
+            f"    {'the process, about':<22}{found['process'] / unit:>10.2f}  with libraries, and what they keep"
+        )
     if not memory["ddp"]["gradients"]:
         lines.append("    (there are no gradients yet at that moment: the backward pass begins)")
     if "fits" in found:

@@ -10,6 +10,7 @@ from lightning.pytorch.strategies import ModelParallelStrategy
 from torch.optim import Optimizer
 from typing_extensions import override
 
+from ..errors import InputError
 from ..runs import read_checkpoint
 from .layers.sharding import load_optimizer_state, load_whole, whole_optimizer_state
 
@@ -35,6 +36,23 @@ class FullySharded(ModelParallelStrategy):
     def setup_environment(self) -> None:
         self._data_parallel_size = self.num_nodes * self.num_processes
         super().setup_environment()
+
+    @override
+    def on_validation_start(self) -> None:
+        self._enough(self.lightning_module.trainer.val_dataloaders, "validation")
+
+    @override
+    def on_test_start(self) -> None:
+        self._enough(self.lightning_module.trainer.test_dataloaders, "test")
+
+    def _enough(self, loaders: Any, part: str) -> None:
+        """A process without examples would not come to where all compute together, and the others would wait."""
+        for loader in loaders if isinstance(loaders, list) else [loaders]:
+            if (size := len(loader.dataset)) < self.world_size:
+                raise InputError(
+                    f"The {part} part has {size} examples for {self.world_size} processes, and where a network is "
+                    "divided each must have one: more examples, or trainer.devices: 1, would work."
+                )
 
     @override
     def optimizer_state(self, optimizer: Optimizer) -> dict[str, Any]:

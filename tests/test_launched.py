@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ import pretune
 from pretune.errors import InputError
 from pretune.modules import Backbone, MaskedLanguageModeling
 from pretune.modules.layers.sharding import shard
+from pretune.modules.strategies import FullySharded
 
 CONFIG = """
 model:
@@ -109,6 +111,19 @@ def test_what_cannot_be_divided_says_so(name: str, tiny: dict[str, Any]) -> None
     model.trainer = Trainer(accelerator="cpu", logger=False, enable_checkpointing=False, **trained)
     with pytest.raises(InputError, match=f"{name}.* cannot be had with a network divided over devices"):
         model._divide(None)
+
+
+def test_every_process_has_something_to_evaluate(monkeypatch: pytest.MonkeyPatch) -> None:
+    strategy = FullySharded()
+    monkeypatch.setattr(FullySharded, "world_size", 2)
+    few, enough = (torch.utils.data.DataLoader(list(range(size))) for size in (1, 2))  # type: ignore[arg-type]
+    for part, hook in (("val", strategy.on_validation_start), ("test", strategy.on_test_start)):
+        trainer = SimpleNamespace(**{f"{part}_dataloaders": enough})
+        strategy._lightning_module = SimpleNamespace(trainer=trainer)  # type: ignore[assignment]
+        hook()
+        setattr(trainer, f"{part}_dataloaders", [enough, few])
+        with pytest.raises(InputError, match="part has 1 examples for 2 processes"):
+            hook()
 
 
 def test_networks_that_share_parameters_are_not_divided() -> None:

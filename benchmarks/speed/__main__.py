@@ -29,7 +29,8 @@ and how documents of different lengths become batches. Packed rows hold as many 
 `defaults` runs commands: `main.py fit` and `main.py test`, against one script that does what run_glue.py does.
 `eval-*` is the peak of memory above what was in use when evaluating began, of the process and of the GPU together.
 `scaling-*` are ours alone. --profile shows where the time of a training step goes, on each side; it takes some of the
-time itself, so that these runs are apart from the others. --smoke runs each with tiny models and few steps: for correctness, no figure is of use.
+time itself, so that these runs are apart from the others. --smoke runs each with tiny models and few steps: for
+correctness, no figure is of use.
 """
 
 from __future__ import annotations

@@ -105,7 +105,12 @@ def test_blocks_are_the_same_on_both_sides(work: str, tokens: int, data: Path, e
 
 
 def test_where_the_time_goes(data: Path, encoder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert harness.main([str(data), "--works=mlm-small", "--smoke", "--profile", "--repeats=1", f"--model={encoder}"], in_process) == 0
+    assert (
+        harness.main(
+            [str(data), "--works=mlm-small", "--smoke", "--profile", "--repeats=1", f"--model={encoder}"], in_process
+        )
+        == 0
+    )
     for result in json.loads(Path("speed.json").read_text()).values():
         kinds = result["operations"]
         assert kinds["products of matrices"] > 0
