@@ -39,14 +39,16 @@ class FullySharded(ModelParallelStrategy):
 
     @override
     def on_validation_start(self) -> None:
-        self._enough(self.lightning_module.trainer.val_dataloaders, "validation")
+        self._enough("val", "validation")
 
     @override
     def on_test_start(self) -> None:
-        self._enough(self.lightning_module.trainer.test_dataloaders, "test")
+        self._enough("test", "test")
 
-    def _enough(self, loaders: Any, part: str) -> None:
+    def _enough(self, stage: str, part: str) -> None:
         """A process without examples would not come to where all compute together, and the others would wait."""
+        assert self.lightning_module is not None
+        loaders = getattr(self.lightning_module.trainer, f"{stage}_dataloaders")
         for loader in loaders if isinstance(loaders, list) else [loaders]:
             if (size := len(loader.dataset)) < self.world_size:
                 raise InputError(
