@@ -16,6 +16,12 @@ KERNELS = 64
 """How many compiled kernels are kept: a step of one shape needs a few dozen."""
 
 
+def prepare_process() -> None:
+    """What a process that does nothing but a command has done first, before torch is imported."""
+    keep_freed_memory()
+    bound_kernels()
+
+
 def keep_freed_memory() -> None:
     """Begins the process anew, with a glibc that keeps what is freed for whoever asks next.
 

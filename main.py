@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import Any
 
-from pretune.allocator import bound_kernels, keep_freed_memory
+from pretune.allocator import prepare_process
 from pretune.errors import InputError, input_error
 from pretune.startup import quick_imports
 
@@ -77,8 +77,7 @@ def run(given: list[str], alone: bool) -> Any:
 
         return run_compare(given[1:])
     if alone:
-        keep_freed_memory()
-        bound_kernels()
+        prepare_process()
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
     with quick_imports() if alone else nullcontext():
         from lightning.fabric.utilities.exceptions import MisconfigurationException

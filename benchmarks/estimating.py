@@ -18,7 +18,6 @@ import argparse
 import ctypes
 import gc
 import json
-import os
 import random
 import statistics
 import subprocess
@@ -30,7 +29,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from pretune.allocator import TUNABLES, bound_kernels
+from pretune.allocator import prepare_process
 
 
 @dataclass(frozen=True)
@@ -260,7 +259,7 @@ def main(args: list[str] | None = None) -> dict[tuple[str, str], dict[str, Any]]
     given = parser.parse_args(args)
     cases = SMOKE if given.smoke else CASES
     if given.one:
-        bound_kernels()
+        prepare_process()
         with tempfile.TemporaryDirectory() as folder:
             print(json.dumps(one(cases[given.one[0]], given.one[1], given.steps, Path(folder))))
         return {}
@@ -270,8 +269,7 @@ def main(args: list[str] | None = None) -> dict[tuple[str, str], dict[str, Any]]
         for precision in given.precisions:
             command = [sys.executable, __file__, f"--steps={given.steps}", "--one", name, precision]
             command += ["--smoke"] if given.smoke else []
-            environment = {**os.environ, "GLIBC_TUNABLES": TUNABLES}
-            done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
             if done.returncode:
                 sys.exit(f"{name} broke off:\n{done.stderr}")
             found[name, precision] = json.loads(done.stdout.splitlines()[-1])

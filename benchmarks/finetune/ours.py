@@ -13,7 +13,7 @@ from typing import Any
 
 from scores import squad_scores
 
-from pretune.allocator import bound_kernels, keep_freed_memory
+from pretune.allocator import prepare_process
 from pretune.main import main
 
 CLASSES = {
@@ -93,7 +93,6 @@ def command(*args: str) -> Path:
 
 
 if __name__ == "__main__":
-    keep_freed_memory()  # as main.py does where it is the process
-    bound_kernels()
+    prepare_process()  # as main.py does where it is the process
     given = json.loads(Path(sys.argv[1]).read_text())
     Path(given["result"]).write_text(json.dumps(run(given)))

@@ -6,12 +6,12 @@ import torch
 from torch.profiler import ProfilerActivity, profile
 
 KINDS = {
-    "loss": ("log_softmax", "nll_loss", "cross_entropy", "logsumexp", "::exp", "gather", "scatter"),
+    "loss": ("log_softmax", "logsoftmax", "nll_loss", "cross_entropy", "inpieces", "::exp_", "gather", "scatter"),
     "products of matrices": ("::mm", "::bmm", "::addmm", "::baddbmm", "::matmul", "::linear", "mkldnn_linear", "gemm"),
     "attention": ("scaled_dot_product", "flash", "fmha", "softmax"),
     "optimiser, clipping": ("adamw", "_foreach", "linalg_vector_norm", "clip"),
-    "copies, casts, zeros": ("copy", "_to", "clone", "zero", "fill", "cat", "memcpy", "memset"),
-    "dropout": ("dropout", "bernoulli", "random", "rand"),
+    "copies, casts, zeros": ("copy", "_to", "clone", "zero", "fill", "::cat", "memcpy", "memset"),
+    "dropout": ("dropout", "bernoulli", "rand"),
     "norms": ("layer_norm", "layernorm"),
     "activations": ("gelu",),
     "embedding": ("embedding", "index", "sort"),

@@ -16,7 +16,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from pretune.allocator import bound_kernels, keep_freed_memory
+from pretune.allocator import prepare_process
 
 MAIN = Path(__file__).resolve().parents[2] / "main.py"
 CLASSES = {
@@ -217,8 +217,7 @@ def run(spec: dict[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    keep_freed_memory()  # as main.py does where it is the process
-    bound_kernels()
+    prepare_process()  # as main.py does where it is the process
     given = json.loads(Path(sys.argv[1]).read_text())
     done = run(given)
     if not int(os.environ.get("LOCAL_RANK", 0)):

@@ -34,7 +34,9 @@ def load(name: str) -> ModuleType:
 
 harness = load("__main__")
 sys.path.insert(0, str(HERE))
-clock, peak, works, table = (importlib.import_module(name) for name in ("clock", "peak", "works", "table"))
+clock, operations, peak, works, table = (
+    importlib.import_module(name) for name in ("clock", "operations", "peak", "works", "table")
+)
 sys.path.remove(str(HERE))
 
 
@@ -117,6 +119,21 @@ def test_where_the_time_goes(data: Path, encoder: Path, capsys: pytest.CaptureFi
         assert kinds["optimiser, clipping"] > 0
         assert sum(kinds.values()) < 1.05 * result["ms_step"] * max(1, torch.get_num_threads())
     assert "| MLM, BERT 4x256, blocks of 128 (CPU), ms | ours | Trainer |" in capsys.readouterr().out
+
+
+def test_kinds_of_operations() -> None:
+    kinds = {
+        "aten::addmm": "products of matrices",
+        "aten::_softmax": "attention",
+        "aten::_log_softmax_backward_data": "loss",
+        "LogSoftmaxBackward0": "loss",
+        "aten::expand": "others",
+        "aten::scatter_": "loss",
+        "aten::_fused_adamw_": "optimiser, clipping",
+        "aten::random_": "dropout",
+        "aten::copy_": "copies, casts, zeros",
+    }
+    assert {name: operations.kind_of(name) for name in kinds} == kinds
 
 
 def test_packs_against_padding(data: Path, encoder: Path) -> None:
