@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from lightning.fabric.utilities.data import sized_len
 from lightning.pytorch.core.optimizer import LightningOptimizer
 from lightning.pytorch.strategies import ModelParallelStrategy
 from torch.optim import Optimizer
+from torch.utils._pytree import tree_iter
 from typing_extensions import override
 
 from ..errors import InputError
@@ -49,8 +51,9 @@ class FullySharded(ModelParallelStrategy):
         """A process without examples would not come to where all compute together, and the others would wait."""
         assert self.lightning_module is not None
         loaders = getattr(self.lightning_module.trainer, f"{stage}_dataloaders")
-        for loader in loaders if isinstance(loaders, list) else [loaders]:
-            if (size := len(loader.dataset)) < self.world_size:
+        for loader in tree_iter(loaders):
+            size = sized_len(getattr(loader, "dataset", loader))
+            if size is not None and size < self.world_size:
                 raise InputError(
                     f"The {part} part has {size} examples for {self.world_size} processes, and where a network is "
                     "divided each must have one: more examples, or trainer.devices: 1, would work."

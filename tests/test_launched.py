@@ -121,6 +121,8 @@ def test_every_process_has_something_to_evaluate(monkeypatch: pytest.MonkeyPatch
         trainer = SimpleNamespace(**{f"{part}_dataloaders": enough})
         strategy._lightning_module = SimpleNamespace(trainer=trainer)  # type: ignore[assignment]
         hook()
+        setattr(trainer, f"{part}_dataloaders", {"a": iter([1])})  # nobody knows how many
+        hook()
         setattr(trainer, f"{part}_dataloaders", [enough, few])
         with pytest.raises(InputError, match="part has 1 examples for 2 processes"):
             hook()
