@@ -18,6 +18,8 @@ KINDS = {
 }
 """The first kind that has a piece of an operation's name."""
 OTHERS = "others"
+STEP = "Optimizer.step#"
+"""What torch calls an optimiser's step: not an operation, and Lightning has forward and backward pass within it."""
 
 
 class Operations:
@@ -38,6 +40,8 @@ class Operations:
         self._profile.stop()
         found = dict.fromkeys([*KINDS, OTHERS], 0.0)
         for event in self._profile.key_averages():
+            if event.key.startswith(STEP):
+                continue
             own = event.self_device_time_total if torch.cuda.is_available() else event.self_cpu_time_total
             found[kind_of(event.key)] += own / 1000
         return dict(sorted(found.items(), key=lambda item: -item[1]))

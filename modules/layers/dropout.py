@@ -40,10 +40,16 @@ def use_fast_dropout(network: nn.Module) -> None:
 
 
 def kept(shape: torch.Size, probability: float) -> Tensor:
-    """A boolean mask of this shape, False with the given probability."""
+    """A mask of this shape, uint8, 0 with the given probability and otherwise 1."""
     size = math.prod(shape)
     bits = torch.empty((size + 3) // 4, dtype=torch.int64).random_(-(2**63), None).view(torch.int16)
-    return (bits[:size] >= round(probability * 2**16) - 2**15).view(shape)
+    mask = torch.empty(shape, dtype=torch.uint8)
+    return torch.ge(bits[:size].view(shape), round(probability * 2**16) - 2**15, out=mask)
+
+
+def _scaled(values: Tensor, mask: Tensor, scale: float) -> Tensor:
+    # A CPU casts bytes eight times as fast as booleans, which `values * mask` would have to cast as well.
+    return torch.addcmul(values.new_zeros(()), values, mask.to(values.dtype), value=scale)
 
 
 class _Dropout(torch.autograd.Function):
@@ -54,8 +60,9 @@ class _Dropout(torch.autograd.Function):
         mask = kept(values.shape, probability)
         ctx.save_for_backward(mask)
         ctx.scale = 1 / (1 - probability)
-        return torch.ops.aten.native_dropout_backward(values, mask, ctx.scale)  # type: ignore[no-any-return]
+        return _scaled(values, mask, ctx.scale)
 
     @staticmethod
     def backward(ctx: Any, outer: Tensor) -> tuple[Tensor, None]:
-        return torch.ops.aten.native_dropout_backward(outer, *ctx.saved_tensors, ctx.scale), None
+        (mask,) = ctx.saved_tensors
+        return _scaled(outer, mask, ctx.scale), None
