@@ -27,6 +27,7 @@ from .layers.dropout import use_fast_dropout
 from .layers.metrics import MeanPerTarget, Perplexity
 from .layers.packed_attention import full_inputs, packed_inputs, prefer_own_attention
 from .layers.padding_check import leave_out_padding_check
+from .layers.unpadding import leave_out_padding
 from .layers.positions import max_positions
 from .layers.sharding import is_sharded, shard, whole_state
 from .layers.targets import Targets, find_targets
@@ -74,8 +75,8 @@ class BaseModule(OptimizedModule):
         r_drop: weight of the disagreement of two passes with different dropout (arXiv 2106.14448), such as 1; 0 is
             off. A step takes twice the time.
         monitor: the metric that early stopping and the best checkpoint go by; null means the module's own.
-        shortcuts: leave out what changes no result (the head where there is no target, masks where nothing is padded)
-            and compute the rest as the device does it fastest; false computes all the plain way, for comparison.
+        shortcuts: leave out what changes no result (the head where there is no target, masks where nothing is padded,
+            on a CPU the padding of encoders) and compute the rest as the device does it fastest; false computes all the plain way, for comparison.
         **optimization: how it learns: `learning_rate`, `weight_decay`, `schedule`, `warmup`, ...
     """
 
@@ -386,6 +387,7 @@ class BaseModule(OptimizedModule):
             prefer_own_attention(network)
             if self.device.type == "cpu":
                 use_fast_dropout(network)
+                leave_out_padding(network)
 
     def on_test_start(self) -> None:
         """Warns if what is tested was never trained."""

@@ -2,8 +2,9 @@
 
 Restarting `position_ids` does not keep documents apart in most encoders, and a mask of (tokens, tokens) costs memory
 that grows with the square of a batch. Here each document attends to itself only: by `varlen_attn` on CUDA, elsewhere
-document by document. The function is registered with transformers' `AttentionInterface`; without `cu_seq_lens_q` it is
-transformers' own `sdpa`, so that a model that was switched to it still takes padded batches and generates.
+side by side with others of about its length. The function is registered with transformers' `AttentionInterface`;
+without `cu_seq_lens_q` it is transformers' own `sdpa`, so that a model that was switched to it still takes padded
+batches and generates.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from torch import Tensor, nn
 from ...hints import LONGEST
 from ..families import family
 from .cpu_attention import attention, takes_long
+from .document_groups import groups_of
 from .positions import first_position
 
 NAME = "pretune_packed"
@@ -175,17 +177,27 @@ def packed_attention(
     query, key, value = _as_autocast(query, key, value)
     if _varlen_fits(query, dropout):
         return _by_varlen(query, key, value, scaling, causal, cu_seq_lens_q, max_length_q, sliding_window), None
-    lengths = cu_seq_lens_q.diff().tolist()
-    q, k, v = (part.split(lengths, dim=2) for part in (query, key, value))
-    parts = [_document(*d, dropout, causal, scaling, sliding_window) for d in zip(q, k, v, strict=True)]
-    return torch.cat(parts, dim=2).transpose(1, 2).contiguous(), None
+    groups = groups_of(tuple(cu_seq_lens_q.diff().tolist()), query.shape[1], query.device)
+    parts = zip(*(groups.pad(part) for part in (query, key, value)), groups.masks(), strict=True)
+    return groups.together(_group(*part, dropout, causal, scaling, sliding_window) for part in parts), None
 
 
-def _document(
-    query: Tensor, key: Tensor, value: Tensor, dropout: float, causal: bool, scale: float | None, window: int | None
+def _group(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    tokens: Tensor | None,
+    dropout: float,
+    causal: bool,
+    scale: float | None,
+    window: int | None,
 ) -> Tensor:
-    """Attention within one document."""
-    mask = _window(query.shape[2], window, causal, query.device)
+    """Attention within each of some documents, of which `tokens` says what is no padding."""
+    length = query.shape[2]
+    mask = _window(length, window, causal, query.device)
+    if tokens is not None and not causal:  # what is causal does not look at padding, which comes last
+        alone = torch.eye(length, dtype=torch.bool, device=query.device)  # padding that sees nothing is no number
+        mask = tokens if mask is None else mask & tokens | alone
     causal = causal and mask is None
     if takes_long(query):
         return attention(query, key, value, mask, dropout, causal, scale)
