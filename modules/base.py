@@ -27,10 +27,10 @@ from .layers.dropout import use_fast_dropout
 from .layers.metrics import MeanPerTarget, Perplexity
 from .layers.packed_attention import full_inputs, packed_inputs, prefer_own_attention
 from .layers.padding_check import leave_out_padding_check
-from .layers.unpadding import leave_out_padding
 from .layers.positions import max_positions
 from .layers.sharding import is_sharded, shard, whole_state
 from .layers.targets import Targets, find_targets
+from .layers.unpadding import leave_out_padding
 from .optimization import OptimizedModule
 
 NETWORK_INPUTS = frozenset({"input_ids", "attention_mask", "token_type_ids", "position_ids", "use_cache"})
@@ -76,7 +76,8 @@ class BaseModule(OptimizedModule):
             off. A step takes twice the time.
         monitor: the metric that early stopping and the best checkpoint go by; null means the module's own.
         shortcuts: leave out what changes no result (the head where there is no target, masks where nothing is padded,
-            on a CPU the padding of encoders) and compute the rest as the device does it fastest; false computes all the plain way, for comparison.
+            on a CPU the padding of encoders) and compute the rest as the device does it fastest; false computes all the
+            plain way, for comparison.
         **optimization: how it learns: `learning_rate`, `weight_decay`, `schedule`, `warmup`, ...
     """
 
