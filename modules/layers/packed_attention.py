@@ -177,9 +177,23 @@ def packed_attention(
     query, key, value = _as_autocast(query, key, value)
     if _varlen_fits(query, dropout):
         return _by_varlen(query, key, value, scaling, causal, cu_seq_lens_q, max_length_q, sliding_window), None
-    groups = groups_of(tuple(cu_seq_lens_q.diff().tolist()), query.shape[1], query.device)
+    return _side_by_side(query, key, value, dropout, causal, scaling, cu_seq_lens_q, sliding_window), None
+
+
+@torch.compiler.disable  # each batch has other lengths, and would be compiled anew
+def _side_by_side(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    dropout: float,
+    causal: bool,
+    scale: float | None,
+    bounds: Tensor,
+    window: int | None,
+) -> Tensor:
+    groups = groups_of(tuple(bounds.diff().tolist()), query.shape[1], query.device)
     parts = zip(*(groups.pad(part) for part in (query, key, value)), groups.masks(), strict=True)
-    return groups.together(_group(*part, dropout, causal, scaling, sliding_window) for part in parts), None
+    return groups.together(_group(*part, dropout, causal, scale, window) for part in parts)
 
 
 def _group(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,26 @@ def test_gradients(backbone: str, checkpointing: bool) -> None:
     for (name, mine), theirs in zip(model.named_parameters(), plain.parameters(), strict=True):
         if theirs.grad is not None:
             torch.testing.assert_close(mine.grad, theirs.grad, atol=1e-4, rtol=1e-4, msg=lambda m, n=name: f"{n}: {m}")
+
+
+def test_compiled_layers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Packs of other lengths are not compiled anew; the compiler makes nothing of attention here but a break."""
+    compiled = []
+
+    def backend(graph: Any, inputs: Any) -> Any:
+        compiled.append(graph)
+        return graph.forward
+
+    model, plain = make("bert"), make("bert")
+    for layer in model.base_model.encoder.layer:
+        layer.compile(backend=backend, dynamic=True)
+    run(model, documents())
+    before = len(compiled)
+    for lengths in ((9, 2, 15), (4, 8, 3, 7, 11), (5, 6, 20)):
+        monkeypatch.setattr(sys.modules[__name__], "LENGTHS", lengths)
+        for found, expected in zip(run(model, documents()), run(plain, documents()), strict=True):
+            torch.testing.assert_close(found, expected, atol=5e-6, rtol=1e-5)
+    assert len(compiled) == before > 0
 
 
 @pytest.mark.parametrize("backbone", ABLE)
