@@ -109,7 +109,8 @@ def groups_of(lengths: tuple[int, ...], heads: int, device: torch.device) -> Gro
         else:
             groups.append([document])
     places: list[int] = []
-    slots, padding = [0] * starts[-1], []
+    padding: list[int] = []
+    slots = [0] * starts[-1]
     for group in groups:
         for document in group:
             begin, length, longest = starts[document], lengths[document], lengths[group[0]]

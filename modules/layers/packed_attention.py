@@ -192,7 +192,8 @@ def _side_by_side(
     window: int | None,
 ) -> Tensor:
     groups = groups_of(tuple(bounds.diff().tolist()), query.shape[1], query.device)
-    parts = zip(*(groups.pad(part) for part in (query, key, value)), groups.masks(), strict=True)
+    q, k, v = (groups.pad(part) for part in (query, key, value))
+    parts = zip(q, k, v, groups.masks(), strict=True)
     return groups.together(_group(*part, dropout, causal, scale, window) for part in parts)
 
 
