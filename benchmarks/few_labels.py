@@ -67,6 +67,11 @@ CASES: dict[str, list[str] | None] = {
     "FreeLB": [*RECIPE, "--trainer.callbacks+=tricks.FreeLB"],
     "TAPT": RECIPE,
     "LoRA": [*RECIPE, "--model.backbone.lora={r: 8, lora_alpha: 16}", "--model.learning_rate=1e-3"],
+    "LoRA everywhere": [
+        *RECIPE,
+        "--model.backbone.lora={r: 8, lora_alpha: 16, target_modules: all-linear}",
+        "--model.learning_rate=1e-3",
+    ],
 }
 DEFAULT_TASKS = [
     *("rte", "mrpc", "cola", "stsb"),
