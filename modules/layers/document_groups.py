@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import accumulate
 from typing import Any
 
@@ -60,6 +60,7 @@ class Groups:
         flat = _Moved.apply(padded.flatten(1), self.slots, self.places, None, self.padding)
         return flat.view(1, -1, *padded.shape[1:])  # type: ignore[no-any-return]
 
+    @cached_property
     def masks(self) -> list[Tensor | None]:
         """For each group the tokens that are some, boolean, (documents, 1, 1, longest); None where all are."""
         places = torch.arange(self.lengths[0][0], device=self.places.device)

@@ -49,15 +49,21 @@ def packed_inputs(model: Any, batch: dict[str, Any]) -> dict[str, Any]:
     longest = batch.get(LONGEST) or int(bounds.diff().max())
     if bounds.is_cuda:  # an upper bound is enough for the kernel, and few different ones let a compiled layer stay
         longest = 64 * -(-longest // 64)
-    inputs = {
+    return {
         "position_ids": batch["position_ids"] + first_position(model.config),
         "attention_mask": _ready_mask(bounds.device),
-        "cu_seq_lens_q": bounds,
-        "cu_seq_lens_k": bounds,
-        "max_length_q": longest,
-        "max_length_k": longest,
+        **documents_inputs(bounds, longest),
     }
-    return inputs
+
+
+def documents_inputs(bounds: Tensor, longest: int) -> dict[str, Any]:
+    """What tells attention of documents, by the names that transformers has for it.
+
+    Args:
+        bounds: (documents + 1,), int32, where each begins and the last one ends.
+        longest: tokens of the longest, or more.
+    """
+    return {"cu_seq_lens_q": bounds, "cu_seq_lens_k": bounds, "max_length_q": longest, "max_length_k": longest}
 
 
 def full_inputs(model: Any, batch: dict[str, Any]) -> dict[str, Any]:
@@ -193,7 +199,7 @@ def _side_by_side(
 ) -> Tensor:
     groups = groups_of(tuple(bounds.diff().tolist()), query.shape[1], query.device)
     q, k, v = (groups.pad(part) for part in (query, key, value))
-    parts = zip(q, k, v, groups.masks(), strict=True)
+    parts = zip(q, k, v, groups.masks, strict=True)
     return groups.together(_group(*part, dropout, causal, scale, window) for part in parts)
 
 

@@ -7,6 +7,7 @@ the first layer and the last one there is none here; attention keeps the rows ap
 from __future__ import annotations
 
 import inspect
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -14,8 +15,12 @@ from torch import Tensor, nn
 
 from ..families import family
 from .depth import layer_stacks
-from .packed_attention import NAME, can_pack
+from .packed_attention import NAME, can_pack, documents_inputs
 
+ROWS = "unpadded_rows"
+"""Among what a layer is given: a `_Rows`."""
+STATES = ("output_hidden_states", "output_attentions")
+"""Who asks for these wants them of whole rows."""
 UNDERSTOOD = {
     "hidden_states",
     "attention_mask",
@@ -43,67 +48,79 @@ def leave_out_padding(model: Any) -> None:
     if getattr(config, "_attn_implementation", None) != NAME or family(config) != "encoder" or not can_pack(model):
         return
     body, stacks = model.base_model, layer_stacks(model.base_model)
-    done = any(isinstance(hook, _Rows) for hook in body._forward_pre_hooks.values())
-    if done or len(stacks) != 1 or any(module._compiled_call_impl is not None for module in body.modules()):
+    if (
+        computes_no_padding(body)
+        or len(stacks) != 1
+        or any(module._compiled_call_impl is not None for module in body.modules())
+    ):
         return
     if not set(inspect.signature(stacks[0][0].forward).parameters) <= UNDERSTOOD:
         return
-    rows = _Rows(config)
-    body.register_forward_pre_hook(rows, with_kwargs=True)
+    body.register_forward_pre_hook(_find_tokens, with_kwargs=True)
     for layer in stacks[0]:
-        layer.register_forward_pre_hook(rows.into_layer, with_kwargs=True)
-    stacks[0][-1].register_forward_hook(rows.out_of_layers)
+        layer.register_forward_pre_hook(_into_layer, with_kwargs=True)
+    stacks[0][-1].register_forward_hook(_out_of_layers, with_kwargs=True)
 
 
+def computes_no_padding(body: nn.Module) -> bool:
+    """Whether `leave_out_padding` has changed this body."""
+    return _find_tokens in body._forward_pre_hooks.values()
+
+
+@dataclass(frozen=True)
 class _Rows:
-    """Which tokens of the present batch are some; called by the body, before anything else is."""
+    """Where the tokens of a batch are; handed from layer to layer, so that one computed again finds its own.
 
-    def __init__(self, config: Any) -> None:
-        self.config = config
-        self.shape: torch.Size | None = None
-        """(rows, length) of a batch with padding; None where there is none, or it is computed as it comes."""
-        self.tokens = torch.empty(0)
-        """(tokens,), int64, their places in rows and length laid flat."""
+    Args:
+        shape: (rows, length).
+        tokens: (tokens,), int64, their places in rows and length laid flat.
+    """
 
-    def __call__(self, body: nn.Module, args: Any, kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]] | None:
-        self.shape = None
-        mask = kwargs.get("attention_mask")
-        states = ("output_hidden_states", "output_attentions")
-        whole = any(kwargs.get(name) or getattr(self.config, name, False) for name in states)
-        if mask is None or mask.ndim != 2 or mask.is_cuda or whole or "cu_seq_lens_q" in kwargs:
-            return None
-        lengths = mask.sum(1)
-        if bool(mask.all()) or not bool(lengths.all()):
-            return None
-        self.shape, self.tokens = mask.shape, mask.flatten().nonzero().squeeze(1)
-        bounds = torch.cat([lengths.new_zeros(1), lengths.cumsum(0)]).int()
-        longest = int(lengths.max())
-        packed = {"cu_seq_lens_q": bounds, "cu_seq_lens_k": bounds, "max_length_q": longest, "max_length_k": longest}
-        return args, {**kwargs, **packed}
+    shape: torch.Size
+    tokens: Tensor
 
-    def into_layer(self, layer: nn.Module, args: Any, kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]] | None:
-        """Takes the tokens out of what the first layer is given, and out of what each is told of positions."""
-        if self.shape is None:
-            return None
-        kwargs = dict(kwargs)
-        if kwargs.get("position_embeddings") is not None:
-            kwargs["position_embeddings"] = tuple(self._tokens(part) for part in kwargs["position_embeddings"])
-        if args:
-            return (self._tokens(args[0]), *args[1:]), kwargs
-        return args, {**kwargs, "hidden_states": self._tokens(kwargs["hidden_states"])}
-
-    def out_of_layers(self, layer: nn.Module, args: Any, output: Any) -> Any:
-        """Puts the tokens of the last layer back into rows; 0 where there is none."""
-        if self.shape is None:
-            return None
-        states = output[0] if isinstance(output, tuple) else output
-        rows = states.new_zeros(self.shape.numel(), states.shape[-1])
-        rows = rows.index_copy(0, self.tokens, states[0]).view(*self.shape, -1)
-        return (rows, *output[1:]) if isinstance(output, tuple) else rows
-
-    def _tokens(self, values: Tensor) -> Tensor:
+    def take(self, values: Tensor) -> Tensor:
         """(1, tokens, ...) of (rows or 1, length, ...); what has been taken out is left as it is."""
-        assert self.shape is not None
         if values.shape[1] != self.shape[1] or values.shape[0] not in (1, self.shape[0]):
             return values
         return values.expand(*self.shape, *values.shape[2:]).flatten(0, 1).index_select(0, self.tokens).unsqueeze(0)
+
+    def put(self, values: Tensor) -> Tensor:
+        """(rows, length, width) of (1, tokens, width); 0 where there is no token."""
+        rows = values.new_zeros(self.shape.numel(), values.shape[-1])
+        return rows.index_copy(0, self.tokens, values[0]).view(*self.shape, -1)
+
+
+def _find_tokens(body: Any, args: Any, kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]] | None:
+    """Tells the layers of a batch with padding; any other is computed as it comes."""
+    mask = kwargs.get("attention_mask")
+    if mask is None or mask.ndim != 2 or mask.is_cuda or "cu_seq_lens_q" in kwargs:
+        return None
+    if any(kwargs.get(name) or getattr(body.config, name, False) for name in STATES):
+        return None
+    lengths = mask.sum(1)
+    if bool(mask.all()) or not bool(lengths.all()):
+        return None
+    rows = _Rows(mask.shape, mask.flatten().nonzero().squeeze(1))
+    bounds = torch.cat([lengths.new_zeros(1), lengths.cumsum(0)]).int()
+    return args, {**kwargs, **documents_inputs(bounds, int(lengths.max())), ROWS: rows}
+
+
+def _into_layer(layer: nn.Module, args: Any, kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]] | None:
+    """Takes the tokens out of what the first layer is given, and out of what each is told of positions."""
+    rows: _Rows | None = kwargs.get(ROWS)
+    if rows is None:
+        return None
+    if kwargs.get("position_embeddings") is not None:
+        kwargs = {**kwargs, "position_embeddings": tuple(rows.take(part) for part in kwargs["position_embeddings"])}
+    if args:
+        return (rows.take(args[0]), *args[1:]), kwargs
+    return args, {**kwargs, "hidden_states": rows.take(kwargs["hidden_states"])}
+
+
+def _out_of_layers(layer: nn.Module, args: Any, kwargs: dict[str, Any], output: Any) -> Any:
+    """Puts the tokens of the last layer back into rows."""
+    rows: _Rows | None = kwargs.get(ROWS)
+    if rows is None:
+        return None
+    return (rows.put(output[0]), *output[1:]) if isinstance(output, tuple) else rows.put(output)

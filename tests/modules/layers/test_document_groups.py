@@ -19,7 +19,7 @@ def test_there_and_back(lengths: tuple[int, ...]) -> None:
     for document, row in zip(documents, found, strict=False):
         assert torch.equal(row[:, : document.shape[1]], document)
         assert not row[:, document.shape[1] :].any()
-    for group, mask in zip(padded, groups.masks(), strict=True):
+    for group, mask in zip(padded, groups.masks, strict=True):
         there = group.abs().sum((1, 3)) > 0
         assert bool(there.all()) if mask is None else torch.equal(there, mask[:, 0, 0])
     assert torch.equal(groups.together(iter(padded)), tokens.transpose(1, 2))

@@ -11,7 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from pretune.modules import Backbone
 from pretune.modules.layers.packed_attention import prefer_own_attention
-from pretune.modules.layers.unpadding import _Rows, leave_out_padding
+from pretune.modules.layers.unpadding import computes_no_padding, leave_out_padding
 
 CANNOT = ("deberta-v2", "mobilebert")
 ABLE = [b for b, (family, _) in BACKBONES.items() if family == "encoder" and b not in CANNOT]
@@ -38,10 +38,10 @@ def rows(lengths: tuple[int, ...] = LENGTHS, left: bool = False) -> dict[str, Te
 
 
 def active(model: Any) -> bool:
-    return any(isinstance(hook, _Rows) for hook in model.base_model._forward_pre_hooks.values())
+    return computes_no_padding(model.base_model)
 
 
-def same(model: Any, plain: Any, batch: dict[str, Tensor]) -> None:
+def assert_same(model: Any, plain: Any, batch: dict[str, Tensor]) -> None:
     """Logits of tokens, and the gradients of a loss on them."""
     there = batch["attention_mask"].bool()
     found, expected = (m(**batch).logits[there] for m in (model, plain))
@@ -58,7 +58,7 @@ def same(model: Any, plain: Any, batch: dict[str, Tensor]) -> None:
 def test_nothing_changes(backbone: str, left: bool) -> None:
     model = make(backbone, unpadded=True)
     assert active(model)
-    same(model, make(backbone), rows(left=left))
+    assert_same(model, make(backbone), rows(left=left))
 
 
 @pytest.mark.parametrize("backbone", ["bert", "modernbert"])
@@ -68,7 +68,7 @@ def test_nothing_changes(backbone: str, left: bool) -> None:
     ids=str,
 )
 def test_with_what_else_changes_layers(backbone: str, options: dict[str, Any]) -> None:
-    same(make(backbone, unpadded=True, **options), make(backbone, **options), rows())
+    assert_same(make(backbone, unpadded=True, **options), make(backbone, **options), rows())
 
 
 @pytest.mark.parametrize("backbone", ABLE)
@@ -85,20 +85,28 @@ def test_the_layers_see_tokens_alone(backbone: str) -> None:
 
 
 def test_each_batch_for_itself() -> None:
-    """With padding, without, with a row of padding alone, with another shape; and a copy has rows of its own."""
+    """With padding, without, with another shape, with a row of padding alone; and in a copy."""
     model, plain = make("bert", unpadded=True), make("bert")
     twin = copy.deepcopy(model)
-    for lengths in ((3, 5), (5, 5), (9, 1, 2), (4,)):
+    batches = [rows(lengths) for lengths in ((3, 5), (5, 5), (9, 1, 2), (4,), (5, 3, 4))]
+    batches[-1]["attention_mask"][1] = 0
+    for batch in batches:
+        there = batch["attention_mask"].bool()
         for network in (model, twin):
-            batch = rows(lengths)
-            torch.testing.assert_close(
-                network(**batch).logits[batch["attention_mask"].bool()],
-                plain(**batch).logits[batch["attention_mask"].bool()],
-            )
-    batch = rows((5, 3, 4))
-    batch["attention_mask"][1] = 0
-    there = batch["attention_mask"].bool()
-    torch.testing.assert_close(model(**batch).logits[there], plain(**batch).logits[there])
+            torch.testing.assert_close(network(**batch).logits[there], plain(**batch).logits[there])
+
+
+@pytest.mark.parametrize("checkpointing", [False, True])
+def test_two_batches_before_one_backward_pass(checkpointing: bool) -> None:
+    """As of questions and of answers: what is computed again is so with the rows it had."""
+    model, plain = make("bert", unpadded=True, gradient_checkpointing=checkpointing), make("bert")
+    for network in (model, plain):
+        loss: Any = 0
+        for batch in (rows((3, 9, 5)), rows((2, 4))):
+            loss = loss + network(**batch).logits[batch["attention_mask"].bool()].square().sum()
+        loss.backward()
+    for mine, theirs in zip(model.parameters(), plain.parameters(), strict=True):
+        torch.testing.assert_close(mine.grad, theirs.grad, atol=1e-4, rtol=1e-4)
 
 
 def test_states_of_all_layers_have_rows() -> None:
