@@ -7,7 +7,11 @@ from typing import Any
 FULL = "full"
 """Whether nothing in the batch is padding: then no mask is needed, and attention has faster ways without one."""
 LONGEST = "longest"
-"""Tokens of the longest document in a packed batch."""
+"""Tokens of the longest row, or of the longest document in a packed batch."""
+TOKENS = "tokens"
+"""Of rows of which some are padded, and none is empty: how many tokens they hold."""
+CAPACITY = "capacity"
+"""The most places that a batch of these data has, where they come in one shape: blocks, and packs but for their end."""
 TARGETS = "targets"
 """How many places of a batch have a label."""
 
@@ -22,8 +26,12 @@ def with_hints(batch: Any) -> Any:
         return batch
     mask, bounds, labels = batch.get("attention_mask"), batch.get("cu_seq_lens"), batch.get("labels")
     hints: dict[str, Any] = {}
-    if mask is not None and mask.ndim == 2 and not mask.is_cuda:
-        hints[FULL] = bool(mask.all())
+    if mask is not None and mask.ndim >= 2 and not mask.is_cuda:
+        lengths, full = mask.sum(-1), bool(mask.all())
+        if mask.ndim == 2:
+            hints[FULL] = full
+        if not full and bool(lengths.all()):
+            hints |= {TOKENS: int(lengths.sum()), LONGEST: int(lengths.max())}
     if bounds is not None and not bounds.is_cuda:
         hints[LONGEST] = int(bounds.diff().max())
     if labels is not None and labels.ndim == 2 and not labels.is_cuda and not labels.is_floating_point():

@@ -30,7 +30,8 @@ from .layers.padding_check import leave_out_padding_check
 from .layers.positions import max_positions
 from .layers.sharding import is_sharded, shard, whole_state
 from .layers.targets import Targets, find_targets
-from .layers.unpadding import leave_out_padding
+from .layers.unpadding import leave_out_padding, unpadding_inputs
+from .layers.varlen_attention import dropout_works
 from .optimization import OptimizedModule
 
 NETWORK_INPUTS = frozenset({"input_ids", "attention_mask", "token_type_ids", "position_ids", "use_cache"})
@@ -289,7 +290,7 @@ class BaseModule(OptimizedModule):
         inputs = {key: value for key, value in given.items() if key in accepted}
         if "cu_seq_lens" in batch:
             return {**inputs, **packed_inputs(network, batch)}
-        return {**inputs, **full_inputs(network, batch)} if full else inputs
+        return {**inputs, **(full_inputs if full else unpadding_inputs)(network, batch)}
 
     def targets(self, chosen: Tensor, most: int | None = None) -> Targets:
         """The places to predict at.
@@ -386,9 +387,11 @@ class BaseModule(OptimizedModule):
         for network in self.networks() if self.shortcuts else []:
             leave_out_padding_check(network)
             prefer_own_attention(network)
+            leave_out_padding(network)
             if self.device.type == "cpu":
                 use_fast_dropout(network)
-                leave_out_padding(network)
+            elif self.device.type == "cuda":
+                dropout_works(self.device)  # looked at before anything is compiled
 
     def on_test_start(self) -> None:
         """Warns if what is tested was never trained."""

@@ -1,10 +1,10 @@
 """Exact attention over packed documents: none sees another, whatever the architecture.
 
 Restarting `position_ids` does not keep documents apart in most encoders, and a mask of (tokens, tokens) costs memory
-that grows with the square of a batch. Here each document attends to itself only: by `varlen_attn` on CUDA, elsewhere
-side by side with others of about its length. The function is registered with transformers' `AttentionInterface`;
-without `cu_seq_lens_q` it is transformers' own `sdpa`, so that a model that was switched to it still takes padded
-batches and generates.
+that grows with the square of a batch. Here each document attends to itself only: by FlashAttention on a GPU that has
+it, elsewhere side by side with others of about its length. The function is registered with transformers'
+`AttentionInterface`; without `cu_seq_lens_q` it is transformers' own `sdpa`, so that a model that was switched to it
+still takes padded batches and generates.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from ...hints import LONGEST
 from ..families import family
+from . import varlen_attention as varlen
 from .cpu_attention import attention, takes_long
 from .document_groups import groups_of
 from .positions import first_position
@@ -47,8 +48,6 @@ def packed_inputs(model: Any, batch: dict[str, Any]) -> dict[str, Any]:
     use_own_attention(model)
     bounds = batch["cu_seq_lens"].int()
     longest = batch.get(LONGEST) or int(bounds.diff().max())
-    if bounds.is_cuda:  # an upper bound is enough for the kernel, and few different ones let a compiled layer stay
-        longest = 64 * -(-longest // 64)
     return {
         "position_ids": batch["position_ids"] + first_position(model.config),
         "attention_mask": _ready_mask(bounds.device),
@@ -63,6 +62,9 @@ def documents_inputs(bounds: Tensor, longest: int) -> dict[str, Any]:
         bounds: (documents + 1,), int32, where each begins and the last one ends.
         longest: tokens of the longest, or more.
     """
+    if bounds.is_cuda:  # an upper bound is enough for the kernel, and few different ones let a compiled layer stay
+        longest = max(64, 1 << (longest - 1).bit_length())
+    torch._dynamo.maybe_mark_dynamic(bounds, 0)  # as many documents as there are
     return {"cu_seq_lens_q": bounds, "cu_seq_lens_k": bounds, "max_length_q": longest, "max_length_k": longest}
 
 
@@ -181,8 +183,18 @@ def packed_attention(
             module, query, key, value, attention_mask, dropout=dropout, scaling=scaling, is_causal=is_causal, **options
         )
     query, key, value = _as_autocast(query, key, value)
-    if _varlen_fits(query, dropout):
-        return _by_varlen(query, key, value, scaling, causal, cu_seq_lens_q, max_length_q, sliding_window), None
+    if varlen.fits(query.device, query.dtype, query.shape[-1], dropout):
+        longest = int(cu_seq_lens_q.diff().max()) if max_length_q is None else max_length_q
+        found = varlen.varlen_attention(
+            *(part.squeeze(0).transpose(0, 1) for part in (query, key, value)),
+            cu_seq_lens_q,
+            longest,
+            scale=scaling,
+            causal=causal,
+            window=sliding_window,
+            dropout=dropout,
+        )
+        return found.unsqueeze(0), None
     return _side_by_side(query, key, value, dropout, causal, scaling, cu_seq_lens_q, sliding_window), None
 
 
@@ -243,39 +255,3 @@ def _as_autocast(*parts: Tensor) -> tuple[Tensor, ...]:
     if kind == "cpu" or not torch.is_autocast_enabled(kind):
         return parts
     return tuple(part.to(torch.get_autocast_dtype(kind)) for part in parts)
-
-
-def _varlen_fits(query: Tensor, dropout: float) -> bool:
-    """Whether the kernel (FlashAttention) can do it: half precision, no dropout, Ampere or newer, heads of 8 x n."""
-    if not query.is_cuda or query.dtype not in (torch.bfloat16, torch.float16) or dropout or _varlen() is None:
-        return False
-    width = query.shape[-1]
-    return width % 8 == 0 and width <= 256 and torch.cuda.get_device_capability(query.device) >= (8, 0)
-
-
-def _varlen() -> Any:
-    try:
-        from torch.nn.attention.varlen import varlen_attn
-    except ImportError:
-        return None
-    return varlen_attn
-
-
-def _by_varlen(
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    scaling: float | None,
-    causal: bool,
-    bounds: Tensor,
-    longest: int | None,
-    window: int | None,
-) -> Tensor:
-    q, k, v = (part.squeeze(0).transpose(0, 1) for part in (query, key, value))
-    if q.shape[1] != k.shape[1]:
-        k, v = (part.repeat_interleave(q.shape[1] // part.shape[1], dim=1) for part in (k, v))
-    back = -1 if window is None else window - 1
-    size = (back, 0) if causal else (back, back)
-    longest = int(bounds.diff().max()) if longest is None else longest
-    found = _varlen()(q, k, v, bounds, bounds, longest, longest, scale=scaling, window_size=size)
-    return found.unsqueeze(0)  # type: ignore[no-any-return]

@@ -1,7 +1,8 @@
 """Encoders that compute no padding: their layers see the tokens of a batch one after the other, as ModernBERT's do.
 
 Products of matrices, norms and dropout take each token by itself, and padding costs them as much as words do. Between
-the first layer and the last one there is none here; attention keeps the rows apart as it does packed documents.
+the first layer and the last one there is none here; attention keeps the rows apart as it does packed documents. On a
+GPU this needs a kernel for such attention, and the number of tokens before the batch goes there, so that nobody waits.
 """
 
 from __future__ import annotations
@@ -13,10 +14,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ...hints import LONGEST, TOKENS
 from ..families import family
+from . import varlen_attention as varlen
 from .depth import layer_stacks
 from .packed_attention import NAME, can_pack, documents_inputs
 
+HINTS = {LONGEST: "unpadded_longest", TOKENS: "unpadded_tokens"}
+"""What a batch says of its rows, by the names under which a network is told."""
 ROWS = "unpadded_rows"
 """Among what a layer is given: a `_Rows`."""
 STATES = ("output_hidden_states", "output_attentions")
@@ -36,10 +41,11 @@ UNDERSTOOD = {
 
 
 def leave_out_padding(model: Any) -> None:
-    """Has an encoder compute no padding; for a CPU, where counting the tokens makes nobody wait.
+    """Has an encoder compute no padding.
 
     Does nothing to a network that cannot, to compiled layers (each batch would have another shape), or where it was
-    done before.
+    done before. A batch on a GPU is computed padded where `unpadding_inputs` has nothing to say of it, or the kernel
+    for attention does not fit.
 
     Args:
         model: any network; its attention is that of `packed_attention` if it can.
@@ -65,6 +71,18 @@ def leave_out_padding(model: Any) -> None:
 def computes_no_padding(body: nn.Module) -> bool:
     """Whether `leave_out_padding` has changed this body."""
     return _find_tokens in body._forward_pre_hooks.values()
+
+
+def unpadding_inputs(model: Any, batch: dict[str, Any]) -> dict[str, Any]:
+    """What to tell a network of a padded batch beside its inputs, so that a GPU need not be asked.
+
+    Args:
+        model: any network.
+        batch: with hints or without.
+    """
+    if not computes_no_padding(model.base_model) or any(hint not in batch for hint in HINTS):
+        return {}
+    return {name: batch[hint] for hint, name in HINTS.items()}
 
 
 @dataclass(frozen=True)
@@ -93,17 +111,33 @@ class _Rows:
 
 def _find_tokens(body: Any, args: Any, kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]] | None:
     """Tells the layers of a batch with padding; any other is computed as it comes."""
+    longest, tokens = (kwargs.get(name) for name in HINTS.values())
+    kwargs = {key: value for key, value in kwargs.items() if key not in HINTS.values()}
     mask = kwargs.get("attention_mask")
-    if mask is None or mask.ndim != 2 or mask.is_cuda or "cu_seq_lens_q" in kwargs:
-        return None
+    if mask is None or mask.ndim != 2 or "cu_seq_lens_q" in kwargs:
+        return args, kwargs
     if any(kwargs.get(name) or getattr(body.config, name, False) for name in STATES):
-        return None
+        return args, kwargs
+    if mask.is_cuda and (tokens is None or not varlen.fits(mask.device, *_attention_of(body))):
+        return args, kwargs
     lengths = mask.sum(1)
-    if bool(mask.all()) or not bool(lengths.all()):
-        return None
-    rows = _Rows(mask.shape, mask.flatten().nonzero().squeeze(1))
+    if tokens is None:
+        if bool(mask.all()) or not bool(lengths.all()):
+            return args, kwargs
+        tokens, longest = int(lengths.sum()), int(lengths.max())
+    places = torch.nonzero_static(mask.flatten(), size=tokens).squeeze(1)
     bounds = torch.cat([lengths.new_zeros(1), lengths.cumsum(0)]).int()
-    return args, {**kwargs, **documents_inputs(bounds, int(lengths.max())), ROWS: rows}
+    return args, {**kwargs, **documents_inputs(bounds, longest), ROWS: _Rows(mask.shape, places)}
+
+
+def _attention_of(body: Any) -> tuple[torch.dtype, int, float]:
+    """The dtype, the width of a head and the dropout that attention on a GPU will have."""
+    config = body.config
+    width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    rates = [value for key, value in vars(config).items() if key.startswith("att") and "dropout" in key]
+    autocast = torch.is_autocast_enabled("cuda")
+    dtype = torch.get_autocast_dtype("cuda") if autocast else next(body.parameters()).dtype
+    return dtype, width, max((rate for rate in rates if rate), default=0.0) if body.training else 0.0
 
 
 def _into_layer(layer: nn.Module, args: Any, kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]] | None:

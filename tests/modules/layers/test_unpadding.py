@@ -9,9 +9,10 @@ from test_combinations import BACKBONES  # type: ignore[import-not-found]
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
+from pretune.hints import with_hints
 from pretune.modules import Backbone
 from pretune.modules.layers.packed_attention import prefer_own_attention
-from pretune.modules.layers.unpadding import computes_no_padding, leave_out_padding
+from pretune.modules.layers.unpadding import _attention_of, computes_no_padding, leave_out_padding, unpadding_inputs
 
 CANNOT = ("deberta-v2", "mobilebert")
 ABLE = [b for b, (family, _) in BACKBONES.items() if family == "encoder" and b not in CANNOT]
@@ -140,3 +141,26 @@ def test_who_is_left_alone() -> None:
     hooks = len(model.base_model._forward_pre_hooks)
     leave_out_padding(model)
     assert len(model.base_model._forward_pre_hooks) == hooks
+
+
+@pytest.mark.parametrize("auto", ["AutoModelForMaskedLM", "AutoModelForMultipleChoice"])
+def test_what_was_counted_before_is_not_counted_again(auto: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a GPU, which nobody asks how many tokens there are."""
+    model, plain, batch = make("bert", auto, unpadded=True), make("bert", auto), rows()
+    if auto.endswith("Choice"):
+        batch = {name: value[None] for name, value in batch.items()}
+    told = unpadding_inputs(model, with_hints(batch))
+    assert set(told.values()) == {sum(LENGTHS), max(LENGTHS)}
+    assert not unpadding_inputs(model, batch)
+    assert not unpadding_inputs(plain, with_hints(batch))
+    expected = plain(**batch).logits
+    monkeypatch.setattr(Tensor, "nonzero", None)
+    there = ... if auto.endswith("Choice") else batch["attention_mask"].bool()
+    torch.testing.assert_close(model(**batch, **told).logits[there], expected[there])
+
+
+def test_attention_that_a_kernel_is_asked_for() -> None:
+    body = make("bert").base_model
+    body.config.attention_probs_dropout_prob = 0.25
+    assert _attention_of(body) == (torch.float32, 16, 0.25)
+    assert _attention_of(body.bfloat16().eval()) == (torch.bfloat16, 16, 0.0)
