@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import torch
 from lightning.pytorch import LightningDataModule
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 
@@ -33,13 +34,16 @@ class BaseDataModule(LightningDataModule):
     Args:
         tokenizer: a name, a folder, an earlier run; options for training one; or null for the backbone's own.
         batch_size: examples per batch and process.
-        num_workers: processes that make batches ahead of time; 0 makes them in the main one, null chooses: none where
-            the CPU computes, up to 4 for each GPU, as cores allow.
+        num_workers: processes that make batches ahead of time; 0 makes them in the main one (for a GPU in a thread
+            ahead of it), null chooses: none where the CPU computes and for corpora, up to 4 for each GPU, as cores
+            allow.
         cache_dir: folder for tokenised data and trained tokenizers; null means `$PRETUNE_CACHE` or ~/.cache/pretune.
         seed: of the held-out split, the draw of few labels and the order of training.
     """
 
     length_option = "max_length"
+    batches_at_once = False
+    """Whether a batch is cut out of mapped memory, which is faster than a worker process could hand it over."""
     tokens_per_batch: int | None = None
 
     def __init__(
@@ -160,13 +164,18 @@ class BaseDataModule(LightningDataModule):
             rank=self.trainer.global_rank if self.trainer else 0,
             world_size=self.trainer.world_size if self.trainer else 1,
         )
-        return ResumableLoader(dataset, plan, self.workers())
+        return ResumableLoader(dataset, plan, self.workers(), self._gpu(), self.hints)
+
+    def _gpu(self) -> torch.device | None:
+        """The GPU that batches go to, if there is one."""
+        device = self.trainer.strategy.root_device if self.trainer is not None else None
+        return device if device is not None and device.type == "cuda" else None
 
     def workers(self) -> int:
         """The number of processes that make batches for this one."""
         if self.num_workers is not None:
             return self.num_workers
-        if self.trainer is None or self.trainer.strategy.root_device.type == "cpu":
+        if self.trainer is None or self.trainer.strategy.root_device.type == "cpu" or self.batches_at_once:
             return 0
         return max(0, min(MOST_WORKERS, cores() // self.trainer.num_devices - 1))
 
@@ -210,6 +219,10 @@ class BaseDataModule(LightningDataModule):
 
     def on_before_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
         """Takes down what a GPU would have to be waited for later."""
+        return self.hints(batch)
+
+    def hints(self, batch: Any) -> Any:
+        """A batch with what is known of it, before it goes to the device."""
         return with_hints(batch)
 
     # ------------------------------------------------------------------ resuming

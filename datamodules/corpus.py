@@ -17,6 +17,7 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from torch import Tensor
 
 from ..errors import InputError
+from ..hints import CAPACITY
 from ..tokenization import separator_id
 from . import words as word_lists
 from .base import BaseDataModule
@@ -112,6 +113,7 @@ class CorpusDataModule(BaseDataModule):
     """
 
     length_option = "block_size"
+    batches_at_once = True
 
     def __init__(
         self,
@@ -292,6 +294,13 @@ class CorpusDataModule(BaseDataModule):
             raise InputError("There is nothing to predict: set data.predict_files or data.predict_texts.")
         self.predict_rows = [{"text": text} for text in texts]
         self.datasets["predict"] = Prompts(encode(self.tokenizer, texts), self.tokenizer.pad_token_id or 0)
+
+    def hints(self, batch: Any) -> Any:
+        """Adds how many places a batch has, which come in one shape; texts to be continued do not."""
+        found = super().hints(batch)
+        if not isinstance(found, dict) or "index" in found:
+            return found
+        return {**found, CAPACITY: self.batch_size * self.block_size}
 
     # ------------------------------------------------------------------ tokenising
 

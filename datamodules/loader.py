@@ -15,6 +15,7 @@ import torch
 from torch.utils.data import DataLoader, DistributedSampler
 
 from ..errors import InputError
+from .ahead import ahead
 
 
 class BatchedDataset(Protocol):
@@ -147,12 +148,21 @@ class ResumableLoader(DataLoader[Any]):
         dataset: hands out a batch for a list of indices.
         plan: which batches there are.
         num_workers: processes that make batches ahead of time.
+        device: a GPU that batches are sent to ahead of time; None leaves that to the trainer.
+        prepare: what is done to a batch before it is sent.
 
     Raises:
         InputError: if there are to be fewer than none.
     """
 
-    def __init__(self, dataset: BatchedDataset, plan: BatchPlan, num_workers: int = 0) -> None:
+    def __init__(
+        self,
+        dataset: BatchedDataset,
+        plan: BatchPlan,
+        num_workers: int = 0,
+        device: torch.device | None = None,
+        prepare: Callable[[Any], Any] = lambda batch: batch,
+    ) -> None:
         if num_workers < 0:
             raise InputError(f"data.num_workers is {num_workers}; it must be at least 0 (no process beside this one).")
         super().__init__(
@@ -165,6 +175,7 @@ class ResumableLoader(DataLoader[Any]):
             pin_memory=torch.cuda.is_available(),
         )
         self.plan = plan
+        self.device, self.prepare = device, prepare
         self.position = 0
         self._resume: tuple[int, int] | None = None
 
@@ -177,7 +188,10 @@ class ResumableLoader(DataLoader[Any]):
         resume, self._resume = self._resume, None
         self.position = resume[1] if resume is not None and resume[0] == self.plan.epoch else 0
         self.plan.start = self.position
-        for batch in super().__iter__():
+        batches: Iterator[Any] = super().__iter__()
+        if self.device is not None:
+            batches = ahead(batches, self.device, self.prepare)
+        for batch in batches:
             self.position += 1
             yield batch
 

@@ -29,6 +29,7 @@ from .layers.packed_attention import full_inputs, packed_inputs, prefer_own_atte
 from .layers.padding_check import leave_out_padding_check
 from .layers.positions import max_positions
 from .layers.sharding import is_sharded, shard, whole_state
+from .layers.static_shapes import compile_anything, compile_for, fill_pack
 from .layers.targets import Targets, find_targets
 from .layers.unpadding import leave_out_padding, unpadding_inputs
 from .layers.varlen_attention import dropout_works
@@ -280,6 +281,8 @@ class BaseModule(OptimizedModule):
     def network_inputs(self, batch: dict[str, Any], network: Any = None) -> dict[str, Any]:
         """What a network takes out of a batch; `network` is this module's own unless another one is given."""
         network = self.model if network is None else network
+        if self.backbone.compile and self.shortcuts and "cu_seq_lens" in batch:
+            batch = fill_pack(batch)
         accepted = _inputs_of(type(network))  # type: ignore[arg-type]
         if getattr(network.config, "type_vocab_size", 0) < 2:  # GPT-2 would take types for words
             accepted = accepted - {"token_type_ids"}
@@ -328,6 +331,8 @@ class BaseModule(OptimizedModule):
         return outputs
 
     def _outputs(self, batch: dict[str, Tensor], stage: str) -> dict[str, Output]:
+        if self.backbone.compile and self.shortcuts:
+            compile_for(batch)
         found = self.step(batch, stage)
         return {"": found} if isinstance(found, Output) else found
 
@@ -341,9 +346,19 @@ class BaseModule(OptimizedModule):
             for (part, one), other in zip(first.items(), second.values(), strict=True)
         }
 
+    def teardown(self, stage: str) -> None:
+        """Leaves the compiler as it was."""
+        if self.backbone.compile:
+            compile_anything()
+
     def smoothing(self, stage: str) -> float:
         """The share of label smoothing in the loss of a stage."""
         return self.label_smoothing if stage == "train" else 0.0
+
+    def loss_options(self, stage: str) -> dict[str, Any]:
+        """How the loss over a vocabulary is computed in a stage, as `recovered` takes it."""
+        compiled = self.backbone.compile and self.shortcuts and self.device.type == "cuda"
+        return {"smoothing": self.smoothing(stage), "plain": not self.shortcuts, "compiled": compiled}
 
     def _log_losses(self, outputs: dict[str, Output], stage: str) -> None:
         losses = torch.stack([output.loss.detach() for output in outputs.values()])

@@ -185,8 +185,11 @@ def packed_attention(
     query, key, value = _as_autocast(query, key, value)
     if varlen.fits(query.device, query.dtype, query.shape[-1], dropout):
         longest = int(cu_seq_lens_q.diff().max()) if max_length_q is None else max_length_q
+        q, k, v = (part.squeeze(0).transpose(0, 1) for part in (query, key, value))
         found = varlen.varlen_attention(
-            *(part.squeeze(0).transpose(0, 1) for part in (query, key, value)),
+            q,
+            k,
+            v,
             cu_seq_lens_q,
             longest,
             scale=scaling,

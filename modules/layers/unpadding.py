@@ -111,7 +111,7 @@ class _Rows:
 
 def _find_tokens(body: Any, args: Any, kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]] | None:
     """Tells the layers of a batch with padding; any other is computed as it comes."""
-    longest, tokens = (kwargs.get(name) for name in HINTS.values())
+    tokens, longest = kwargs.get(HINTS[TOKENS]), kwargs.get(HINTS[LONGEST], 0)
     kwargs = {key: value for key, value in kwargs.items() if key not in HINTS.values()}
     mask = kwargs.get("attention_mask")
     if mask is None or mask.ndim != 2 or "cu_seq_lens_q" in kwargs:

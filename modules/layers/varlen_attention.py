@@ -1,7 +1,8 @@
 """FlashAttention over documents of different lengths laid end to end, on a GPU.
 
 Torch's `varlen_attn` knows no dropout. The operator beneath it does; as it is no public one, what it computes is looked
-at once on the device before it is trusted, and where it is something else, attention with dropout is computed otherwise.
+at once on the device before it is trusted, and where it is something else, attention with dropout is computed without
+the kernel.
 """
 
 from __future__ import annotations
@@ -109,7 +110,7 @@ def _with_dropout(
     return found
 
 
-@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+@torch.compiler.assume_constant_result
 def dropout_works(device: torch.device) -> bool:
     """Whether attention with dropout is what it should be on this device; looked at once."""
     return _dropout_fault(device) is None

@@ -108,7 +108,7 @@ class CausalLanguageModeling(BaseModule):
         targets = self.targets(followed, rows.tokens)
         with only_inputs(self.model.get_output_embeddings(), rows.places(targets)):
             logits = self.model(**self.network_inputs(rows.inputs(rows.ids))).logits
-        output = recovered(logits, targets.of(following), self.smoothing(stage), not self.shortcuts)
+        output = recovered(logits, targets.of(following), **self.loss_options(stage))
         for name in ("word_perplexity", "bits_per_byte"):
             if f"{stage}_{name}" in self.per_text:
                 metric: Any = self.per_text[f"{stage}_{name}"]

@@ -187,7 +187,7 @@ class MaskedLanguageModeling(BaseModule):
         targets = self.masked_targets(chosen, rows)
         with only_positions(self.model.base_model, rows.places(targets)):
             logits = self.model(**self.network_inputs(rows.inputs(corrupted))).logits
-        return recovered(logits, targets.of(rows.ids), self.smoothing(stage), not self.shortcuts)
+        return recovered(logits, targets.of(rows.ids), **self.loss_options(stage))
 
     def predict_step(self, batch: dict[str, Tensor], batch_idx: int) -> list[dict[str, Any]]:
         """For each text with mask tokens: the text with the likeliest words in their places, and the five likeliest."""
@@ -223,7 +223,9 @@ def token_logits(output: Any) -> Tensor:
     return logits
 
 
-def recovered(logits: Tensor, targets: Tensor, smoothing: float = 0.0, plain: bool = False) -> Output:
+def recovered(
+    logits: Tensor, targets: Tensor, smoothing: float = 0.0, plain: bool = False, compiled: bool = False
+) -> Output:
     """Cross entropy and hits of predicted tokens.
 
     Args:
@@ -231,8 +233,9 @@ def recovered(logits: Tensor, targets: Tensor, smoothing: float = 0.0, plain: bo
         targets: (targets,), integers; -100 where there is none.
         smoothing: probability mass spread over the vocabulary.
         plain: without the shortcuts of `vocabulary_loss`.
+        compiled: by kernels that are compiled for it.
     """
     logits = logits.flatten(0, -2)
     targets = targets.long()
-    loss, count, hits = vocabulary_loss(logits, targets, smoothing, plain)
+    loss, count, hits = vocabulary_loss(logits, targets, smoothing, plain, compiled)
     return Output(loss, count, hits, (targets != IGNORED).float(), (logits,))

@@ -133,7 +133,7 @@ class NextSentencePrediction(MaskedLanguageModeling):
         pairs = self._pair_logits(output, first).float()
         labels = flip.squeeze(1).long()
         hits = (pairs.argmax(-1) == labels).float()
-        masked = recovered(tokens, targets.of(rows.ids), self.smoothing(stage), not self.shortcuts)
+        masked = recovered(tokens, targets.of(rows.ids), **self.loss_options(stage))
         loss = cross_entropy(pairs, labels, self.smoothing(stage))
         pair = Output(loss, torch.full((), len(labels), device=loss.device), hits, torch.ones_like(hits), (pairs,))
         # A part that is switched off keeps its head in the graph, with a gradient of 0: distributed training wants

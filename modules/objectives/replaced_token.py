@@ -184,12 +184,13 @@ class ReplacedTokenDetection(MaskedLanguageModeling):
         hidden = self.masked_targets(chosen, rows)
         with only_positions(self.generator.base_model, rows.places(hidden)):
             guesses = self.generator(**self.network_inputs(rows.inputs(masked), self.generator)).logits
-        generator = recovered(guesses, hidden.of(rows.ids), self.smoothing(stage), not self.shortcuts)
+        generator = recovered(guesses, hidden.of(rows.ids), **self.loss_options(stage))
         draws = uniform(keys, _SAMPLE).flatten()[hidden.places]
         fake = hidden.put(self.draw(guesses.detach().flatten(0, -2), draws), rows.ids)
         logits = self.model(**self.network_inputs(rows.inputs(fake))).logits
         logits = logits.squeeze(-1) if logits.ndim == 3 else logits
         real, replaced = rows.place(rows.real), rows.place(fake != rows.ids)
+        logits = logits[:, : real.shape[1]]  # a pack may have been filled up
         losses = binary_cross_entropy(logits.float(), replaced.float(), self.smoothing(stage), reduction="none")
         # The metrics leave out what is -1; a choice by `real` would have to wait for a GPU to count it.
         found, labels = (logits > 0).long().flatten(), replaced.long().masked_fill(~real, -1).flatten()

@@ -159,4 +159,4 @@ class SpanDenoising(BaseModule):
         with only_inputs(self.model.get_output_embeddings(), targets.places):
             inputs = self.network_inputs({"input_ids": ids, "attention_mask": mask.long()})
             logits = self.model(**inputs, decoder_input_ids=shifted).logits
-        return recovered(logits, targets.of(labels), self.smoothing(stage), not self.shortcuts)
+        return recovered(logits, targets.of(labels), **self.loss_options(stage))

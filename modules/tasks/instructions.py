@@ -80,7 +80,7 @@ class InstructionTuning(GeneratingModule):
         targets = self.targets(before(labels != IGNORED), known_targets(batch))
         with only_inputs(self.model.get_output_embeddings(), rows.places(targets)):
             logits = self.model(**self.network_inputs(rows.inputs(rows.ids))).logits
-        return recovered(logits, targets.of(before(labels)), self.smoothing(stage), not self.shortcuts)
+        return recovered(logits, targets.of(before(labels)), **self.loss_options(stage))
 
     def predict_step(self, batch: dict[str, Tensor], batch_idx: int) -> list[dict[str, Any]]:
         """For each prompt its answer."""

@@ -121,7 +121,7 @@ class SequenceToSequence(GeneratingModule):
         targets = self.targets(asked != IGNORED, known_targets(batch))
         with only_inputs(self.model.get_output_embeddings(), targets.places):
             logits = self.model(**inputs).logits
-        return recovered(logits, targets.of(asked), self.smoothing(stage), not self.shortcuts)
+        return recovered(logits, targets.of(asked), **self.loss_options(stage))
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         """Updates the metrics; writes, if wanted."""

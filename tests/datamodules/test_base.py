@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from pretune.datamodules import CorpusDataModule, base
+from pretune.datamodules import CorpusDataModule, TextClassificationDataModule, base
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,11 @@ def test_workers(
     device: str, cores: int, gpus: int, given: int | None, expected: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(base, "cores", lambda: cores)
-    data: Any = CorpusDataModule("a.txt", num_workers=given)
+    data: Any = TextClassificationDataModule("a.csv", num_workers=given)
+    corpus: Any = CorpusDataModule("a.txt", num_workers=given)
     assert data.workers() == (given or 0)
-    data.trainer = SimpleNamespace(strategy=SimpleNamespace(root_device=torch.device(device)), num_devices=gpus)
+    data.trainer = corpus.trainer = SimpleNamespace(
+        strategy=SimpleNamespace(root_device=torch.device(device)), num_devices=gpus
+    )
     assert data.workers() == expected
+    assert corpus.workers() == (given or 0)  # a thread is faster there

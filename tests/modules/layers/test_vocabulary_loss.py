@@ -73,3 +73,34 @@ def test_float16_keeps_small_gradients() -> None:
         found.append(gradient)
     assert torch.equal(*found)
     assert (found[1] == 0).float().mean() < 0.01
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("wanted", [True, False])
+def test_what_a_compiler_joins_is_the_same(dtype: torch.dtype, wanted: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    logits, targets = sample(dtype)
+    found = []
+    for compiled in (False, True):
+        monkeypatch.setattr(module, "_compiled_piece", lambda: module._fusible_piece)
+        given = logits.clone().requires_grad_(wanted)
+        loss, count, hits = vocabulary_loss(given, targets, compiled=compiled)
+        if wanted:
+            loss.backward()
+        found.append((loss.detach(), count, hits, given.grad if wanted else torch.zeros(())))
+    torch.testing.assert_close(found[1], found[0])
+
+
+def test_pieces_of_other_sizes_are_not_compiled_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    graphs = []
+
+    def backend(graph: object, inputs: object) -> object:
+        graphs.append(graph)
+        return graph.forward  # type: ignore[attr-defined]
+
+    torch._dynamo.reset()
+    compiled = torch.compile(module._fusible_piece, backend=backend)
+    monkeypatch.setattr(module, "_compiled_piece", lambda: compiled)
+    logits, targets = sample(torch.float32)
+    for rows in (20, 18, 11, 8):  # a last piece of one row would be another kernel
+        vocabulary_loss(logits[:rows].clone().requires_grad_(), targets[:rows], compiled=True)
+    assert len(graphs) == 1
