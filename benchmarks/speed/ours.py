@@ -16,6 +16,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import turn
+
 from pretune.allocator import prepare_process
 
 MAIN = Path(__file__).resolve().parents[2] / "main.py"
@@ -54,8 +56,10 @@ def trainer_of(spec: dict[str, Any]) -> dict[str, Any]:
         "enable_progress_bar": False,
         "num_sanity_val_steps": 0,
     }
-    if spec.get("compile"):
-        found["limit_train_batches"] = 0.99  # without the last batch, whose other shape would be compiled anew
+    if spec.get("nodes"):  # processes that each see the same GPU, which no library for GPUs lets two of them share
+        gloo = {"process_group_backend": "gloo"}
+        strategy = {"class_path": "lightning.pytorch.strategies.DDPStrategy", "init_args": gloo}
+        return {**found, "num_nodes": spec["nodes"], "strategy": strategy}
     return {**found, "strategy": "ddp"} if spec.get("processes", 1) > 1 else found
 
 
@@ -129,7 +133,7 @@ def training(spec: dict[str, Any]) -> dict[str, Any]:
 
     wanted = config(spec)
     wanted["trainer"] |= {"max_steps": LONG, "max_epochs": -1, "limit_val_batches": 0}
-    measuring = {key: spec[key] for key in ("warmup", "steps", "seconds", "profile")}
+    measuring = {key: spec[key] for key in MEASURING if key in spec}
     try:
         command("fit", wanted, spec["folder"], {"class_path": "clock.LightningClock", "init_args": measuring})
     except Measured as found:
@@ -208,6 +212,8 @@ def loading(spec: dict[str, Any]) -> dict[str, Any]:
     return {"value": tokens / (time.perf_counter() - began)}
 
 
+MEASURING = ("warmup", "steps", "seconds", "profile", "windows", "watched")
+"""What the clock is told."""
 KINDS = {"training": training, "memory": memory, "whole": whole, "series": series}
 
 
@@ -219,6 +225,7 @@ def run(spec: dict[str, Any]) -> dict[str, Any]:
 if __name__ == "__main__":
     prepare_process()  # as main.py does where it is the process
     given = json.loads(Path(sys.argv[1]).read_text())
+    turn.wait_for_turn(given)
     done = run(given)
-    if not int(os.environ.get("LOCAL_RANK", 0)):
+    if not int(os.environ.get("LOCAL_RANK", 0)) and not int(os.environ.get("NODE_RANK", 0)):
         Path(given["result"]).write_text(json.dumps(done))

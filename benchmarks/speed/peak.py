@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import resource
+import time
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ class Peak:
     """Measures from when it is made: the most memory in use since, above what was in use then."""
 
     def __init__(self) -> None:
+        self.began = time.perf_counter()
         gc.collect()
         with contextlib.suppress(OSError):
             RESET.write_text("5")  # Linux: the highest so far becomes what is in use now
@@ -28,10 +30,11 @@ class Peak:
             torch.cuda.reset_peak_memory_stats()
 
     def figures(self) -> dict[str, Any]:
-        """Bytes: `host`, and `gpu` where there is one; `value` is the sum, what evaluation needs anywhere."""
+        """Bytes, `host`, and `gpu` where there is one; `value` is the sum, what evaluating needs; `seconds`."""
         host = max(0, (status("VmHWM") or highest()) - self.host)
         gpu = torch.cuda.max_memory_allocated() - self.gpu if torch.cuda.is_available() else None
-        return {"value": host + (gpu or 0), "host": host, "gpu": gpu, "before": self.host}
+        seconds = time.perf_counter() - self.began
+        return {"value": host + (gpu or 0), "host": host, "gpu": gpu, "before": self.host, "seconds": seconds}
 
 
 def status(name: str) -> int | None:

@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 import torch
 import transformers
-from clock import LONG, Clock, Measured
+import turn
+from clock import LONG, Clock, Measured, clock_of
 from peak import Peak
 from texts import read
 from transformers import (
@@ -101,6 +102,7 @@ def arguments(spec: dict[str, Any]) -> TrainingArguments:
         bf16=precision == "bf16-mixed",
         fp16=precision == "16-mixed",
         torch_compile=bool(spec.get("compile")),
+        torch_compile_backend="eager" if spec.get("compile") and turn.is_cheap(spec) else None,
         use_cpu=spec["device"] == "cpu",
         seed=spec["seed"],
         save_strategy="no",
@@ -178,7 +180,7 @@ def training(spec: dict[str, Any]) -> dict[str, Any]:
         processing_class=tokenizer,
     )
     dtype = "bfloat16" if trainer.args.bf16 else "float32"
-    trainer.clock = Clock(spec["warmup"], spec["steps"], spec["seconds"], dtype, profile=spec["profile"])
+    trainer.clock = clock_of(spec, dtype)
     trainer.add_callback(StepEnd(trainer))
     try:
         trainer.train()
@@ -283,5 +285,6 @@ def run(spec: dict[str, Any]) -> dict[str, Any]:
 
 if __name__ == "__main__":
     given = json.loads(Path(sys.argv[1]).read_text())
+    turn.wait_for_turn(given)
     done = run(given)
     Path(given["result"]).write_text(json.dumps(done))

@@ -1,0 +1,240 @@
+"""Everything that only a GPU can show, in one call that may be cut off at any time.
+
+    python benchmarks/gpu DATA [--minutes 8.5] [--output FOLDER] [--only mlm-128 ...] [--again] [--smoke] [--table]
+
+DATA is what `python benchmarks/gpu/pack.py` writes, or any folder with `wikitext-2/train.txt`, `c4_en_300/train.jsonl`,
+`sst2`, `mrpc`, `squad/validation.jsonl` and `model/` (a tokenizer and a configuration). See README.md beside this file.
+
+The measures run one after the other, the most telling first; each side of each is a process of its own, whose result
+is written at once to `gpu.json` in FOLDER (with `log.txt`). What that file, or `benchmarks/results/gpu.json`, has for
+this card and these versions is not run again, so that the next call goes on where this one ended; --again runs it anew.
+A run that fails or takes too long is named in the end and tried again by the next call.
+
+Speed is that of the training loop as a user has it, true tokens (padding not counted) a second: after warm-up, the
+median of six windows of a second between events on the device. Beside it: milliseconds a step, the share of the dense
+bf16 peak (MFU) of the matrix products that the true tokens need, the peak of memory, the seconds until the first steps
+were done less their steady time (compilation), how often a step waits for the device and what was compiled after the
+warm-up. Equal on all sides: architecture, tokenizer, texts, batch, bf16 autocast, dropout, fused AdamW, clipping,
+masks. While one process measures, the next one may import its libraries and waits (--alone: not even that).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent / "speed"), str(HERE.parent)]
+KNOWN = HERE.parent / "results" / "gpu.json"
+"""What earlier calls brought home."""
+SPARE = 10.0
+"""Seconds that are left at the end."""
+
+
+@dataclass
+class Run:
+    """One side of one measure, as a process.
+
+    Args:
+        measure: its name.
+        side: its name.
+        spec: what the program is told.
+        program: its file.
+        limit: seconds that it may take, once it is its turn.
+    """
+
+    measure: str
+    side: str
+    spec: dict[str, Any]
+    program: Path
+    limit: float
+    folder: Path = field(default_factory=Path)
+    process: subprocess.Popen[bytes] | None = None
+    log: Any = None
+
+    @property
+    def name(self) -> str:
+        """For the results' file."""
+        return f"{self.measure} {self.side}"
+
+    def start(self, log: Any) -> None:
+        """Starts it; it imports its libraries and waits for its turn."""
+        self.folder = Path(tempfile.mkdtemp(prefix="gpu-"))
+        self.spec |= {"folder": str(self.folder), "turn": str(self.folder), "result": str(self.folder / "result.json")}
+        (self.folder / "spec.json").write_text(json.dumps(self.spec))
+        command = [sys.executable, str(self.program), str(self.folder / "spec.json")]
+        self.log = log
+        self.process = subprocess.Popen(
+            command, stdout=log, stderr=subprocess.STDOUT, env=self._surroundings(), start_new_session=True
+        )
+
+    def _surroundings(self) -> dict[str, str]:
+        found = {**os.environ, "PRETUNE_CACHE": self.spec["cache"], "HF_HUB_OFFLINE": "1", "PYTHONUNBUFFERED": "1"}
+        if self.spec["device"] == "cuda":
+            found.setdefault("CUDA_VISIBLE_DEVICES", "0")
+        found["TORCHINDUCTOR_CACHE_DIR"] = str(self.folder / "inductor")  # compiled anew: its time is a figure
+        return found
+
+    def finish(self, seconds: float) -> dict[str, Any] | str:
+        """Gives it its turn and so many seconds; its result, or what went wrong."""
+        assert self.process is not None
+        began, limit = time.monotonic(), min(self.limit, seconds)
+        (self.folder / "go").touch()
+        try:
+            code = self.process.wait(limit)
+        except subprocess.TimeoutExpired:
+            return f"took more than {limit:.0f} s"
+        finally:
+            self.end()
+        result = Path(self.spec["result"])
+        if code or not result.is_file():
+            return f"ended with {code}"
+        return {**json.loads(result.read_text()), "process_seconds": round(time.monotonic() - began, 1)}
+
+    def end(self) -> None:
+        """Ends it and what it started."""
+        if self.process is not None and self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+
+
+def runs(given: argparse.Namespace) -> Iterator[Run]:
+    """All runs in their order."""
+    from measures import MEASURES, settings_of
+    from texts import COPIES, prepare
+
+    for name, measure in MEASURES.items():
+        if given.only and name not in given.only:
+            continue
+        for side, how in measure.sides.items():
+            spec = settings_of(name, side, given.smoke)
+            fixed = {"kind": measure.kind, "device": given.device, "smoke": given.smoke, "seed": 1, "profile": False}
+            fixed |= {"copies": COPIES["cuda"], "model": str(given.model), "threads": None, "data": str(given.data)}
+            fixed |= {"cache": str((given.output / "cache").resolve()), "null": given.null}
+            if "task" in spec:
+                spec["files"] = prepare(given.data, name, spec["task"], spec, given.output / "texts", "cuda")
+            folder = HERE if (HERE / f"{how.program}.py").is_file() else HERE.parent / "speed"
+            yield Run(name, side, {**spec, **fixed}, folder / f"{how.program}.py", measure.limit)
+
+
+Runner = Callable[[Run, float], dict[str, Any] | str]
+
+
+def measure(given: argparse.Namespace, runner: Runner | None) -> list[str]:
+    """Runs what is missing while there is time; returns what failed or was left."""
+    from store import Store, machine
+    from surroundings import same_place
+
+    store, where = Store(given.output / "gpu.json"), machine()
+    until = time.monotonic() + 60 * given.minutes - SPARE
+    earlier = json.loads(KNOWN.read_text()) if KNOWN.is_file() and not given.smoke else {}
+    for name, result in earlier.items():
+        if name not in store.read():
+            store.add(name, result)
+    missing = [
+        run for run in runs(given) if given.again or not same_place(store.read().get(keyed(run.name, where)), where)
+    ]
+    failed = []
+    with (given.output / "log.txt").open("ab") as log:
+        for number, run in enumerate(missing):
+            left = until - time.monotonic()
+            if left < min(run.limit, 20):
+                failed += [f"{each.name} (no time left)" for each in missing[number:]]
+                break
+            print(f"{run.name} ...", end=" ", flush=True)
+            log.write(f"\n=== {run.name}\n".encode())
+            log.flush()
+            if runner is not None:
+                result = runner(run, left)
+            else:
+                if run.process is None:
+                    run.start(log)
+                following = missing[number + 1] if number + 1 < len(missing) else None
+                if following is not None and not given.alone:
+                    following.start(log)
+                result = run.finish(left)
+            if isinstance(result, str):
+                print(f"FAILED: {result}, see log.txt", flush=True)
+                failed.append(f"{run.name} ({result})")
+                continue
+            store.add(keyed(run.name, where), {**result, **where})
+            print(brief(result), flush=True)
+        for run in missing:
+            run.end()
+    return failed
+
+
+def keyed(name: str, where: dict[str, Any]) -> str:
+    """A run and the card."""
+    return f"{name} @ {where['gpu'] or 'CPU'}"
+
+
+def brief(result: dict[str, Any]) -> str:
+    """One figure for the terminal."""
+    value = result.get("value")
+    return f"{value:,.0f}" if isinstance(value, (int, float)) else "done"
+
+
+def parse(args: list[str] | None = None) -> argparse.Namespace:
+    """The options."""
+    from measures import MEASURES
+
+    parser = argparse.ArgumentParser(
+        prog="gpu", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("data", type=Path, nargs="?", help="of `pack.py`, or a folder with the same files")
+    parser.add_argument("--minutes", type=float, default=8.5, help="after which nothing more is begun")
+    parser.add_argument("--output", type=Path, default=Path("runs/gpu"), help="of gpu.json, log.txt")
+    parser.add_argument("--only", nargs="+", choices=list(MEASURES), help="these measures")
+    parser.add_argument("--again", action="store_true", help="also what is there already")
+    parser.add_argument("--alone", action="store_true", help="no process imports anything while another measures")
+    parser.add_argument("--model", type=Path, help="tokenizer and configuration; default: DATA/model")
+    parser.add_argument("--smoke", action="store_true", help="tiny sizes, on whatever there is: no figure is of use")
+    parser.add_argument("--table", action="store_true", help="prints what is there and runs nothing")
+    given = parser.parse_args(args)
+    if given.data is None and not given.table:
+        parser.error("DATA is missing: a folder that benchmarks/gpu/pack.py made")
+    return given
+
+
+def main(args: list[str] | None = None, runner: Runner | None = None) -> int:
+    """Runs what is missing and prints the table; returns the number of runs that failed."""
+    import surroundings
+
+    given = parse(args)
+    failed: list[str] = []
+    if not given.table:
+        surroundings.prepare(given.data)
+        import torch
+
+        given.device = "cuda" if torch.cuda.is_available() else "cpu"
+        if given.device == "cpu" and not given.smoke:
+            sys.exit("error: there is no CUDA device here; --smoke tries everything in tiny sizes.")
+        given.output.mkdir(parents=True, exist_ok=True)
+        given.model = (given.model or surroundings.model_with_weights(given.data, given.output)).resolve()
+        given.null = os.environ.get("PRETUNE_NULL_GPU", "") == "1"
+        failed = measure(given, runner)
+    from table import table
+
+    place = given.output / "gpu.json"
+    found = json.loads((place if place.is_file() else KNOWN).read_text()) if place.is_file() or KNOWN.is_file() else {}
+    if given.smoke:
+        print("\nTiny sizes: no figure is of use.")
+    print(f"\n{table(found, given.only)}")
+    if failed:
+        print(f"\nNot done: {'; '.join(failed)}")
+    return sum("no time left" not in name for name in failed)
+
+
+if __name__ == "__main__":
+    sys.exit(min(1, main()))

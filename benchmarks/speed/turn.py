@@ -1,0 +1,38 @@
+"""Imports while another run measures, and waits for its turn before anything is computed."""
+
+from __future__ import annotations
+
+import functools
+import time
+from pathlib import Path
+from typing import Any
+
+POLL = 0.02
+"""Seconds between two looks."""
+
+
+def wait_for_turn(spec: dict[str, Any]) -> None:
+    """Imports what every run needs, says so, and returns when it may begin.
+
+    Args:
+        spec: of the run; `turn` is a folder in which a file `ready` is made and a file `go` is waited for. Without it
+            there is nothing to wait for.
+    """
+    import torch
+    import transformers  # noqa: F401
+
+    import pretune.datamodules
+    import pretune.modules  # noqa: F401
+
+    if is_cheap(spec):
+        torch.compile = functools.partial(torch.compile, backend="eager")  # type: ignore[assignment]
+    if not spec.get("turn"):
+        return
+    Path(spec["turn"], "ready").touch()
+    while not Path(spec["turn"], "go").exists():
+        time.sleep(POLL)
+
+
+def is_cheap(spec: dict[str, Any]) -> bool:
+    """Whether compilers are to do as little as they can: their own work would take minutes of a smoke run."""
+    return bool(spec.get("smoke")) and spec["device"] == "cpu"
