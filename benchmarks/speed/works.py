@@ -1,4 +1,4 @@
-"""What is measured: each work, its sides on each kind of device, and the ratios that are to be reached."""
+"""What is measured: each work, its sides, and the ratios that are to be reached."""
 
 from __future__ import annotations
 
@@ -53,8 +53,7 @@ class Work:
             the start of evaluating; `series`, ours alone, several points in one process.
         task: `mlm`, `clm`, `classification` or `questions`.
         settings: equal on all sides.
-        sides: by device, `cpu` and `cuda`, and name.
-        at: settings by device.
+        sides: by name.
         repeats: at most so many.
         equal_batches: whether each step of each side has the same number of true tokens.
     """
@@ -63,32 +62,17 @@ class Work:
     kind: Kind
     task: str
     settings: Mapping[str, Any]
-    sides: Mapping[str, Mapping[str, Side]]
-    at: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    sides: Mapping[str, Side]
     repeats: int | None = None
     equal_batches: bool = False
 
 
 OURS = Side("ours", program="ours")
-COMPILED = Side("ours, compiled", program="ours", options={"compile": True})
-DEFAULTS = {"bf16": False}
-BEST = {"compile": True, "arguments": {"dataloader_num_workers": 4, "dataloader_drop_last": True}}
 
 
 # The Trainer sorts by length within 50 batches, and hands those out from long to short: so many steps are one measure,
-# wherever they begin. On a GPU there is time for all.
+# wherever they begin.
 SORTED = {"steps_of": {"ours": 50, "grouped": 50}}
-EPOCH = {"steps_of": {"ours": 229, "dynamic": 229, "grouped": 229}}
-
-
-def everywhere(**sides: Side) -> dict[str, dict[str, Side]]:
-    """The same sides on both devices."""
-    return {"cpu": {"ours": OURS, **sides}, "cuda": {"ours": OURS, **sides}}
-
-
-def on_gpu(**peers: Side) -> dict[str, Side]:
-    """Ours both with and without compilation: the faster one is compared."""
-    return {"ours": OURS, "ours-compiled": COMPILED, **peers}
 
 
 def padded(full: float, dynamic: float, grouped: float) -> dict[str, Side]:
@@ -105,7 +89,7 @@ def scaling(title: str, vary: str, points: list[Any], smoke: list[Any], **settin
     """Ours alone, over several values of one setting."""
     fixed = {"architecture": SMALL, "block": 128, "batch": 32, "seconds": 3.0, **settings}
     varied = {"vary": vary, "points": points, "smoke_points": smoke}
-    return Work(title, "series", "mlm", {**fixed, **varied}, {d: {"ours": OURS} for d in ("cpu", "cuda")}, repeats=1)
+    return Work(title, "series", "mlm", {**fixed, **varied}, {"ours": OURS}, repeats=1)
 
 
 SIZES = {"tiny": bert(128, 2), "mini": bert(256, 4), "small": bert(512, 4), "medium": bert(512, 8), "base": BASE}
@@ -115,103 +99,69 @@ WORKS = {
         "MLM, BERT 4x256, blocks of 128",
         "training",
         "mlm",
-        {"architecture": SMALL, "block": 128, "seconds": 8.0},
-        {
-            "cpu": {"ours": OURS, "trainer": Side("Trainer", 3.0)},
-            "cuda": on_gpu(trainer=Side("Trainer, bf16", 2.0), best=Side("Trainer, its best", None, options=BEST)),
-        },
-        {"cpu": {"batch": 32}, "cuda": {"batch": 256}},
+        {"architecture": SMALL, "block": 128, "batch": 32, "seconds": 8.0},
+        {"ours": OURS, "trainer": Side("Trainer", 3.0)},
         equal_batches=True,
     ),
     "mlm-base": Work(
         "MLM, BERT-base, blocks of 128",
         "training",
         "mlm",
-        {"architecture": BASE, "block": 128, "seconds": 12.0},
-        {
-            "cpu": {"ours": OURS, "trainer": Side("Trainer", 1.5)},
-            "cuda": on_gpu(
-                defaults=Side("Trainer, its defaults", 2.5, options=DEFAULTS),
-                best=Side("Trainer, its best", 1.6, options=BEST),
-            ),
-        },
-        {"cpu": {"batch": 8, "warmup": 2}, "cuda": {"batch": 128}},
+        {"architecture": BASE, "block": 128, "batch": 8, "warmup": 2, "seconds": 12.0},
+        {"ours": OURS, "trainer": Side("Trainer", 1.5)},
         equal_batches=True,
     ),
     "mlm-mixed": Work(
         "MLM, documents of mixed length, at most 512",
         "training",
         "mlm",
-        {"block": 512, "documents": True, "seconds": 10.0},
+        {"architecture": SMALL, "block": 512, "batch": 8, "documents": True, "seconds": 10.0},
         {
-            "cpu": {
-                "ours": OURS,
-                "padded": Side("Trainer, padded to 512", 2.0, options={"padding": "max_length"}),
-                "dynamic": Side("Trainer, dynamic padding"),
-            },
-            "cuda": on_gpu(
-                padded=Side("Trainer, padded to 512", 3.0, options={"padding": "max_length"}),
-                dynamic=Side("Trainer, dynamic padding"),
-            ),
+            "ours": OURS,
+            "padded": Side("Trainer, padded to 512", 2.0, options={"padding": "max_length"}),
+            "dynamic": Side("Trainer, dynamic padding"),
         },
-        {"cpu": {"architecture": SMALL, "batch": 8}, "cuda": {"architecture": BASE, "batch": 32}},
     ),
     "clm": Work(
         "CLM, GPT-2 124M, blocks of 1,024",
         "training",
         "clm",
-        {"architecture": GPT2, "block": 1024, "seconds": 12.0},
-        {
-            "cpu": {"ours": OURS, "trainer": Side("Trainer", 1.15)},
-            "cuda": on_gpu(
-                best=Side("Trainer, its best", 1.5, options=BEST),
-                loop=Side("a plain loop, compiled", 1.0, "loop", {"compile": True}),
-            ),
-        },
-        {"cpu": {"batch": 1, "warmup": 2}, "cuda": {"batch": 16}},
+        {"architecture": GPT2, "block": 1024, "batch": 1, "warmup": 2, "seconds": 12.0},
+        {"ours": OURS, "trainer": Side("Trainer", 1.15)},
         equal_batches=True,
     ),
     "finetune-minilm": Work(
         "fine-tuning MiniLM, GLUE-like lengths",
         "training",
         "classification",
-        {"batch": 32, "rows": 7328, "max_length": 128, "seconds": 8.0},
-        everywhere(**padded(3.0, 1.5, 1.1)),
-        {"cpu": SORTED, "cuda": EPOCH},
+        {"batch": 32, "rows": 7328, "max_length": 128, "seconds": 8.0, **SORTED},
+        {"ours": OURS, **padded(3.0, 1.5, 1.1)},
     ),
     "finetune-base": Work(
         "fine-tuning BERT-base, GLUE-like lengths",
         "training",
         "classification",
-        {"architecture": BASE, "rows": 7328, "max_length": 128, "seconds": 10.0},
-        everywhere(**padded(3.0, 1.5, 1.1)),
-        {"cpu": {"batch": 16, **SORTED}, "cuda": {"batch": 32, **EPOCH}},
+        {"architecture": BASE, "batch": 16, "rows": 7328, "max_length": 128, "seconds": 10.0, **SORTED},
+        {"ours": OURS, **padded(3.0, 1.5, 1.1)},
     ),
     "defaults": Work(
         "SST-2 with MiniLM, defaults against defaults, from command to score",
         "whole",
         "classification",
         {},
-        {
-            "cpu": {"ours": OURS, "trainer": Side("run_glue.py's defaults", 5.0)},
-            "cuda": {"ours": OURS, "trainer": Side("run_glue.py's defaults", 4.0)},
-        },
+        {"ours": OURS, "trainer": Side("run_glue.py's defaults", 5.0)},
     ),
     "eval-mlm": Work(
         "evaluating MLM, BERT 4x256, blocks of 128",
         "memory",
         "mlm",
-        {"architecture": SMALL, "block": 128, "batch": 20},
-        {
-            device: {
-                "ours": OURS,
-                "logits": Side("Trainer, accuracy of the logits", target),
-                "argmax": Side("Trainer, argmax as in run_mlm.py", options={"argmax": True}),
-            }
-            for device, target in (("cpu", 0.5), ("cuda", 0.3))
-        },
         # All logits of 1,000 blocks are 16 GB, and twice that when they are joined.
-        {"cpu": {"rows": 240}, "cuda": {"rows": 1000}},
+        {"architecture": SMALL, "block": 128, "batch": 20, "rows": 240},
+        {
+            "ours": OURS,
+            "logits": Side("Trainer, accuracy of the logits", 0.5),
+            "argmax": Side("Trainer, argmax as in run_mlm.py", options={"argmax": True}),
+        },
         repeats=2,
     ),
     "eval-squad": Work(
@@ -219,10 +169,7 @@ WORKS = {
         "memory",
         "questions",
         {"batch": 16, "max_length": 384, "stride": 128},
-        {
-            "cpu": {"ours": OURS, "trainer": Side("Trainer, as in run_qa.py", 0.5)},
-            "cuda": {"ours": OURS, "trainer": Side("Trainer, as in run_qa.py", 0.3)},
-        },
+        {"ours": OURS, "trainer": Side("Trainer, as in run_qa.py", 0.5)},
         repeats=2,
     ),
     "scaling-length": scaling(
@@ -244,21 +191,16 @@ WORKS = {
         "mlm",
         {"architecture": SMALL, "block": 128, "batch": 32, "steps": 15},
         {
-            "cpu": {
-                "ours": Side("2 processes of 16 blocks", program="ours", options={"processes": 2, "batch": 16}),
-                "one": Side("1 process of 32 blocks", program="ours"),
-            }
+            "ours": Side("2 processes of 16 blocks", program="ours", options={"processes": 2, "batch": 16}),
+            "one": Side("1 process of 32 blocks", program="ours"),
         },
     ),
 }
 
 
-def settings_of(work: Work, device: str, side: str, smoke: bool) -> dict[str, Any]:
-    """All settings of one side on one device."""
-    one = work.sides[device][side]
-    # A GPU's first steps compile, choose kernels and grow the pool of memory.
-    found = {"warmup": 10 if device == "cuda" else 3, "steps": None, "seconds": 10.0}
-    found |= {**work.settings, **work.at.get(device, {}), **one.options}
+def settings_of(work: Work, side: str, smoke: bool) -> dict[str, Any]:
+    """All settings of one side."""
+    found = {"warmup": 3, "steps": None, "seconds": 10.0, **work.settings, **work.sides[side].options}
     found["arguments"] = dict(found.get("arguments", {}))
     found["steps"] = found.pop("steps_of", {}).get(side, found["steps"])
     points = found.pop("smoke_points", None)
@@ -270,5 +212,4 @@ def settings_of(work: Work, device: str, side: str, smoke: bool) -> dict[str, An
         found |= {"steps": 2, "warmup": 1, "points": points or []}
         if work.kind == "whole":
             found |= {"rows": 40, "evaluated": 40}  # a batch of the default size is 32
-        found["arguments"] |= {"dataloader_num_workers": 0} if found["arguments"] else {}
     return found

@@ -183,7 +183,7 @@ def test_this_checkout_and_wheels_become_importable(tmp_path: Path) -> None:
     code = (
         "import sys, subprocess, pathlib; sys.path.insert(0, sys.argv[1]); import surroundings; "
         "surroundings.prepare(pathlib.Path(sys.argv[2])); "
-        "print(subprocess.check_output([sys.executable, '-c', 'import tiny_thing; print(tiny_thing.VALUE)'], text=True))"
+        "subprocess.run([sys.executable, '-c', 'import tiny_thing; print(tiny_thing.VALUE)'], check=True)"
     )
     around = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     command = [sys.executable, "-c", code, str(BENCHMARKS / "gpu"), str(tmp_path / "data")]
