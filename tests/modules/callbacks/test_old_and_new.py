@@ -45,7 +45,7 @@ def test_an_update_and_another(args: list[str], encoder: Path, run: Run) -> None
     assert found["after"]["old"]["tokens_per_word"] == found["before"]["old"]["tokens_per_word"]
     export = json.loads((cli.run.folder / "export/config.json").read_text())
     assert [entry["class"] for entry in export["pretune_lineage"]] == ["MaskedLanguageModeling"]
-    assert export["pretune_lineage"][0]["from"] == str(encoder)
+    assert export["pretune_lineage"][0]["from"] == encoder.name  # no place on this machine
 
     again = run(*args, "--name=again", "--model.backbone=runs/update", "--trainer.max_epochs=1")
     chain = json.loads((again.run.folder / "export/config.json").read_text())["pretune_lineage"]
