@@ -81,6 +81,11 @@ class Backbone:
             )
         if self.reinitialize_layers < 0:
             raise InputError(f"backbone.reinitialize_layers is {self.reinitialize_layers}; it must be at least 0.")
+        if self.name is None and not self.merge_adapters and (self.lora is not None or self.adapter is not None):
+            raise InputError(
+                "backbone.merge_adapters: false exports adapters alone, which are of no use without the weights that "
+                "they adapt, and those of a `config` are made up anew each time: give a `name`, or leave it true."
+            )
         return self
 
     @classmethod

@@ -13,6 +13,7 @@ from lightning.pytorch.utilities.seed import isolate_rng
 from torch import Tensor, nn
 
 from ..errors import InputError, first_line
+from .layers.adapters import merge_adapters
 
 ROWS, LENGTH = 4, 64
 """How much of the first batch is compared."""
@@ -223,11 +224,17 @@ def _same(mine: Tensor, theirs: Tensor) -> bool:
 
 
 def _first_difference(network: Any, again: Any) -> str:
-    """The first weight in which two networks differ, for a message."""
-    theirs = {name.removeprefix("base_model.model."): weight for name, weight in again.state_dict().items()}
-    for name, weight in network.state_dict().items():
-        if name in theirs and not _same(weight, theirs[name]):
+    """The first weight in which two networks differ, for a message; adapters count as merged."""
+    try:
+        mine, theirs = _merged(network).state_dict(), _merged(again).state_dict()
+    except NotImplementedError:
+        return "in adapters that peft cannot merge"
+    for name, weight in mine.items():
+        if name not in theirs or not _same(weight, theirs[name]):
             return f"and the first tensor that differs is {name}"
-        if name not in theirs and hasattr(network, "peft_config") == hasattr(again, "peft_config"):
-            return f"and it lacks {name}"
     return "though no tensor differs"
+
+
+def _merged(network: Any) -> Any:
+    plain = network.get_base_model() if hasattr(network, "get_base_model") else network
+    return merge_adapters(plain) if hasattr(plain, "peft_config") else plain
