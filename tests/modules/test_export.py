@@ -167,7 +167,8 @@ def test_a_card_of_many_files_and_labels_is_short(tokenizer: Any, tmp_path: Path
     config = ", ".join(f"{key}: {value}" for key, value in tiny.items())
     cli = run(
         "fit", "--model=TextClassification", f"--model.backbone={{config: {{{config}}}}}",
-        "--data=TextClassificationDataModule", f"--data.tokenizer={tmp_path}/tok", f"--data.train_files={folder.resolve()}/*.csv",
+        "--data=TextClassificationDataModule", f"--data.tokenizer={tmp_path}/tok",
+        f"--data.train_files={folder.resolve()}/*.csv",
         "--trainer.max_steps=1", "--trainer.precision=32-true",
     )  # fmt: skip
     card = (cli.run.folder / "export/README.md").read_text()

@@ -134,8 +134,8 @@ def test_a_sample_is_small_and_the_first() -> None:
     network(input_ids=ids, attention_mask=torch.ones(1, 1, 1, 1, dtype=torch.bool), labels=ids)
     network(input_ids=ids + 1)
     found = sample.inputs()
-    assert torch.equal(found["input_ids"], ids[:4, :64])
-    assert found["attention_mask"].shape == (4, 64)
+    assert torch.equal(found["input_ids"], ids[:4, :32])
+    assert found["attention_mask"].shape == (4, 32)
     assert set(found) == {"input_ids", "attention_mask"}
 
 
@@ -147,7 +147,7 @@ def test_of_a_packed_batch_the_first_document_is_compared() -> None:
     sample = Sample(network)
     bounds = torch.tensor([0, 70, 100], dtype=torch.int32)
     network(input_ids=torch.arange(100).unsqueeze(0), cu_seq_lens_q=bounds, position_ids=torch.zeros(1, 100))
-    assert torch.equal(sample.inputs()["input_ids"], torch.arange(64).unsqueeze(0))
+    assert torch.equal(sample.inputs()["input_ids"], torch.arange(32).unsqueeze(0))
 
 
 def test_the_command_line_fails_where_the_export_does(
