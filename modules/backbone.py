@@ -44,11 +44,12 @@ class Backbone:
         gradient_checkpointing: recompute activations in the backward pass: less memory, about 30% more time.
         freeze: `embeddings`, a number n (the embeddings and the lowest n layers), or `all` (only the head learns).
         reinitialize_layers: give the top n layers fresh weights (arXiv 2006.05987).
-        lora: options of `peft.LoraConfig` such as `{r: 8, lora_alpha: 16}` (arXiv 2106.09685); needs peft. The run
-            keeps the adapters in `adapter/`.
+        lora: options of `peft.LoraConfig` such as `{r: 8, lora_alpha: 16}` (arXiv 2106.09685); needs peft. Words
+            that are new to the weights learn beside them. The run keeps in `adapter/` all in which it differs from
+            `name`, for peft.
         adapter: another method of peft, with fields of its configuration, such as `{peft_type: IA3}`.
         merge_adapters: whether the export is the whole model, with the adapters merged into its weights; otherwise it
-            holds the adapters and the head alone, for `peft.PeftModel.from_pretrained`.
+            holds what differs from `name` alone, for `peft.PeftModel.from_pretrained`.
         compile: `torch.compile` each layer in place; fast where inputs keep one shape, as blocks of a corpus do.
         trust_remote_code: run modelling code that comes with a hub model. Off unless you switch it on.
     """
