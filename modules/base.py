@@ -11,7 +11,7 @@ from typing import Any, Literal
 import torch
 from lightning.pytorch import LightningModule
 from lightning.pytorch.callbacks import WeightAveraging
-from lightning.pytorch.utilities.rank_zero import rank_zero_info, rank_zero_warn
+from lightning.pytorch.utilities.rank_zero import rank_zero_warn
 from torch import Tensor, nn
 from torchmetrics import Metric, MetricCollection
 
@@ -20,15 +20,16 @@ from ..hints import FULL
 from ..runs import STORED
 from ..tokenization import pack_tokenizer, unpack_tokenizer
 from .backbone import Backbone, WeightReport, config_from_json
-from .card import LINEAGE, lineage, model_card
-from .layers.adapters import merge_adapters, save_adapters
+from .carried import CARRIED
+from .export import export, export_adapters
+from .export_check import Sample
 from .layers.agreement import Kind, disagreement
 from .layers.dropout import use_fast_dropout
 from .layers.metrics import MeanPerTarget, Perplexity
 from .layers.packed_attention import full_inputs, packed_inputs, prefer_own_attention
 from .layers.padding_check import leave_out_padding_check
 from .layers.positions import max_positions
-from .layers.sharding import is_sharded, shard, whole_state
+from .layers.sharding import is_sharded, shard
 from .layers.static_shapes import compile_anything, compile_for, fill_pack
 from .layers.targets import Targets, find_targets
 from .layers.unpadding import leave_out_padding, unpadding_inputs
@@ -95,6 +96,8 @@ class BaseModule(OptimizedModule):
     """Whether a text is to be put between the tokenizer's special tokens; what a corpus asks."""
     needs_word_ids: bool = False
     """Whether batches must tell words apart; what a corpus asks."""
+    needs_tokenizer: bool = True
+    """Whether it cannot do without one; not where batches say all that there is to know."""
     scores_all_before_training: bool = True
     """Whether the validation before training measures everything that those in training do."""
 
@@ -132,6 +135,7 @@ class BaseModule(OptimizedModule):
         self._seeded = False
         self._logged_epoch = -1
         self._trained = False
+        self._sample: Sample | None = None
 
     # ------------------------------------------------------------------ hooks for subclasses
 
@@ -217,8 +221,14 @@ class BaseModule(OptimizedModule):
         self.check_backbone(config or self.backbone.load_config(self.tokenizer))
         self._check_length()
         self.model, self.weight_report = self.backbone.build(
-            self.auto_class, self.tokenizer, config=config, weights=self.stored is None, **self.head_options()
+            self.auto_class,
+            self.tokenizer,
+            config=config,
+            weights=self.stored is None,
+            new_words=(self.stored or {}).get("new_words"),
+            **self.head_options(),
         )
+        self._sample = Sample(self.model)
         if self.stored is None:
             self.weight_report.print()
         self.finish()
@@ -254,7 +264,7 @@ class BaseModule(OptimizedModule):
         elif self.stored is not None and self.stored.get("tokenizer"):
             self.tokenizer = unpack_tokenizer(self.stored["tokenizer"])
         elif self.backbone.name is not None:
-            self.tokenizer = self.backbone.load_tokenizer()
+            self.tokenizer = self.backbone.load_tokenizer(self.needs_tokenizer)
 
     def input_limit(self) -> int | None:
         """The longest input in tokens that the backbone takes, or None when nothing bounds it."""
@@ -452,6 +462,7 @@ class BaseModule(OptimizedModule):
             "tokenizer": self._packed or {},
             "seed": self._seed,
             "lora": bool(self.backbone.adapters),
+            "new_words": self.weight_report.new_words if self.weight_report is not None else [],
         }
 
     _packed: dict[str, str] | None = None
@@ -460,6 +471,8 @@ class BaseModule(OptimizedModule):
         """Adds the module's description."""
         super().on_save_checkpoint(checkpoint)
         checkpoint[STORED] = self.describe()
+        if self.weight_report is not None and self.weight_report.carried:
+            checkpoint[CARRIED] = self.weight_report.carried
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Refuses another class's checkpoint, and builds the network if nothing did so far."""
@@ -468,6 +481,8 @@ class BaseModule(OptimizedModule):
         self.stored = checkpoint[STORED]
         self._seed, self._seeded = self.stored["seed"], True
         self.build()
+        if self.weight_report is not None:
+            self.weight_report.carried = checkpoint.get(CARRIED, {})
 
     def check_class(self, entry: dict[str, Any]) -> None:
         """Raises an `InputError` if a checkpoint's description is not of this class."""
@@ -478,40 +493,33 @@ class BaseModule(OptimizedModule):
                 "evaluates the same class; to start from its weights, give it as model.backbone."
             )
 
-    def save_pretrained(self, folder: str | Path) -> None:
+    def save_pretrained(self, folder: str | Path, check: bool = True) -> None:
         """Writes a Hugging Face folder: safetensors, configuration, tokenizer, model card.
 
         Of a network that is divided over processes, each must call this.
 
         Args:
             folder: made if missing.
+            check: read it back by its own library, and compare weights, and outputs on rows of the first batch.
+
+        Raises:
+            InputError: if weights are not finite, or what is read back is not what was trained.
         """
         self.build()
-        reader = f"transformers.{self.auto_class}"
-        if self.backbone.adapters and not self.backbone.merge_adapters:
-            self.save_adapters(folder)
-            reader = "peft.PeftModel"
-        else:
-            model: Any = merge_adapters(self.model) if self.backbone.adapters else self.model
-            whole = whole_state(model) if is_sharded(model) else None
-            if whole is not None and self.global_rank:
-                return  # the first process has all of it, and writes
-            parents = getattr(model.config, LINEAGE, None)
-            setattr(model.config, LINEAGE, lineage(self))
-            model.save_pretrained(folder, state_dict=whole)
-            setattr(model.config, LINEAGE, parents)
-        if self.tokenizer is not None:
-            trained = getattr(self.datamodule, "longest", None) if self.backbone.name is None else None
-            limits = [n for n in (max_positions(self.model.config), trained, self.tokenizer.model_max_length) if n]
-            self.tokenizer.model_max_length = min(limits)
-            self.tokenizer.save_pretrained(folder)
-        Path(folder, "README.md").write_text(model_card(self), encoding="utf-8")
-        rank_zero_info(f"Exported to {folder}: {reader}.from_pretrained reads it.")
+        export(self, folder, check)
 
-    def save_adapters(self, folder: str | Path) -> None:
-        """Writes the adapters and the head alone, as `peft.PeftModel.from_pretrained` reads them.
+    def save_adapters(self, folder: str | Path, check: bool = True) -> None:
+        """Writes adapters and head alone, as `peft.PeftModel.from_pretrained` reads them.
 
         Args:
             folder: made if missing.
+            check: read them back, and compare outputs.
+
+        Raises:
+            InputError: as `save_pretrained`, and where there are no weights that they adapt.
         """
-        save_adapters(self.model, folder, self.backbone.name)
+        export_adapters(self, folder, check)
+
+    def sample_inputs(self) -> dict[str, Any]:
+        """A few rows that the network was given, to compare its exports by; empty before it was given any."""
+        return self._sample.inputs() if self._sample is not None else {}

@@ -82,6 +82,12 @@ class PretuneCLI(LightningCLI):
         )
         parser.add_argument("--pace", type=PaceOptions, default=PaceOptions())
         parser.add_argument("--checkpoint", type=CheckpointOptions, default=CheckpointOptions())
+        parser.add_argument(
+            "--export_check",
+            type=bool,
+            default=True,
+            help="Read the export back by its own library, and compare it with what was trained.",
+        )
         parser.add_argument("--predictions", type=Literal["jsonl", "csv"], default="jsonl", help="Format of `predict`.")
 
     @override
@@ -151,7 +157,8 @@ class PretuneCLI(LightningCLI):
             enable_version_counter=False,
         )
         last = LastCheckpoint(folder / "checkpoints", **asdict(self._get(self.config_init, "checkpoint")))
-        return [*callbacks, best, last, ExportBest(folder / "export")]
+        check = self._get(self.config_init, "export_check")
+        return [*callbacks, best, last, ExportBest(folder / "export", check)]
 
     @override
     def _run_subcommand(self, subcommand: str) -> None:

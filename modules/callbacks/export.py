@@ -19,10 +19,12 @@ class ExportBest(Callback):
 
     Args:
         folder: where to; null loads the best weights and exports nothing.
+        check: read the export back, and compare it with what was trained.
     """
 
-    def __init__(self, folder: str | Path | None = None) -> None:
+    def __init__(self, folder: str | Path | None = None, check: bool = True) -> None:
         self.folder = folder
+        self.check = check
 
     @override
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -56,6 +58,6 @@ class ExportBest(Callback):
             rank_zero_info(f"The best weights are kept: {best.monitor} {score:.4f} ({best.best_model_path}).")
         if self.folder is not None and (trainer.is_global_zero or is_sharded(pl_module)):
             module: Any = pl_module
-            module.save_pretrained(self.folder)
-            if module.backbone.adapters and module.backbone.merge_adapters:
-                module.save_adapters(Path(self.folder).parent / "adapter")  # small, and useful beside the whole
+            module.save_pretrained(self.folder, self.check)
+            if module.backbone.adapters and module.backbone.merge_adapters and module.backbone.name is not None:
+                module.save_adapters(Path(self.folder).parent / "adapter", self.check)  # small, beside the whole

@@ -26,6 +26,7 @@ class LabelledModule(BaseModule):
     """
 
     fewest_labels = 2
+    needs_tokenizer = False
     weights: Tensor | None
 
     def __init__(

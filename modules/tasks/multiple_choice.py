@@ -35,6 +35,7 @@ class MultipleChoice(BaseModule):
     default_monitor = "val/accuracy"
     batch_keys = ("input_ids", "attention_mask")
     datamodules = ("MultipleChoiceDataModule",)
+    needs_tokenizer = False
 
     def __init__(self, backbone: str | Backbone, **optimization: Any) -> None:
         super().__init__(backbone, **optimization)
