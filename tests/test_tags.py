@@ -7,7 +7,7 @@ from seqeval.metrics.sequence_labeling import get_entities
 from seqeval.scheme import IOBES, Entities
 
 from pretune.errors import InputError
-from pretune.tags import Scheme, detect, spans_of, tags_of, to_iob2
+from pretune.tags import Convention, Scheme, detect, spans_of
 
 SAME: dict[Scheme, list[str]] = {
     "iob2": ["B-PER", "I-PER", "O", "B-LOC", "B-LOC", "I-LOC", "B-PER"],
@@ -18,16 +18,16 @@ SAME: dict[Scheme, list[str]] = {
 
 @pytest.mark.parametrize("scheme", SAME)
 def test_schemes_are_found_and_become_iob2(scheme: Scheme) -> None:
-    assert detect([["O"], SAME[scheme]]) == scheme
-    assert to_iob2("x:1", SAME[scheme], scheme) == SAME["iob2"]
+    assert detect([["O"], SAME[scheme]]).scheme == scheme
+    assert Convention(scheme).read("x:1", SAME[scheme]) == SAME["iob2"]
     bilou = [tag.replace("E-", "L-").replace("S-", "U-") for tag in SAME["iobes"]]
-    assert detect([bilou]) == "iobes"
-    assert to_iob2("x:1", bilou, "iobes") == SAME["iob2"]
+    assert detect([bilou]).scheme == "iobes"
+    assert Convention("iobes").read("x:1", bilou) == SAME["iob2"]
 
 
 def test_plain_names() -> None:
-    assert detect([["PER", "PER", "O"]]) == "io"
-    assert to_iob2("x:1", ["PER", "PER", "O", "LOC", "PER"], "io") == ["B-PER", "I-PER", "O", "B-LOC", "B-PER"]
+    assert detect([["PER", "PER", "O"]]).scheme == "io"
+    assert Convention("io").read("x:1", ["PER", "PER", "O", "LOC", "PER"]) == ["B-PER", "I-PER", "O", "B-LOC", "B-PER"]
 
 
 def test_spans_are_those_of_seqeval() -> None:
@@ -36,10 +36,10 @@ def test_spans_are_those_of_seqeval() -> None:
         tags = [rng.choice(["O", "B-A", "I-A", "B-B", "I-B"]) for _ in range(rng.randint(1, 9))]
         lenient = [(start, end + 1, kind) for kind, start, end in get_entities(tags)]
         assert spans_of(tags) == [span for span in lenient if tags[span[0]].startswith("B-")]
-        assert spans_of(to_iob2("x:1", tags, "iob1")) == lenient  # where I- may begin a span
+        assert spans_of(Convention("iob1").read("x:1", tags)) == lenient  # where I- may begin a span
         single = [rng.choice(["O", "S-A", "S-B"]) for _ in range(4)]
         found = Entities([single], IOBES).entities[0]
-        assert spans_of(to_iob2("x:1", single, "iobes")) == [(e.start, e.end, e.tag) for e in found]
+        assert spans_of(Convention("iobes").read("x:1", single)) == [(e.start, e.end, e.tag) for e in found]
 
 
 @pytest.mark.parametrize(
@@ -56,9 +56,4 @@ def test_spans_are_those_of_seqeval() -> None:
 )
 def test_what_a_scheme_does_not_allow(tags: list[str], scheme: Scheme, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        to_iob2("x:1", tags, scheme)
-
-
-def test_spans_of_characters_become_tags_of_words() -> None:
-    words = [(0, 3), (4, 8), (8, 9), (10, 12)]
-    assert tags_of(words, [(0, 8, "PER"), (10, 12, "LOC")]) == ["B-PER", "I-PER", "O", "B-LOC"]
+        Convention(scheme).read("x:1", tags)

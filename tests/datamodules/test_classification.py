@@ -59,7 +59,8 @@ def test_tokens_are_those_of_the_tokenizer_alone(tokenizer_folder: Path) -> None
 def test_truncation_is_counted(tokenizer_folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level("INFO"):
         make(tokenizer_folder, train_files=write("p.jsonl", PAIRS), max_length=12)
-    assert "truncated to 12 tokens: 30 of 30" in caplog.text
+    assert "train: 27 rows; 0 9 (33%), 1 9 (33%), 2 9 (33%); truncated to 12 tokens: 27 of 27." in caplog.text
+    assert "truncated to 12 tokens: 3 of 3." in caplog.text
     assert "Columns: text 'premise' and 'hypothesis', label 'label'" in caplog.text
 
 
@@ -132,7 +133,7 @@ def bad(**change: Any) -> list[dict[str, Any]]:
         ({"text": None}, "r.jsonl:5: the text in column 'text' is empty"),
         ({"label": None}, "r.jsonl:5: there is no label in column 'label'"),
         ({"label": float("nan")}, "r.jsonl:5: there is no label in column 'label'"),
-        ({"label": "nan"}, "r.jsonl:5: there is no label"),
+        ({"label": " "}, "r.jsonl:5: there is no label"),
         ({"label": 0.5}, "r.jsonl:5: the label 0.5 .* neither a word nor an integer"),
     ],
 )
