@@ -6,6 +6,7 @@ characters (soft hyphens, joiners, marks of direction) belong to a word inside o
 
 from __future__ import annotations
 
+import string
 import unicodedata
 from typing import Any
 
@@ -86,10 +87,9 @@ def begins_late(tokenizer: Any) -> bool:
     Byte-level tokenizers that add a space to each word after dividing at spaces (RobBERT) do, as they take the word's
     first character for that space.
     """
-    text = "a word"
+    text = " ".join(string.ascii_lowercase)
     offsets = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
-    covered = {place for begin, end in offsets for place in range(begin, end)}
-    return 2 not in covered and 3 in covered
+    return any(begin == end > 0 and text[begin - 1] != " " for begin, end in offsets)
 
 
 def token_places(text: str, offsets: list[Place], late: bool = False) -> tuple[np.ndarray, np.ndarray]:

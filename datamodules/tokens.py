@@ -225,14 +225,11 @@ class TokenClassificationDataModule(LabelledDataModule):
                 windows_of(ids, owner, sizes, numbers, frame, room, overlap, every_piece=self.label_pieces == "all")
             )
             findings.note(SILENT, n, int((~np.isin(leader, owner)).sum()))
-            findings.note(SHARED, n, sum(tag != self._next(tags[i]) for tag, i in _followers(tags, leader)))
+            spans = bool(tags) and ("divided" in e or self.scheme != "tags")
+            findings.note(SHARED, n, _apart(tags, leader, spans))
             findings.note(WIDENED, n, e.get("widened", 0))
             findings.note("sentences in windows", n, len(rows[-1]) > 1)
         return rows
-
-    def _next(self, tag: str) -> str:
-        """The tag of a word that goes with one of this tag."""
-        return tag if self.scheme == "tags" else continued(tag)
 
     # ------------------------------------------------------------------ labels and batches
 
@@ -319,10 +316,16 @@ class TokenClassificationDataModule(LabelledDataModule):
             yield self.example(where, row, columns, labelled=False)["text"]
 
 
-def _followers(tags: list[str], leader: np.ndarray) -> Iterator[tuple[str, int]]:
-    """The tag of each word that another one answers for, and the number of that."""
-    for number in np.flatnonzero(leader != np.arange(len(leader))).tolist() if tags else ():
-        yield tags[number], int(leader[number])
+def _apart(tags: list[str], leader: np.ndarray, spans: bool) -> int:
+    """How many words do not go on with the word that answers for them.
+
+    Args:
+        tags: of the words; empty where there are none.
+        leader: (words,), from `owners`.
+        spans: whether tags are IOB2.
+    """
+    pairs = [(tags[i], tags[leader[i]]) for i in np.flatnonzero(leader != np.arange(len(leader))).tolist() if tags]
+    return sum(tag != (continued(first) if spans else first) for tag, first in pairs)
 
 
 def _is_word(token: Any) -> bool:
