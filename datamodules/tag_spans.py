@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from difflib import get_close_matches
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from lightning.pytorch.utilities.rank_zero import rank_zero_warn
 
 from ..errors import InputError
 from ..tags import Span
 from .places import Place, core
+
+RARE, OFTEN = 2, 50
+"""How often a slip occurs at most, and how many times as often what was meant does at least."""
 
 
 def spans_in(where: str, value: Any, text: str, rename: Callable[[str], str]) -> list[Span]:
@@ -74,6 +79,23 @@ def tags_of(where: str, text: str, words: list[Place], spans: list[Span]) -> tup
         widened += (words[first][0], words[last][1]) != bare
         tags[first : last + 1] = [f"B-{kind}", *[f"I-{kind}"] * (last - first)]
     return tags, widened
+
+
+def warn_of_slips(tags: dict[str, str], counts: np.ndarray) -> None:
+    """Warns of a kind of span that hardly occurs and is spelled nearly as a frequent one.
+
+    Args:
+        tags: in IOB2, with the place where each stands first.
+        counts: (tags,), how often each occurs.
+    """
+    begun = {tag[2:]: int(n) for tag, n in zip(tags, counts, strict=True) if tag.startswith("B-")}
+    for kind in [kind for kind, n in begun.items() if 0 < n <= RARE]:
+        usual = [other for other, n in begun.items() if n >= OFTEN * begun[kind]]
+        if close := get_close_matches(kind, usual, n=1, cutoff=0.6):
+            rank_zero_warn(
+                f"{tags[f'B-{kind}']}: the kind {kind!r} occurs {begun[kind]} time{'s' * (begun[kind] > 1)} in all, "
+                f"{close[0]!r} {begun[close[0]]:,} times: if that is a slip, correct the file."
+            )
 
 
 def short(value: Any) -> str:

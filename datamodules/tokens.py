@@ -26,7 +26,7 @@ from .readers import conll_line
 from .rows import Batches, Rows, RowsInMemory, Tokens
 from .sources import Row
 from .splitting import sort_labels
-from .tag_spans import short, spans_in, tags_of
+from .tag_spans import short, spans_in, tags_of, warn_of_slips
 from .tag_windows import TagPadding, windows_of
 
 TOKENS_COLUMNS = ("tokens", "words")
@@ -250,6 +250,8 @@ class TokenClassificationDataModule(LabelledDataModule):
             kinds = {name[2:] for name in [*found, *kept] if name != "O"}
             whole = ["O", *(f"{prefix}-{kind}" for kind in sorted(kinds) for prefix in "BI")]
             self.labels = kept + [name for name in whole if name not in kept]
+            if fitting:
+                warn_of_slips(first.meta["labels"], np.bincount(first.all("gold"), minlength=len(first.meta["labels"])))
         self._tables = {
             id(data): LabelNames(None).table(data.meta["labels"], self.labels or [], split)
             for split, data in rows.items()

@@ -1,4 +1,4 @@
-"""Every script, every kind of tokenizer, every task: what goes in comes out, and what is scored is what is predicted."""
+"""Every script, kind of tokenizer and task: what goes in comes out, and what is scored is what is predicted."""
 
 from __future__ import annotations
 
