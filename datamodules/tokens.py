@@ -30,7 +30,7 @@ from .tag_spans import short, spans_in, tags_of, warn_of_slips
 from .tag_windows import TagPadding, windows_of
 
 TOKENS_COLUMNS = ("tokens", "words")
-TAGS_COLUMNS = ("ner_tags", "tags", "labels", "ner", "pos_tags")
+TAGS_COLUMNS = ("ner_tags", "tags", "labels", "ner", "pos_tags", "upos", "pos")
 SPANS_COLUMNS = ("entities", "spans", "ner", "labels")
 WIDENED = "spans that begin or end inside a word, widened to it"
 SILENT = "words without a token, which go on with the word before"

@@ -21,7 +21,7 @@ from .significance import Metric, mcnemar, paired_bootstrap
 
 LABELS = (
     *("label", "labels", "coarse_label", "category", "class", "sentiment", "target", "stars", "score", "answers"),
-    *("ner_tags", "tags"),
+    *("ner_tags", "tags", "pos_tags", "upos", "pos"),
 )
 
 

@@ -47,8 +47,8 @@ class TokenClassification(LabelledModule):
     def prepare(self, data: Any) -> None:
         """Finds the labels, and what they are of."""
         super().prepare(data)
-        stored, found = (self.stored or {}).get("tagging"), getattr(data, "tagging", None)
-        self.tagging = not is_spans(self.labels or []) if found is stored is None else bool(found or stored)
+        said = [getattr(data, "tagging", None), (self.stored or {}).get("tagging")]
+        self.tagging = any(said) if said != [None, None] else not is_spans(self.labels or [])
         if self.tagging and self.monitor == self.default_monitor:
             self.use_monitor("val/accuracy")
 
