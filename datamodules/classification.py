@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
@@ -10,13 +11,15 @@ from typing import Any, Literal
 import numpy as np
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 
+from ..cells import listed
 from ..errors import InputError
 from .cache import cached
-from .columns import find_column, is_missing, label_in, number_in, text_in
+from .columns import DECIMAL_COMMA, find_column, is_missing, label_in, label_of, number_in, text_in
+from .findings import Findings
 from .labelled import LabelledDataModule
 from .labels import LabelNames
 from .readers import require_columns
-from .rows import Batches, Findings, Padding, Rows, Tokens, encode_texts
+from .rows import Batches, Padding, Rows, Tokens, encode_texts
 from .sources import Row
 from .splitting import draw, hold_out, sort_labels
 
@@ -29,6 +32,7 @@ PAIR_COLUMNS = {
     "text": "text_pair",
 }
 LABEL_COLUMNS = ("label", "labels", "coarse_label", "category", "class", "sentiment", "target", "stars", "score")
+WORDS_FOR_NOTHING = ("none", "null", "nan", "na", "n/a")
 Problem = Literal["single", "multi", "regression"]
 
 
@@ -113,18 +117,21 @@ class TextClassificationDataModule(LabelledDataModule):
         column, numbers, fractions, count = None, 0, 0, 0
         for where, row in self.source.rows(split):
             column = column or self.columns(where, row, labelled=True)[1]
-            value = row.get(column)
+            value = listed(row.get(column))
             if isinstance(value, list):
                 return "multi"
             if is_missing(value):
                 continue
             count += 1
+            if isinstance(value, str) and DECIMAL_COMMA.fullmatch(value):
+                value = value.replace(",", ".")  # the row itself is then refused
             try:
-                number = float(value)  # type: ignore[arg-type]
+                number = float(value)
             except (TypeError, ValueError):
                 continue
-            numbers += 1
-            fractions += not number.is_integer()
+            if math.isfinite(number):  # a class may be called nan or infinity
+                numbers += 1
+                fractions += not number.is_integer()
         return "regression" if fractions and 2 * numbers > count else "single"
 
     # ------------------------------------------------------------------ rows
@@ -187,11 +194,12 @@ class TextClassificationDataModule(LabelledDataModule):
         value = row.get(column)
         if isinstance(value, str) and self.label_separator is not None:
             return [part.strip() for part in value.split(self.label_separator) if part.strip()]
+        value = listed(value)
         if not isinstance(value, list):
             raise InputError(
                 f"{where}: {value!r} in column {column!r} is no list of labels; data.label_separator divides a text."
             )
-        return [str(label) for label in value]
+        return [label_of(where, label, f"the list in column {column!r}") for label in value]
 
     def encode(self, examples: list[dict[str, Any]], findings: Findings) -> list[list[Tokens]]:
         """One row of tokens each, with the numbers of its labels."""
@@ -220,6 +228,9 @@ class TextClassificationDataModule(LabelledDataModule):
                     f"{self.source.name(name)}: there is no label in column {found.meta['columns'][1]!r}: it is "
                     f"{numbers[0]:g} in every row. `predict` needs none."
                 )
+        if fitting and (words := [raw for raw in first.meta["labels"] if raw.lower() in WORDS_FOR_NOTHING]):
+            said = ", ".join(f"{raw!r} ({first.meta['labels'][raw]})" for raw in words)
+            rank_zero_info(f"Taken as labels, as they are written out, and not as missing ones: {said}.")
         if fitting and self.problem == "single":
             counts = np.bincount(self._targets[id(first)], minlength=len(self.labels or []))
             if (counts > 0).sum() < 2:
@@ -302,6 +313,26 @@ class TextClassificationDataModule(LabelledDataModule):
             return f"numbers from {targets.min():g} to {targets.max():g}, mean {targets.mean():.3g}"
         shares = [f"{name} {n:,} ({n / len(targets):.0%})" for name, n in self.occurrences(split).items()]
         return ", ".join(shares[:20]) + (", ..." if len(shares) > 20 else "")
+
+    def judged(self, row: dict[str, Any], made: dict[str, Any]) -> dict[str, Any]:
+        """Whether a prediction is right, where the row says what is: `label` may be 0 where `prediction` is a name."""
+        known: list[str] = getattr(self.module, "labels", None) or []
+        guess = made.get("prediction")
+        if "correct" in row or not isinstance(guess, str | list):
+            return {}
+        try:
+            column = self.columns("", row, labelled=True)[1]
+            gold = self._several("", row, column) if isinstance(guess, list) else [label_in("", row, column)]
+        except InputError:  # rows to predict need no labels
+            return {}
+        names = {self._known_name(raw, known) for raw in gold}
+        return {} if None in names else {"correct": names == set(guess if isinstance(guess, list) else [guess])}
+
+    def _known_name(self, raw: str, known: list[str]) -> str | None:
+        name = self.names.rename(raw)
+        if name not in known and name.isdigit() and int(name) < len(known):
+            return known[int(name)]
+        return name if name in known else None
 
     def inline_rows(self) -> list[Row] | None:
         """The `predict_texts`."""

@@ -25,6 +25,7 @@ from .blocks import Blocks
 from .cache import TokenStore, TokenWriter, cached
 from .cleaning import Cleaning
 from .encoding import encode
+from .findings import KNOWN, UNKNOWN, unknown_id, warn_of_unknown
 from .mixture import Mixture
 from .packing import Packs
 from .progress import progress
@@ -287,6 +288,7 @@ class CorpusDataModule(BaseDataModule):
             + (f"; skipped: {_counts(skipped)}" if skipped else "")
             + "."
         )
+        warn_of_unknown(part, {KNOWN: count["tokens"], UNKNOWN: count.get("unknown", 0)}, self.tokenizer)
 
     def _set_up_prompts(self) -> None:
         texts = self.predict_texts or list(self.prompts.documents("predict", Counter()))
@@ -326,7 +328,7 @@ class CorpusDataModule(BaseDataModule):
         tokenising = Tokenising(
             self.tokenizer,
             [] if end is None else [end],
-            self.tokenizer.unk_token_id,
+            unknown_id(self.tokenizer),
             self.numbers_words,
             self.segmenter if self.numbers_words else None,
             self.seed,

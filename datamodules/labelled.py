@@ -13,13 +13,16 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from ..errors import InputError
 from .base import BaseDataModule
 from .cache import cached, digest
+from .findings import Findings, told, warn_of_unknown
 from .leakage import Part, warn_of_missing_labels, warn_of_shared_texts
-from .rows import Batches, Examples, Findings, Padding, Rows, RowsInMemory, RowWriter, Tokens
+from .rows import Batches, Examples, Padding, Rows, RowsInMemory, RowWriter, Tokens
 from .sources import Files, Row, make_source
 from .splitting import hold_out
 from .tokenizer_training import TrainTokenizer
 
 ROWS_AT_ONCE = 2_000
+FORMAT = 2
+"""Of what lies in the cache; a new one makes it anew."""
 
 
 class LabelledDataModule(BaseDataModule):
@@ -184,6 +187,15 @@ class LabelledDataModule(BaseDataModule):
         """How often each label occurs in a split; empty where there are no labels to count."""
         return {}
 
+    def judged(self, row: dict[str, Any], made: dict[str, Any]) -> dict[str, Any]:
+        """What a file of predictions says of one beside it, such as whether it is `correct`.
+
+        Args:
+            row: the input row, with all its columns.
+            made: what was predicted.
+        """
+        return {}
+
     # ------------------------------------------------------------------ preparing
 
     @property
@@ -233,9 +245,10 @@ class LabelledDataModule(BaseDataModule):
             chosen["train"] = self.choose(rows["train"], chosen["train"])
         for split, found in rows.items():
             if not len(chosen[split]):
+                change = "lower" if split == "train" else "raise"
                 raise InputError(
                     f"The {split} part of {self.source.name('train')} is empty: it has too few rows for "
-                    f"data.validation_fraction {self.validation_fraction}; raise it, or set data.validation_files."
+                    f"data.validation_fraction {self.validation_fraction}; {change} it, or set data.validation_files."
                 )
             self.rows[split] = found
             self.datasets[split] = self.dataset(found, chosen[split], split)
@@ -270,21 +283,19 @@ class LabelledDataModule(BaseDataModule):
         line = f"{split}: {len(examples):,} rows"
         if more := self.describe(split, examples):
             line += f"; {more}"
-        for what, count in rows.meta["counts"].items():
-            if what == "truncated":
-                line += f"; truncated to {self.longest} tokens: {count:,} of {len(rows.examples):,}"
-            else:
-                line += f"; {what}: {count:,}"
-        if rows.meta["skipped"]:
+        counts = rows.notes.of(examples)
+        line = "; ".join([line, *told(counts, self.longest, len(examples))])
+        if rows.meta["skipped"] and (split == "train" or rows is not self.rows.get("train")):  # once for a file
             line += f"; skipped: {rows.meta['skipped']:,} that cannot be used, the first: {rows.meta['first_skipped']}"
         rank_zero_info(line if line.endswith(".") else line + ".")
+        warn_of_unknown(split, counts, self.tokenizer)
 
     def _tokenised(self, split: str) -> Path:
         return cached(self.cache_dir, "rows", self._key(split), lambda folder: self._tokenise(split, folder))
 
     def _key(self, split: str) -> list[Any]:
         key = [type(self).__name__, self.source.key(split), self.tokenizer_key(), self.longest, self.on_bad_rows]
-        return [*key, self.options()]
+        return [*key, self.options(), FORMAT]
 
     def _tokenise(self, split: str, folder: Path) -> None:
         writer, findings = RowWriter(folder), Findings()
@@ -307,7 +318,10 @@ class LabelledDataModule(BaseDataModule):
 
         examples, some = usable(), False
         while batch := list(islice(examples, ROWS_AT_ONCE)):
-            writer.write(batch, self.encode(batch, findings))
+            rows = self.encode(batch, findings)
+            findings.note_unknown(rows, self.tokenizer)
+            findings.first += len(batch)
+            writer.write(batch, rows)
             some = True
         if not some:
             first = f" The first: {skipped[0]}" if skipped else ""
@@ -337,8 +351,11 @@ class LabelledDataModule(BaseDataModule):
         examples = [{**self.example(where, row, columns, labelled=False), "where": where} for where, row in rows]
         findings = Findings()
         self.predict_rows = [row for _, row in rows]
-        encoded = RowsInMemory(examples, self.encode(examples, findings))
+        made = self.encode(examples, findings)
+        findings.note_unknown(made, self.tokenizer)
+        encoded = RowsInMemory(examples, made)
         self.rows["predict"] = encoded
         self.datasets["predict"] = self.predict_dataset(encoded)
-        counts = "".join(f"; {what}: {count:,}" for what, count in findings.counts.items())
-        rank_zero_info(f"predict: {len(rows):,} rows{counts}.")
+        line = "; ".join([f"predict: {len(rows):,} rows", *told(findings.counts, self.longest, len(rows))])
+        rank_zero_info(line + ".")
+        warn_of_unknown("predict", findings.counts, self.tokenizer)

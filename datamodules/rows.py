@@ -7,9 +7,7 @@ An example is what is kept of a row of the data: plain data that JSON can carry.
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,31 +17,11 @@ from torch import Tensor
 
 from ..tokenization import joins_bare
 from .cache import TokenStore, TokenWriter
+from .findings import Findings, Notes
 
 Tokens = Mapping[str, Sequence[int] | Sequence[float] | np.ndarray]
 """One row of tokens: `input_ids`, and whatever else belongs to it."""
 Collate = Callable[[list[dict[str, np.ndarray]]], dict[str, Tensor]]
-
-
-@dataclass
-class Findings:
-    """What tokenising finds out on the way.
-
-    Args:
-        counts: what happened how often, for the report: `truncated`, `windows`, ...
-        labels: the label names as the data spell them, with the place where each stands first.
-    """
-
-    counts: Counter[str] = field(default_factory=Counter)
-    labels: dict[str, str] = field(default_factory=dict)
-    _numbers: dict[str, int] = field(default_factory=dict)
-
-    def number(self, label: str, where: str) -> int:
-        """The number of a label, by first appearance."""
-        if label not in self._numbers:
-            self._numbers[label] = len(self._numbers)
-            self.labels[label] = where
-        return self._numbers[label]
 
 
 class RowWriter:
@@ -74,7 +52,7 @@ class RowWriter:
         for writer in (self._examples, *self._writers.values()):
             writer.close()
         np.save(self.folder / "owners.npy", np.array(self._owners, np.int64))
-        meta = {"keys": list(self._writers), "counts": findings.counts, "labels": findings.labels, **more}
+        meta = {"keys": list(self._writers), "notes": findings.save(self.folder), "labels": findings.labels, **more}
         (self.folder / "meta.json").write_text(json.dumps(meta))
 
 
@@ -88,6 +66,7 @@ class Rows:
     def __init__(self, folder: Path) -> None:
         self.meta: dict[str, Any] = json.loads((folder / "meta.json").read_text())
         self.stores = {key: TokenStore(folder, key) for key in self.meta["keys"]}
+        self.notes = Notes(folder, self.meta["notes"])
         self.examples = Examples(TokenStore(folder, "examples"))
         self.owners = np.load(folder / "owners.npy")
         """(rows,), the example that each row belongs to."""
@@ -211,11 +190,22 @@ class Batches:
 
 
 def encode_texts(
-    tokenizer: Any, texts: list[tuple[str, str | None]], max_length: int, findings: Findings
+    tokenizer: Any,
+    texts: list[tuple[str, str | None]],
+    max_length: int,
+    findings: Findings,
+    owners: Sequence[int] | None = None,
 ) -> list[dict[str, list[int]]]:
-    """Token ids and types of texts or pairs with special tokens; counts those that had to be truncated.
+    """Token ids and types of texts or pairs with special tokens; notes the examples that had to be truncated.
 
     Where the tokenizer puts nothing between two texts (GPT-2, Llama), a line feed does.
+
+    Args:
+        tokenizer: any.
+        texts: one or two in each entry.
+        max_length: tokens.
+        findings: takes notes.
+        owners: the example that each entry belongs to; null where each is one.
     """
     first = [a for a, _ in texts]
     second = [b or "" for _, b in texts] if any(b is not None for _, b in texts) else None
@@ -225,7 +215,8 @@ def encode_texts(
     ids, types = whole["input_ids"], whole["token_type_ids"]
     long = [i for i, row in enumerate(ids) if len(row) > max_length]
     if long:
-        findings.counts["truncated"] += len(long)
+        for example in sorted(set(long if owners is None else (owners[i] for i in long))):
+            findings.note("truncated", example)
         cut = tokenizer(
             [first[i] for i in long],
             [second[i] for i in long] if second else None,

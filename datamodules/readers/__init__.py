@@ -1,5 +1,6 @@
 """File formats, the Hub and the installed documentation, with errors that name file, line and column."""
 
+from .conll import conll_line
 from .files import expand, fingerprint, open_text, suffix
 from .hub import SPLIT_NAMES, load_hub, pick_split
 from .installed_docs import fingerprint_installed_docs, read_installed_docs
@@ -9,6 +10,7 @@ from .text import read_documents
 __all__ = [
     "SPLIT_NAMES",
     "column_names",
+    "conll_line",
     "expand",
     "fingerprint",
     "fingerprint_installed_docs",

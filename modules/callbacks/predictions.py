@@ -20,7 +20,8 @@ class PredictionWriter(BasePredictionWriter):
     """Writes `predictions.jsonl` or `predictions.csv`: one row for each input row, in its order.
 
     A row has the input's columns, then what the task's `predict_step` returned for it, such as `prediction` and
-    `probabilities`. In csv, a dictionary becomes one column for each key (`probabilities.positive`).
+    `probabilities`, then what the datamodule's `judged` says of that, such as `correct`. In csv, a dictionary becomes
+    one column for each key (`probabilities.positive`), and a list is written in JSON.
 
     Where an input row gives several rows of a batch (windows), the module's `merge_predictions` makes one of them; what
     its `official_predictions` returns, if it has that, is written to `predictions.json`.
@@ -63,7 +64,8 @@ class PredictionWriter(BasePredictionWriter):
                 raise InputError(
                     f"The input has columns of the names that predictions take: {', '.join(sorted(clash))}."
                 )
-            rows.append({**given, **parts[index]})
+            judged = data.judged(given, parts[index]) if hasattr(data, "judged") else {}
+            rows.append({**given, **parts[index], **judged})
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._write(rows)
         official = getattr(pl_module, "official_predictions", lambda rows: None)(rows)
@@ -96,7 +98,11 @@ def _flat(row: dict[str, Any]) -> dict[str, Any]:
     out: dict[str, Any] = {}
     for name, value in row.items():
         if isinstance(value, dict):
-            out |= {f"{name}.{key}": entry for key, entry in value.items()}
+            out |= {f"{name}.{key}": _cell(entry) for key, entry in value.items()}
         else:
-            out[name] = value
+            out[name] = _cell(value)
     return out
+
+
+def _cell(value: Any) -> Any:
+    return json.dumps(value, ensure_ascii=False, default=str) if isinstance(value, list | dict) else value

@@ -15,7 +15,7 @@ from sklearn.metrics import f1_score, matthews_corrcoef
 from pretune.errors import InputError
 from pretune.experiments.compare import METRICS, compare
 from pretune.main import main
-from pretune.tags import to_iob2
+from pretune.tags import Convention
 
 Run = Callable[..., Any]
 
@@ -95,7 +95,7 @@ def test_lists_of_labels_and_tags() -> None:
     rng = np.random.default_rng(1)
     names = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"]
     tags = [[[names[i] for i in rng.integers(5, size=6)] for _ in range(40)] for _ in range(2)]
-    found, gold = tags[0], [to_iob2("", row, "iob1") for row in tags[1]]
+    found, gold = tags[0], [Convention("iob1").read("", row) for row in tags[1]]
     write("one", found, [[names.index(tag) for tag in row] for row in gold])
     Path("one/export").mkdir()
     Path("one/export/config.json").write_text(json.dumps({"id2label": dict(enumerate(names))}))
