@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,14 +11,15 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_info
 
 from ..errors import InputError
 from .base import BaseDataModule
-from .cache import cached, digest
+from .cache import cached, find
 from .leakage import Part, warn_of_missing_labels, warn_of_shared_texts
-from .rows import Batches, Examples, Findings, Padding, Rows, RowsInMemory, RowWriter, Tokens
+from .rows import Batches, Examples, Findings, Padding, Rows, RowsInMemory, RowWriter, Tokens, characters, row_batch
 from .sources import Files, Row, make_source
 from .splitting import hold_out
 from .tokenizer_training import TrainTokenizer
 
-ROWS_AT_ONCE = 2_000
+LONGEST_ROW = 5_000_000
+"""Characters."""
 
 
 class LabelledDataModule(BaseDataModule):
@@ -257,11 +257,10 @@ class LabelledDataModule(BaseDataModule):
         if "train" in self._parts:
             return self._parts["train"]
         try:
-            known = self.source.has("train")
-            folder = Path(self.cache_dir, "rows", digest(self._key("train")))
+            folder = find(self.cache_dir, "rows", self._key("train")) if self.source.has("train") else None
         except (InputError, OSError):  # the files are no longer there, and need not be
             return None
-        if not known or not folder.is_dir():
+        if folder is None:
             return None
         rows = Rows(folder)
         return Part(rows, np.arange(len(rows.examples)))
@@ -299,14 +298,20 @@ class LabelledDataModule(BaseDataModule):
                     if split == "train":
                         self.say_columns(columns)
                 try:
-                    yield {**self.example(where, row, columns, labelled=True), "where": where}
+                    example = self.example(where, row, columns, labelled=True)
+                    if (size := characters(example)) > LONGEST_ROW:
+                        raise InputError(
+                            f"{where}: a row of {size:,} characters, where {LONGEST_ROW:,} is the most that fits into "
+                            "memory as tokens: divide its text."
+                        )
+                    yield {**example, "where": where}
                 except InputError as error:
                     if self.on_bad_rows == "error":
                         raise InputError(f"{error} data.on_bad_rows: skip leaves such rows out.") from error
                     skipped.append(str(error))
 
         examples, some = usable(), False
-        while batch := list(islice(examples, ROWS_AT_ONCE)):
+        while batch := row_batch(examples):
             writer.write(batch, self.encode(batch, findings))
             some = True
         if not some:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,9 @@ from torch import Tensor
 
 from ..tokenization import joins_bare
 from .cache import TokenStore, TokenWriter
+from .encoding import BATCH_CHARACTERS
+
+ROWS_AT_ONCE = 2_000
 
 Tokens = Mapping[str, Sequence[int] | Sequence[float] | np.ndarray]
 """One row of tokens: `input_ids`, and whatever else belongs to it."""
@@ -44,6 +48,27 @@ class Findings:
             self._numbers[label] = len(self._numbers)
             self.labels[label] = where
         return self._numbers[label]
+
+
+def characters(value: Any) -> int:
+    """How many there are in all texts of plain data."""
+    if isinstance(value, str):
+        return len(value)
+    if isinstance(value, dict):
+        return sum(map(characters, value.values()))
+    return sum(map(characters, value)) if isinstance(value, list | tuple) else 0
+
+
+def row_batch(examples: Iterator[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The next examples, so many that they are worth a call and fit into memory as tokens; none at the end."""
+    batch: list[dict[str, Any]] = []
+    size = 0
+    for example in islice(examples, ROWS_AT_ONCE):
+        batch.append(example)
+        size += characters(example)
+        if size >= BATCH_CHARACTERS:
+            break
+    return batch
 
 
 class RowWriter:

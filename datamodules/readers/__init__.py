@@ -1,7 +1,8 @@
 """File formats, the Hub and the installed documentation, with errors that name file, line and column."""
 
-from .files import expand, fingerprint, open_text, suffix
+from .files import expand, open_text, suffix
 from .hub import SPLIT_NAMES, load_hub, pick_split
+from .identity import fingerprint
 from .installed_docs import fingerprint_installed_docs, read_installed_docs
 from .tables import column_names, read_rows, require_columns
 from .text import read_documents
