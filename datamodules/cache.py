@@ -102,10 +102,7 @@ def _clear(root: str, kind: str, name: str, alone: bool) -> None:
     """Removes what killed processes left: nobody holds the lock of such an entry, or nothing moved for days."""
     for left in Path(root, kind).glob("*.tmp"):
         entry = left.name.partition(".")[0]
-        if entry == name:
-            over = alone
-        else:
-            over = is_free(_beside(root, ".locks", kind, entry, ".lock"))
+        over = alone if entry == name else is_free(_beside(root, ".locks", kind, entry, ".lock"))
         if over or _age(left) > FORGOTTEN:
             shutil.rmtree(left, ignore_errors=True)
 

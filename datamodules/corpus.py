@@ -18,10 +18,11 @@ from torch import Tensor
 
 from ..errors import InputError
 from ..tokenization import separator_id
+from . import manifest
 from . import words as word_lists
 from .base import BaseDataModule
 from .blocks import Blocks
-from .cache import TokenStore, TokenWriter, cached
+from .cache import TokenStore, TokenWriter, cached, digest
 from .cleaning import Cleaning
 from .encoding import encode
 from .mixture import Mixture
@@ -254,6 +255,7 @@ class CorpusDataModule(BaseDataModule):
     def _map(self, split: str) -> None:
         folders = [self._tokenised(part, split) for part in self._parts(split)]
         for part in ("train", "validation") if self._holds_out(split) else (split,):
+            self.contents[part] = digest([manifest.contents(folder) for folder in folders])
             reports = [json.loads((folder / "report.json").read_text())[part] for folder in folders]
             datasets = [self._dataset(TokenStore(folder, part), part) for folder in folders]
             for dataset, source in zip(datasets, self._parts(split), strict=True):

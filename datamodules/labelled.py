@@ -10,6 +10,7 @@ import numpy as np
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 
 from ..errors import InputError
+from . import manifest
 from .base import BaseDataModule
 from .cache import cached, find
 from .leakage import Part, warn_of_missing_labels, warn_of_shared_texts
@@ -224,6 +225,7 @@ class LabelledDataModule(BaseDataModule):
 
     def _setup_labelled(self, splits: list[str], fitting: bool = False) -> None:
         rows = {split: Rows(self._tokenised(split)) for split in splits}
+        self.contents |= {split: manifest.contents(found.folder) for split, found in rows.items()}
         self.inspect(rows, fitting)
         chosen = {split: np.arange(len(found.examples)) for split, found in rows.items()}
         if "train" in rows and "validation" not in rows and self.validation_fraction > 0:

@@ -75,7 +75,7 @@ def contents(folder: Path) -> str:
     """
     files = json.loads((folder / NAME).read_text())["files"]
     held = {name: known["hash"] for name, known in files.items() if _is_numbers(name)}
-    return xxhash.xxh3_128_hexdigest(json.dumps(held, sort_keys=True))
+    return xxhash.xxh3_128_hexdigest(json.dumps(held, sort_keys=True).encode())
 
 
 def mark(marks: Path) -> None:

@@ -21,6 +21,7 @@ from torch import Tensor
 from ..tokenization import joins_bare
 from .cache import TokenStore, TokenWriter
 from .encoding import BATCH_CHARACTERS
+from .multi_hot import MultiHot
 
 ROWS_AT_ONCE = 2_000
 
@@ -111,6 +112,7 @@ class Rows:
     """
 
     def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self.meta: dict[str, Any] = json.loads((folder / "meta.json").read_text())
         self.stores = {key: TokenStore(folder, key) for key in self.meta["keys"]}
         self.examples = Examples(TokenStore(folder, "examples"))
@@ -221,11 +223,12 @@ class Batches:
         rows: Rows | RowsInMemory,
         picked: np.ndarray,
         collate: Collate,
-        columns: dict[str, np.ndarray] | None = None,
+        columns: Mapping[str, np.ndarray | MultiHot] | None = None,
         lengths: np.ndarray | None = None,
     ) -> None:
         self.rows, self.picked, self.collate = rows, picked, collate
-        self.columns, self.lengths = columns or {}, lengths
+        self.columns: dict[str, np.ndarray | MultiHot] = dict(columns or {})
+        self.lengths = lengths
 
     def __len__(self) -> int:
         return len(self.picked)

@@ -69,7 +69,7 @@ def _of_file(path: str, remembered: dict[str, Any]) -> list[Any]:
         before = _known.get(place)
         if before is None and place in remembered:
             *old, content = remembered[place]
-            before = (tuple(old), content)  # type: ignore[assignment]  # four numbers
+            before = (tuple(old), content)
         if before is None or before[0] != stamp:
             now = time.time_ns()
             before = (stamp, hash_stream(file))
