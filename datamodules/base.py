@@ -155,7 +155,7 @@ class BaseDataModule(LightningDataModule):
         Raises:
             InputError: naming the processes.
         """
-        if self.trainer is None or self.trainer.world_size == 1:
+        if self.trainer is None:  # a callback's own data, which one process may read alone
             return
         sizes = {f"number of {split} examples": str(len(data)) for split, data in self.datasets.items()}
         held = {f"{split} data": content for split, content in self.contents.items()}

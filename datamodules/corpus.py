@@ -28,6 +28,7 @@ from .encoding import encode
 from .mixture import Mixture
 from .packing import Packs
 from .progress import progress
+from .readers import mended
 from .sources import Documents, Files, Several, Source, make_source
 from .splitting import held_out_documents
 from .tokenising import FACTS, Tokenising, sums
@@ -290,6 +291,7 @@ class CorpusDataModule(BaseDataModule):
 
     def _set_up_prompts(self) -> None:
         texts = self.predict_texts or list(self.prompts.documents("predict", Counter()))
+        texts = mended(texts, "data.predict_texts")
         if not texts:
             raise InputError("There is nothing to predict: set data.predict_files or data.predict_texts.")
         self.predict_rows = [{"text": text} for text in texts]

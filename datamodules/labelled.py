@@ -14,6 +14,7 @@ from . import manifest
 from .base import BaseDataModule
 from .cache import cached, find
 from .leakage import Part, warn_of_missing_labels, warn_of_shared_texts
+from .readers import mended
 from .rows import Batches, Examples, Findings, Padding, Rows, RowsInMemory, RowWriter, Tokens, characters, row_batch
 from .sources import Files, Row, make_source
 from .splitting import hold_out
@@ -327,7 +328,8 @@ class LabelledDataModule(BaseDataModule):
         )
 
     def _setup_predict(self) -> None:
-        rows = self.inline_rows()
+        given = self.inline_rows()
+        rows = None if given is None else [(where, mended(row, where)) for where, row in given]
         if rows is None and self.predict_files:
             files = (
                 self.source if isinstance(self.source, Files) else Files({"predict": self.predict_files}, self.encoding)

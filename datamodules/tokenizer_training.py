@@ -17,8 +17,9 @@ from .word_counts import count_words, train_wordpiece
 class TrainTokenizer:
     """A tokenizer to be trained on the training corpus.
 
-    The same text gives the same tokenizer wherever it is trained, but for `unigram`, whose library keeps its sums in
-    no fixed order: processes that would train with different ones are stopped before they begin.
+    The same text gives the same tokenizer wherever it is trained. (`unigram` adds up in no fixed order, and the
+    last digits are left out: a corpus on which they decide is possible, and processes that then hold different
+    tokenizers are stopped before they train.)
 
     Args:
         train: `wordpiece` (BERT), `bpe` (on characters, words apart), `bytelevel` (GPT-2, RoBERTa: never an unknown

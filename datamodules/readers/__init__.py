@@ -4,6 +4,7 @@ from .files import expand, open_text, suffix
 from .hub import SPLIT_NAMES, load_hub, pick_split
 from .identity import fingerprint
 from .installed_docs import fingerprint_installed_docs, read_installed_docs
+from .json_text import mended
 from .tables import column_names, read_rows, require_columns
 from .text import read_documents
 
@@ -14,6 +15,7 @@ __all__ = [
     "fingerprint",
     "fingerprint_installed_docs",
     "load_hub",
+    "mended",
     "open_text",
     "pick_split",
     "read_documents",
