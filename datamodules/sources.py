@@ -132,7 +132,8 @@ class Hub:
 
     def key(self, split: str) -> Any:
         """What a cache key must hold."""
-        return [self.dataset, self.subset, getattr(self._split(split), "_fingerprint", None), self.text_column]
+        known = getattr(self._split(split), "_fingerprint", None)
+        return [self.dataset, self.subset, known, readers.content_of(self.dataset), self.text_column]
 
     def rows(self, split: str) -> Iterator[Row]:
         """Rows; class labels become the names that the data set gives them, and -1, its "no label", becomes None."""

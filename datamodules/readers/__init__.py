@@ -1,7 +1,7 @@
 """File formats, the Hub and the installed documentation, with errors that name file, line and column."""
 
 from .files import expand, open_text, suffix
-from .hub import SPLIT_NAMES, load_hub, pick_split
+from .hub import SPLIT_NAMES, content_of, load_hub, pick_split
 from .identity import fingerprint
 from .installed_docs import fingerprint_installed_docs, read_installed_docs
 from .json_text import mended
@@ -11,6 +11,7 @@ from .text import read_documents
 __all__ = [
     "SPLIT_NAMES",
     "column_names",
+    "content_of",
     "expand",
     "fingerprint",
     "fingerprint_installed_docs",
