@@ -90,12 +90,20 @@ def mark(marks: Path) -> None:
         replace(marks, json.dumps(known).encode())
 
 
-def replace(path: Path, content: bytes) -> None:
-    """Writes a small file at once: others see the one before, or this one."""
+def replace(path: Path, content: bytes, times: tuple[int, int] | None = None) -> None:
+    """Writes a small file at once: others see the one before, or this one.
+
+    Args:
+        path: of the file.
+        content: all of it.
+        times: of access and change, in nanoseconds; None is now.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f"{path.name}.{token_hex(8)}.tmp")
     try:
         unfinished.write_bytes(content)
+        if times is not None:
+            os.utime(unfinished, ns=times)
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)

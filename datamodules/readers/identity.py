@@ -13,6 +13,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +28,31 @@ VALIDATORS = (
 """What file systems of fsspec call that which changes with the content."""
 
 SETTLED = 2_000_000_000
-"""Nanoseconds: a file that was changed less long ago may change again without another time, and is not remembered."""
+"""Nanoseconds: a file that was changed less long before it was read may change again without another time."""
 
-Stamp = tuple[int, int, int, int]
-_known: dict[str, tuple[Stamp, str]] = {}
+Stamp = list[int]
+
+
+@dataclass
+class Known:
+    """What a file was found to hold.
+
+    Args:
+        stamp: its size, times and inode.
+        content: the hash.
+        read: when reading began, in nanoseconds.
+    """
+
+    stamp: Stamp
+    content: str
+    read: int
+
+    def holds(self, stamp: Stamp) -> bool:
+        """Whether a file with such a stamp still has that content."""
+        return self.stamp == stamp and self.read > max(stamp[1:3]) + SETTLED
+
+
+_known: dict[str, Known] = {}
 
 
 def fingerprint(paths: Sequence[str], cache_dir: str | None = None) -> list[Any]:
@@ -45,43 +67,36 @@ def fingerprint(paths: Sequence[str], cache_dir: str | None = None) -> list[Any]
     """
     local = [os.path.abspath(path) for path in paths if "://" not in path]
     memory = None if cache_dir is None or not local else Path(cache_dir, "hashes", f"{_name(local)}.json")
-    remembered = _read(memory) if memory is not None else {}
+    if memory is not None:
+        _known.update({path: known for path, known in _read(memory).items() if path not in _known})
+    began = time.time_ns()
 
     def of(path: str) -> list[Any]:
         try:
-            return _of_url(path) if "://" in path else _of_file(path, remembered)
+            return _of_url(path) if "://" in path else _of_file(path)
         except OSError as error:
             raise InputError(f"{path} cannot be read: {error.strerror or error}.") from error
 
     with ThreadPoolExecutor(min(8, max(1, len(paths)))) as threads:
         found = list(threads.map(of, paths))
-    settled = {path: [*_known[path][0], _known[path][1]] for path in local if path in _known}
-    if memory is not None and settled != remembered:
+    if memory is not None and any(_known[path].read >= began for path in local):
         with suppress(OSError):  # it is read again, then
-            replace(memory, json.dumps(settled).encode())
+            _write(memory, {path: _known[path] for path in local})
     return found
 
 
-def _of_file(path: str, remembered: dict[str, Any]) -> list[Any]:
+def _of_file(path: str) -> list[Any]:
     place = os.path.abspath(path)
     with open(path, "rb", buffering=0) as file:
         stamp = _stamp(os.fstat(file.fileno()))
-        before = _known.get(place)
-        if before is None and place in remembered:
-            *old, content = remembered[place]
-            before = (tuple(old), content)
-        if before is None or before[0] != stamp:
-            now = time.time_ns()
-            before = (stamp, hash_stream(file))
-            if max(stamp[1:3]) > now - SETTLED or _stamp(os.fstat(file.fileno())) != stamp:
-                _known.pop(place, None)
-                return [place, stamp[0], before[1]]
-        _known[place] = before
-    return [place, stamp[0], before[1]]
+        if place not in _known or not _known[place].holds(stamp):
+            began = time.time_ns()
+            _known[place] = Known(stamp, hash_stream(file), began)
+    return [place, stamp[0], _known[place].content]
 
 
 def _stamp(stat: os.stat_result) -> Stamp:
-    return stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino
+    return [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino]
 
 
 def _of_url(url: str) -> list[Any]:
@@ -89,7 +104,7 @@ def _of_url(url: str) -> list[Any]:
 
     fs, path = fsspec.core.url_to_fs(url)
     if "file" in (fs.protocol if isinstance(fs.protocol, tuple) else (fs.protocol,)):
-        return [url, *_of_file(path, {})[1:]]
+        return [url, *_of_file(path)[1:]]
     fs.invalidate_cache()
     info = fs.info(path)
     version = {name: str(info[name]) for name in VALIDATORS if info.get(name)}
@@ -105,10 +120,16 @@ def _name(paths: list[str]) -> str:
     return xxhash.xxh3_128_hexdigest("\0".join(paths).encode("utf-8", "surrogateescape"))
 
 
-def _read(memory: Path) -> dict[str, Any]:
+def _read(memory: Path) -> dict[str, Known]:
+    """What was remembered; its file has the time at which the first of its files was read."""
     try:
-        known = json.loads(memory.read_text())
-    except (OSError, ValueError):
+        known, read = json.loads(memory.read_text()), memory.stat().st_mtime_ns
+        return {path: Known([int(n) for n in stamp], str(content), read) for path, (stamp, content) in known.items()}
+    except (OSError, ValueError, TypeError, AttributeError):
         return {}
-    good = isinstance(known, dict) and all(isinstance(row, list) and len(row) == 5 for row in known.values())
-    return known if good else {}
+
+
+def _write(memory: Path, known: dict[str, Known]) -> None:
+    read = min(file.read for file in known.values())
+    content = json.dumps({path: [file.stamp, file.content] for path, file in known.items()})
+    replace(memory, content.encode(), (read, read))

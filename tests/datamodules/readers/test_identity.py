@@ -56,21 +56,21 @@ def test_the_hash_is_remembered_until_something_moves(
     assert len(read) == 2  # just written: it might change within one tick of the clock
     monkeypatch.setattr(identity, "SETTLED", -(10**18))  # as if it were long ago
     assert fingerprint([str(file)], cache) == fingerprint([str(file)], cache) == first
-    assert len(read) == 3
+    assert len(read) == 2
     monkeypatch.setattr(identity, "_known", {})  # another process
     assert fingerprint([str(file)], cache) == first
-    assert len(read) == 3
+    assert len(read) == 2
     file.chmod(0o600)  # which a copy of it, or a new time, is like: it is read, and found to be the same
     shutil.copy(file, tmp_path / "c.txt")
     (tmp_path / "c.txt").replace(file)
     assert fingerprint([str(file)], cache) == first
-    assert len(read) == 4
+    assert len(read) == 3
 
 
 def test_a_memory_that_cannot_be_read_is_none(tmp_path: Path, read: list[Any]) -> None:
     (tmp_path / "a.txt").write_text("one")
     expected = fingerprint([str(tmp_path / "a.txt")], str(tmp_path))
-    for content in ("{", "[]", '{"a": 1}', '{"a": [1]}'):
+    for content in ("{", "[]", '{"a": 1}', '{"a": [1]}', '{"a": ["x", 1]}'):
         for memory in (tmp_path / "hashes").glob("*.json"):
             memory.write_text(content)
         identity._known.clear()
