@@ -9,6 +9,8 @@ from typing import Any
 
 import yaml
 
+from .paths import local_folder
+
 
 def values_of(args: Sequence[str], name: str) -> list[str]:
     """What the arguments give an option, each time: `--name value` or `--name=value`."""
@@ -47,6 +49,16 @@ def read_config(config: str) -> dict[str, Any]:
     except (OSError, ValueError, yaml.YAMLError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def runs_folder(args: Sequence[str]) -> Path:
+    """The folder of all runs that a command writes below.
+
+    Raises:
+        InputError: if it is a URL.
+    """
+    option = "trainer.default_root_dir"
+    return Path(local_folder((values_of(args, option) or ["runs"])[-1], option))
 
 
 def run_name(args: Sequence[str]) -> str:

@@ -18,6 +18,7 @@ from .columns import DECIMAL_COMMA, find_column, is_missing, label_in, label_of,
 from .findings import Findings
 from .labelled import LabelledDataModule
 from .labels import LabelNames
+from .multi_hot import MultiHot
 from .readers import require_columns
 from .rows import Batches, Padding, Rows, Tokens, encode_texts
 from .sources import Row
@@ -223,7 +224,9 @@ class TextClassificationDataModule(LabelledDataModule):
         self._targets = {id(found): self._targets_of(found, split) for split, found in rows.items()}
         for name, found in rows.items():
             numbers = self._targets[id(found)]
-            if self.problem == "regression" and len(numbers) > 1 and (numbers == numbers[0]).all():
+            if isinstance(numbers, MultiHot) or self.problem != "regression" or len(numbers) < 2:
+                continue
+            if (numbers == numbers[0]).all():
                 raise InputError(
                     f"{self.source.name(name)}: there is no label in column {found.meta['columns'][1]!r}: it is "
                     f"{numbers[0]:g} in every row. `predict` needs none."
@@ -232,7 +235,7 @@ class TextClassificationDataModule(LabelledDataModule):
             said = ", ".join(f"{raw!r} ({first.meta['labels'][raw]})" for raw in words)
             rank_zero_info(f"Taken as labels, as they are written out, and not as missing ones: {said}.")
         if fitting and self.problem == "single":
-            counts = np.bincount(self._targets[id(first)], minlength=len(self.labels or []))
+            counts = self._count(self._targets[id(first)])
             if (counts > 0).sum() < 2:
                 only = (self.labels or [])[int(counts.argmax())]
                 raise InputError(f"{self.source.name(split)} has one class only ({only!r}); at least two are needed.")
@@ -250,39 +253,38 @@ class TextClassificationDataModule(LabelledDataModule):
             raise InputError(f"{self.source.name(split)} has one class only{only}. At least two are needed.")
         return labels
 
-    def _targets_of(self, rows: Rows, split: str) -> np.ndarray:
+    def _targets_of(self, rows: Rows, split: str) -> np.ndarray | MultiHot:
         raw = rows.all("labels")
         if self.problem == "regression":
             return np.asarray(raw, np.float32)
         indices: np.ndarray = self.names.table(rows.meta["labels"], self.labels or [], split)[raw]
         if self.problem == "single":
             return indices
-        targets = np.zeros((len(rows), len(self.labels or [])), np.float32)
-        targets[np.repeat(np.arange(len(rows)), rows.stores["labels"].lengths), indices] = 1
-        return targets
+        return MultiHot(np.asarray(rows.stores["labels"].ends), indices, len(self.labels or []))
 
     def hold_out(self, rows: Rows) -> tuple[np.ndarray, np.ndarray]:
         """Every label gives its share."""
         targets = self._targets[id(rows)]
-        strata = targets if self.problem == "single" else np.zeros(len(targets), np.int64)
-        return hold_out(strata, self.validation_fraction, self.seed)
+        if isinstance(targets, MultiHot) or self.problem != "single":
+            targets = np.zeros(len(targets), np.int64)
+        return hold_out(targets, self.validation_fraction, self.seed)
 
     def choose(self, rows: Rows, examples: np.ndarray) -> np.ndarray:
         """So many of each label, where that is wanted."""
         targets = self._targets[id(rows)]
         if self.examples_per_label:
-            if self.problem != "single":
+            if isinstance(targets, MultiHot) or self.problem != "single":
                 raise InputError(
                     f"data.examples_per_label draws rows of each class, and this is {self.problem}: leave it out."
                 )
             examples = draw(targets, examples, self.examples_per_label, self.seed)
         if self.problem != "regression":
-            self.label_counts = self._count(targets[examples]).tolist()
+            self.label_counts = self._count(_some(targets, examples)).tolist()
         return examples
 
-    def _count(self, targets: np.ndarray) -> np.ndarray:
-        if self.problem == "multi":
-            return np.asarray(targets.sum(0), np.int64)
+    def _count(self, targets: np.ndarray | MultiHot) -> np.ndarray:
+        if isinstance(targets, MultiHot):
+            return targets.counts()
         return np.bincount(targets, minlength=len(self.labels or []))
 
     # ------------------------------------------------------------------ batches
@@ -296,7 +298,7 @@ class TextClassificationDataModule(LabelledDataModule):
     def dataset(self, rows: Rows, examples: np.ndarray, split: str) -> Batches:
         """Rows with their labels."""
         lengths = rows.lengths[examples] if self.group_by_length or self.tokens_per_batch else None
-        labels = {"labels": self._targets[id(rows)][examples]}
+        labels = {"labels": _some(self._targets[id(rows)], examples)}
         return Batches(rows, examples, self.collate(), labels, lengths)
 
     def occurrences(self, split: str) -> dict[str, int]:
@@ -349,3 +351,8 @@ class TextClassificationDataModule(LabelledDataModule):
         """The texts of the training rows."""
         for _, row in self.source.rows("train"):
             yield from (str(row[name]) for name in self._text_columns(row) if name in row)
+
+
+def _some(targets: np.ndarray | MultiHot, rows: np.ndarray) -> np.ndarray | MultiHot:
+    """The targets of some rows."""
+    return targets.of(rows) if isinstance(targets, MultiHot) else targets[rows]

@@ -19,16 +19,18 @@ from torch import Tensor
 from ..errors import InputError
 from ..hints import CAPACITY
 from ..tokenization import separator_id
+from . import manifest
 from . import words as word_lists
 from .base import BaseDataModule
 from .blocks import Blocks
-from .cache import TokenStore, TokenWriter, cached
+from .cache import TokenStore, TokenWriter, cached, digest
 from .cleaning import Cleaning
 from .encoding import encode
 from .findings import KNOWN, UNKNOWN, unknown_id, warn_of_unknown
 from .mixture import Mixture
 from .packing import Packs
 from .progress import progress
+from .readers import mended
 from .sources import Documents, Files, Several, Source, make_source
 from .splitting import held_out_documents
 from .tokenising import FACTS, Tokenising, sums
@@ -257,6 +259,7 @@ class CorpusDataModule(BaseDataModule):
     def _map(self, split: str) -> None:
         folders = [self._tokenised(part, split) for part in self._parts(split)]
         for part in ("train", "validation") if self._holds_out(split) else (split,):
+            self.contents[part] = digest([manifest.contents(folder) for folder in folders])
             reports = [json.loads((folder / "report.json").read_text())[part] for folder in folders]
             datasets = [self._dataset(TokenStore(folder, part), part) for folder in folders]
             for dataset, source in zip(datasets, self._parts(split), strict=True):
@@ -292,6 +295,7 @@ class CorpusDataModule(BaseDataModule):
 
     def _set_up_prompts(self) -> None:
         texts = self.predict_texts or list(self.prompts.documents("predict", Counter()))
+        texts = mended(texts, "data.predict_texts")
         if not texts:
             raise InputError("There is nothing to predict: set data.predict_files or data.predict_texts.")
         self.predict_rows = [{"text": text} for text in texts]

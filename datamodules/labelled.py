@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,18 +10,21 @@ import numpy as np
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 
 from ..errors import InputError
+from . import manifest
 from .base import BaseDataModule
-from .cache import cached, digest
+from .cache import cached, find
 from .findings import Findings, told, warn_of_unknown
 from .leakage import Part, warn_of_missing_labels, warn_of_shared_texts
-from .rows import Batches, Examples, Padding, Rows, RowsInMemory, RowWriter, Tokens
+from .readers import mended
+from .rows import Batches, Examples, Padding, Rows, RowsInMemory, RowWriter, Tokens, characters, row_batch
 from .sources import Files, Row, make_source
 from .splitting import hold_out
 from .tokenizer_training import TrainTokenizer
 
-ROWS_AT_ONCE = 2_000
 FORMAT = 2
 """Of what lies in the cache; a new one makes it anew."""
+LONGEST_ROW = 5_000_000
+"""Characters."""
 
 
 class LabelledDataModule(BaseDataModule):
@@ -236,6 +238,7 @@ class LabelledDataModule(BaseDataModule):
 
     def _setup_labelled(self, splits: list[str], fitting: bool = False) -> None:
         rows = {split: Rows(self._tokenised(split)) for split in splits}
+        self.contents |= {split: manifest.contents(found.folder) for split, found in rows.items()}
         self.inspect(rows, fitting)
         chosen = {split: np.arange(len(found.examples)) for split, found in rows.items()}
         if "train" in rows and "validation" not in rows and self.validation_fraction > 0:
@@ -270,11 +273,10 @@ class LabelledDataModule(BaseDataModule):
         if "train" in self._parts:
             return self._parts["train"]
         try:
-            known = self.source.has("train")
-            folder = Path(self.cache_dir, "rows", digest(self._key("train")))
+            folder = find(self.cache_dir, "rows", self._key("train")) if self.source.has("train") else None
         except (InputError, OSError):  # the files are no longer there, and need not be
             return None
-        if not known or not folder.is_dir():
+        if folder is None:
             return None
         rows = Rows(folder)
         return Part(rows, np.arange(len(rows.examples)))
@@ -310,14 +312,20 @@ class LabelledDataModule(BaseDataModule):
                     if split == "train":
                         self.say_columns(columns)
                 try:
-                    yield {**self.example(where, row, columns, labelled=True), "where": where}
+                    example = self.example(where, row, columns, labelled=True)
+                    if (size := characters(example)) > LONGEST_ROW:
+                        raise InputError(
+                            f"{where}: a row of {size:,} characters, where {LONGEST_ROW:,} is the most that fits into "
+                            "memory as tokens: divide its text."
+                        )
+                    yield {**example, "where": where}
                 except InputError as error:
                     if self.on_bad_rows == "error":
                         raise InputError(f"{error} data.on_bad_rows: skip leaves such rows out.") from error
                     skipped.append(str(error))
 
         examples, some = usable(), False
-        while batch := list(islice(examples, ROWS_AT_ONCE)):
+        while batch := row_batch(examples):
             rows = self.encode(batch, findings)
             findings.note_unknown(rows, self.tokenizer)
             findings.first += len(batch)
@@ -334,7 +342,8 @@ class LabelledDataModule(BaseDataModule):
         )
 
     def _setup_predict(self) -> None:
-        rows = self.inline_rows()
+        given = self.inline_rows()
+        rows = None if given is None else [(where, mended(row, where)) for where, row in given]
         if rows is None and self.predict_files:
             files = (
                 self.source if isinstance(self.source, Files) else Files({"predict": self.predict_files}, self.encoding)

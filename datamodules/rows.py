@@ -7,7 +7,8 @@ An example is what is kept of a row of the data: plain data that JSON can carry.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,36 @@ from torch import Tensor
 
 from ..tokenization import joins_bare
 from .cache import TokenStore, TokenWriter
+from .encoding import BATCH_CHARACTERS
 from .findings import Findings, Notes
+from .multi_hot import MultiHot
+
+ROWS_AT_ONCE = 2_000
 
 Tokens = Mapping[str, Sequence[int] | Sequence[float] | np.ndarray]
 """One row of tokens: `input_ids`, and whatever else belongs to it."""
 Collate = Callable[[list[dict[str, np.ndarray]]], dict[str, Tensor]]
+
+
+def characters(value: Any) -> int:
+    """How many there are in all texts of plain data."""
+    if isinstance(value, str):
+        return len(value)
+    if isinstance(value, dict):
+        return sum(map(characters, value.values()))
+    return sum(map(characters, value)) if isinstance(value, list | tuple) else 0
+
+
+def row_batch(examples: Iterator[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The next examples, so many that they are worth a call and fit into memory as tokens; none at the end."""
+    batch: list[dict[str, Any]] = []
+    size = 0
+    for example in islice(examples, ROWS_AT_ONCE):
+        batch.append(example)
+        size += characters(example)
+        if size >= BATCH_CHARACTERS:
+            break
+    return batch
 
 
 class RowWriter:
@@ -64,6 +90,7 @@ class Rows:
     """
 
     def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self.meta: dict[str, Any] = json.loads((folder / "meta.json").read_text())
         self.stores = {key: TokenStore(folder, key) for key in self.meta["keys"]}
         self.notes = Notes(folder, self.meta["notes"])
@@ -175,11 +202,12 @@ class Batches:
         rows: Rows | RowsInMemory,
         picked: np.ndarray,
         collate: Collate,
-        columns: dict[str, np.ndarray] | None = None,
+        columns: Mapping[str, np.ndarray | MultiHot] | None = None,
         lengths: np.ndarray | None = None,
     ) -> None:
         self.rows, self.picked, self.collate = rows, picked, collate
-        self.columns, self.lengths = columns or {}, lengths
+        self.columns: dict[str, np.ndarray | MultiHot] = dict(columns or {})
+        self.lengths = lengths
 
     def __len__(self) -> int:
         return len(self.picked)

@@ -13,6 +13,7 @@ from typing import Any, Literal
 import yaml
 
 from ..errors import InputError
+from ..paths import local_folder
 from ..runs import find_checkpoint, versions
 from .suite_results import Part, Scores, Task, format_predictions, mean_score, pack, tabulate
 
@@ -101,7 +102,7 @@ class Runner:
 
     def __init__(self, suite: Suite, places: list[Path], arguments: list[str]) -> None:
         self.suite, self.places, self.arguments = suite, places, arguments
-        self.root = Path(suite.folder) / suite.name
+        self.root = Path(local_folder(suite.folder, "folder"), suite.name)
         self.failures: dict[str, str] = {}
         for part in [part for name, task in suite.tasks.items() for part in task.parts(name).values()]:
             self.locate(part.config)  # before anything is trained

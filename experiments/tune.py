@@ -16,7 +16,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from typing_extensions import override
 
-from ..arguments import asks_for_help, run_name, values_of, without
+from ..arguments import asks_for_help, run_name, runs_folder, values_of, without
 from ..errors import InputError, input_error
 from ..modules.callbacks import ExportBest, LastCheckpoint, LearningCurves
 from ..modules.cli import PretuneCLI
@@ -61,7 +61,7 @@ def run_tune(args: Sequence[str]) -> dict[str, Any]:
     space, total = Space(given["space"] or SPACE), _whole(given["trials"] or "20", "trials")
     if total < 1:
         raise InputError("--trials is 0; it must be at least 1.")
-    root = Path((values_of(rest, "trainer.default_root_dir") or ["runs"])[-1]) / run_name(rest) / "tune"
+    root = runs_folder(rest) / run_name(rest) / "tune"
     for name in ("name", "trainer.default_root_dir"):
         rest = without(rest, name)
     _check_options(space, rest)

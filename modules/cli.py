@@ -13,6 +13,7 @@ from lightning.pytorch.strategies import StrategyRegistry
 from typing_extensions import override
 
 from ..errors import InputError
+from ..paths import local_folder
 from ..recipes import names
 from ..runs import RunFolder, stored
 from .callbacks import (
@@ -102,7 +103,7 @@ class PretuneCLI(LightningCLI):
         config.name = config.name or first
         identity = as_plain([config.model.class_path, config.model.init_args.get("backbone")])
         self.run = RunFolder.choose(
-            Path(config.trainer.default_root_dir or "runs") / config.name,
+            Path(local_folder(config.trainer.default_root_dir or "runs", "trainer.default_root_dir"), config.name),
             str(self.subcommand),
             config.ckpt_path,
             identity,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...errors import InputError
-from .files import open_text, suffix
+from .files import lines, open_text, suffix
 
 Row = tuple[str, dict[str, Any]]
 ENDINGS = (".conll", ".iob", ".iob1", ".iob2", ".bio", ".iobes", ".bioes")
@@ -33,7 +33,7 @@ def read_conll(path: str, encoding: str = "utf-8") -> Iterator[Row]:
     tags: list[str] = []
     first, width = 0, 0
     with open_text(path, encoding, newline="\n") as text:
-        for number, line in enumerate(text, 1):
+        for number, line in enumerate(lines(text, path), 1):
             line = line.rstrip("\r\n")
             if not line.strip() or line.startswith("-DOCSTART-"):
                 if tokens:

@@ -102,9 +102,8 @@ class LabelledModule(BaseModule):
                 return None  # evaluation, where weights play no part
             there = sum(n > 0 for n in counts)
             weights = [sum(counts) / (there * n) if n else 1.0 for n in counts]
-            rank_zero_info(
-                "Class weights: " + ", ".join(f"{n} {w:.2f}" for n, w in zip(self.labels or [], weights, strict=True))
-            )
+            shown = [f"{n} {w:.2f}" for n, w in zip(self.labels or [], weights, strict=True)]
+            rank_zero_info("Class weights: " + ", ".join(shown[:20]) + (", ..." if len(shown) > 20 else "") + ".")
             return torch.tensor(weights)
         if len(self.class_weights) != len(self.labels or []):
             raise InputError(
@@ -124,7 +123,8 @@ class LabelledModule(BaseModule):
             return
         head = [(n, p) for n, p in self.model.named_parameters() if not in_body(self.model, n)]
         if sorted(trained) == sorted(labels):
-            order = [trained.index(name) for name in labels]
+            places = {name: place for place, name in reversed([*enumerate(trained)])}
+            order = [places[name] for name in labels]
             last = [name for name, parameter in head if parameter.shape[0] == len(labels)][-1].rpartition(".")[0]
             for parameter in self.model.get_submodule(last).parameters(recurse=False):
                 parameter.data = parameter.data[order]

@@ -6,11 +6,14 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from tests_support import sentence
 
-from pretune.datamodules import TextClassificationDataModule
+from pretune.datamodules import TextClassificationDataModule, labelled
+from pretune.datamodules.labels import LabelNames
+from pretune.datamodules.splitting import draw, hold_out
 from pretune.errors import InputError
 
 PAIRS = [{"premise": sentence(i), "hypothesis": sentence(i + 1), "label": i % 3} for i in range(30)]
@@ -312,3 +315,48 @@ def test_unknown_tokens_are_told(tokenizer_folder: Path, caplog: pytest.LogCaptu
 def test_too_large_a_share_held_out(tokenizer_folder: Path) -> None:
     with pytest.raises(InputError, match=r"The train part of .* is empty.*; lower it"):
         make(tokenizer_folder, train_files=write("r.jsonl", bad()), validation_fraction=0.999)
+
+
+def test_a_hundred_thousand_labels_take_no_square_of_them() -> None:
+    """Each is looked up, held out and counted once, and not compared with every other."""
+    count = 100_000
+    targets = np.repeat(np.arange(count), 2)
+    train, held = hold_out(targets, 0.5, 0)
+    assert len(train) == len(held) == count
+    assert (np.bincount(targets[held]) == 1).all()
+    names = [str(i) for i in range(count)]
+    table = LabelNames({name: name for name in names}).table(dict.fromkeys(names, "a.csv:1"), names, "train")
+    assert (table == np.arange(count)).all()
+
+
+def test_held_out_rows_are_drawn_label_by_label() -> None:
+    labels = np.random.default_rng(0).integers(0, 5, 200)
+    rng = np.random.default_rng([7, 1])
+    expected = np.zeros(200, bool)
+    for label in range(5):
+        rows = rng.permutation(np.flatnonzero(labels == label))
+        expected[rows[: round(0.3 * len(rows))]] = True
+    assert (hold_out(labels, 0.3, 7)[1] == np.flatnonzero(expected)).all()
+    rows = np.flatnonzero(labels != 3)
+    rng = np.random.default_rng([7, 2])
+    drawn = [rng.permutation(rows[labels[rows] == label])[:4] for label in (0, 1, 2, 4)]
+    assert (draw(labels, rows, 4, 7) == np.sort(np.concatenate(drawn))).all()
+
+
+def test_a_row_that_is_no_row(tokenizer_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(labelled, "LONGEST_ROW", 200)
+    rows = [{"text": sentence(i), "label": i % 2} for i in range(10)]
+    file = write("long.jsonl", [*rows, {"text": "x" * 300, "label": 1}])
+    with pytest.raises(InputError, match=r"long.jsonl:11: a row of 301 characters, where 200 is the most"):
+        make(tokenizer_folder, train_files=file)
+    data = make(tokenizer_folder, train_files=file, on_bad_rows="skip", validation_fraction=0.0)
+    assert len(data.datasets["train"]) == 10
+
+
+def test_halves_of_characters_are_no_bar(tokenizer_folder: Path) -> None:
+    rows = [{"text": sentence(i) + " \ud83d", "label": f"l{i % 2}\ud83d"} for i in range(10)]
+    data = make(tokenizer_folder, train_files=write("half.jsonl", rows), validation_fraction=0.0)
+    assert data.labels == ["l0\ufffd", "l1\ufffd"]
+    data.predict_texts = ["a \udce9 film"]
+    data.setup("predict")
+    assert data.predict_rows == [{"text": "a \ufffd film"}]
