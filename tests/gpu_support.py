@@ -17,8 +17,16 @@ NULL = os.environ.get("PRETUNE_NULL_GPU") == "1"
 """The device is the one of `tests/null_gpu`, on which every line runs and no number means anything."""
 ACCELERATOR = "cpu" if ON_CPU else "gpu"
 DEVICE = torch.device("cpu") if ON_CPU else torch.device("cuda", 0)
-COUNTED = ("NextSentence", "SentenceOrder", "SpanDenoising", "next_sentence", "sentence_order", "span_denoising")
-"""Objectives whose shapes are counted on the device."""
+COUNTED = (
+    "NextSentence",
+    "SentenceOrder",
+    "SpanDenoising",
+    "next_sentence",
+    "sentence_order",
+    "span_denoising",
+    "stsb",
+)
+"""Objectives whose shapes are counted on the device, and Spearman's ranks."""
 ROUNDING = 1e-5
 """Of float32, as a share of the largest value of a tensor or gradient."""
 

@@ -28,6 +28,7 @@ from typing import Any
 import pytest
 import torch
 from gpu_support import ACCELERATOR, COUNTED, NULL, ON_CPU
+from transformers import GenerationMixin
 
 from pretune.main import main
 from pretune.modules.layers import packed_attention
@@ -60,8 +61,8 @@ def _exact(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def _lengths(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Side by side, a device is asked how long the documents are, and one that computes nothing says 0."""
+def _what_null_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the host goes by a result: lengths of documents, and the end of a text, which would never come."""
     if NULL:
         usual = packed_attention._side_by_side
 
@@ -70,6 +71,8 @@ def _lengths(monkeypatch: pytest.MonkeyPatch) -> None:
             return usual(query, *before, torch.tensor([0, query.shape[2]]), window)
 
         monkeypatch.setattr(packed_attention, "_side_by_side", one_document)
+        monkeypatch.setattr(torch.Tensor, "erfinv_", lambda self: self)  # a kernel that is made when it is asked for
+        monkeypatch.setattr(GenerationMixin, "_has_unfinished_sequences", lambda *_, **__: False)  # never full
 
 
 @pytest.fixture(name="run")
