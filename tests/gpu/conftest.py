@@ -31,7 +31,7 @@ from gpu_support import ACCELERATOR, COUNTED, NULL, ON_CPU
 from transformers import GenerationMixin
 
 from pretune.main import main
-from pretune.modules.layers import packed_attention
+from pretune.modules.layers import packed_attention, varlen_attention
 
 if not ON_CPU and not torch.cuda.is_available():
     collect_ignore_glob = ["test_[!d]*.py"]  # all but test_device.py, which says so
@@ -71,6 +71,7 @@ def _what_null_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
             return usual(query, *before, torch.tensor([0, query.shape[2]]), window)
 
         monkeypatch.setattr(packed_attention, "_side_by_side", one_document)
+        monkeypatch.setattr(varlen_attention, "_dropout_fault", lambda device: None)
         monkeypatch.setattr(torch.Tensor, "erfinv_", lambda self: self)  # a kernel that is made when it is asked for
         monkeypatch.setattr(GenerationMixin, "_has_unfinished_sequences", lambda *_, **__: False)  # never full
 

@@ -15,6 +15,7 @@ from test_switches import AVERAGING, SWITCHES, classifier, state  # type: ignore
 
 from pretune.hints import with_hints
 from pretune.modules.callbacks import EqualWeightAveraging
+from pretune.modules.layers.vocabulary_loss import IGNORED, vocabulary_loss
 
 ALSO: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "nothing": ({}, {}),
@@ -80,3 +81,22 @@ def test_compiled(case: tuple[str, str], half: bool, tokenizer: Any) -> None:
     same(found[1][0], found[0][0], 1e-2 if half else 1e-5)
     error = (flat(found[1][1]) - flat(found[0][1])).norm() / flat(found[0][1]).norm()
     holds(error <= (0.05 if half else 1e-4), float(error))
+
+
+@pytest.mark.skipif(ON_CPU, reason="takes half a minute")
+def test_compiled_loss_over_a_vocabulary() -> None:
+    """The kernels that are compiled for it compute what torch's do, for any number of rows."""
+    generator = torch.Generator().manual_seed(0)
+    for rows in (700, 64):
+        logits = torch.randn(rows, 4096, generator=generator).bfloat16().to(DEVICE)
+        targets = torch.randint(0, 4096, (rows,), generator=generator).to(DEVICE)
+        targets[::5] = IGNORED
+        found = []
+        for compiled in (True, False):
+            given = logits.clone().requires_grad_()
+            loss, count, hits = vocabulary_loss(given, targets, plain=not compiled, compiled=compiled)
+            loss.backward()
+            found.append((loss.detach(), count, hits, given.grad))
+        same(found[0][:1], found[1][:1], 1e-5)
+        same(found[0][1:3], found[1][1:3])
+        same(found[0][3], found[1][3], 0.01)

@@ -1,4 +1,7 @@
-"""Packed documents are what they are alone: side by side in float32, by FlashAttention's kernel in half precision."""
+"""Packed documents are what they are alone: side by side in float32, by FlashAttention's kernel in half precision.
+
+So are rows whose padding is left out, and so is the kernel's dropout.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,14 @@ from typing import Any
 
 import pytest
 import torch
-from gpu_support import DEVICE, NULL, ON_CPU, ROUNDING, flat, holds, same
+from gpu_support import DEVICE, NULL, ON_CPU, ROUNDING, flat, holds, on_device, same
 from test_packed_attention import documents, make, run  # type: ignore[import-not-found]
 from torch import Tensor
 
-from pretune.modules.layers import packed_attention
+from pretune.hints import with_hints
+from pretune.modules.layers import varlen_attention
+from pretune.modules.layers.packed_attention import prefer_own_attention
+from pretune.modules.layers.unpadding import leave_out_padding, unpadding_inputs
 
 BACKBONES = ["bert", "modernbert", "gpt2", "llama", "mistral"]  # two of them with windows shorter than a document
 HALF = [torch.bfloat16] if ON_CPU else [torch.bfloat16, torch.float16]
@@ -19,8 +25,8 @@ HALF = [torch.bfloat16] if ON_CPU else [torch.bfloat16, torch.float16]
 @pytest.fixture
 def kernel_calls(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """One entry for each call of the kernel."""
-    kernel, calls = packed_attention._varlen(), []
-    monkeypatch.setattr(packed_attention, "_varlen", lambda: lambda *a, **k: calls.append(1) or kernel(*a, **k))
+    kernel, calls = varlen_attention.varlen_attention, []
+    monkeypatch.setattr(varlen_attention, "varlen_attention", lambda *a, **k: calls.append(1) or kernel(*a, **k))
     return calls
 
 
@@ -84,3 +90,39 @@ def test_none_sees_another(backbone: str, kernel_calls: list[int]) -> None:
                 i != changed for i in range(len(before))
             ]
     assert ON_CPU or kernel_calls
+
+
+@pytest.mark.parametrize("backbone", ["bert", "roberta", "distilbert", "modernbert"])
+def test_rows_whose_padding_is_left_out(backbone: str, kernel_calls: list[int]) -> None:
+    """In training, in half precision; the number of tokens is told with the batch."""
+    lengths = torch.tensor([19, 4, 11])
+    mask = (torch.arange(19) < lengths[:, None]).long()
+    ids = torch.randint(5, 90, mask.shape, generator=torch.Generator().manual_seed(1)).masked_fill(mask == 0, 1)
+    batch = on_device(with_hints({"input_ids": ids, "attention_mask": mask}))
+    found, there = [], batch["attention_mask"].bool()
+    for half, unpadded in ((False, False), (True, False), (True, True)):
+        model = make(backbone).to(DEVICE).train()
+        if unpadded:
+            prefer_own_attention(model)
+            leave_out_padding(model)
+        inputs = {key: batch[key] for key in ("input_ids", "attention_mask")}
+        with torch.autocast(DEVICE.type, torch.bfloat16, enabled=half):
+            logits = model(**inputs, **unpadding_inputs(model, batch)).logits
+        kept = logits.masked_fill(~there.unsqueeze(-1), 0)
+        found.append((flat([kept]), learned(model, [kept.flatten(0, 1)])))
+    assert ON_CPU or len(kernel_calls) == model.config.num_hidden_layers
+    for expected, padded, mine in zip(*found, strict=True):
+        error, usual = ((one - expected).norm() / expected.norm() for one in (mine, padded))
+        holds(error <= 2 * usual, (float(error), float(usual)))
+
+
+@pytest.mark.skipif(ON_CPU, reason="there is no such kernel for a CPU")
+def test_dropout_of_the_kernel() -> None:
+    """It is what is trusted, a part of the probabilities is left out, and the rest is scaled up."""
+    holds(varlen_attention._dropout_fault(DEVICE) is None, varlen_attention._dropout_fault(DEVICE))
+    query, key = torch.randn(2, 4096, 2, 64, device=DEVICE).bfloat16().unbind()
+    ones = torch.ones_like(query)
+    bounds = torch.tensor([0, 1000, 4096], dtype=torch.int32, device=DEVICE)
+    found = varlen_attention.varlen_attention(query, key, ones, bounds, 3096, dropout=0.25).float()
+    holds(abs(float(found.mean()) - 1) < 0.01, float(found.mean()))
+    holds(0 < float(found.std()) < 0.5, float(found.std()))
