@@ -5,7 +5,7 @@
     LD_PRELOAD=null/libnull.so LD_LIBRARY_PATH=null PYTORCH_SKIP_CUDNN_COMPATIBILITY_CHECK=1 \\
         CUDA_VISIBLE_DEVICES=0 venv/bin/python -m pytest tests/test_configs.py
     ... venv/bin/python tests/null_gpu/waits.py fit --config ... --trainer.accelerator gpu
-    ... PRETUNE_NULL_GPU=1 venv/bin/python benchmarks/gpu DATA --smoke --minutes 30
+    ... PRETUNE_NULL_GPU=1 PYTORCH_NO_CUDA_MEMORY_CACHING=1 venv/bin/python benchmarks/gpu DATA --smoke --minutes 30
 
 Every tensor on it holds zeros or what was copied there, so that no figure is of use, and what indexes by a result may
 fail. But whatever a GPU would be asked runs: tensors on two devices, waiting for the device (`waits.py` lists where),
