@@ -14,6 +14,7 @@ import yaml
 
 from ..errors import InputError
 from ..runs import find_checkpoint, versions
+from ..stop_signals import Interrupted
 from .suite_results import Part, Scores, Task, format_predictions, mean_score, pack, tabulate
 
 SHAPELESS = re.compile(r"trainer\.(enable_|logger|log_every)|data\.(num_workers|cache_dir)")
@@ -144,7 +145,7 @@ class Runner:
         try:
             return work(*args)
         except SystemExit as error:
-            if error.code == 1:  # stopped by hand
+            if isinstance(error, Interrupted):
                 raise
             why = str(error.code).removeprefix("error: ") if isinstance(error.code, str) else "see above"
         except Exception as error:
