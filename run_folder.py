@@ -146,21 +146,6 @@ class RunFolder:
             ) from error
 
 
-def check_name(name: str) -> str:
-    """A run's name, which is a folder below the one of all runs.
-
-    Raises:
-        InputError: if it leads elsewhere, or is no name for a folder.
-    """
-    parts = name.split("/")
-    if not name.isprintable() or any(part.strip() in ("", ".", "..") for part in parts):
-        raise InputError(
-            f"--name is {name!r}; a name for a folder below that of all runs would work, such as mine or news/mine "
-            "(--trainer.default_root_dir puts all runs elsewhere)."
-        )
-    return name
-
-
 def state_of(run: Path) -> dict[str, Any]:
     """What `summary.json` says of a run's training."""
     try:

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import yaml
 
+from ..arguments import check_name
 from ..errors import InputError
 from ..runs import find_checkpoint, versions
 from ..stop_signals import Interrupted
@@ -102,8 +103,10 @@ class Runner:
 
     def __init__(self, suite: Suite, places: list[Path], arguments: list[str]) -> None:
         self.suite, self.places, self.arguments = suite, places, arguments
-        self.root = Path(suite.folder) / suite.name
+        self.root = Path(suite.folder) / check_name(suite.name)
         self.failures: dict[str, str] = {}
+        for name in suite.tasks:
+            check_name(name)
         for part in [part for name, task in suite.tasks.items() for part in task.parts(name).values()]:
             self.locate(part.config)  # before anything is trained
 

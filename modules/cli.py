@@ -16,10 +16,11 @@ from lightning.pytorch.strategies import StrategyRegistry
 from lightning.pytorch.utilities.model_helpers import is_overridden
 from typing_extensions import override
 
+from ..arguments import check_name
 from ..atomic_files import disk_full
 from ..errors import InputError
 from ..recipes import names
-from ..run_folder import RunFolder, check_name
+from ..run_folder import RunFolder
 from ..runs import stored
 from ..stop_signals import STARTED, TIME_LIMIT, Interrupted, requests, seconds_of
 from .callbacks import (

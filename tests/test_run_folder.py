@@ -19,10 +19,11 @@ import pytest
 import torch
 
 from pretune import run_lock
+from pretune.arguments import check_name
 from pretune.atomic_files import disk_full, final_name, swapped_in, write_text
 from pretune.errors import InputError
 from pretune.modules.loggers import RunCSVLogger
-from pretune.run_folder import _new_version, check_name
+from pretune.run_folder import _new_version
 from pretune.run_lock import RunLock, is_being_written, writer
 from pretune.runs import damage, find_checkpoint, is_complete, read_checkpoint, versions
 
@@ -139,7 +140,11 @@ def test_names_that_lead_elsewhere(name: str) -> None:
 def test_names_that_are_fine(review: tuple[str, ...], fails: Fails) -> None:
     for name in ("mine", "news/mine", "影评", "..a", "a b"):
         assert check_name(name) == name
-    assert "--name is '../x'" in fails("fit", *review, "--name=../x")
+    for more in ((), ("--seeds=1,2",)):
+        assert "--name is '../x'" in fails("fit", *review, "--name=../x", *more)
+    suite = "{name: ../x, tasks: {a: {config: a.yaml, metrics: [val/accuracy]}}}"
+    Path("suite.yaml").write_text(suite)
+    assert "--name is '../x'" in fails("suite", "--config=suite.yaml")
     assert not Path("x").exists()
     assert not Path("runs").exists()
 
