@@ -11,6 +11,7 @@ from typing import Any
 from ..arguments import read_config, run_name, runs_folder, values_of, without
 from ..errors import InputError
 from ..runs import find_checkpoint, versions
+from ..stop_signals import Interrupted
 from .significance import interval
 from .suites import aside, read, write
 
@@ -61,7 +62,7 @@ def run_seeds(args: Sequence[str]) -> dict[str, Any]:
         try:
             done[seed] = _one(seed, root, rest)
         except SystemExit as error:
-            if error.code == 1:  # stopped by hand
+            if isinstance(error, Interrupted):
                 raise
             broken[seed] = str(error.code).removeprefix("error: ")
         except Exception as error:

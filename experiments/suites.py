@@ -12,9 +12,11 @@ from typing import Any, Literal
 
 import yaml
 
+from ..arguments import check_name
 from ..errors import InputError
 from ..paths import local_folder
 from ..runs import find_checkpoint, versions
+from ..stop_signals import Interrupted
 from .suite_results import Part, Scores, Task, format_predictions, mean_score, pack, tabulate
 
 SHAPELESS = re.compile(r"trainer\.(enable_|logger|log_every)|data\.(num_workers|cache_dir)")
@@ -102,8 +104,10 @@ class Runner:
 
     def __init__(self, suite: Suite, places: list[Path], arguments: list[str]) -> None:
         self.suite, self.places, self.arguments = suite, places, arguments
-        self.root = Path(local_folder(suite.folder, "folder"), suite.name)
+        self.root = Path(local_folder(suite.folder, "folder"), check_name(suite.name))
         self.failures: dict[str, str] = {}
+        for name in suite.tasks:
+            check_name(name)
         for part in [part for name, task in suite.tasks.items() for part in task.parts(name).values()]:
             self.locate(part.config)  # before anything is trained
 
@@ -145,7 +149,7 @@ class Runner:
         try:
             return work(*args)
         except SystemExit as error:
-            if error.code == 1:  # stopped by hand
+            if isinstance(error, Interrupted):
                 raise
             why = str(error.code).removeprefix("error: ") if isinstance(error.code, str) else "see above"
         except Exception as error:

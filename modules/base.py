@@ -420,7 +420,7 @@ class BaseModule(OptimizedModule):
 
     def on_test_start(self) -> None:
         """Warns if what is tested was never trained."""
-        if self._untrained():
+        if self.is_untrained():
             rank_zero_warn(f"The head is new and untrained: the scores of this test are chance. {self._cure()}")
 
     def on_predict_start(self) -> None:
@@ -430,15 +430,23 @@ class BaseModule(OptimizedModule):
                 f"{type(self).__name__} predicts nothing of its own; give its run or export as model.backbone of a "
                 "downstream task, such as TextClassification."
             )
-        if self._untrained():
+        if self.is_untrained() and not self.predicts_untrained:
             raise InputError(f"The head is new and untrained: predictions would be chance. {self._cure()}")
 
-    def _untrained(self) -> bool:
+    predicts_untrained: bool = False
+    """Whether predictions of a head that was never trained are wanted all the same."""
+
+    def is_untrained(self) -> bool:
+        """Whether the network, or its head, is new: neither trained, nor loaded with trained weights."""
         report = self.weight_report
         return self.stored is None and not self._trained and report is not None and report.head_is_new
 
     def _cure(self) -> str:
-        return "Give --ckpt_path (a checkpoint or a run folder), or a fine-tuned model as model.backbone."
+        cure = "Give --ckpt_path (a checkpoint or a run folder), or a fine-tuned model as model.backbone."
+        return f"{self.why_untrained}{cure}"
+
+    why_untrained: str = ""
+    """Why no checkpoint was found, a sentence before the others; the command line knows."""
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         """Seeds dropout by (seed, batch), so that a resumed run draws what the uninterrupted one would."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import threading
+import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
@@ -10,27 +13,35 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint, ProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.strategies import StrategyRegistry
+from lightning.pytorch.utilities.model_helpers import is_overridden
 from typing_extensions import override
 
+from ..arguments import check_name
+from ..atomic_files import disk_full
 from ..errors import InputError
 from ..paths import local_folder
 from ..recipes import names
-from ..runs import RunFolder, stored
+from ..run_folder import RunFolder
+from ..runs import stored
+from ..stop_signals import STARTED, TIME_LIMIT, Interrupted, requests, seconds_of
 from .callbacks import (
     AtomicCheckpointIO,
     EarlyStopping,
     ExportBest,
     LastCheckpoint,
     LearningCurves,
+    OrderlyStop,
     OverfittingWarnings,
     Pace,
     PredictionWriter,
+    RefuseUntrained,
     RunProgressBar,
     RunReport,
     StepTimes,
     Throughput,
 )
-from .callbacks.save_config import SaveConfig
+from .callbacks.save_config import SaveConfig, is_same
+from .callbacks.untrained import CURE
 from .loggers import RunCSVLogger, RunTensorBoardLogger
 from .options import CheckpointOptions, EarlyStoppingOptions, PaceOptions, default_precision
 from .parser import HelpfulParser, as_plain
@@ -43,23 +54,36 @@ class PretuneCLI(LightningCLI):
     """`python main.py {fit,validate,test,predict} --config FILE [--key value ...]`."""
 
     run: RunFolder
+    writes: bool = True
+    """Whether the command has a run folder."""
+    _taken: RunFolder | None = None
+    _alarm: Any = None
+    """Who handled SIGALRM before."""
 
     def __init__(self, args: list[str] | None = None) -> None:
-        super().__init__(
-            parser_class=HelpfulParser,
-            save_config_callback=SaveConfig,
-            save_config_kwargs={"overwrite": True},
-            trainer_defaults={
-                "default_root_dir": "runs",
-                "precision": default_precision(),
-                "gradient_clip_val": 1.0,
-                "enable_model_summary": False,  # the report of weights counts the parameters
-                "num_sanity_val_steps": -1,  # all of them: whether training beats no training is to be seen
-            },
-            seed_everything_default=42,
-            auto_configure_optimizers=False,
-            args=args,
-        )
+        done = False
+        try:
+            super().__init__(
+                parser_class=HelpfulParser,
+                save_config_callback=SaveConfig,
+                trainer_defaults={
+                    "default_root_dir": "runs",
+                    "precision": default_precision(),
+                    "gradient_clip_val": 1.0,
+                    "enable_model_summary": False,  # the report of weights counts the parameters
+                    "num_sanity_val_steps": -1,  # all of them: whether training beats no training is to be seen
+                },
+                seed_everything_default=42,
+                auto_configure_optimizers=False,
+                args=args,
+            )
+            done = True
+        finally:
+            if self._alarm is not None:
+                signal.setitimer(signal.ITIMER_REAL, 0)
+                signal.signal(signal.SIGALRM, self._alarm)
+            if self._taken is not None:
+                self._taken.release(keep=done)
 
     @override
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
@@ -81,6 +105,15 @@ class PretuneCLI(LightningCLI):
             default=None,
             help="Of `fit`: 1,2,3 trains each, tells their spread.",
         )
+        parser.add_argument(
+            "--stop_after",
+            type=str | int | None,
+            default=None,
+            help="90m, 1h30m, 01:30:00 or seconds: then saves, says how to go on, and ends with code 143.",
+        )
+        parser.add_argument(
+            "--untrained", type=bool, default=False, help="Score or predict with weights that were never trained."
+        )
         parser.add_argument("--pace", type=PaceOptions, default=PaceOptions())
         parser.add_argument("--checkpoint", type=CheckpointOptions, default=CheckpointOptions())
         parser.add_argument(
@@ -100,15 +133,29 @@ class PretuneCLI(LightningCLI):
         config = self.config[self.subcommand]
         files = [path for path in config.get("config") or [] if path is not None]  # a recipe is no file
         first = Path(str(files[0])).stem if files else config.model.class_path.rpartition(".")[2]
-        config.name = config.name or first
-        identity = as_plain([config.model.class_path, config.model.init_args.get("backbone")])
-        self.run = RunFolder.choose(
+        config.name = check_name(config.name or first)
+        self._set_alarm(seconds_of(config.stop_after))
+        if not self.writes:
+            return
+        backbone = config.model.init_args.get("backbone")
+        parser = self._parser(self.subcommand)
+        self.run = self._taken = RunFolder.choose(
             Path(local_folder(config.trainer.default_root_dir or "runs", "trainer.default_root_dir"), config.name),
             str(self.subcommand),
             config.ckpt_path,
-            identity,
+            as_plain([config.model.class_path, backbone]),
+            same=lambda run: is_same(parser, config, run),
+            training=not config.trainer.fast_dev_run,
         )
         config.ckpt_path = str(self.run.checkpoint) if self.run.checkpoint else None
+        self.save_config_kwargs = {"folder": self.run.folder}
+
+    def _set_alarm(self, limit: float | None) -> None:
+        """Asks to stop when the time is over, wherever the command is then."""
+        if limit is None or threading.current_thread() is not threading.main_thread():
+            return
+        self._alarm = signal.signal(signal.SIGALRM, lambda number, frame: requests.handle(TIME_LIMIT, frame))
+        signal.setitimer(signal.ITIMER_REAL, max(0.01, limit - (time.monotonic() - STARTED)))
 
     @override
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
@@ -118,7 +165,10 @@ class PretuneCLI(LightningCLI):
             kwargs |= self._pace(config, callbacks)
         if config.enable_progress_bar is not False and not any(isinstance(c, ProgressBar) for c in callbacks):
             callbacks.append(RunProgressBar())
+        last = next((c for c in callbacks if isinstance(c, LastCheckpoint)), None)
+        callbacks.append(OrderlyStop(self.run.folder, last))
         kwargs["callbacks"] = callbacks
+        kwargs["default_root_dir"] = str(self.run.folder)  # where Lightning looks for files of Slurm jobs, and writes
         if config.logger in (None, True):
             place: dict[str, Any] = {"name": self.run.folder.parent.name, "version": self.run.folder.name}
             root = str(self.run.folder.parent.parent)
@@ -141,6 +191,8 @@ class PretuneCLI(LightningCLI):
     def _callbacks(self) -> list[Callback]:
         folder, model = self.run.folder, self.model
         callbacks: list[Callback] = [StepTimes(), Throughput(), RunReport(folder)]
+        if self.subcommand in ("validate", "test") and not self._get(self.config, "untrained"):
+            callbacks.append(RefuseUntrained(self.run.why_untrained))
         if self.subcommand == "predict":
             return [PredictionWriter(folder, self._get(self.config, "predictions"))]
         if self.subcommand != "fit":
@@ -165,10 +217,18 @@ class PretuneCLI(LightningCLI):
     def _run_subcommand(self, subcommand: str) -> None:
         try:
             super()._run_subcommand(subcommand)
-        except Exception:
-            if subcommand == "fit" and self.trainer.is_global_zero:
-                self.run.discard()
+        except Interrupted as stop:
+            if stop.message is None:
+                what = "before the first step was done" if subcommand == "fit" else f"during {subcommand}"
+                stop.message = f"{what}; {self.run.saved()}"
             raise
+        except Exception as error:
+            if (full := disk_full(error)) is None:
+                raise
+            cure = "the same command with --ckpt_path last goes on" if self.run.can_go_on() else "begin anew"
+            raise InputError(
+                f"{full} (writing to {self.run.folder}; {self.run.saved()}). Make room, then {cure}."
+            ) from error
 
     @override
     def after_instantiate_classes(self) -> None:
@@ -177,6 +237,12 @@ class PretuneCLI(LightningCLI):
             if hasattr(self.model, "check_class"):
                 self.model.check_class(entry)
                 self.model.stored = entry
-        if self.trainer.is_global_zero:
-            self.run.create(self.subcommand == "fit" and not self._get(self.config, "trainer").fast_dev_run)
+        if (why := self.run.why_untrained) and not self._get(self.config, "untrained"):
+            backbone, able = getattr(self.model, "backbone", None), self.subcommand != "predict"
+            able = able or is_overridden("predict_step", self.model)
+            if able and backbone is not None and backbone.name is None:  # of a new head, once its weights are loaded
+                raise InputError(f"{why} {CURE}")
+        if hasattr(self.model, "predicts_untrained"):
+            self.model.predicts_untrained = self._get(self.config, "untrained")
+            self.model.why_untrained = f"{why} " if why else ""
         self.run.tell()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from lightning.pytorch.utilities.rank_zero import rank_zero_info, rank_zero_warn
 
+from ..atomic_files import final_name
 from ..errors import InputError
 from ..runs import locate
 from .card import LINEAGE, lineage, model_card
@@ -60,7 +61,7 @@ def export(module: BaseModule, folder: str | Path, check: bool = True) -> None:
         reader = f"transformers.{module.auto_class}"
     _save_tokenizer(module, folder)
     Path(folder, "README.md").write_text(model_card(module), encoding="utf-8")
-    rank_zero_info(f"Exported to {folder}: {reader}.from_pretrained reads it.")
+    rank_zero_info(f"Exported to {final_name(folder)}: {reader}.from_pretrained reads it.")
 
 
 def export_adapters(module: BaseModule, folder: str | Path, check: bool = True) -> None:
@@ -88,8 +89,8 @@ def export_adapters(module: BaseModule, folder: str | Path, check: bool = True) 
     if grown:
         module.tokenizer.save_pretrained(folder)
         rank_zero_info(
-            f"Who reads {folder} gives the base its new words first: base.resize_token_embeddings(len(tokenizer)), as "
-            "peft's AutoPeftModel does."
+            f"Who reads {final_name(folder)} gives the base its new words first, as peft's AutoPeftModel does: "
+            "base.resize_token_embeddings(len(tokenizer))."
         )
     if check and fits_memory(module.model.state_dict(), folder):
         check_adapters(folder, lambda: _base(module), words if grown else None, module.model, module.sample_inputs())
@@ -108,10 +109,10 @@ def _base(module: BaseModule) -> Any:
 def _save_tokenizer(module: BaseModule, folder: str | Path) -> None:
     tokenizer = module.tokenizer
     if tokenizer is None:
+        place = str(final_name(folder))
         rank_zero_warn(
-            f"There is no tokenizer in {folder}: neither the data nor the backbone has one. Add the one that your "
-            f"input_ids are from, tokenizer.save_pretrained({str(folder)!r}); transformers may make up an empty one "
-            "otherwise."
+            f"There is no tokenizer in {place}: neither the data nor the backbone has one. Add the one that your "
+            f"input_ids are from, tokenizer.save_pretrained({place!r}); transformers may make up an empty one otherwise."
         )
         return
     trained = getattr(module.datamodule, "longest", None) if module.backbone.name is None else None

@@ -12,6 +12,7 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_warn
 from lightning.pytorch.utilities.seed import isolate_rng
 from torch import Tensor, nn
 
+from ..atomic_files import final_name
 from ..errors import InputError, first_line
 from .layers.adapters import merge_adapters
 
@@ -87,7 +88,7 @@ def fits_memory(weights: Mapping[str, Tensor], folder: str | Path) -> bool:
     free: int = psutil.virtual_memory().available
     if needed > free:
         rank_zero_warn(
-            f"The export in {folder} was not read back and compared: that takes {needed / 1e9:.1f} GB, and "
+            f"The export in {final_name(folder)} was not read back and compared: that takes {needed / 1e9:.1f} GB, and "
             f"{free / 1e9:.1f} GB of memory are free."
         )
     return needed <= free
@@ -122,7 +123,9 @@ def check_whole(
             str(folder), output_loading_info=True, use_safetensors=True, trust_remote_code=trust_remote_code
         )
         if missing := sorted(report["missing_keys"]):
-            raise InputError(f"The export in {folder} lacks {missing[0]} ({len(missing)} tensors in all). {CURE}")
+            raise InputError(
+                f"The export in {final_name(folder)} lacks {missing[0]} ({len(missing)} tensors in all). {CURE}"
+            )
         return found
 
     _compare(folder, "transformers", read, weights, network, inputs)
@@ -167,26 +170,28 @@ def _compare(
             raise
         except Exception as error:
             raise InputError(
-                f"{library} cannot read the export in {folder}: {type(error).__name__}: "
+                f"{library} cannot read the export in {final_name(folder)}: {type(error).__name__}: "
                 f"{' '.join(str(error).split())[:300]} {CURE}"
             ) from error
         state = again.state_dict()
         differing = [n for n, w in weights.items() if n not in state or not _same(w, state[n])]
         if differing:
-            raise InputError(f"The export in {folder} is not what was trained: {differing[0]} differs. {CURE}")
+            raise InputError(
+                f"The export in {final_name(folder)} is not what was trained: {differing[0]} differs. {CURE}"
+            )
         if network is None or not inputs:
             return
         try:
             mine, theirs = _outputs(network, inputs), _outputs(again, inputs)
         except (RuntimeError, TypeError, ValueError) as error:  # an attention that computes in half precision alone
-            rank_zero_warn(f"The outputs of the export in {folder} were not compared: {first_line(error)}")
+            rank_zero_warn(f"The outputs of the export in {final_name(folder)} were not compared: {first_line(error)}")
             return
         for name in mine:
             away = _distance(mine[name], theirs[name], inputs["attention_mask"])
             if away > _tolerance(network):
                 raise InputError(
-                    f"The export in {folder} does not compute what was trained, read by {library}: {name} differ by "
-                    f"{away:.2g} of the largest, {_first_difference(network, again)}. {CURE}"
+                    f"The export in {final_name(folder)} does not compute what was trained, read by {library}: "
+                    f"{name} differ by {away:.2g} of the largest, {_first_difference(network, again)}. {CURE}"
                 )
 
 

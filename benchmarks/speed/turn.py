@@ -21,8 +21,6 @@ def wait_for_turn(spec: dict[str, Any]) -> None:
     import torch
     import transformers  # noqa: F401
 
-    import pretune.datamodules
-    import pretune.modules
     from pretune.modules.layers import varlen_attention
 
     if spec.get("null"):  # the stand-in of tests/null_gpu has no cuDNN, and no figures to look at

@@ -7,6 +7,7 @@ from .early_stopping import EarlyStopping
 from .export import ExportBest
 from .forgetting import Forgetting
 from .old_and_new import OldAndNew
+from .orderly_stop import OrderlyStop
 from .overfitting import OverfittingWarnings
 from .pace import Pace
 from .predictions import PredictionWriter
@@ -15,6 +16,7 @@ from .progress_bar import RunProgressBar
 from .report import RunReport
 from .step_times import StepTimes
 from .throughput import Throughput
+from .untrained import RefuseUntrained
 from .warm_up import BatchSizeWarmup, SequenceLengthWarmup
 
 __all__ = [
@@ -27,10 +29,12 @@ __all__ = [
     "LastCheckpoint",
     "LearningCurves",
     "OldAndNew",
+    "OrderlyStop",
     "OverfittingWarnings",
     "Pace",
     "PredictionWriter",
     "Probe",
+    "RefuseUntrained",
     "RunProgressBar",
     "RunReport",
     "SequenceLengthWarmup",
