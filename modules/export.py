@@ -109,10 +109,10 @@ def _base(module: BaseModule) -> Any:
 def _save_tokenizer(module: BaseModule, folder: str | Path) -> None:
     tokenizer = module.tokenizer
     if tokenizer is None:
-        place = str(final_name(folder))
+        place = f"{final_name(folder)}"
         rank_zero_warn(
             f"There is no tokenizer in {place}: neither the data nor the backbone has one. Add the one that your "
-            f"input_ids are from, tokenizer.save_pretrained({place!r}); transformers may make up an empty one otherwise."
+            f"input_ids are from, tokenizer.save_pretrained({place!r}); transformers may make one up otherwise."
         )
         return
     trained = getattr(module.datamodule, "longest", None) if module.backbone.name is None else None
