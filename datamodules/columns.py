@@ -9,6 +9,9 @@ from typing import Any
 from ..errors import InputError
 from . import readers
 
+LARGEST = 1e18
+"""Of the numbers to be learned: the loss is made of their squares, in float32."""
+
 
 def find_column(where: str, row: dict[str, Any], option: str, given: str | None, usual: Sequence[str]) -> str:
     """The column that an option names, else the first of the usual names that is there.
@@ -78,4 +81,9 @@ def number_in(where: str, row: dict[str, Any], column: str) -> float:
         number = math.nan
     if not math.isfinite(number) or isinstance(value, bool):
         raise InputError(f"{where}: {value!r} in column {column!r} is not a number (data.problem is regression).")
+    if abs(number) > LARGEST:
+        raise InputError(
+            f"{where}: {value!r} in column {column!r} is too large a number to be learned: {LARGEST:g} is the "
+            "largest, as the loss is made of squares in float32. Divide the column."
+        )
     return number
