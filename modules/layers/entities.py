@@ -22,6 +22,7 @@ class EntityScore(Metric):
     """
 
     full_state_update = False
+    higher_is_better = True
     words: Any
 
     def __init__(self, labels: Sequence[str], kind: Literal["precision", "recall", "f1"]) -> None:
