@@ -12,6 +12,8 @@ from . import readers
 
 DECIMAL_COMMA = re.compile(r"\s*[+-]?\d+,\d+\s*")
 """A number as many countries write it, which is none here."""
+LARGEST = 1e18
+"""Of the numbers to be learned: the loss is made of their squares, in float32."""
 
 
 def find_column(where: str, row: dict[str, Any], option: str, given: str | None, usual: Sequence[str]) -> str:
@@ -99,4 +101,9 @@ def number_in(where: str, row: dict[str, Any], column: str) -> float:
             meant = value.strip().replace(",", ".")
             cure = f"a decimal comma? {meant} would work; data.problem: single takes it as a class"
         raise InputError(f"{where}: {value!r} in column {column!r} is not a number ({cure}).")
+    if abs(number) > LARGEST:
+        raise InputError(
+            f"{where}: {value!r} in column {column!r} is too large a number to be learned: {LARGEST:g} is the "
+            "largest, as the loss is made of squares in float32. Divide the column."
+        )
     return number

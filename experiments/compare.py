@@ -115,7 +115,9 @@ def report(found: dict[str, Any], first: str, second: str, examples: int, seeds:
     a, b = (100 * value for value in found["scores"])
     low, high, gap = (100 * found[key] for key in ("low", "high", "difference"))
     over = f"{examples:,} examples" + (f", {seeds[0]} and {seeds[1]} seeds" if max(seeds) > 1 else "")
-    better, points = (second, (low, high)) if gap >= 0 else (first, (-high, -low))
+    falls = found["metric"] in LOWER_IS_BETTER
+    points = (low, high) if gap >= 0 else (-high, -low)
+    better = second if (gap >= 0) is not falls else first
     real = low > 0 or high < 0
     lines = [
         f"{found['metric']} x 100 over {over}: {a:.2f} ({first}), {b:.2f} ({second}).",
@@ -205,7 +207,7 @@ def guess(gold: np.ndarray, predicted: np.ndarray) -> str:
 
 def check(metric: str, gold: np.ndarray, predicted: np.ndarray, label: str) -> None:
     """Raises an `InputError` if labels and predictions are not of the kind that a metric takes, or never agree."""
-    if metric in ("pearson", "spearman"):
+    if metric in ("pearson", "spearman", "mse"):
         if gold.dtype != np.float64 or predicted.dtype != np.float64:
             raise InputError(f"{metric} compares numbers, and {label!r} or the predictions are none.")
     elif metric.startswith("answer"):
@@ -302,15 +304,22 @@ def _entities(text: str) -> frozenset[Any]:
     return frozenset(spans_of(json.loads(text)))
 
 
+def _mse(gold: np.ndarray, found: np.ndarray) -> float:
+    return float(np.mean((gold - found) ** 2))
+
+
 METRICS: dict[str, Metric] = {
     "accuracy": _accuracy,
     "f1": _f1,
     "mcc": _mcc,
     "pearson": _pearson,
     "spearman": _spearman,
+    "mse": _mse,
     "entity_f1": _sets(_entities),
     "tag_accuracy": _tags,
     "micro_f1": _sets(_labels),
     "exact_match": _answers(0),
     "answer_f1": _answers(1),
 }
+LOWER_IS_BETTER = ("mse",)
+"""Of these; the others are better when higher."""

@@ -165,6 +165,7 @@ class RangeTestCLI(PretuneCLI):
     def _run_subcommand(self, subcommand: str) -> None:
         from lightning.pytorch.tuner import Tuner
 
+        self.model.max_skips = 0  # the test goes on until the loss breaks
         self.found = Tuner(self.trainer).lr_find(
             self.model, datamodule=self.datamodule, min_lr=1e-7, max_lr=1e-1, update_attr=False
         )
@@ -267,6 +268,7 @@ def _run_trial(study: Any, trial: Any, values: dict[str, Any], root: Path, args:
         score = float(best.best_model_score)
         trial.set_user_attr("score", score)
         trial.set_user_attr("monitor", best.monitor)
+        trial.set_user_attr("mode", cli.model.mode)
         state = optuna.trial.TrialState.COMPLETE if math.isfinite(score) else state
         why = "" if math.isfinite(score) else f"{best.monitor} is not a number"
         score = score if cli.model.mode == "max" else -score
@@ -309,7 +311,8 @@ def _report(study: Any, root: Path, space: Space) -> dict[str, Any]:
     )
     nested = _nested(best.params, root / f"trial_{best.number}")
     overlay.write_text(head + yaml.safe_dump(nested, sort_keys=False), encoding="utf-8")
-    draw_search(rows, list(space.entries), monitor, root / "search.png")
+    mode = best.user_attrs.get("mode", "max" if best.value == score else "min")  # earlier studies did not say
+    draw_search(rows, list(space.entries), monitor, mode, root / "search.png")
     print(f"\nBest: trial {best.number}, {monitor} {score:.4f}. Train with it: --config {overlay}")
     return {"best": best.params, "score": score, "trials": rows, "folder": str(root)}
 

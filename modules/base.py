@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import inspect
+import math
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from lightning.pytorch import LightningModule
@@ -24,7 +25,9 @@ from .carried import CARRIED
 from .export import export, export_adapters
 from .export_check import Sample
 from .layers.agreement import Kind, disagreement
+from .layers.directions import SCORES, Direction, directions_of, redirect
 from .layers.dropout import use_fast_dropout
+from .layers.guard import NumericGuard
 from .layers.metrics import MeanPerTarget, Perplexity
 from .layers.packed_attention import full_inputs, packed_inputs, prefer_own_attention
 from .layers.padding_check import leave_out_padding_check
@@ -60,6 +63,13 @@ class Output:
     kind: Kind = "classes"
 
 
+def _finite(value: Any) -> bool:
+    """Whether no number in an option is infinite or none."""
+    if isinstance(value, dict | list | tuple):
+        return all(map(_finite, value.values() if isinstance(value, dict) else value))
+    return not isinstance(value, float) or math.isfinite(value)
+
+
 @cache
 def _inputs_of(kind: Any) -> frozenset[str]:
     return NETWORK_INPUTS & set(inspect.signature(kind.forward).parameters)
@@ -78,6 +88,8 @@ class BaseModule(OptimizedModule):
         r_drop: weight of the disagreement of two passes with different dropout (arXiv 2106.14448), such as 1; 0 is
             off. A step takes twice the time.
         monitor: the metric that early stopping and the best checkpoint go by; null means the module's own.
+        monitor_mode: whether it should fall (`min`) or rise (`max`); only for what no module of this suite logs, the
+            others know.
         shortcuts: leave out what changes no result (the head where there is no target, masks where nothing is padded,
             on a CPU the padding of encoders) and compute the rest as the device does it fastest; false computes all the
             plain way, for comparison.
@@ -98,6 +110,8 @@ class BaseModule(OptimizedModule):
     """Whether batches must tell words apart; what a corpus asks."""
     needs_tokenizer: bool = True
     """Whether it cannot do without one; not where batches say all that there is to know."""
+    validation_cost: float = 1 / 3
+    """Of a batch in validation, in batches of training: a forward pass without a backward pass."""
     scores_all_before_training: bool = True
     """Whether the validation before training measures everything that those in training do."""
 
@@ -107,6 +121,7 @@ class BaseModule(OptimizedModule):
         label_smoothing: float = 0.0,
         r_drop: float = 0.0,
         monitor: str | None = None,
+        monitor_mode: Direction | None = None,
         shortcuts: bool = True,
         **optimization: Any,
     ) -> None:
@@ -119,9 +134,13 @@ class BaseModule(OptimizedModule):
         self.backbone = Backbone.of(backbone)
         # A checkpoint must load with weights_only=True: plain data instead of the dataclass, lists instead of tuples.
         self.hparams.update(backbone=self.backbone.to_dict(), betas=list(self.betas))
+        for name, value in self.hparams.items():
+            if not _finite(value):
+                raise InputError(f"model.{name} is {value}; it must be finite.")
         self.label_smoothing = label_smoothing
         self.r_drop = r_drop
         self.monitor = monitor or self.default_monitor
+        self.monitor_mode = monitor_mode
         self.shortcuts = shortcuts
         self.model: Any = None
         self.tokenizer: Any = None
@@ -170,16 +189,56 @@ class BaseModule(OptimizedModule):
     # ------------------------------------------------------------------ building
 
     @property
-    def mode(self) -> Literal["min", "max"]:
-        """Whether the monitored metric should fall or rise."""
-        return "min" if self.monitor.rpartition("/")[2] in {"loss", "perplexity"} else "max"
+    def mode(self) -> Direction:
+        """Whether the monitored metric should fall or rise.
+
+        Raises:
+            InputError: if neither the metric nor `monitor_mode` says so.
+        """
+        if (found := self.direction()) is None:
+            known = ", ".join(sorted(name for name in self.directions() if name.startswith("val/")))
+            raise InputError(
+                f"model.monitor is {self.monitor!r}, which validation does not log of itself; it logs: {known}. If a "
+                "callback or a module of yours logs it, say whether it should fall or rise: model.monitor_mode: min or "
+                "max."
+            )
+        return found
+
+    def direction(self) -> Direction | None:
+        """The same, or None where nobody knows; before the network is built, metrics are known by their names alone."""
+        callbacks = getattr(self._trainer, "callbacks", None) or []
+        theirs = {name: d for c in callbacks for name, d in getattr(c, "directions", {}).items()}
+        found = {**theirs, **self.directions()}.get(self.monitor)
+        if found is not None and self.monitor_mode not in (None, found):
+            raise InputError(
+                f"model.monitor_mode is {self.monitor_mode}, but {self.monitor} is better when it is "
+                f"{'lower' if found == 'min' else 'higher'}: leave model.monitor_mode out."
+            )
+        name = self.monitor.rpartition("/")[2]
+        own = {name, *(name.removeprefix(f"{part}_") for part in self.parts())} & SCORES.keys()
+        return found or self.monitor_mode or (SCORES[min(own)] if own else None)
+
+    def directions(self) -> dict[str, Direction]:
+        """Of what the module logs, whether it should fall or rise; a subclass adds what it logs besides its metrics."""
+        parts = self.parts()
+        losses = ["loss", *(f"{part}_loss" for part in parts if part)]
+        losses += ["perplexity"] if self.perplexity_of in parts else []
+        found: dict[str, Direction] = {f"{s}/{name}": "min" for s in ("train", "val", "test") for name in losses}
+        return found | directions_of({key: scores for key, scores in self.metrics.items() if "_scores_" in key})
 
     def use_monitor(self, name: str) -> None:
         """Goes by another metric, when what suits was not known before the data were; callbacks follow."""
+        before, self.monitor = self.monitor, name
+        direction = self.mode
         for callback in getattr(self._trainer, "callbacks", None) or []:
-            if getattr(callback, "monitor", None) == self.monitor:
-                callback.monitor = name
-        self.monitor = name
+            if getattr(callback, "monitor", None) == before:
+                redirect(callback, name, direction)
+
+    def _direct_callbacks(self) -> None:
+        """Tells those that go by the module's metric which way it should go, now that the metric can be asked."""
+        for callback in getattr(self._trainer, "callbacks", None) or []:
+            if getattr(callback, "follows_module", False) and callback.mode != self.mode:
+                redirect(callback, self.monitor, self.mode)
 
     def configure_model(self) -> None:
         """Builds the network once its surroundings are known; without a trainer, loading or `build` does."""
@@ -233,6 +292,7 @@ class BaseModule(OptimizedModule):
             self.weight_report.print()
         self.finish()
         self._make_metrics()
+        self._direct_callbacks()
 
     def _make_metrics(self) -> None:
         parts = self.parts()
@@ -405,6 +465,8 @@ class BaseModule(OptimizedModule):
             self._seeded = True
             self._seed = self.trainer.strategy.broadcast(torch.initial_seed() % (1 << 31))
         self._trained, self._window, self._logged_epoch = True, None, -1
+        if self.trainer.ckpt_path is None:
+            self.guard, self.resumed = NumericGuard(self.max_skips), None
         self.take_shortcuts()
 
     def take_shortcuts(self) -> None:

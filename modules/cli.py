@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from lightning.pytorch import Trainer
-from lightning.pytorch.callbacks import Callback, ModelCheckpoint, ProgressBar
+from lightning.pytorch.callbacks import Callback, Checkpoint, ProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.strategies import StrategyRegistry
 from lightning.pytorch.utilities.model_helpers import is_overridden
@@ -24,8 +24,10 @@ from ..recipes import names
 from ..run_folder import RunFolder
 from ..runs import stored
 from ..stop_signals import STARTED, TIME_LIMIT, Interrupted, requests, seconds_of
+from .base import BaseModule
 from .callbacks import (
     AtomicCheckpointIO,
+    BestCheckpoint,
     EarlyStopping,
     ExportBest,
     LastCheckpoint,
@@ -162,7 +164,8 @@ class PretuneCLI(LightningCLI):
         config = self._get(self.config_init, "trainer")
         callbacks = [*self._callbacks(), *(config.callbacks or [])]  # the user's see the best weights at the end
         if self.subcommand == "fit":
-            kwargs |= self._pace(config, callbacks)
+            pace, options = self._pace(config)
+            callbacks, kwargs = [*callbacks, pace], kwargs | options
         if config.enable_progress_bar is not False and not any(isinstance(c, ProgressBar) for c in callbacks):
             callbacks.append(RunProgressBar())
         last = next((c for c in callbacks if isinstance(c, LastCheckpoint)), None)
@@ -178,15 +181,18 @@ class PretuneCLI(LightningCLI):
             if config.strategy not in known:
                 raise InputError(f"trainer.strategy is {config.strategy!r}; there are: {', '.join(sorted(known))}.")
             kwargs["plugins"] = [*(config.plugins or []), AtomicCheckpointIO()]
-        return super().instantiate_trainer(**kwargs)
+        trainer = super().instantiate_trainer(**kwargs)
+        # What ends a run comes before what has its last step validated, and that before checkpoints are taken.
+        trainer.callbacks.sort(key=lambda c: 2 if isinstance(c, Checkpoint) else int(isinstance(c, Pace)))  # type: ignore[attr-defined]
+        return trainer
 
-    def _pace(self, config: Any, callbacks: list[Callback]) -> dict[str, Any]:
-        """Adds what sets epochs and validations where the user did not."""
+    def _pace(self, config: Any) -> tuple[Pace, dict[str, Any]]:
+        """What sets epochs and validations where the user did not, and options of the trainer."""
         pace: PaceOptions = self._get(self.config_init, "pace")
         free = config.max_epochs is None and config.max_steps == -1 and config.max_time is None
         every = pace.validate_every if config.val_check_interval is None else None
-        callbacks.append(Pace(pace.epochs if free else None, pace.min_steps, every))
-        return {"max_epochs": pace.epochs} if free else {}
+        found = Pace(pace.epochs if free else None, pace.min_steps, every, pace.validation_share)
+        return found, {"max_epochs": pace.epochs} if free else {}
 
     def _callbacks(self) -> list[Callback]:
         folder, model = self.run.folder, self.model
@@ -198,13 +204,15 @@ class PretuneCLI(LightningCLI):
         if self.subcommand != "fit":
             return callbacks
         callbacks += [LearningCurves(folder), OverfittingWarnings()]
+        # What a metric says of its direction is heard when there are metrics.
+        mode = (model.direction() or "min") if isinstance(model, BaseModule) else model.mode
         if (stopping := self._get(self.config_init, "early_stopping")) is not None:
-            callbacks.append(EarlyStopping(monitor=model.monitor, mode=model.mode, **asdict(stopping)))
-        best = ModelCheckpoint(
+            callbacks.append(EarlyStopping(monitor=model.monitor, mode=mode, **asdict(stopping)))
+        best = BestCheckpoint(
             folder / "checkpoints",
             filename="best",
             monitor=model.monitor,
-            mode=model.mode,
+            mode=mode,
             save_weights_only=True,
             save_on_train_epoch_end=False,
             enable_version_counter=False,
@@ -234,6 +242,12 @@ class PretuneCLI(LightningCLI):
     def after_instantiate_classes(self) -> None:
         if self.run.checkpoint is not None:
             entry = stored(self.run.checkpoint)
+            asked = self._get(self.config, "seed_everything")
+            if self.subcommand == "fit" and type(asked) is int and asked % (1 << 31) != entry.get("seed", asked):
+                raise InputError(
+                    f"seed_everything is {asked}, but the run that is resumed goes on with its own: set it to "
+                    f"{entry['seed']}."
+                )
             if hasattr(self.model, "check_class"):
                 self.model.check_class(entry)
                 self.model.stored = entry

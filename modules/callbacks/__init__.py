@@ -1,6 +1,7 @@
 """What Lightning does not have."""
 
 from .averaging import EqualWeightAveraging
+from .best import BestCheckpoint
 from .checkpoints import AtomicCheckpointIO, LastCheckpoint
 from .curves import LearningCurves
 from .early_stopping import EarlyStopping
@@ -22,6 +23,7 @@ from .warm_up import BatchSizeWarmup, SequenceLengthWarmup
 __all__ = [
     "AtomicCheckpointIO",
     "BatchSizeWarmup",
+    "BestCheckpoint",
     "EarlyStopping",
     "EqualWeightAveraging",
     "ExportBest",

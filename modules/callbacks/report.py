@@ -33,12 +33,20 @@ class RunReport(Callback):
         self.path = Path(folder) / "summary.json"
         self._started = time.monotonic()
         self._fits = False
+        self._resumed: dict[str, Any] | None = None
 
     @override
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._started, self._fits = time.monotonic(), not trainer.fast_dev_run  # type: ignore[attr-defined]
         if self._fits:
             self.add(trainer, "fit", {"status": "running"})
+
+    @override
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+        resumed = getattr(pl_module, "resumed", None)  # known now: modules go on after callbacks have started
+        if resumed is not None and resumed is not self._resumed:
+            self._resumed = resumed
+            self.add(trainer, "resumed", [*self.read().get("resumed", []), resumed])
 
     @override
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -78,6 +86,7 @@ class RunReport(Callback):
                 "monitor": getattr(pl_module, "monitor", None),
                 "best": float(score) if score is not None else None,
                 **(curves.kept(trainer, pl_module) if curves is not None else {}),
+                **_troubles(pl_module),
             },
         )
 
@@ -98,13 +107,24 @@ class RunReport(Callback):
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.add(trainer, "test", {**_numbers(trainer, "test/"), **getattr(pl_module, "details", dict)()})
 
-    def add(self, trainer: Trainer, key: str, content: dict[str, Any]) -> None:
+    def add(self, trainer: Trainer, key: str, content: dict[str, Any] | list[Any]) -> None:
         """Adds an entry to `summary.json`."""
         if not trainer.is_global_zero:
             return
         with shared_files(self.path.parent):
-            summary = json.loads(self.path.read_text(encoding="utf-8")) if self.path.is_file() else {}
-            write_text(self.path, json.dumps({**summary, key: content}, indent=2) + "\n")
+            write_text(self.path, json.dumps({**self.read(), key: content}, indent=2) + "\n")
+
+    def read(self) -> dict[str, Any]:
+        """What `summary.json` holds so far."""
+        found: dict[str, Any] = json.loads(self.path.read_text(encoding="utf-8")) if self.path.is_file() else {}
+        return found
+
+
+def _troubles(pl_module: LightningModule) -> dict[str, Any]:
+    """Steps that were left out as their numbers were none, and those whose loss jumped; only where there are such."""
+    if (guard := getattr(pl_module, "guard", None)) is None:
+        return {}
+    return {name: value for name, value in (("left_out", guard.left_out), ("loss_jumps", guard.spikes)) if value}
 
 
 def _numbers(trainer: Trainer, prefix: str) -> dict[str, float]:

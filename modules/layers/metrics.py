@@ -23,6 +23,8 @@ class MeanPerTarget(Metric):
     """
 
     full_state_update = False
+    higher_is_better = False
+    """Means of losses; of what should rise there is `AccuracyPerTarget`."""
     total: Tensor
     count: Tensor
 
@@ -46,6 +48,12 @@ class MeanPerTarget(Metric):
         return (weights * self.total / self.count).sum().float()
 
 
+class AccuracyPerTarget(MeanPerTarget):
+    """The share of targets that are right, from sums over batches."""
+
+    higher_is_better = True
+
+
 class Perplexity(MeanPerTarget):
     """The exponential of the mean loss per target, never a mean of perplexities.
 
@@ -66,6 +74,9 @@ class Pearson(PearsonCorrCoef):
 
     It is not defined there, and a metric that is not a number would end the training.
     """
+
+    higher_is_better = True
+    """torchmetrics leaves it open: minus one is a perfect correlation too, but not one that is wished for."""
 
     def compute(self) -> Tensor:
         """Scalar, float32."""

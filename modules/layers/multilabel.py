@@ -27,6 +27,7 @@ class TunedF1(Metric):
     """
 
     full_state_update = False
+    higher_is_better = True
     counts: Tensor
 
     def __init__(self, labels: int) -> None:

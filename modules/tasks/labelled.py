@@ -37,6 +37,8 @@ class LabelledModule(BaseModule):
         **optimization: Any,
     ) -> None:
         super().__init__(backbone, **optimization)
+        if isinstance(class_weights, list) and (min(class_weights, default=0) < 0 or not any(class_weights)):
+            raise InputError(f"model.class_weights is {class_weights}; weights must not be below 0, nor all be 0.")
         self.labels = labels
         self.class_weights = class_weights
         self.register_buffer("weights", None, persistent=False)
@@ -109,8 +111,6 @@ class LabelledModule(BaseModule):
             raise InputError(
                 f"model.class_weights has {len(self.class_weights)} entries for {len(self.labels or [])} labels."
             )
-        if min(self.class_weights) < 0 or not any(self.class_weights):
-            raise InputError(f"model.class_weights is {self.class_weights}; weights must not be below 0, nor all be 0.")
         return torch.tensor(self.class_weights)
 
     def _align_head(self) -> None:

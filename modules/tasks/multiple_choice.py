@@ -11,7 +11,7 @@ from torchmetrics import Metric
 from ..backbone import Backbone
 from ..base import BaseModule, Output
 from ..layers.losses import cross_entropy
-from ..layers.metrics import MeanPerTarget
+from ..layers.metrics import AccuracyPerTarget
 
 
 class MultipleChoice(BaseModule):
@@ -88,7 +88,7 @@ class MultipleChoice(BaseModule):
         ]
 
 
-class ChoiceAccuracy(MeanPerTarget):
+class ChoiceAccuracy(AccuracyPerTarget):
     """The share of rows whose likeliest choice is right."""
 
     def update(self, scores: Tensor, targets: Tensor) -> None:

@@ -160,3 +160,13 @@ def test_seeds_and_comparison_from_the_command_line(
 
 def run_compare(*args: str) -> Any:
     return main(["compare", *args])
+
+
+def test_a_lower_error_is_better(capsys: pytest.CaptureFixture[str]) -> None:
+    """The second run is further from the right numbers, so that the first is the better one."""
+    numbers = [i / 10 + 0.05 for i in range(100)]
+    near = write("runs/near/version_0", [n + 0.1 for n in numbers], numbers)
+    far = write("runs/far/version_0", [n + 0.5 + 0.01 * (i % 3) for i, n in enumerate(numbers)], numbers)
+    found = compare(near, far, "mse", resamples=200)
+    assert found["scores"][0] == pytest.approx(0.01)
+    assert f"{near} is better by" in capsys.readouterr().out
