@@ -7,13 +7,10 @@ from typing import Any
 
 import pytest
 import torch
-from gpu_support import ACCELERATOR, DEVICE, ON_CPU, flat, holds, on_device, same, some, trainer
-from test_combinations import batch_for, make  # type: ignore[import-not-found]
+from gpu_support import ACCELERATOR, flat, holds, same, some, trainer
 from test_optimization import SGD, loader  # type: ignore[import-not-found]
-from test_shortcuts import result  # type: ignore[import-not-found]
 from test_switches import AVERAGING, SWITCHES, classifier, state  # type: ignore[import-not-found]
 
-from pretune.hints import with_hints
 from pretune.modules.callbacks import EqualWeightAveraging
 
 ALSO: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
@@ -54,29 +51,3 @@ def test_two_steps(name: str, encoder: Path) -> None:
     holds(error <= TOLERANCE.get(name, 1e-4), float(error))
     if name == "gradient_checkpointing":
         same(found, learned("nothing", str(encoder), ACCELERATOR), 1e-5)
-
-
-@pytest.mark.skipif(ON_CPU, reason="takes a minute")
-@pytest.mark.parametrize("half", [False, True], ids=["float32", "bfloat16"])
-@pytest.mark.parametrize(
-    "case", [("MaskedLanguageModeling", "bert"), ("CausalLanguageModeling", "llama")], ids="-".join
-)
-def test_compiled(case: tuple[str, str], half: bool, tokenizer: Any) -> None:
-    """What it was, in layers that are compiled once."""
-    found: list[Any] = []
-    for compiled in (False, True):
-        model = make(*case, tokenizer)
-        model.backbone.compile = compiled
-        model.build()
-        model.to(DEVICE)
-        model.take_shortcuts()
-        batch = batch_for(model)
-        batch["attention_mask"] = torch.ones_like(batch["attention_mask"])
-        hinted = on_device(with_hints(batch))
-        with torch.autocast(DEVICE.type, torch.bfloat16, enabled=half):
-            result(model, hinted)
-            with torch.compiler.set_stance("fail_on_recompile" if compiled else "default"):
-                found.append(result(model, hinted))
-    same(found[1][0], found[0][0], 1e-2 if half else 1e-5)
-    error = (flat(found[1][1]) - flat(found[0][1])).norm() / flat(found[0][1]).norm()
-    holds(error <= (0.05 if half else 1e-4), float(error))
