@@ -26,7 +26,7 @@ COUNTED = (
     "span_denoising",
     "stsb",
 )
-"""Objectives whose shapes are counted on the device, and Spearman's ranks."""
+"""Of tests of objectives whose shapes are counted on the device, and of Spearman's ranks."""
 ROUNDING = 1e-5
 """Of float32, as a share of the largest value of a tensor or gradient."""
 
@@ -92,7 +92,13 @@ def trainer(accelerator: str = ACCELERATOR, **options: Any) -> Trainer:
     return Trainer(accelerator=accelerator, **{**quiet, **options})
 
 
-def some(cases: Sequence[Any], on_cpu: Sequence[Any]) -> list[Any]:
-    """All cases on a GPU; on the CPU those that are not named are slow tests."""
+def some(cases: Sequence[Any], on_cpu: Sequence[Any], many: bool = False) -> list[Any]:
+    """All cases on a GPU; on the CPU those that are not named are slow tests.
+
+    Args:
+        cases: values of one parameter, or tuples of several.
+        on_cpu: those that are cheap and tell most.
+        many: whether they are of several.
+    """
     slow = pytest.mark.slow if ON_CPU else ()
-    return [pytest.param(case, marks=() if case in on_cpu else slow) for case in cases]
+    return [pytest.param(*(case if many else (case,)), marks=() if case in on_cpu else slow) for case in cases]

@@ -90,7 +90,7 @@ def test_tasks(case: tuple[str, str], half: torch.dtype, tokenizer: Any) -> None
     not_worse(ours, *found)
 
 
-@pytest.mark.parametrize("accumulate", [1, 2])
+@pytest.mark.parametrize("accumulate", some([1, 2], [2]))
 @pytest.mark.parametrize("precision", some(["16-mixed", "bf16-mixed"], ["16-mixed"]))
 def test_training_with_a_scaler(precision: str, accumulate: int, tokenizer: Any) -> None:
     """The scaler skips the first steps until its scale fits; then the loss falls as it does in float32."""
@@ -114,4 +114,4 @@ def test_training_with_a_scaler(precision: str, accumulate: int, tokenizer: Any)
     model.to("cpu")
     loss = total(model, batch(), "train")
     holds(loss < 0.3, float(loss))  # by heart; log(3) at the start
-    assert NULL or losses[precision] == pytest.approx(losses["32-true"], abs=0.1)
+    assert NULL or losses[precision] == pytest.approx(losses["32-true"], abs=0.2)
