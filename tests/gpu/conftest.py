@@ -31,6 +31,8 @@ from gpu_support import ACCELERATOR, COUNTED, NULL, ON_CPU
 from transformers import GenerationMixin
 
 from pretune.main import main
+from pretune.modules import optimization
+from pretune.modules.callbacks import best
 from pretune.modules.layers import packed_attention, varlen_attention
 
 if not ON_CPU and not torch.cuda.is_available():
@@ -72,6 +74,11 @@ def _what_null_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
 
         monkeypatch.setattr(packed_attention, "_side_by_side", one_document)
         monkeypatch.setattr(varlen_attention, "_dropout_fault", lambda device: None)
+        # What is asked of a number is answered on the host: there all are finite.
+        for module in (best, optimization):
+            monkeypatch.setattr(module, "all_finite", lambda networks: True)
+        monkeypatch.setattr(torch, "isfinite", lambda tensor: torch.ones(tensor.shape, dtype=torch.bool))
+        monkeypatch.setattr(torch.Tensor, "isfinite", lambda tensor: torch.ones(tensor.shape, dtype=torch.bool))
         monkeypatch.setattr(torch.Tensor, "erfinv_", lambda self: self)  # a kernel that is made when it is asked for
         monkeypatch.setattr(GenerationMixin, "_has_unfinished_sequences", lambda *_, **__: False)  # never full
 

@@ -38,7 +38,8 @@ def test_no_step_of_a_run_waits(
     """After some that make what is kept; of training and of validation, with all that the command line adds."""
     kind, backbone, more = RUNS[name]
     if not ON_CPU:
-        monkeypatch.setattr(_TrainingEpochLoop, "advance", watched(_TrainingEpochLoop.advance, "error"))
+        batches = 24 if name == "accumulated" else 12
+        monkeypatch.setattr(_TrainingEpochLoop, "advance", watched(_TrainingEpochLoop.advance, "error", batches))
         monkeypatch.setattr(_EvaluationLoop, "_evaluation_step", watched(_EvaluationLoop._evaluation_step, "error"))
     config = {"config": {"model_type": backbone, **BACKBONES[backbone][1]}}
     if kind == "TextClassification":
