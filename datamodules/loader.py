@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader, DistributedSampler
 
 from ..errors import InputError
 from .ahead import ahead
+from .share import Share
 
 
 class BatchedDataset(Protocol):
@@ -64,12 +65,14 @@ class BatchPlan(DistributedSampler[Any]):
         self.lengths, self.draw, self.rank, self.world_size = lengths, draw, rank, world_size
         self.cuts = _cuts(lengths, tokens, world_size) if tokens is not None and lengths is not None else None
         self.epoch = 0
+        self.is_told = False
+        """Whether somebody says which epoch it is: a trainer, Fabric, a loop of somebody's own."""
         self.start = 0
         """The first batch that the next iteration yields."""
 
     def set_epoch(self, epoch: int) -> None:
-        """Lightning calls this before every epoch."""
-        self.epoch = epoch
+        """Lightning and Fabric call this before every epoch; where nobody does, a loader counts its own."""
+        self.epoch, self.is_told = epoch, True
 
     def __len__(self) -> int:
         nothing = not self.shuffle and self.size <= self.rank
@@ -178,6 +181,10 @@ class ResumableLoader(DataLoader[Any]):
         self.device, self.prepare = device, prepare
         self.position = 0
         self._resume: tuple[int, int] | None = None
+        self.begun = False
+        """Whether a batch was asked for."""
+        self.share: Share | None = None
+        """Which part of the data it hands out, where that was found out and not told."""
 
     def __len__(self) -> int:
         return len(self.plan)
@@ -185,7 +192,12 @@ class ResumableLoader(DataLoader[Any]):
     def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
         # A generator, so that all this happens when the first batch is asked for: Lightning makes iterators before it
         # sets the epoch and restores the state.
+        if self.share is not None:
+            self.share.check()
         resume, self._resume = self._resume, None
+        if self.begun and resume is None and not self.plan.is_told:
+            self.plan.epoch += 1
+        self.begun = True
         self.position = resume[1] if resume is not None and resume[0] == self.plan.epoch else 0
         self.plan.start = self.position
         batches: Iterator[Any] = super().__iter__()
