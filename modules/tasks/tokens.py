@@ -76,7 +76,7 @@ class TokenClassification(LabelledModule):
 
     # ------------------------------------------------------------------ prediction
 
-    def predict_step(self, batch: dict[str, Tensor], batch_idx: int) -> list[dict[str, Any]]:
+    def predict_step(self, batch: dict[str, Tensor], batch_idx: int, dataloader_idx: int = 0) -> list[dict[str, Any]]:
         """For each row the tags of its words, by number, with their probabilities."""
         scores, tags = self.model(**self.network_inputs(batch)).logits.float().softmax(-1).max(-1)
         names = self.labels or []
