@@ -8,6 +8,8 @@ import sys
 import warnings
 from collections.abc import Sequence
 from contextlib import nullcontext
+from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 from pretune.allocator import prepare_process
@@ -42,7 +44,8 @@ def main(args: Sequence[str] | None = None) -> Any:
         args: what stands after `main.py`; null takes the process's own arguments.
 
     Returns:
-        The command line object, with `trainer`, `model` and `datamodule`; of `suite`, its results.
+        The command line object, with `trainer`, `model` and `datamodule`; of `suite`, its results. Nothing to a
+        process that was started for the command: what its main function returns would become its exit code.
 
     Raises:
         SystemExit: with a message and a code that is not 0, for whatever the user can mend; with 128 and a signal's
@@ -50,11 +53,12 @@ def main(args: Sequence[str] | None = None) -> Any:
     """
     given = list(sys.argv[1:] if args is None else args)
     if given in ([], ["-h"], ["--help"]):
-        print(HELP)
+        print(HELP.replace("python main.py", "pretune", 1) if Path(sys.argv[0]).name == "pretune" else HELP)
         sys.exit(0 if given else 2)
     try:
         with handling_signals():
-            return run(given, alone=args is None)
+            done = run(given, alone=args is None)
+        return None if args is None else done
     except Interrupted as stop:
         if not is_launched():
             stop.tell()
@@ -68,6 +72,25 @@ def main(args: Sequence[str] | None = None) -> Any:
         if error.errno not in PATH_ERRORS and not str(error).startswith("The checkpoint"):
             raise
         sys.exit(f"error: {error}")
+
+
+def see_own_code(given: list[str]) -> None:
+    """Lets YAML name classes of files in the working folder and beside the YAML, as `class_path: mine.Mine`.
+
+    They come last, so that a file of the user's cannot stand in for a library. The folder of this file, which Python
+    puts first when it runs as a script, goes: what is in it is the package `pretune`, and `modules` or `runs` are
+    names that a user may well use.
+
+    Args:
+        given: the verb and its arguments.
+    """
+    here = Path(__file__).resolve().parent
+    sys.path[:] = [entry for entry in sys.path if not entry or Path(entry).resolve() != here]
+    files = [after for option, after in pairwise(given) if option in ("--config", "-c")]
+    files += [argument.partition("=")[2] for argument in given if argument.startswith("--config=")]
+    for folder in [Path.cwd(), *(Path(file).resolve().parent for file in files if Path(file).is_file())]:
+        if str(folder) not in sys.path:
+            sys.path.append(str(folder))
 
 
 def run(given: list[str], alone: bool) -> Any:
@@ -86,6 +109,7 @@ def run(given: list[str], alone: bool) -> Any:
         return run_compare(given[1:])
     if alone:
         prepare_process()
+        see_own_code(given)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
     with quick_imports() if alone else nullcontext():
         from lightning.fabric.utilities.exceptions import MisconfigurationException

@@ -19,6 +19,7 @@ from .agreement import require_agreement
 from .cache import cached, default_cache, digest
 from .loader import BatchedDataset, BatchPlan, Opaque, ResumableLoader
 from .processes import cores
+from .share import Share, share_of_process
 from .sources import Source
 from .tokenizer_extension import ExtendTokenizer
 from .tokenizer_training import TrainTokenizer
@@ -73,6 +74,7 @@ class BaseDataModule(LightningDataModule):
         self._resume: dict[str, int] | None = None
         self.contents: dict[str, str] = {}
         """A hash of what each split was made of, by which processes find out whether they have the same."""
+        self._share: Share | None = None
 
     source: Source
 
@@ -165,8 +167,24 @@ class BaseDataModule(LightningDataModule):
         held = {f"{split} data": content for split, content in self.contents.items()}
         require_agreement({"tokenizer": self._tokenizer_key, **held, **sizes})
 
+    def take_share(self, rank: int, of: int) -> None:
+        """Says which part of the data is this process's, in place of the trainer or torch.distributed.
+
+        Args:
+            rank: of this process, from 0.
+            of: how many share the data out; 1 takes everything.
+        """
+        self._share = Share(rank, of)
+
+    def share(self) -> Share:
+        """As told by `take_share`, the trainer, or torch.distributed."""
+        if self._share is not None:
+            return self._share
+        return Share(self.trainer.global_rank, self.trainer.world_size) if self.trainer else share_of_process()
+
     def loader(self, split: str, shuffle: bool = False) -> ResumableLoader:
         """The loader of a split; the only place that shuffles."""
+        share = self.share()
         dataset: BatchedDataset = self.datasets[split]
         lengths: np.ndarray | None = getattr(dataset, "lengths", None)
         plan = BatchPlan(
@@ -177,10 +195,15 @@ class BaseDataModule(LightningDataModule):
             lengths=lengths,
             tokens=self.tokens_per_batch,
             draw=getattr(dataset, "order", None),
-            rank=self.trainer.global_rank if self.trainer else 0,
-            world_size=self.trainer.world_size if self.trainer else 1,
+            rank=share.rank,
+            world_size=share.of,
         )
-        return ResumableLoader(dataset, plan, self.workers(), self._gpu(), self.hints)
+        loader = ResumableLoader(dataset, plan, self.workers(), self._gpu(), self.hints)
+        if self._share is None and not self.trainer:  # found out, and not told: processes may be started later
+            loader.share = share
+            if share.of > 1:
+                rank_zero_info(f"{split}: the examples are shared out among {share.of} processes.")
+        return loader
 
     def _gpu(self) -> torch.device | None:
         """The GPU that batches go to, if there is one."""
@@ -210,7 +233,9 @@ class BaseDataModule(LightningDataModule):
             )
         if self._overfits():
             return Opaque(self.loader("train"))  # the same batches each epoch
-        self._train_loader = self.loader("train", shuffle=True)
+        before, self._train_loader = self._train_loader, self.loader("train", shuffle=True)
+        if before is not None and before.begun and not before.plan.is_told:
+            self._train_loader.plan.epoch = before.plan.epoch + 1  # a loop of one's own that asks for each epoch's
         if self._resume is not None:
             self._train_loader.load_state_dict(self._resume)
             self._resume = None
@@ -232,10 +257,10 @@ class BaseDataModule(LightningDataModule):
         self.require_agreement()
         return self.loader("test")
 
-    def predict_dataloader(self) -> Opaque:
+    def predict_dataloader(self) -> ResumableLoader | Opaque:
         """In order."""
         self.require_agreement()
-        return Opaque(self.loader("predict"))
+        return Opaque(self.loader("predict")) if self.trainer is not None else self.loader("predict")
 
     def on_before_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
         """Takes down what a GPU would have to be waited for later."""

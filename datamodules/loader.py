@@ -20,6 +20,7 @@ from torch.utils.data import DataLoader, DistributedSampler
 from ..errors import InputError
 from .ahead import ahead
 from .permutation import Permutation
+from .share import Share
 
 
 class BatchedDataset(Protocol):
@@ -98,6 +99,8 @@ class BatchPlan(DistributedSampler[Any]):
         self.size, self.shuffle, self.lengths, self.draw, self.rank = size, shuffle, lengths, draw, rank
         self.own = Stretch(0, batch_size, world_size, tokens if lengths is not None else None, seed)
         self.epoch = 0
+        self.is_told = False
+        """Whether somebody says which epoch it is: a trainer, Fabric, a loop of somebody's own."""
         self.start = 0
         """The first batch that the next iteration yields, of those in the layout."""
         self.before: tuple[int, list[Stretch]] = (0, [])
@@ -106,8 +109,8 @@ class BatchPlan(DistributedSampler[Any]):
         """An epoch whose order is held, however long: what a checkpoint of an earlier version began."""
 
     def set_epoch(self, epoch: int) -> None:
-        """Lightning calls this before every epoch."""
-        self.epoch = epoch
+        """Lightning and Fabric call this before every epoch; where nobody does, a loader counts its own."""
+        self.epoch, self.is_told = epoch, True
 
     def __len__(self) -> int:
         """The batches of a whole epoch."""
@@ -280,6 +283,10 @@ class ResumableLoader(DataLoader[Any]):
         self._content: list[int] | None = None  # of the data of the checkpoint
         self.resumed_at: int | None = None
         """Where a checkpoint of other batches left off, in batches of an epoch as it is cut now."""
+        self.begun = False
+        """Whether a batch was asked for."""
+        self.share: Share | None = None
+        """Which part of the data it hands out, where that was found out and not told."""
 
     def __len__(self) -> int:
         return len(self.plan)
@@ -287,7 +294,12 @@ class ResumableLoader(DataLoader[Any]):
     def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
         # A generator, so that all this happens when the first batch is asked for: Lightning makes iterators before it
         # sets the epoch and restores the state.
+        if self.share is not None:
+            self.share.check()
         resume, self._resume = self._resume, None
+        if self.begun and resume is None and not self.plan.is_told:
+            self.plan.epoch += 1
+        self.begun = True
         within = resume is not None and resume[0] == self.plan.epoch
         if within and self._content not in (None, self.plan.content):
             raise InputError(

@@ -73,6 +73,12 @@ class Backbone:
 
         Not as `__post_init__`, whose messages the command line's parser would bury in its own.
         """
+        if self.name is None and "model_type" not in (self.config or {}):
+            raise InputError(
+                "backbone needs a `name` (hub id, folder, earlier run) or a `config` with a `model_type`. (In a "
+                "LightningCLI of your own, --model.backbone.dropout takes the place of a mere --model.backbone NAME: "
+                "write --model.backbone.name NAME.)"
+            )
         if self.dropout is not None and not 0 <= self.dropout < 1:
             raise InputError(f"backbone.dropout is {self.dropout}; it must be at least 0 and below 1.")
         if isinstance(self.freeze, int) and self.freeze < 0:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 
 import torch
 from lightning.pytorch import LightningModule
-from lightning.pytorch.callbacks import WeightAveraging
+from lightning.pytorch.callbacks import Callback, WeightAveraging
 from lightning.pytorch.utilities.rank_zero import rank_zero_warn
 from torch import Tensor, nn
 from torchmetrics import Metric, MetricCollection
@@ -22,6 +23,7 @@ from ..runs import STORED
 from ..tokenization import pack_tokenizer, unpack_tokenizer
 from .backbone import Backbone, WeightReport, config_from_json
 from .carried import CARRIED
+from .early_callbacks import refuse_early
 from .export import export, export_adapters
 from .export_check import Sample
 from .layers.agreement import Kind, disagreement
@@ -145,13 +147,9 @@ class BaseModule(OptimizedModule):
         self.model: Any = None
         self.tokenizer: Any = None
         self.weight_report: WeightReport | None = None
-        self.stored: dict[str, Any] | None = None
-        """What the checkpoint to be restored says about itself; set before the trainer runs, or while loading."""
         self.metrics = nn.ModuleDict()
         self.target_counts: dict[str, Tensor] = {}
         """Of each part the targets of the latest training batch; scalars on the device."""
-        self._seed = 0
-        self._seeded = False
         self._logged_epoch = -1
         self._trained = False
         self._sample: Sample | None = None
@@ -240,13 +238,40 @@ class BaseModule(OptimizedModule):
             if getattr(callback, "follows_module", False) and callback.mode != self.mode:
                 redirect(callback, self.monitor, self.mode)
 
+    def configure_callbacks(self) -> list[Callback]:
+        """Adds none; refuses those that change a network before it is there."""
+        if self._compiler_ctx is not None:
+            raise InputError(
+                "torch.compile cannot follow the steps of a whole module, which look at the data: "
+                "Backbone(..., compile=True) compiles the layers of its network."
+            )
+        refuse_early(self.trainer, self.model is not None)
+        return []
+
     def configure_model(self) -> None:
         """Builds the network once its surroundings are known; without a trainer, loading or `build` does."""
         if self._trainer is not None:
+            if self.model is not None:
+                self._meet(self.datamodule)
             self.build()
+            self.empty_metrics()
             if self.device_mesh is not None and not is_sharded(self.model):
                 self._divide(self.device_mesh)
             self.give_to_averages()
+
+    def _meet(self, data: Any) -> None:
+        """Agrees with data that were not known when the network was built."""
+        theirs = getattr(data, "tokenizer", None)
+        if theirs is None:
+            return
+        if self.tokenizer is None and len(theirs) <= self.model.config.vocab_size:
+            self.tokenizer = theirs
+        elif self.tokenizer is None or not theirs.get_vocab().items() <= self.tokenizer.get_vocab().items():
+            raise InputError(
+                f"The network was built before the data were known, and their tokenizer ({len(theirs):,} entries) is "
+                "not its own: give the datamodule the tokenizer of the module (data.use_tokenizer(module.tokenizer)), "
+                "or leave building to the trainer."
+            )
 
     def _divide(self, mesh: Any) -> None:
         """Divides the networks over the devices of a strategy that wants it so (FSDP2)."""
@@ -273,6 +298,14 @@ class BaseModule(OptimizedModule):
         """
         if self.model is not None:
             return
+        with torch.inference_mode(False):  # what is made in it cannot learn, and a first `forward` may stand in it
+            self._build()
+        if self._trainer is None and (self.device, self.dtype) != (torch.device("cpu"), torch.float32):
+            self.to(self.device)  # as it was before there was anything to move
+            for network in self.networks():
+                network.to(self.dtype)
+
+    def _build(self) -> None:
         self.prepare(self.datamodule)
         config = None
         if self.stored is not None:
@@ -295,17 +328,24 @@ class BaseModule(OptimizedModule):
         self._direct_callbacks()
 
     def _make_metrics(self) -> None:
-        parts = self.parts()
         for stage in ("train", "val", "test"):
-            self.metrics[f"{stage}_loss"] = MeanPerTarget(list(parts.values()))
-            for part in parts:
-                prefix = f"{stage}/{part}_" if part else f"{stage}/"
-                if part:
-                    self.metrics[f"{stage}_loss_{part}"] = MeanPerTarget()
-                if part == self.perplexity_of:
-                    self.metrics[f"{stage}_perplexity"] = Perplexity()
-                scores: dict[str, Metric | MetricCollection] = {**self.make_metrics(part)}
-                self.metrics[f"{stage}_scores_{part}"] = MetricCollection(scores, prefix=prefix)
+            self._add_metrics(stage)
+
+    def _add_metrics(self, stage: str, loader: str = "") -> None:
+        parts = self.parts()
+        self.metrics[f"{stage}{loader}_loss"] = MeanPerTarget(list(parts.values()))
+        for part in parts:
+            prefix = f"{stage}/{part}_" if part else f"{stage}/"
+            if part:
+                self.metrics[f"{stage}{loader}_loss_{part}"] = MeanPerTarget()
+            if part == self.perplexity_of:
+                self.metrics[f"{stage}{loader}_perplexity"] = Perplexity()
+            scores: dict[str, Metric | MetricCollection] = {**self.make_metrics(part)}
+            self.metrics[f"{stage}{loader}_scores_{part}"] = MetricCollection(scores, prefix=prefix)
+
+    def metric_key(self, stage: str) -> str:
+        """What the names in `metrics` begin with, in the step at hand: those of a second loader are its own."""
+        return f"{stage}{self.loader_number or ''}"
 
     def finish(self) -> None:
         """Called once the network is there; for what a subclass derives from it."""
@@ -380,18 +420,18 @@ class BaseModule(OptimizedModule):
 
     def shared_step(self, batch: dict[str, Tensor], stage: str) -> dict[str, Output]:
         """One step of any stage; metrics are objects over the whole set, never means of batch means."""
-        if missing := [key for key in self.batch_keys if key not in batch]:
+        there = list(batch) if isinstance(batch, Mapping) else None
+        if missing := [key for key in self.batch_keys if there is None or key not in there]:
+            those = f"these are of type {type(batch).__name__}" if there is None else f"these have {', '.join(there)}"
             raise InputError(
-                f"{type(self).__name__} needs batches with {', '.join(missing)}, and these have {', '.join(batch)}; "
+                f"{type(self).__name__} needs batches with {', '.join(missing)}, and {those}; "
                 f"the data of {' or '.join(self.datamodules) or 'another datamodule'} would work."
             )
-        outputs = self._outputs(batch, stage)
-        if stage == "train" and self.r_drop:
-            outputs = self._held_together(outputs, self._outputs(batch, stage))
+        outputs = self._training_outputs(batch) if stage == "train" else self._outputs(batch, stage)
         if stage != "train":
             self._log_losses(outputs, stage)
         for part, output in outputs.items():
-            metrics: Any = self.metrics[f"{stage}_scores_{part}"]
+            metrics: Any = self.metrics[f"{self.metric_key(stage)}_scores_{part}"]
             if len(metrics):
                 metrics.update(output.predictions.detach(), output.targets)
                 if stage != "train" or self._logged_epoch != self.current_epoch:  # once an epoch: it takes long
@@ -399,6 +439,20 @@ class BaseModule(OptimizedModule):
         if stage == "train":
             self._logged_epoch = self.current_epoch
         return outputs
+
+    def _training_outputs(self, batch: dict[str, Tensor]) -> dict[str, Output]:
+        if self.model is None:
+            raise InputError(
+                f"The network of this {type(self).__name__} is not built yet, so that no optimiser has its weights: "
+                "where no trainer of its own trains it, call build() first (in configure_model of the module that it "
+                "is a part of, or before the optimiser is made)."
+            )
+        self.begin_step()
+        try:
+            outputs = self._outputs(batch, "train")
+            return self._held_together(outputs, self._outputs(batch, "train")) if self.r_drop else outputs
+        finally:
+            self.end_step()
 
     def _outputs(self, batch: dict[str, Tensor], stage: str) -> dict[str, Output]:
         if self.backbone.compile and self.shortcuts:
@@ -433,15 +487,16 @@ class BaseModule(OptimizedModule):
     def _log_losses(self, outputs: dict[str, Output], stage: str) -> None:
         losses = torch.stack([output.loss.detach() for output in outputs.values()])
         counts = torch.stack([output.count for output in outputs.values()])
-        whole: Any = self.metrics[f"{stage}_loss"]
+        key = self.metric_key(stage)
+        whole: Any = self.metrics[f"{key}_loss"]
         whole.update(losses, counts)
         self.log(f"{stage}/loss", whole, prog_bar=stage == "val", batch_size=1)
         for part, output in outputs.items():
-            named = {f"{stage}/{part}_loss": f"{stage}_loss_{part}"} if part else {}
+            named = {f"{stage}/{part}_loss": f"{key}_loss_{part}"} if part else {}
             if part == self.perplexity_of:
-                named[f"{stage}/perplexity"] = f"{stage}_perplexity"
-            for name, key in named.items():
-                metric: Any = self.metrics[key]
+                named[f"{stage}/perplexity"] = f"{key}_perplexity"
+            for name, place in named.items():
+                metric: Any = self.metrics[place]
                 metric.update(output.loss.detach(), output.count)
                 self.log(name, metric, prog_bar=stage == "val", batch_size=1)
 
@@ -451,13 +506,25 @@ class BaseModule(OptimizedModule):
         self.target_counts = {part: output.count.detach() for part, output in found.items()}
         return self.add_to_window([output.loss for output in found.values()], list(self.target_counts.values()))
 
-    def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
-        """Updates the metrics."""
-        self.shared_step(batch, "val")
+    def validation_step(self, batch: dict[str, Tensor], batch_idx: int, dataloader_idx: int = 0) -> None:
+        """Updates the metrics; those of a second loader are its own, logged as `val/loss/dataloader_idx_1`."""
+        self._evaluate(batch, "val", dataloader_idx)
 
-    def test_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
-        """Updates the metrics."""
-        self.shared_step(batch, "test")
+    def test_step(self, batch: dict[str, Tensor], batch_idx: int, dataloader_idx: int = 0) -> None:
+        """Updates the metrics; those of a second loader are its own, logged as `test/loss/dataloader_idx_1`."""
+        self._evaluate(batch, "test", dataloader_idx)
+
+    def _evaluate(self, batch: dict[str, Tensor], stage: str, loader: int) -> None:
+        self.loader_number = loader
+        self.build()
+        if loader and f"{stage}{loader}_loss" not in self.metrics:
+            self._add_metrics(stage, str(loader))
+            self.metrics.to(self.device)
+            (self.host or self)._metric_attributes = None  # where Lightning keeps the names of those it knows
+        try:
+            self.shared_step(batch, stage)
+        finally:
+            self.loader_number = None
 
     def on_fit_start(self) -> None:
         """Takes the seed that everything random in training is derived from."""
@@ -549,19 +616,24 @@ class BaseModule(OptimizedModule):
         self.check_class(checkpoint.get(STORED, {}))
         super().on_load_checkpoint(checkpoint)
         self.stored = checkpoint[STORED]
-        self._seed, self._seeded = self.stored["seed"], True
+        self._seed, self._seeded = checkpoint[STORED]["seed"], True
         self.build()
         if self.weight_report is not None:
             self.weight_report.carried = checkpoint.get(CARRIED, {})
+        self.check_stored(checkpoint[STORED])
 
-    def check_class(self, entry: dict[str, Any]) -> None:
-        """Raises an `InputError` if a checkpoint's description is not of this class."""
-        found = entry.get("class", "something else")
-        if found != type(self).__name__:
-            raise InputError(
-                f"The checkpoint is of a {found}, the model is a {type(self).__name__}. --ckpt_path only resumes or "
-                "evaluates the same class; to start from its weights, give it as model.backbone."
-            )
+    def check_stored(self, entry: dict[str, Any]) -> None:
+        """Raises an `InputError` if a checkpoint's outputs mean something else than those of the network built."""
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
+        """As torch's; builds the network if nothing did so far, instead of finding no place for any weight."""
+        self.build()
+        return super().load_state_dict(state_dict, strict, assign)
+
+    def parameters(self, recurse: bool = True) -> Iterator[nn.Parameter]:
+        """As torch's; builds the network if nothing did so far: an optimiser of no weights would learn nothing."""
+        self.build()
+        return super().parameters(recurse)
 
     def save_pretrained(self, folder: str | Path, check: bool = True) -> None:
         """Writes a Hugging Face folder: safetensors, configuration, tokenizer, model card.

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from lightning.pytorch import LightningModule
 from lightning.pytorch.callbacks import StochasticWeightAveraging, Timer, WeightAveraging
 from lightning.pytorch.strategies import DeepSpeedStrategy, FSDPStrategy
 from lightning.pytorch.trainer.states import RunningStage
@@ -18,10 +17,11 @@ from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 
 from ..errors import InputError
+from .hosted import HostedModule
 from .layers.guard import READ_EVERY, NumericGuard, all_finite, leave_out
 from .layers.l2_sp import DecayToStart
 from .layers.optimizers import OptimizerName, make_optimizer, parameter_groups
-from .layers.schedules import ScheduleName, schedule
+from .layers.schedules import GrowingSchedule, ScheduleName, schedule
 from .layers.unfreezing import GradualUnfreezing
 from .layers.window import Window
 from .resuming import (
@@ -43,7 +43,7 @@ LEFT_OUT = "left_out"
 """The checkpoint entry for what the numeric guard has counted."""
 
 
-class OptimizedModule(LightningModule):
+class OptimizedModule(HostedModule):
     """A module whose gradient is the mean over targets, whatever batches, accumulation and processes.
 
     Args:
@@ -139,6 +139,8 @@ class OptimizedModule(LightningModule):
             The scalar to run backward on: its gradient is that of the sums, its value the mean, which is what callbacks
             (such as the learning-rate finder) take it for.
         """
+        if not self.is_led:
+            return self.mean_of_batch(losses, counts, list(self.parts().values()))
         if self._window is None:
             self._window = Window(list(self.parts().values()))
         whole = self.trainer.world_size if self.trainer.accumulate_grad_batches == 1 else 0
@@ -265,7 +267,17 @@ class OptimizedModule(LightningModule):
     # ------------------------------------------------------------------ optimiser and schedule
 
     def configure_optimizers(self) -> Any:
-        """AdamW or SGD over parameter groups, with a schedule per optimiser step."""
+        """AdamW or SGD over parameter groups, with a schedule per optimiser step.
+
+        Raises:
+            InputError: in a loop of one's own, which has no length that the schedule could follow.
+        """
+        if not self.has_trainer:
+            raise InputError(
+                "The schedule follows the length of a Trainer's run, and there is no Trainer here: in a loop of your "
+                "own take an optimiser over module.parameter_groups(), such as torch.optim.AdamW, and a schedule "
+                "beside it."
+            )
         start = self._weights_at_start() if self.l2_sp else {}
         optimizer = make_optimizer(
             self.optimizer_name, self.parameter_groups(set(start)), self.betas, self.trainer.precision
@@ -279,7 +291,7 @@ class OptimizedModule(LightningModule):
             factor = schedule(self.schedule, self._steps, self.warmup, clock=self._clock())
         except ValueError as error:
             raise InputError(str(error)) from error
-        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
+        scheduler = GrowingSchedule(optimizer, factor)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
     def parameter_groups(self, anchored: set[nn.Parameter] | None = None) -> list[dict[str, Any]]:
@@ -324,8 +336,20 @@ class OptimizedModule(LightningModule):
         super().lr_scheduler_step(scheduler, metric)
 
     def progress(self) -> float:
-        """The share of the training that is done, in steps or in time; 0 where nothing says when it ends."""
-        done = self.global_step / self._steps if self._steps else 1.0
+        """The share of the training that is done, in steps or in time; 0 where a trainer does not know when it ends.
+
+        Raises:
+            InputError: in a loop of one's own, of which nobody knows it.
+        """
+        if not self.has_trainer:
+            raise InputError(
+                "Without a Trainer nothing says when training ends, which model.final_mask_probability goes by: leave "
+                "it out, and set module.mask_probability as you go."
+            )
+        steps = self._steps
+        if math.isinf(steps):  # an optimiser of somebody else's
+            steps = self.trainer.estimated_stepping_batches
+        done = self.global_step / steps if steps else 1.0
         return min(1.0, max(done, self._spent))
 
     # ------------------------------------------------------------------ gradual unfreezing

@@ -19,6 +19,7 @@ from lightning.pytorch import LightningDataModule, LightningModule
 from lightning.pytorch.cli import LightningArgumentParser
 
 from .backbone import Backbone
+from .own_code import why_not
 
 BASES = {"OptimizedModule", "BaseModule", "BaseDataModule", "LabelledModule", "LabelledDataModule", "GeneratingModule"}
 """What messages do not propose."""
@@ -59,6 +60,8 @@ def as_plain(value: Any) -> Any:
 
 def explain(message: str, parser: argparse.ArgumentParser) -> str:
     """What a parser's message comes to."""
+    if why := why_not(message):
+        return why
     if found := re.search(
         r"Expected a dot import path string: (\S+)|unresolvable import path[^:]*: (\S+)", message, re.I
     ):

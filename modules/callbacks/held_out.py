@@ -76,6 +76,7 @@ def _prepared(objective: BaseModule, given: LightningDataModule) -> Any:
         data.special_tokens = objective.frames_text if data.special_tokens is None else data.special_tokens
         data.word_ids = objective.needs_word_ids if data.word_ids is None else data.word_ids
     data.use_tokenizer(objective.tokenizer)
+    data.take_share(0, 1)  # one process may ask alone
     data.setup("test")
     return data
 

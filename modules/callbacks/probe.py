@@ -50,6 +50,7 @@ class Probe(Callback):
             )
         if hasattr(self.data, "use_tokenizer"):
             self.data.use_tokenizer(pl_module.tokenizer)
+            self.data.take_share(0, 1)  # each process fits the whole classifier
         self.data.prepare_data()
         self.data.setup("fit")
         if (problem := getattr(self.data, "problem", None)) != "single":

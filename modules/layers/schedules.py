@@ -6,6 +6,9 @@ import math
 from collections.abc import Callable
 from typing import Literal
 
+from torch import Tensor
+from torch.optim.lr_scheduler import LambdaLR
+
 ScheduleName = Literal["constant", "linear", "cosine", "wsd"]
 
 
@@ -69,3 +72,19 @@ def schedule(
         return 1.0 - math.sqrt(max(0.0, min(1.0, (at - start) / max(1, length - start))))
 
     return factor
+
+
+class GrowingSchedule(LambdaLR):
+    """A schedule whose optimiser may get more parameters on the way, as callbacks that unfreeze layers give it.
+
+    They follow the schedule from the rate that they come with.
+    """
+
+    def get_lr(self) -> list[float | Tensor]:
+        """The rates of all groups, now."""
+        for group in self.optimizer.param_groups[len(self.base_lrs) :]:
+            now = float(self.get_last_lr()[0]) / float(self.base_lrs[0])
+            group["initial_lr"] = group["lr"] / now if now else group["lr"]
+            self.base_lrs.append(group["initial_lr"])
+            self.lr_lambdas.append(self.lr_lambdas[0])
+        return super().get_lr()

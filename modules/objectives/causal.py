@@ -105,18 +105,23 @@ class CausalLanguageModeling(BaseModule):
         measures = {name.replace("_", "/", 1): metric for name, metric in self.per_text.items()}
         return super().directions() | directions_of(measures)
 
+    def pad_id(self) -> int:
+        """What fills rows, and is never read; with a loader of one's own there may be no tokenizer to ask."""
+        known = self.tokenizer.pad_token_id if self.tokenizer is not None else self.model.config.pad_token_id
+        return known or 0
+
     # ------------------------------------------------------------------ steps
 
     def step(self, batch: dict[str, Tensor], stage: str) -> Output:
         """Runs the body on all tokens and the head on those that another follows."""
-        rows = Rows(batch, self.tokenizer.pad_token_id or 0, packed=can_pack(self.model))
+        rows = Rows(batch, self.pad_id(), packed=can_pack(self.model))
         followed, following = before(rows.fresh), before(rows.ids)
         targets = self.targets(followed, rows.tokens)
         with only_inputs(self.model.get_output_embeddings(), rows.places(targets)):
             logits = self.model(**self.network_inputs(rows.inputs(rows.ids))).logits
         output = recovered(logits, targets.of(following), **self.loss_options(stage))
         for name in ("word_perplexity", "bits_per_byte"):
-            if f"{stage}_{name}" in self.per_text:
+            if f"{stage}_{name}" in self.per_text and not self.loader_number:  # the datamodule counts its own texts
                 metric: Any = self.per_text[f"{stage}_{name}"]
                 metric.update(output.loss.detach(), output.count)
                 self.log(f"{stage}/{name}", metric, batch_size=1)
@@ -149,11 +154,16 @@ class CausalLanguageModeling(BaseModule):
         Returns:
             What follows each, up to the end of the document or `max_new_tokens`.
         """
+        if self.tokenizer is None:
+            raise InputError(
+                "Texts to be continued need a tokenizer, and there is none: set module.tokenizer, or leave "
+                "model.prompts out."
+            )
         encoded = [self.tokenizer(prompt, add_special_tokens=False)["input_ids"] for prompt in prompts]
         end = self._end_id()
         rows = [ids or [end] for ids in encoded]  # what ends a document comes before the next one
         longest = max(map(len, rows))
-        pad = self.tokenizer.pad_token_id or 0
+        pad = self.pad_id()
         # On the left: what follows the last token of each row is wanted.
         ids = torch.tensor([[pad] * (longest - len(row)) + row for row in rows], device=self.device)
         mask = torch.tensor([[0] * (longest - len(row)) + [1] * len(row) for row in rows], device=self.device)
@@ -176,7 +186,7 @@ class CausalLanguageModeling(BaseModule):
                 found = self.model.generate(
                     input_ids=ids,
                     attention_mask=mask,
-                    pad_token_id=self.tokenizer.pad_token_id or 0,
+                    pad_token_id=self.pad_id(),
                     eos_token_id=self._end_id(),
                     synced_gpus=is_sharded(self.model),
                     **options,
@@ -189,9 +199,9 @@ class CausalLanguageModeling(BaseModule):
     def _end_id(self) -> int:
         """What a corpus puts after each document, and so before the next."""
         found = separator_id(self.tokenizer)
-        return found if found is not None else self.tokenizer.pad_token_id or 0
+        return found if found is not None else self.pad_id()
 
-    def predict_step(self, batch: dict[str, Tensor], batch_idx: int) -> list[dict[str, Any]]:
+    def predict_step(self, batch: dict[str, Tensor], batch_idx: int, dataloader_idx: int = 0) -> list[dict[str, Any]]:
         """For each prompt its continuation."""
         lengths = batch["attention_mask"].sum(1, keepdim=True)
         longest = int(lengths.max())
@@ -204,7 +214,7 @@ class CausalLanguageModeling(BaseModule):
         return [{"prediction": text} for text in self._generate(ids.where(mask.bool(), self._pad()), mask)]
 
     def _pad(self) -> Tensor:
-        return torch.tensor(self.tokenizer.pad_token_id or 0, device=self.device)
+        return torch.tensor(self.pad_id(), device=self.device)
 
 
 def refuse_single_tokens(option: str, length: int) -> None:

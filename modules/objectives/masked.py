@@ -137,7 +137,7 @@ class MaskedLanguageModeling(BaseModule):
             The corrupted ids and the targets, both (rows, length), and the hash keys of the draw, (rows, length).
         """
         training = stage == "train"
-        keys = row_keys(rows.ids, rows.mask, self._seed + self.global_step + 1 if training else 0)
+        keys = row_keys(rows.ids, rows.mask, self.draw_seed(stage))
         maskable = rows.fresh & ~self.is_special[rows.ids]
         probability = self.final_mask_probability
         if training and probability != self.mask_probability:
@@ -189,7 +189,7 @@ class MaskedLanguageModeling(BaseModule):
             logits = self.model(**self.network_inputs(rows.inputs(corrupted))).logits
         return recovered(logits, targets.of(rows.ids), **self.loss_options(stage))
 
-    def predict_step(self, batch: dict[str, Tensor], batch_idx: int) -> list[dict[str, Any]]:
+    def predict_step(self, batch: dict[str, Tensor], batch_idx: int, dataloader_idx: int = 0) -> list[dict[str, Any]]:
         """For each text with mask tokens: the text with the likeliest words in their places, and the five likeliest."""
         before, after = special_frame(self.tokenizer)
         rows = [

@@ -120,7 +120,7 @@ class NextSentencePrediction(MaskedLanguageModeling):
         """Puts pairs together, masks them, and asks both questions of one pass through the body."""
         pad_id = self.tokenizer.pad_token_id or 0
         true = join_pairs(batch["segment_a"], batch["segment_b"], self.frame, pad_id)
-        seed = self._seed + self.global_step + 1 if stage == "train" else 0
+        seed = self.draw_seed(stage)
         flip = uniform(row_keys(true["input_ids"], true["attention_mask"], seed)[:, :1], _FLIP) < 0.5
         rows = Rows(join_pairs(*self.pairs(batch, flip), self.frame, pad_id), pad_id)
         corrupted, chosen, _ = self.mask(rows, stage)

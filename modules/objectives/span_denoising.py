@@ -139,7 +139,7 @@ class SpanDenoising(BaseModule):
         """
         pad_id = self.tokenizer.pad_token_id or 0
         rows = Rows(batch, pad_id, packed=False)
-        keys = row_keys(rows.ids, rows.mask, self._seed + self.global_step + 1 if stage == "train" else 0)
+        keys = row_keys(rows.ids, rows.mask, self.draw_seed(stage))
         corruptible = rows.real & ~self.is_special[rows.ids]
         real = rows.real.long()
         density, mean = self.noise_density, self.mean_span

@@ -144,7 +144,7 @@ class TextClassification(LabelledModule):
         loss = cross_entropy(logits, targets, self.smoothing(stage), weights)
         return Output(loss, count if weights is None else weights[targets].sum(), logits, targets, (logits,))
 
-    def predict_step(self, batch: dict[str, Tensor], batch_idx: int) -> list[dict[str, Any]]:
+    def predict_step(self, batch: dict[str, Tensor], batch_idx: int, dataloader_idx: int = 0) -> list[dict[str, Any]]:
         """For each row the most likely label and every label's probability; its labels; or its number."""
         logits = self.model(**self.network_inputs(batch)).logits.float()
         names = self.labels or []

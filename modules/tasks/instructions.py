@@ -82,6 +82,6 @@ class InstructionTuning(GeneratingModule):
             logits = self.model(**self.network_inputs(rows.inputs(rows.ids))).logits
         return recovered(logits, targets.of(before(labels)), **self.loss_options(stage))
 
-    def predict_step(self, batch: dict[str, Tensor], batch_idx: int) -> list[dict[str, Any]]:
+    def predict_step(self, batch: dict[str, Tensor], batch_idx: int, dataloader_idx: int = 0) -> list[dict[str, Any]]:
         """For each prompt its answer."""
         return [{"prediction": text} for text in self.write(batch["input_ids"], batch["attention_mask"])]

@@ -83,6 +83,14 @@ class LabelledModule(BaseModule):
         if len(self.labels) < self.fewest_labels:
             raise InputError(f"There is one class only ({self.labels[0]!r}): nothing can be learned from it.")
 
+    def check_stored(self, entry: dict[str, Any]) -> None:
+        """Refuses outputs in another order, or of other labels, than those that the network was built with."""
+        if entry["labels"] is not None and list(entry["labels"]) != list(self.labels or []):
+            raise InputError(
+                f"The label names disagree: the model has {_list(self.labels or [])}, the checkpoint "
+                f"{_list(entry['labels'])}. Their order counts: a model that is not built yet takes the checkpoint's."
+            )
+
     def head_options(self) -> dict[str, Any]:
         """The number of labels."""
         return {"num_labels": len(self.labels or [])}

@@ -77,7 +77,7 @@ class MultipleChoice(BaseModule):
         loss = cross_entropy(scores, targets, self.smoothing(stage))
         return Output(loss, torch.full((), len(targets), device=loss.device), scores, targets, (scores,))
 
-    def predict_step(self, batch: dict[str, Tensor], batch_idx: int) -> list[dict[str, Any]]:
+    def predict_step(self, batch: dict[str, Tensor], batch_idx: int, dataloader_idx: int = 0) -> list[dict[str, Any]]:
         """For each row the number of the likeliest ending, and every ending's probability."""
         probabilities = self.scores(batch).softmax(-1)
         best, rows = probabilities.argmax(-1).tolist(), probabilities.tolist()

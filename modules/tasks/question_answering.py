@@ -15,6 +15,7 @@ from ...squad_scores import Scoring
 from ..backbone import Backbone
 from ..base import BaseModule, Output
 from ..families import family
+from ..hosted import one_loader
 from ..layers.answer_spans import NONE, AnswerKind, AnswerScore, best_spans, merged
 from ..layers.losses import cross_entropy
 
@@ -101,6 +102,8 @@ class QuestionAnswering(BaseModule):
 
     def step(self, batch: dict[str, Tensor], stage: str) -> Output:
         """The mean of the cross entropies of both ends."""
+        if self.loader_number:
+            one_loader(self)
         start, end = self.logits(batch)
         null = self.null_positions(batch)
         losses = [
@@ -150,7 +153,7 @@ class QuestionAnswering(BaseModule):
 
     # ------------------------------------------------------------------ prediction
 
-    def predict_step(self, batch: dict[str, Tensor], batch_idx: int) -> list[dict[str, Any]]:
+    def predict_step(self, batch: dict[str, Tensor], batch_idx: int, dataloader_idx: int = 0) -> list[dict[str, Any]]:
         """For each window its spans."""
         return [{"window": row} for row in self.candidates(batch, *self.logits(batch)).tolist()]
 

@@ -11,6 +11,7 @@ from ...hints import known_targets
 from ..backbone import Backbone, config_from_json
 from ..base import Output
 from ..families import EXAMPLES, TRAINS, family
+from ..hosted import one_loader
 from ..layers.directions import Direction
 from ..layers.sparse_head import only_inputs
 from ..layers.targets import before
@@ -131,18 +132,20 @@ class SequenceToSequence(GeneratingModule):
             logits = self.model(**inputs).logits
         return recovered(logits, targets.of(asked), **self.loss_options(stage))
 
-    def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
+    def validation_step(self, batch: dict[str, Tensor], batch_idx: int, dataloader_idx: int = 0) -> None:
         """Updates the metrics; writes, if wanted."""
-        super().validation_step(batch, batch_idx)
-        if self.generate_in_validation and not self.trainer.sanity_checking:
-            self._score(batch, "val")
+        super().validation_step(batch, batch_idx, dataloader_idx)
+        if self.generate_in_validation and not (self.has_trainer and self.trainer.sanity_checking):
+            self._score(batch, "val", dataloader_idx)
 
-    def test_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
+    def test_step(self, batch: dict[str, Tensor], batch_idx: int, dataloader_idx: int = 0) -> None:
         """Updates the metrics, and writes."""
-        super().test_step(batch, batch_idx)
-        self._score(batch, "test")
+        super().test_step(batch, batch_idx, dataloader_idx)
+        self._score(batch, "test", dataloader_idx)
 
-    def _score(self, batch: dict[str, Tensor], stage: str) -> None:
+    def _score(self, batch: dict[str, Tensor], stage: str, loader: int) -> None:
+        if loader:
+            one_loader(self)
         written, wanted = self.write(*self._sources(batch)), self._references(batch, stage)
         if stage not in self.text_scores:
             self.text_scores[stage] = text_scores(self._bleu_tokenizer(stage)).to(self.device)
@@ -187,6 +190,6 @@ class SequenceToSequence(GeneratingModule):
             self.log_dict({f"{stage}/{name}": value for name, value in scores.compute().items()})
             scores.reset()
 
-    def predict_step(self, batch: dict[str, Tensor], batch_idx: int) -> list[dict[str, Any]]:
+    def predict_step(self, batch: dict[str, Tensor], batch_idx: int, dataloader_idx: int = 0) -> list[dict[str, Any]]:
         """For each source what is written."""
         return [{"prediction": text} for text in self.write(*self._sources(batch))]

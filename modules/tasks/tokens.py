@@ -97,7 +97,7 @@ class TokenClassification(LabelledModule):
 
     # ------------------------------------------------------------------ prediction
 
-    def predict_step(self, batch: dict[str, Tensor], batch_idx: int) -> list[dict[Any, Any]]:
+    def predict_step(self, batch: dict[str, Tensor], batch_idx: int, dataloader_idx: int = 0) -> list[dict[Any, Any]]:
         """For each row the tags of its words, by number, with their probabilities, and for how many words they are."""
         scores, tags = self.model(**self.network_inputs(batch)).logits.float().softmax(-1).max(-1)
         names, words = self.labels or [], batch["words"]

@@ -80,6 +80,7 @@ def test_balanced_weights_are_inverse_to_the_counts(tokenizer: Any) -> None:
 
     class Trainer:
         datamodule = Data()
+        lightning_module = None
 
     model._trainer = Trainer()  # type: ignore[assignment]
     model.build()
