@@ -27,7 +27,7 @@ def with_hints(batch: Any) -> Any:
     mask, bounds, labels = batch.get("attention_mask"), batch.get("cu_seq_lens"), batch.get("labels")
     hints: dict[str, Any] = {}
     if mask is not None and mask.ndim >= 2 and not mask.is_cuda:
-        lengths, full = mask.sum(-1), bool(mask.all())
+        lengths, full = mask.bool().sum(-1), bool(mask.all())
         if mask.ndim == 2:
             hints[FULL] = full
         if not full and bool(lengths.all()):

@@ -22,6 +22,10 @@ POLL = 0.1
 """Seconds after which the thread looks whether anybody still wants batches."""
 
 
+class _End(Exception):
+    """There are no more."""
+
+
 def ahead(
     batches: Iterator[Any], device: torch.device, prepare: Callable[[Any], Any], depth: int = DEPTH
 ) -> Iterator[Any]:
@@ -40,7 +44,7 @@ def ahead(
     ended = threading.Event()
 
     def put(item: tuple[Any, Any, BaseException | None]) -> bool:
-        while not ended.is_set():
+        while not ended.is_set() and threading.main_thread().is_alive():
             try:
                 waiting.put(item, timeout=POLL)
                 return True
@@ -49,27 +53,28 @@ def ahead(
         return False
 
     def work() -> None:
-        stream = None
-        if device.type == "cuda":
-            torch.cuda.set_device(device)  # threads begin with the first one
-            stream = torch.cuda.Stream(device)
-        try:
+        try:  # around everything: who waits would wait forever for a thread that said nothing
+            stream = None
+            if device.type == "cuda":
+                torch.cuda.set_device(device)  # threads begin with the first one
+                stream = torch.cuda.Stream(device)
             for batch in batches:
                 with torch.cuda.stream(stream) if stream is not None else nullcontext():
                     moved = move_data_to_device(prepare(batch), device)
                 sent = stream.record_event() if stream is not None else None
                 if not put((moved, sent, None)):
                     return
-            put((None, None, StopIteration()))
+            put((None, None, _End()))
         except BaseException as error:
             put((None, None, error))
 
-    thread = threading.Thread(target=work, name="batches ahead", daemon=True)
+    # No daemon, which is frozen where it is when the interpreter ends: this one sees that, and is waited for.
+    thread = threading.Thread(target=work, name="batches ahead")
     thread.start()
     try:
         while True:
             batch, sent, error = waiting.get()
-            if isinstance(error, StopIteration):
+            if isinstance(error, _End):
                 return
             if error is not None:
                 raise error

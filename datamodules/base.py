@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from lightning.pytorch import LightningDataModule
+from lightning.pytorch.utilities.model_helpers import is_overridden
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 
 from ..errors import InputError
@@ -206,9 +207,14 @@ class BaseDataModule(LightningDataModule):
         return loader
 
     def _gpu(self) -> torch.device | None:
-        """The GPU that batches go to, if there is one."""
+        """The GPU that batches go to ahead of time; none where somebody's own hooks want them before, or send them."""
         device = self.trainer.strategy.root_device if self.trainer is not None else None
-        return device if device is not None and device.type == "cuda" else None
+        if device is None or device.type != "cuda":
+            return None
+        own = is_overridden("on_before_batch_transfer", self, BaseDataModule) or any(
+            is_overridden("transfer_batch_to_device", each) for each in (self, self.module)
+        )
+        return None if own else device
 
     def workers(self) -> int:
         """The number of processes that make batches for this one."""

@@ -35,7 +35,7 @@ from .layers.packed_attention import full_inputs, packed_inputs, prefer_own_atte
 from .layers.padding_check import leave_out_padding_check
 from .layers.positions import max_positions
 from .layers.sharding import is_sharded, shard
-from .layers.static_shapes import compile_anything, compile_for, fill_pack
+from .layers.static_shapes import compiling, fill_pack, has_the_shape
 from .layers.targets import Targets, find_targets
 from .layers.unpadding import leave_out_padding, unpadding_inputs
 from .layers.varlen_attention import dropout_works
@@ -153,6 +153,7 @@ class BaseModule(OptimizedModule):
         self._logged_epoch = -1
         self._trained = False
         self._sample: Sample | None = None
+        self._shaped = True
 
     # ------------------------------------------------------------------ hooks for subclasses
 
@@ -455,9 +456,9 @@ class BaseModule(OptimizedModule):
             self.end_step()
 
     def _outputs(self, batch: dict[str, Tensor], stage: str) -> dict[str, Output]:
-        if self.backbone.compile and self.shortcuts:
-            compile_for(batch)
-        found = self.step(batch, stage)
+        self._shaped = not (self.backbone.compile and self.shortcuts) or has_the_shape(batch)
+        with compiling(self._shaped):
+            found = self.step(batch, stage)
         return {"": found} if isinstance(found, Output) else found
 
     def _held_together(self, first: dict[str, Output], second: dict[str, Output]) -> dict[str, Output]:
@@ -470,10 +471,10 @@ class BaseModule(OptimizedModule):
             for (part, one), other in zip(first.items(), second.values(), strict=True)
         }
 
-    def teardown(self, stage: str) -> None:
-        """Leaves the compiler as it was."""
-        if self.backbone.compile:
-            compile_anything()
+    def backward(self, loss: Tensor, *args: Any, **kwargs: Any) -> None:
+        """Compiles nothing for a batch of another shape, either."""
+        with compiling(self._shaped):
+            super().backward(loss, *args, **kwargs)
 
     def smoothing(self, stage: str) -> float:
         """The share of label smoothing in the loss of a stage."""

@@ -6,6 +6,7 @@ computed by what is compiled already where that fits, and else as if nothing wer
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -27,17 +28,15 @@ def has_the_shape(batch: dict[str, Any]) -> bool:
     return bool(batch.get(FULL)) and batch["input_ids"].numel() == capacity
 
 
-def compile_for(batch: dict[str, Any]) -> None:
-    """Lets compilers work for a batch that has the shape of its data, and for no other; until the next call.
+def compiling(shaped: bool) -> AbstractContextManager[Any]:
+    """A context in which compilers work as ever, or, for a batch of another shape, use what is compiled already.
 
-    It holds for the backward pass too, in which checkpointed layers are computed again.
+    Enter it for the backward pass too, in which checkpointed layers are computed again.
+
+    Args:
+        shaped: whether the batch has the shape of its data.
     """
-    torch.compiler.set_stance("default" if has_the_shape(batch) else "eager_on_recompile")
-
-
-def compile_anything() -> None:
-    """Ends what `compile_for` began."""
-    torch.compiler.set_stance("default")
+    return nullcontext() if shaped else torch.compiler.set_stance("eager_on_recompile")
 
 
 def fill_pack(batch: dict[str, Any]) -> dict[str, Any]:

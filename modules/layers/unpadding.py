@@ -98,10 +98,15 @@ class _Rows:
     tokens: Tensor
 
     def take(self, values: Tensor) -> Tensor:
-        """(1, tokens, ...) of (rows or 1, length, ...); what has been taken out is left as it is."""
-        if values.shape[1] != self.shape[1] or values.shape[0] not in (1, self.shape[0]):
-            return values
+        """(1, tokens, ...) of (rows or 1, length, ...)."""
         return values.expand(*self.shape, *values.shape[2:]).flatten(0, 1).index_select(0, self.tokens).unsqueeze(0)
+
+    def take_states(self, values: Tensor) -> Tensor:
+        """(1, tokens, width) of (rows, length, width); what has been taken out, by the layer before, is left as it is.
+
+        There may be as many tokens as a row is long, but then there are several rows: a single one has padding.
+        """
+        return self.take(values) if values.shape[:2] == self.shape else values
 
     def put(self, values: Tensor) -> Tensor:
         """(rows, length, width) of (1, tokens, width); 0 where there is no token."""
@@ -120,6 +125,7 @@ def _find_tokens(body: Any, args: Any, kwargs: dict[str, Any]) -> tuple[Any, dic
         return args, kwargs
     if mask.is_cuda and (tokens is None or not varlen.fits(mask.device, *_attention_of(body))):
         return args, kwargs
+    mask = mask.bool()  # some number their documents in it
     lengths = mask.sum(1)
     if tokens is None:
         if bool(mask.all()) or not bool(lengths.all()):
@@ -148,8 +154,8 @@ def _into_layer(layer: nn.Module, args: Any, kwargs: dict[str, Any]) -> tuple[An
     if kwargs.get("position_embeddings") is not None:
         kwargs = {**kwargs, "position_embeddings": tuple(rows.take(part) for part in kwargs["position_embeddings"])}
     if args:
-        return (rows.take(args[0]), *args[1:]), kwargs
-    return args, {**kwargs, "hidden_states": rows.take(kwargs["hidden_states"])}
+        return (rows.take_states(args[0]), *args[1:]), kwargs
+    return args, {**kwargs, "hidden_states": rows.take_states(kwargs["hidden_states"])}
 
 
 def _out_of_layers(layer: nn.Module, args: Any, kwargs: dict[str, Any], output: Any) -> Any:

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 IGNORED = -100
 """The target of a row that has none."""
@@ -85,6 +86,7 @@ class _InPieces(torch.autograd.Function):
         return loss, hits
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, outer: Tensor, _: Tensor) -> tuple[Tensor | None, None, None, None]:
         (gradient,) = ctx.saved_tensors
         return gradient * outer.to(gradient.dtype), None, None, None
@@ -108,7 +110,7 @@ def _piece(logits: Tensor, right: Tensor, wanted: bool) -> tuple[Tensor, Tensor,
     scores -= top
     of_target = scores.gather(1, place)
     whole = scores.exp_().sum(-1, keepdim=True)
-    loss = ((whole.log() - of_target) * counted).sum()
+    loss = (whole.log() - of_target).masked_fill(~counted, 0).sum()  # which may be no number where there is no target
     hits = (likeliest == right).squeeze(1)
     if not wanted:
         return loss, hits, None
@@ -127,7 +129,7 @@ def _fusible_piece(logits: Tensor, right: Tensor, wanted: bool) -> tuple[Tensor,
     scores = logits.float()
     top, likeliest = scores.max(-1, keepdim=True)
     whole = (scores - top).exp().sum(-1, keepdim=True)
-    loss = ((whole.log() + top - scores.gather(1, place)) * counted).sum()
+    loss = (whole.log() + top - scores.gather(1, place)).masked_fill(~counted, 0).sum()
     hits = (likeliest == right).squeeze(1)
     if not wanted:
         return loss, hits, None

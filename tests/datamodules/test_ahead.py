@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -55,6 +57,35 @@ def test_an_error_comes_in_its_turn() -> None:
     with pytest.raises(ValueError, match="row 7 is damaged"):
         next(batches)
     assert not threads()
+
+
+@pytest.mark.parametrize("error", [RuntimeError("no such device"), StopIteration("of a batch")])
+def test_whatever_goes_wrong_is_said(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A device that cannot be used, and an error that looks like the end."""
+
+    def fails(*_: Any) -> None:
+        raise error
+
+    if isinstance(error, StopIteration):
+        batches = ahead(iter([1, 2]), CPU, fails)
+    else:
+        monkeypatch.setattr(torch.cuda, "set_device", fails)
+        batches = ahead(iter([1, 2]), torch.device("cuda", 9), lambda batch: batch)
+    with pytest.raises(RuntimeError) as found:  # Python makes one of a StopIteration that leaves a generator
+        next(batches)
+    assert error in (found.value, found.value.__cause__)
+    assert not threads()
+
+
+def test_a_script_may_end_while_batches_wait() -> None:
+    """Nothing is printed, and nobody waits for longer than it takes to see that."""
+    code = (
+        "import threading, torch; from pretune.datamodules.ahead import ahead\n"
+        "batches = ahead(iter(range(99)), torch.device('cpu'), lambda batch: batch)\n"
+        "next(batches); print([t.daemon for t in threading.enumerate() if t.name == 'batches ahead'])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=100)
+    assert (done.stdout, done.stderr) == ("[False]\n", "")
 
 
 class Numbers:

@@ -1,4 +1,4 @@
-"""How many processes make batches, where nobody says."""
+"""How batches are made: by how many processes where nobody says, and whether a thread sends them to a GPU."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from lightning.pytorch import LightningModule
 
 from pretune.datamodules import CorpusDataModule, TextClassificationDataModule, base
 
@@ -35,3 +36,41 @@ def test_workers(
     )
     assert data.workers() == expected
     assert corpus.workers() == (given or 0)  # a thread is faster there
+
+
+class Before(TextClassificationDataModule):
+    """Changes batches before they go to the device."""
+
+    def on_before_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
+        return super().on_before_batch_transfer({**batch, "weight": 1.0}, dataloader_idx)
+
+
+class Sends(TextClassificationDataModule):
+    """Sends them itself."""
+
+    def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
+        return super().transfer_batch_to_device(batch, device, dataloader_idx)
+
+
+class Receives(LightningModule):
+    """A module that sends them."""
+
+    def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
+        return super().transfer_batch_to_device(batch, device, dataloader_idx)
+
+
+@pytest.mark.parametrize(
+    ("kind", "module", "device", "expected"),
+    [
+        (TextClassificationDataModule, LightningModule, "cuda:1", True),
+        (TextClassificationDataModule, LightningModule, "cpu", False),
+        (Before, LightningModule, "cuda:1", False),
+        (Sends, LightningModule, "cuda:1", False),
+        (TextClassificationDataModule, Receives, "cuda:1", False),
+    ],
+)
+def test_batches_go_ahead_unless_somebody_sends_them(kind: Any, module: Any, device: str, expected: bool) -> None:
+    """Hooks of Lightning's for what is done before, and for how, would find them on the device."""
+    data, place = kind("a.csv"), torch.device(device)
+    data.trainer = SimpleNamespace(strategy=SimpleNamespace(root_device=place), lightning_module=module())
+    assert data._gpu() == (place if expected else None)

@@ -10,7 +10,7 @@ from test_combinations import WORKS, make, total  # type: ignore[import-not-foun
 from torch import Tensor
 
 from pretune.hints import CAPACITY, with_hints
-from pretune.modules.layers.static_shapes import compile_anything, compile_for, fill_pack, has_the_shape
+from pretune.modules.layers.static_shapes import compiling, fill_pack, has_the_shape
 
 BACKBONES = ("bert", "modernbert", "electra", "gpt2", "llama", "mistral")
 OBJECTIVES = ("MaskedLanguageModeling", "CausalLanguageModeling", "ReplacedTokenDetection")
@@ -85,13 +85,31 @@ def test_another_shape_is_computed_and_not_compiled() -> None:
 
     torch._dynamo.reset()
     double = torch.compile(lambda ids: ids * 2, backend=backend)
-    try:
-        for batch in (block(4), block(3), block(4, full=False), block(4)):
-            compile_for(batch)
+    for batch in (block(4), block(3), block(4, full=False), block(4)):
+        with compiling(has_the_shape(batch)):
             assert torch.equal(double(batch["input_ids"]), 2 * batch["input_ids"])
-        assert len(compiled) == 1
-        compile_anything()
-        double(block(3)["input_ids"])
-        assert len(compiled) == 2
-    finally:
-        compile_anything()
+    assert len(compiled) == 1
+    double(block(3)["input_ids"])
+    assert len(compiled) == 2
+
+
+def test_a_step_that_fails_leaves_the_compiler_as_it_was(tokenizer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lightning tears nothing down after an error, and a program goes on to other networks."""
+    stance = torch._dynamo.eval_frame._stance
+    model = make("MaskedLanguageModeling", "bert", tokenizer)
+    model.build()
+    model.backbone.compile = True
+
+    def fails(*_: Any) -> None:
+        assert torch._dynamo.eval_frame._stance.stance == "eager_on_recompile"
+        raise RuntimeError("out of memory")
+
+    monkeypatch.setattr(model, "step", fails)
+    with pytest.raises(RuntimeError, match="out of memory"):
+        model.shared_step(block(3), "train")
+    assert torch._dynamo.eval_frame._stance == stance
+    loss = torch.ones((), requires_grad=True)
+    loss.register_hook(fails)
+    with pytest.raises(RuntimeError, match="out of memory"):
+        model.backward(loss)
+    assert torch._dynamo.eval_frame._stance == stance

@@ -62,6 +62,23 @@ def test_nothing_changes(backbone: str, left: bool) -> None:
     assert_same(model, make(backbone), rows(left=left))
 
 
+@pytest.mark.parametrize("backbone", ABLE)
+def test_as_many_tokens_as_a_row_is_long(backbone: str) -> None:
+    """Of rows that are padded to more than the longest one has: what was taken out looks like a row."""
+    batch = {
+        key: torch.nn.functional.pad(value, (0, 6), value=key == "input_ids") for key, value in rows((10, 6)).items()
+    }
+    assert_same(make(backbone, unpadded=True), make(backbone), batch)
+
+
+def test_a_mask_of_other_numbers() -> None:
+    """What is not 0 is a token; some number documents so."""
+    model, plain, batch = make("bert", unpadded=True), make("bert"), rows()
+    numbered = {**batch, "attention_mask": batch["attention_mask"] * torch.tensor([[1], [2], [3]])}
+    assert with_hints(numbered) == {**with_hints(batch), **numbered}
+    assert_same(model, plain, numbered)
+
+
 @pytest.mark.parametrize("backbone", ["bert", "modernbert"])
 @pytest.mark.parametrize(
     "options",

@@ -40,6 +40,35 @@ def test_pieces_equal_the_whole(dtype: torch.dtype) -> None:
     assert not found[1][3][[4, 19]].any()
 
 
+@pytest.mark.parametrize("compiled", [False, True])
+def test_rows_without_a_target_may_hold_anything(compiled: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Infinities in all rows, as of words that are ruled out, and in rows of padding what is no number."""
+    monkeypatch.setattr(module, "_compiled_piece", lambda: module._fusible_piece)  # what a compiler is given
+    logits, targets = sample(torch.float32)
+    logits[:, 0] = -torch.inf
+    targets[targets == 0] = 1
+    logits[4], logits[19] = torch.nan, -torch.inf
+    found = []
+    for plain in (True, False):
+        given = logits.clone().requires_grad_()
+        loss, count, hits = vocabulary_loss(given, targets, plain=plain, compiled=compiled)
+        loss.backward()
+        assert given.grad is not None
+        found.append((loss.detach(), count, hits, given.grad))
+    assert found[0][0].isfinite()
+    torch.testing.assert_close(found[1], found[0], equal_nan=True)
+
+
+def test_there_is_no_second_derivative() -> None:
+    """The gradient is kept as numbers: one of it would lack a part, and is refused."""
+    logits, targets = sample(torch.float32)
+    given, weight = logits.requires_grad_(), torch.ones((), requires_grad=True)
+    loss = weight * vocabulary_loss(given, targets)[0]
+    (gradient,) = torch.autograd.grad(loss, given, create_graph=True)
+    with pytest.raises(RuntimeError, match="differentiate twice"):
+        gradient.square().sum().backward()
+
+
 def test_ties_are_won_by_the_first() -> None:
     logits = torch.zeros(2, 50)
     for plain in (True, False):
