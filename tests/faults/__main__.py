@@ -1,7 +1,7 @@
 """Breaks trainings in counted, seeded ways, and tells what is lost: `python tests/faults --kills 100 --signals 50 ...`.
 
-Goes on where it was interrupted, with the same seed and folder. Each trial of a kind has a number; with the seed it says
-all that is random, but for when a process is at which place. Those that did not go right keep their folders.
+Goes on where it was interrupted, with the same seed and folder. All that is random in a trial follows from the seed and
+its number; what a process does at the moment it names, only nearly. Trials that did not go right keep their folders.
 """
 
 from __future__ import annotations

@@ -69,7 +69,8 @@ def _as_before(trial: Trial, name: str, command: Command, strict: bool) -> Outco
     if refused(command):
         return trial.outcome("right")
     result = trial.judge(trial.material.baselines[name], command)
-    if result.verdict == "silent" and (result.what.endswith("another history") and not strict or _is_said(command.said)):
+    excused = _is_said(command.said) or (result.what.endswith("another history") and not strict)
+    if result.verdict == "silent" and excused:
         return trial.outcome("right")
     return result
 
@@ -119,7 +120,8 @@ def _halfway(trial: Trial, name: str) -> None:
         building = trial.root / f"halfway-{name}.building"
         shutil.rmtree(building, ignore_errors=True)
         trial.material.prepare(building)
-        event = FileEvents(trial.material.baselines[name].events * 6 // 10, lambda: os.kill(os.getpid(), signal.SIGTERM))
+        place = trial.material.baselines[name].events * 6 // 10
+        event = FileEvents(place, lambda: os.kill(os.getpid(), signal.SIGTERM))
         command = start(fit(name), building, event.install)
         if command.wait() != 128 + signal.SIGTERM or not list(building.rglob("last.ckpt")):
             raise SystemExit(command.said)

@@ -16,6 +16,7 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,13 @@ LONGEST = 300.0
 WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 CHANGES = ("os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.chmod", "os.truncate")
 
+IMPORTED = (
+    "matplotlib.backends.backend_agg", "matplotlib.pyplot", "torch.utils.tensorboard",
+    "transformers.models.bert.modeling_bert", "transformers.models.bert.tokenization_bert",
+    "pretune.main", "pretune.datamodules", "pretune.modules", "pretune.costs.benchmark", "pretune.costs.estimate",
+    "pretune.experiments.seeds", "pretune.experiments.suites", "pretune.experiments.tune", "pretune.modules.cli",
+)  # fmt: skip
+
 Action = Callable[[], None]
 
 
@@ -31,17 +39,9 @@ def import_everything() -> None:
     """Imports what commands need, once for all of them."""
     os.environ.update(HF_HUB_OFFLINE="1", OMP_NUM_THREADS="1", CUDA_VISIBLE_DEVICES="", TOKENIZERS_PARALLELISM="false")
     os.environ.update(PRETUNE_KEEP_MEMORY="0")
-    import lightning.pytorch.cli
-    import matplotlib.pyplot
-    import numpy.random
-    import torch.utils.tensorboard
-    import transformers.models.bert.modeling_bert
-    import transformers.models.bert.tokenization_bert  # noqa: F401
-
-    from pretune import datamodules, main, modules  # noqa: F401
-    from pretune.costs import benchmark, estimate  # noqa: F401
-    from pretune.experiments import seeds, suites, tune  # noqa: F401
-    from pretune.modules import cli  # noqa: F401
+    for name in IMPORTED:
+        import_module(name)
+    import torch
 
     torch.set_num_threads(1)
     gc.collect()

@@ -13,9 +13,10 @@ from random import Random
 
 from forked import FileEvents, start
 
-WORDS = (
-    "the a one small large old new good bad dull bright film book song story plot actor scene ends begins is was"
-).split()
+WORDS = [
+    "the", "a", "one", "small", "large", "old", "new", "good", "bad", "dull", "bright", "film", "book", "song", "story",
+    "plot", "actor", "scene", "ends", "begins", "is", "was",
+]  # fmt: skip
 BACKBONE = {
     "model_type": "bert", "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2,
     "intermediate_size": 64, "max_position_embeddings": 64,
@@ -23,7 +24,8 @@ BACKBONE = {
 COMMON = (
     "--trainer.accelerator=cpu", "--trainer.enable_progress_bar=false", "--trainer.precision=32-true",
     "--trainer.accumulate_grad_batches=2", "--trainer.val_check_interval=8", "--trainer.max_steps=24",
-    "--trainer.log_every_n_steps=4", "--model.monitor=val/loss", "--early_stopping=null", "--checkpoint.every_n_steps=3", "--data.num_workers=0",
+    "--trainer.log_every_n_steps=4", "--model.monitor=val/loss", "--early_stopping=null",
+    "--checkpoint.every_n_steps=3", "--data.num_workers=0",
 )  # fmt: skip
 PRETRAIN = (
     "--name=run", "--model=MaskedLanguageModeling", "--model.learning_rate=1e-3",

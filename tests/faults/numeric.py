@@ -30,8 +30,7 @@ def inject(trial: Trial) -> Outcome:
     trial.material.prepare(trial.folder)
     command = start(fit(name), trial.folder, lambda: _install(kind, float(value), step, lasts))
     command.wait()
-    must_fail = lasts and kind != "weights"
-    must_fail = must_fail and (step == 0 or STEPS - step >= 10) or kind == "weights"
+    must_fail = kind == "weights" or (lasts and (step == 0 or STEPS - step >= 10))
     return _judged(trial, command, must_fail)
 
 
@@ -114,8 +113,9 @@ def _data(trial: Trial) -> Outcome:
             trial.note(f"label {value} in row {row} of {part}")
         (trial.folder / f"{name}.csv").write_text("review,stars\n" + "\n".join(mine) + "\n")
     args = (
-        "fit", "--name=run", "--model=TextClassification", "--model.backbone=backbone", "--data=TextClassificationDataModule",
-        "--data.batch_size=2", "--data.train_files=train.csv", "--data.validation_files=validation.csv",
+        "fit", "--name=run", "--model=TextClassification", "--model.backbone=backbone",
+        "--data=TextClassificationDataModule", "--data.batch_size=2",
+        "--data.train_files=train.csv", "--data.validation_files=validation.csv",
         "--data.text_column=review", "--data.label_column=stars", "--data.kind=regression", *COMMON,
     )  # fmt: skip
     command = start(args, trial.folder)
