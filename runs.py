@@ -11,6 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from .checksums import warn_of_changes
 from .errors import InputError, first_line
 
 STORED = "pretune"
@@ -145,6 +146,7 @@ def locate(name: str) -> Path | str:
         for run in [path, *reversed(versions(path))]:
             for folder in (run, run / "export"):
                 if (folder / "config.json").is_file() or (folder / "tokenizer.json").is_file():
+                    warn_of_changes(folder)
                     return folder
             if (checkpoint := find_checkpoint(run, "best")) is not None:
                 return checkpoint

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from lightning.pytorch.utilities.rank_zero import rank_zero_info, rank_zero_warn
+from safetensors import SafetensorError
 from torch import nn
 
+from ..checksums import refuse_damaged_weights
 from ..errors import InputError, first_line
 from ..runs import locate, read_checkpoint, stored
 from ..tokenization import EXTENDS, MissingTokenizer, load_tokenizer
@@ -275,6 +277,8 @@ class Backbone:
     def _load(self, auto: Any, config: PretrainedConfig, report: WeightReport, options: dict[str, Any]) -> Any:
         place = locate(self.name or "")
         quiet = {"config": config, "output_loading_info": True, "ignore_mismatched_sizes": True, **options}
+        if isinstance(place, Path) and place.is_dir():
+            refuse_damaged_weights(place)
         try:
             if isinstance(place, Path) and place.suffix == ".ckpt":
                 if stored(place).get("lora"):
@@ -298,7 +302,7 @@ class Backbone:
                     dtype=torch.float32,
                     **quiet,
                 )
-        except (OSError, RuntimeError, ValueError) as error:
+        except (OSError, RuntimeError, ValueError, SafetensorError) as error:
             raise InputError(f"The weights of {self.name!r} cannot be loaded: {first_line(error)}") from error
         report.fill(model, info)
         if isinstance(place, Path) and place.suffix == ".ckpt":

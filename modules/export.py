@@ -10,6 +10,7 @@ import torch
 from lightning.pytorch.utilities.rank_zero import rank_zero_info, rank_zero_warn
 
 from ..atomic_files import final_name
+from ..checksums import write_checksums
 from ..errors import InputError
 from ..runs import locate
 from .card import LINEAGE, lineage, model_card
@@ -61,6 +62,7 @@ def export(module: BaseModule, folder: str | Path, check: bool = True) -> None:
         reader = f"transformers.{module.auto_class}"
     _save_tokenizer(module, folder)
     Path(folder, "README.md").write_text(model_card(module), encoding="utf-8")
+    write_checksums(folder)
     rank_zero_info(f"Exported to {final_name(folder)}: {reader}.from_pretrained reads it.")
 
 

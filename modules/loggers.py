@@ -61,6 +61,35 @@ class _Appending(ExperimentWriter):
         write_text(path, out.getvalue())
 
 
+def forget_from(path: Path, step: int) -> None:
+    """Takes the rows of training out that a resumed run is about to write again; those of a test stay.
+
+    Args:
+        path: of the table.
+        step: the first one that is trained again; rows count from 0.
+    """
+    if not path.is_file():
+        return
+    with shared_files(path.parent):
+        names = _header(path)
+        text = path.read_text(encoding="utf-8", errors="replace")
+        rows = list(csv.DictReader(io.StringIO(text[: text.rfind("\n") + 1], newline="")))
+        kept = [row for row in rows if not _is_trained_again(row, step)]
+        if len(kept) == len(rows):
+            return
+        out = io.StringIO(newline="")
+        writer = csv.DictWriter(out, names, extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(kept)
+        write_text(path, out.getvalue())
+
+
+def _is_trained_again(row: dict[str, str], step: int) -> bool:
+    tested = any(value for name, value in row.items() if name and name.startswith("test/"))
+    number = row.get("step") or ""
+    return not tested and number.isdigit() and int(number) >= step
+
+
 def _header(path: Path) -> list[str]:
     if not path.is_file():
         return []

@@ -22,7 +22,7 @@ from pretune import run_lock
 from pretune.arguments import check_name
 from pretune.atomic_files import disk_full, final_name, swapped_in, write_text
 from pretune.errors import InputError
-from pretune.modules.loggers import RunCSVLogger
+from pretune.modules.loggers import RunCSVLogger, forget_from
 from pretune.run_folder import _new_version
 from pretune.run_lock import RunLock, is_being_written, writer
 from pretune.runs import damage, find_checkpoint, is_complete, read_checkpoint, versions
@@ -219,6 +219,21 @@ def test_training_and_a_test_write_one_table(tmp_path: Path) -> None:
     rows = list(csv.DictReader(path.read_text().splitlines()))
     assert [row["train/loss"] for row in rows if row["train/loss"]] == ["1.0", "2.0", "3.0", "9.0"]
     assert [row["test/2"] for row in rows if row["test/2"]] == ["0.5"]
+
+
+def test_what_is_trained_again_is_told_once(tmp_path: Path) -> None:
+    logger = RunCSVLogger(save_dir=str(tmp_path), name="", version="run")
+    for step in (3, 7, 11):
+        logger.log_metrics({"val/loss": 1.0 * step}, step)
+    logger.log_metrics({"test/loss": 0.5}, 11)
+    logger.save()
+    path = tmp_path / "run/metrics.csv"
+    path.write_bytes(path.read_bytes() + b"3,1")
+    forget_from(path, 8)  # resumed after eight steps
+    rows = list(csv.DictReader(path.read_text().splitlines()))
+    assert [(row["step"], row["val/loss"], row["test/loss"]) for row in rows] == [
+        ("3", "3.0", ""), ("7", "7.0", ""), ("11", "", "0.5"),
+    ]  # fmt: skip
 
 
 # ---------------------------------------------------------------------- what is whole

@@ -15,6 +15,7 @@ from ...atomic_files import write_text
 from ...errors import first_line
 from ...run_lock import shared_files
 from ...stop_signals import Interrupted
+from ..loggers import forget_from
 from .curves import LearningCurves
 from .stopping import stopping_reason
 
@@ -40,6 +41,11 @@ class RunReport(Callback):
         self._started, self._fits = time.monotonic(), not trainer.fast_dev_run  # type: ignore[attr-defined]
         if self._fits:
             self.add(trainer, "fit", {"status": "running"})
+
+    @override
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if self._fits and trainer.global_step and trainer.is_global_zero:
+            forget_from(self.path.with_name("metrics.csv"), trainer.global_step)
 
     @override
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
