@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -22,12 +22,14 @@ from ..tokenization import separator_id
 from . import words as word_lists
 from .base import BaseDataModule
 from .blocks import Blocks
-from .cache import TokenStore, TokenWriter, cached
+from .cache import TokenStore, TokenWriter, cached, digest
 from .cleaning import Cleaning
 from .encoding import encode
 from .mixture import Mixture
 from .packing import Packs
+from .predict_rows import Inputs, write_inputs
 from .progress import progress
+from .rows import Findings, Tokens
 from .sources import Documents, Files, Several, Source, make_source
 from .splitting import held_out_documents
 from .tokenising import FACTS, Tokenising, sums
@@ -163,7 +165,6 @@ class CorpusDataModule(BaseDataModule):
             self.source = make_source({"train": train_files, **files}, dataset, subset, self.cache_dir, **reading)
         self.prompts = Files({"predict": predict_files}, **reading)
         self.predict_texts = predict_texts
-        self.predict_rows: list[dict[str, Any]] = []
         self.validation_fraction = validation_fraction
         self.block_size = block_size
         self.packing = packing
@@ -230,6 +231,8 @@ class CorpusDataModule(BaseDataModule):
     def prepare_data(self) -> None:
         """Trains the tokenizer and tokenises, unless the cache has it."""
         self.load_tokenizer()
+        if self.predicts() and not self.predict_texts:
+            self._read_prompts()
         for split in self.wanted_splits():
             for part in self._parts(split):
                 self._tokenised(part, split)
@@ -289,11 +292,31 @@ class CorpusDataModule(BaseDataModule):
         )
 
     def _set_up_prompts(self) -> None:
-        texts = self.predict_texts or list(self.prompts.documents("predict", Counter()))
-        if not texts:
+        sequences: Sequence[Any]
+        if self.predict_texts:
+            self.predict_rows = [{"text": text} for text in self.predict_texts]
+            self.predict_key = digest(["prompts", self.predict_texts])
+            sequences = encode(self.tokenizer, self.predict_texts)
+        else:
+            sequences = self._read_prompts().rows.stores["input_ids"]
+        self.datasets["predict"] = Prompts(sequences, self.tokenizer.pad_token_id or 0)
+        self.predict_from = 0
+
+    def _read_prompts(self) -> Inputs:
+        if not self.prompts.has("predict"):
             raise InputError("There is nothing to predict: set data.predict_files or data.predict_texts.")
-        self.predict_rows = [{"text": text} for text in texts]
-        self.datasets["predict"] = Prompts(encode(self.tokenizer, texts), self.tokenizer.pad_token_id or 0)
+
+        def encoded(examples: list[dict[str, Any]], findings: Findings) -> list[list[Tokens]]:
+            return [[{"input_ids": ids}] for ids in encode(self.tokenizer, [e["text"] for e in examples])]
+
+        def write(folder: Path) -> None:
+            texts = self.prompts.documents("predict", Counter())
+            rows = ((f"document {number}", {"text": text}) for number, text in enumerate(texts))
+            write_inputs(folder, rows, lambda where, row: row, encoded)
+            if not (folder / "inputs.ends.bin").stat().st_size:
+                raise InputError(f"{self.prompts.name('predict')} holds no text to go on from.")
+
+        return self.read_inputs(["prompts", self.prompts.key("predict"), self.tokenizer_key()], write)
 
     def hints(self, batch: Any) -> Any:
         """Adds how many places a batch has, which come in one shape; texts to be continued do not."""
@@ -361,14 +384,14 @@ class Prompts:
         pad_id: for the places after the end of a row.
     """
 
-    def __init__(self, sequences: list[list[int]], pad_id: int) -> None:
+    def __init__(self, sequences: Sequence[Any], pad_id: int) -> None:
         self.sequences, self.pad_id = sequences, pad_id
 
     def __len__(self) -> int:
         return len(self.sequences)
 
     def __getitem__(self, indices: list[int]) -> dict[str, Tensor]:
-        rows = [torch.tensor(self.sequences[i], dtype=torch.int64) for i in indices]
+        rows = [torch.tensor(np.asarray(self.sequences[i], np.int64)) for i in indices]
         pad = torch.nn.utils.rnn.pad_sequence
         ids = pad(rows, batch_first=True, padding_value=self.pad_id)
         mask = pad([torch.ones_like(row) for row in rows], batch_first=True)

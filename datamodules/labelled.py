@@ -14,8 +14,9 @@ from ..errors import InputError
 from .base import BaseDataModule
 from .cache import cached, digest
 from .leakage import Part, warn_of_missing_labels, warn_of_shared_texts
+from .predict_rows import Inputs, write_inputs
 from .rows import Batches, Examples, Findings, Padding, Rows, RowsInMemory, RowWriter, Tokens
-from .sources import Files, Row, make_source
+from .sources import Files, Row, Source, Split, make_source
 from .splitting import hold_out
 from .tokenizer_training import TrainTokenizer
 
@@ -96,8 +97,6 @@ class LabelledDataModule(BaseDataModule):
         self.rows: dict[str, Rows | RowsInMemory] = {}
         """The tokenised rows of each split; known after `setup`. Two splits may share them."""
         self._parts: dict[str, Part] = {}
-        self.predict_rows: list[dict[str, Any]] = []
-        """The rows to predict, with all their columns; known after `setup('predict')`."""
 
     # ------------------------------------------------------------------ hooks for subclasses
 
@@ -168,7 +167,7 @@ class LabelledDataModule(BaseDataModule):
         lengths = rows.lengths[picked] if self.group_by_length or self.tokens_per_batch else None
         return Batches(rows, picked, self.collate(), {"example": rows.owners[picked]}, lengths)
 
-    def predict_dataset(self, rows: RowsInMemory) -> Any:
+    def predict_dataset(self, rows: Rows | RowsInMemory) -> Any:
         """The batches to predict; each says under `index` which input rows its rows belong to."""
         return Batches(rows, np.arange(len(rows)), self.collate(), {"index": rows.owners}, rows.lengths)
 
@@ -201,6 +200,8 @@ class LabelledDataModule(BaseDataModule):
     def prepare_data(self) -> None:
         """Tokenises, unless the cache has it."""
         self.load_tokenizer()
+        if self.predicts() and self.inline_rows() is None:
+            self._read_inputs()
         wanted = self.wanted_splits()
         # What is tested on may have no labels so far: it is read when it is tested on.
         for split in [name for name in wanted if name != "test"] or wanted:
@@ -319,26 +320,48 @@ class LabelledDataModule(BaseDataModule):
             first_skipped=skipped[0] if skipped else None,
         )
 
+    # ------------------------------------------------------------------ predicting
+
     def _setup_predict(self) -> None:
-        rows = self.inline_rows()
-        if rows is None and self.predict_files:
-            files = (
-                self.source if isinstance(self.source, Files) else Files({"predict": self.predict_files}, self.encoding)
-            )
-            rows = list(files.rows("predict"))
-        elif rows is None and not isinstance(self.source, Files) and self.source.has("test"):
-            rows = list(self.source.rows("test"))
-        elif rows is None:
+        given = self.inline_rows()
+        if given is not None:
+            rows: Rows | RowsInMemory = self._inline(given)
+            counts = self._inline_counts
+        else:
+            rows = self._read_inputs().rows
+            counts = rows.meta["counts"]
+        self.rows["predict"] = rows
+        self.datasets["predict"] = self.predict_dataset(rows)
+        self.predict_from = 0
+        more = "".join(f"; {what}: {count:,}" for what, count in counts.items())
+        rank_zero_info(f"predict: {len(self.predict_rows):,} rows{more}.")
+
+    def _inline(self, given: list[Row]) -> RowsInMemory:
+        if not given:
+            raise InputError("data.predict_texts is empty: give at least one text.")
+        columns, findings = self.columns(*given[0], labelled=False), Findings()
+        examples = [{**self.example(where, row, columns, labelled=False), "where": where} for where, row in given]
+        self.predict_rows = [row for _, row in given]
+        self.predict_key = digest([type(self).__name__, self.predict_rows])
+        self._inline_counts = findings.counts
+        return RowsInMemory(examples, self.encode(examples, findings))
+
+    def _read_inputs(self) -> Inputs:
+        """The rows of files, or of a data set's test split."""
+        if self.predict_files:
+            source: Source = Files({"predict": self.predict_files}, self.encoding)
+            split: Split = "predict"
+        elif not isinstance(self.source, Files) and self.source.has("test"):
+            source, split = self.source, "test"
+        else:
             inline = ", or data.predict_texts" if hasattr(self, "predict_texts") else ""
             raise InputError(f"There is nothing to predict: set data.predict_files{inline}.")
-        if not rows:
-            raise InputError("data.predict_texts is empty: give at least one text.")
-        columns = self.columns(*rows[0], labelled=False)
-        examples = [{**self.example(where, row, columns, labelled=False), "where": where} for where, row in rows]
-        findings = Findings()
-        self.predict_rows = [row for _, row in rows]
-        encoded = RowsInMemory(examples, self.encode(examples, findings))
-        self.rows["predict"] = encoded
-        self.datasets["predict"] = self.predict_dataset(encoded)
-        counts = "".join(f"; {what}: {count:,}" for what, count in findings.counts.items())
-        rank_zero_info(f"predict: {len(rows):,} rows{counts}.")
+        columns: Any = None
+
+        def example(where: str, row: dict[str, Any]) -> dict[str, Any]:
+            nonlocal columns
+            columns = self.columns(where, row, labelled=False) if columns is None else columns
+            return self.example(where, row, columns, labelled=False)
+
+        key = [type(self).__name__, source.key(split), self.tokenizer_key(), self.longest, self.options()]
+        return self.read_inputs(key, lambda folder: write_inputs(folder, source.rows(split), example, self.encode))

@@ -7,6 +7,7 @@ An example is what is kept of a row of the data: plain data that JSON can carry.
 from __future__ import annotations
 
 import json
+from array import array
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -53,14 +54,14 @@ class RowWriter:
         self.folder = folder
         self._examples = TokenWriter(folder, np.dtype(np.uint8), "examples")
         self._writers: dict[str, TokenWriter] = {}
-        self._owners: list[int] = []
+        self._owners = array("q")
         self._count = 0
 
     def write(self, examples: list[dict[str, Any]], rows: list[list[Tokens]]) -> None:
         """Appends examples, and the rows of each."""
         self._examples.write([np.frombuffer(json.dumps(e, ensure_ascii=False).encode(), np.uint8) for e in examples])
         flat = [row for of_example in rows for row in of_example]
-        self._owners += [self._count + i for i, of_example in enumerate(rows) for _ in of_example]
+        self._owners.extend(self._count + i for i, of_example in enumerate(rows) for _ in of_example)
         self._count += len(examples)
         for key in flat[0] if flat else ():
             values = [np.asarray(row[key]) for row in flat]

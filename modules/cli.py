@@ -29,6 +29,7 @@ from .callbacks import (
     StepTimes,
     Throughput,
 )
+from .callbacks.prediction_place import weights_of
 from .callbacks.save_config import SaveConfig
 from .loggers import RunCSVLogger, RunTensorBoardLogger
 from .options import CheckpointOptions, EarlyStoppingOptions, PaceOptions, default_precision
@@ -83,6 +84,18 @@ class PretuneCLI(LightningCLI):
         parser.add_argument("--pace", type=PaceOptions, default=PaceOptions())
         parser.add_argument("--checkpoint", type=CheckpointOptions, default=CheckpointOptions())
         parser.add_argument("--predictions", type=Literal["jsonl", "csv"], default="jsonl", help="Format of `predict`.")
+        parser.add_argument(
+            "--predictions_file",
+            type=str | None,
+            default=None,
+            help="Of `predict`: this file (.jsonl or .csv) instead of the next free one of the run.",
+        )
+        parser.add_argument(
+            "--predictions_top",
+            type=int | None,
+            default=None,
+            help="Of `predict`: so many of a row's probabilities, the highest. Null: all of up to 100, else 20.",
+        )
 
     @override
     def _parse_ckpt_path(self) -> None:
@@ -102,6 +115,8 @@ class PretuneCLI(LightningCLI):
             identity,
         )
         config.ckpt_path = str(self.run.checkpoint) if self.run.checkpoint else None
+        if self.subcommand == "predict" and config.return_predictions is None:
+            config.return_predictions = False  # they are written, and would fill the memory
 
     @override
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
@@ -135,7 +150,7 @@ class PretuneCLI(LightningCLI):
         folder, model = self.run.folder, self.model
         callbacks: list[Callback] = [StepTimes(), Throughput(), RunReport(folder)]
         if self.subcommand == "predict":
-            return [PredictionWriter(folder, self._get(self.config, "predictions"))]
+            return [self._writer(folder)]
         if self.subcommand != "fit":
             return callbacks
         callbacks += [LearningCurves(folder), OverfittingWarnings()]
@@ -152,6 +167,19 @@ class PretuneCLI(LightningCLI):
         )
         last = LastCheckpoint(folder / "checkpoints", **asdict(self._get(self.config_init, "checkpoint")))
         return [*callbacks, best, last, ExportBest(folder / "export")]
+
+    def _writer(self, folder: Path) -> PredictionWriter:
+        options = {name: self._get(self.config, f"predictions_{name}") for name in ("file", "top")}
+        inline = getattr(self.datamodule, "predict_texts", None) is not None
+        kind = self._get(self.config, "predictions")
+        weights = weights_of(self.run.checkpoint, self.model.backbone)
+        return PredictionWriter(folder, kind, **options, weights=weights, answers=inline)
+
+    @property
+    def predictions(self) -> Path | None:
+        """Where `predict` wrote."""
+        writers = [c for c in self.trainer.callbacks if isinstance(c, PredictionWriter)]  # type: ignore[attr-defined]
+        return writers[0].path if writers else None
 
     @override
     def _run_subcommand(self, subcommand: str) -> None:
