@@ -13,6 +13,7 @@ from typing import Any
 from pretune.allocator import prepare_process
 from pretune.errors import InputError, input_error
 from pretune.startup import quick_imports
+from pretune.visible import visible
 
 PATH_ERRORS = {errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EDQUOT, errno.EPERM}
 
@@ -55,11 +56,11 @@ def main(args: Sequence[str] | None = None) -> Any:
         found = input_error(error)
         if found is None:
             raise
-        sys.exit(f"error: {found}")
+        sys.exit(f"error: {visible(str(found))}")
     except OSError as error:
         if error.errno not in PATH_ERRORS and not str(error).startswith("The checkpoint"):
             raise
-        sys.exit(f"error: {error}")
+        sys.exit(f"error: {visible(str(error))}")
 
 
 def run(given: list[str], alone: bool) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -263,8 +263,9 @@ class CorpusDataModule(BaseDataModule):
             datasets = [self._dataset(TokenStore(folder, part), part) for folder in folders]
             for dataset, source in zip(datasets, self._parts(split), strict=True):
                 if not len(dataset):
+                    change = "lower" if part == "train" else "raise"
                     raise InputError(
-                        f"The {part} part of {source.name(split)} is empty: raise data.validation_fraction "
+                        f"The {part} part of {source.name(split)} is empty: {change} data.validation_fraction "
                         f"({self.validation_fraction}), set data.validation_files, or data.validation_fraction: 0."
                     )
             mixed = len(datasets) > 1
@@ -292,7 +293,7 @@ class CorpusDataModule(BaseDataModule):
         )
 
     def _set_up_prompts(self) -> None:
-        sequences: Sequence[Any]
+        sequences: list[list[int]] | TokenStore
         if self.predict_texts:
             self.predict_rows = [{"text": text} for text in self.predict_texts]
             self.predict_key = digest(["prompts", self.predict_texts])
@@ -384,7 +385,7 @@ class Prompts:
         pad_id: for the places after the end of a row.
     """
 
-    def __init__(self, sequences: Sequence[Any], pad_id: int) -> None:
+    def __init__(self, sequences: list[list[int]] | TokenStore, pad_id: int) -> None:
         self.sequences, self.pad_id = sequences, pad_id
 
     def __len__(self) -> int:

@@ -234,9 +234,10 @@ class LabelledDataModule(BaseDataModule):
             chosen["train"] = self.choose(rows["train"], chosen["train"])
         for split, found in rows.items():
             if not len(chosen[split]):
+                change = "lower" if split == "train" else "raise"
                 raise InputError(
                     f"The {split} part of {self.source.name('train')} is empty: it has too few rows for "
-                    f"data.validation_fraction {self.validation_fraction}; raise it, or set data.validation_files."
+                    f"data.validation_fraction {self.validation_fraction}; {change} it, or set data.validation_files."
                 )
             self.rows[split] = found
             self.datasets[split] = self.dataset(found, chosen[split], split)

@@ -59,6 +59,7 @@ class PredictPlan(BatchPlan):
     ) -> None:
         super().__init__(len(owners), batch_size, shuffle=False, rank=rank, world_size=world_size)
         self.owners, self.first, self.inputs = owners, first, int(owners[-1]) + 1 if len(owners) else 0
+        self.batch_size, self.world_size = batch_size, world_size
         self.lengths, self.tokens = lengths, tokens
 
     def __len__(self) -> int:
@@ -66,7 +67,7 @@ class PredictPlan(BatchPlan):
 
     @cached_property
     def _count(self) -> int:
-        return sum(len(self._cut(first, last)[0]) for _, _, first, last in self._stretches())
+        return sum(len(self._divided(first, last)[0]) for _, _, first, last in self._stretches())
 
     def __iter__(self) -> Iterator[list[int]]:
         return (step.rows for step in self.steps())
@@ -74,7 +75,7 @@ class PredictPlan(BatchPlan):
     def steps(self) -> Iterator[PredictStep]:
         """The batches of this process."""
         for begin, end, first, last in self._stretches():
-            ends, order = self._cut(first, last)
+            ends, order = self._divided(first, last)
             place = 0
             for number, stop in enumerate(ends):
                 shared = order[place:stop]
@@ -92,7 +93,7 @@ class PredictPlan(BatchPlan):
             if last > first:
                 yield begin, end, first, last
 
-    def _cut(self, first: int, last: int) -> tuple[list[int], np.ndarray]:
+    def _divided(self, first: int, last: int) -> tuple[list[int], np.ndarray]:
         """Where the batches of all processes end in the order of a stretch; and that order."""
         order = np.arange(first, last)
         cuts = np.arange(0, len(order), self.batch_size * self.world_size)

@@ -115,7 +115,8 @@ class Inputs:
             os.utime(self.folder)  # in use
         self.inputs, self.rows = InputRows(self.folder), Rows(self.folder)
         for store in (self.inputs.store, self.rows.examples.store, *self.rows.stores.values()):
-            assert store.ids is not None and store.ends is not None  # mapped from here on
+            for mapped in (store.ids, store.ends):
+                assert mapped is not None
 
     def remove(self) -> None:
         """Frees the disk; what is mapped stays readable where the system permits it."""

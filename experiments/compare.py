@@ -16,6 +16,7 @@ from ..errors import InputError
 from ..runs import versions
 from ..squad_scores import score, scoring_of
 from ..tags import detect, spans_of, to_iob2
+from ..visible import visible
 from .significance import Metric, mcnemar, paired_bootstrap
 
 Row = dict[str, Any]
@@ -100,7 +101,7 @@ def compare(
     }
     if metric == "accuracy" and all(len(side) == 1 for side in guesses):
         found["mcnemar"] = mcnemar(guesses[0][0] == gold, guesses[1][0] == gold)
-    print(report(found, first, second, len(gold), [len(side) for side in guesses]))
+    print(visible(report(found, first, second, len(gold), [len(side) for side in guesses])))
     return found
 
 

@@ -58,12 +58,21 @@ def model_card(module: BaseModule) -> str:
         architecture=module.model.config.model_type,
         parameters=sum(p.numel() for p in module.model.parameters()) / 1e6,
         data=source.name("train") if source is not None and source.has("train") else "not known",
-        steps=trainer.global_step if trainer is not None else "not known",
+        steps=_taken(module),
         scores=f"| best {module.monitor} | {float(best):.4f} |\n" if best is not None else "",
         options=(f"| labels | {', '.join(names)} |\n" if names else "")
         + "".join(f"| {name} | {value} |\n" for name, value in options.items()).rstrip("\n"),
         auto_class=module.auto_class,
     )
+
+
+def _taken(module: BaseModule) -> str:
+    """How many steps were taken, and after which of them the weights are those of the card."""
+    trainer, kept = module._trainer, module.kept_step
+    if trainer is None:
+        return "not known"
+    last = trainer.global_step
+    return f"{last:,}" if kept in (None, last) else f"{last:,}; the weights are those after step {kept:,}"
 
 
 def _version() -> str:
@@ -84,7 +93,7 @@ def lineage(module: BaseModule) -> list[dict[str, Any]]:
     own = {
         "class": type(module).__name__,
         "data": source.name("train") if source is not None and source.has("train") else None,
-        "steps": trainer.global_step if trainer is not None else None,
+        "steps": (module.kept_step or trainer.global_step) if trainer is not None else None,
         "from": module.backbone.name,
     }
     return [*(getattr(module.model.config, LINEAGE, None) or []), own]

@@ -153,7 +153,7 @@ class PretuneCLI(LightningCLI):
             return [self._writer(folder)]
         if self.subcommand != "fit":
             return callbacks
-        callbacks += [LearningCurves(folder), OverfittingWarnings()]
+        callbacks += [LearningCurves(folder), OverfittingWarnings(recipe=self._get(self.config, "recipe"))]
         if (stopping := self._get(self.config_init, "early_stopping")) is not None:
             callbacks.append(EarlyStopping(monitor=model.monitor, mode=model.mode, **asdict(stopping)))
         best = ModelCheckpoint(

@@ -158,6 +158,7 @@ class Likeliest:
         """Labels that each row has and does not show."""
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
+        """The row with fewer probabilities, the highest first; as it is where there are few."""
         chances = row.get("probabilities")
         most = self.most or (self.some if isinstance(chances, dict) and len(chances) > self.limit else None)
         if not isinstance(chances, dict) or most is None or len(chances) <= most:

@@ -35,8 +35,9 @@ class PredictionWriter(BasePredictionWriter):
     its `official_prediction` returns of each, if it has that, is written to `predictions.json`.
 
     Rows are written as soon as all before them are done, so that memory stays bounded with the datamodules of this
-    project; the loader of another is written as it comes. An earlier file is kept: the next one is `predictions-2.jsonl`.
-    A file has the ending `.part` until it is whole; where the process was stopped, the same prediction goes on with it.
+    project; what another's loader gives is written as it comes. An earlier file is kept: the next one is
+    `predictions-2.jsonl`. A file has the ending `.part` until it is whole; where the process was stopped, the same
+    prediction goes on with it.
 
     Args:
         folder: where to.
@@ -85,7 +86,9 @@ class PredictionWriter(BasePredictionWriter):
         data: Any = trainer.datamodule  # type: ignore[attr-defined]
         self._inputs: Sequence[dict[str, Any]] = getattr(data, "predict_rows", [])
         self._judged: Callable[[Any, Any], dict[str, Any]] = getattr(data, "judged", lambda row, made: {})
-        self._done, self._saved, self._steps, self._pending = 0, time.monotonic(), None, []
+        self._done, self._saved = 0, time.monotonic()
+        self._steps: Iterator[Any] | None = None
+        self._pending: Parts = []
         self._likeliest, self._seed = Likeliest(self.top), torch.initial_seed()
         self._answers: list[dict[str, Any]] = []
         if trainer.is_global_zero:
@@ -115,9 +118,8 @@ class PredictionWriter(BasePredictionWriter):
             self._official = GrowingFile(self._place.official)
             self._official.open(state.get("official", 0))
         if self._done:
-            rank_zero_info(
-                f"Going on with {shown_path(str(self._file.part))}: {self._done:,} of {len(self._inputs):,} rows are done."
-            )
+            part, total = shown_path(str(self._file.part)), len(self._inputs)
+            rank_zero_info(f"Going on with {part}: {self._done:,} of {total:,} rows are done.")
 
     # ------------------------------------------------------------------ batches
 
@@ -127,7 +129,7 @@ class PredictionWriter(BasePredictionWriter):
     ) -> None:
         if self._steps is None:
             plan = getattr(trainer.datamodule, "predict_plan", None)  # type: ignore[attr-defined]
-            self._steps: Iterator[Any] | None = plan.steps() if plan is not None else repeat(None)
+            self._steps = plan.steps() if plan is not None else repeat(None)
         self._step = next(self._steps)
         if self._step is not None:  # what is drawn, where texts are sampled, does not depend on where it began
             first, number = self._step.name
@@ -180,7 +182,8 @@ class PredictionWriter(BasePredictionWriter):
         given = self._inputs[index] if len(self._inputs) else {}
         found = {**found, **self._judged(given, found)}
         if self._file.size == 0:
-            columns = getattr(self._inputs, "columns", None) or list(dict.fromkeys(n for row in self._inputs for n in row))
+            known: list[str] | None = getattr(self._inputs, "columns", None)
+            columns = known or list(dict.fromkeys(name for row in self._inputs for name in row))
             if clash := set(columns) & found.keys():
                 raise InputError(f"The input has columns that predictions are called: {', '.join(sorted(clash))}.")
             self._file.write(self._rows.begin(columns, found, self._likeliest.left_out == 0))
