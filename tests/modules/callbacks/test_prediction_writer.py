@@ -101,7 +101,8 @@ def predict(task: str, tokenizer: Path, tiny: dict[str, Any], folder: str, *more
 
 
 @pytest.fixture(autouse=True)
-def _rows() -> None:
+def _rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOKENIZERS_PARALLELISM", "false")  # whose threads are not there in a forked process
     write_rows()
 
 
