@@ -9,6 +9,9 @@ from typing import Any
 
 import yaml
 
+from .errors import InputError
+from .paths import local_folder
+
 
 def values_of(args: Sequence[str], name: str) -> list[str]:
     """What the arguments give an option, each time: `--name value` or `--name=value`."""
@@ -49,13 +52,42 @@ def read_config(config: str) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
+def runs_folder(args: Sequence[str]) -> Path:
+    """The folder of all runs that a command writes below.
+
+    Raises:
+        InputError: if it is a URL.
+    """
+    option = "trainer.default_root_dir"
+    return Path(local_folder((values_of(args, option) or ["runs"])[-1], option))
+
+
+def check_name(name: str) -> str:
+    """A run's name, which is a folder below the one of all runs.
+
+    Raises:
+        InputError: if it leads elsewhere, or is no name for a folder.
+    """
+    parts = name.split("/")
+    if not name.isprintable() or any(part.strip() in ("", ".", "..") for part in parts):
+        raise InputError(
+            f"--name is {name!r}; a name for a folder below that of all runs would work, such as mine or news/mine "
+            "(--trainer.default_root_dir puts all runs elsewhere)."
+        )
+    return name
+
+
 def run_name(args: Sequence[str]) -> str:
-    """The name of the run that a command makes: as the command line itself finds it."""
+    """The name of the run that a command makes: as the command line itself finds it.
+
+    Raises:
+        InputError: if it is none.
+    """
     configs = values_of(args, "config")
     named = [str(found["name"]) for path in configs if (found := read_config(path)).get("name")]
     named += values_of(args, "name")
     if named:
-        return named[-1]
+        return check_name(named[-1])
     if configs:
         return Path(configs[0]).stem
     return (values_of(args, "model") or values_of(args, "model.class_path") or ["run"])[-1].rpartition(".")[2]

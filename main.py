@@ -12,7 +12,9 @@ from typing import Any
 
 from pretune.allocator import prepare_process
 from pretune.errors import InputError, input_error
+from pretune.launch import is_launched
 from pretune.startup import quick_imports
+from pretune.stop_signals import Interrupted, handling_signals
 from pretune.visible import visible
 
 PATH_ERRORS = {errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EDQUOT, errno.EPERM}
@@ -44,14 +46,20 @@ def main(args: Sequence[str] | None = None) -> Any:
         The command line object, with `trainer`, `model` and `datamodule`; of `suite`, its results.
 
     Raises:
-        SystemExit: with a message and a code that is not 0, for whatever the user can mend.
+        SystemExit: with a message and a code that is not 0, for whatever the user can mend; with 128 and a signal's
+            number where one ended the command.
     """
     given = list(sys.argv[1:] if args is None else args)
     if given in ([], ["-h"], ["--help"]):
         print(HELP)
         sys.exit(0 if given else 2)
     try:
-        return run(given, alone=args is None)
+        with handling_signals():
+            return run(given, alone=args is None)
+    except Interrupted as stop:
+        if not is_launched():
+            stop.tell()
+        raise
     except ValueError as error:
         found = input_error(error)
         if found is None:

@@ -22,6 +22,10 @@ EXTENDS = "extends"
 """The entry of tokenizer_config.json that names the tokenizer which was extended."""
 
 
+class MissingTokenizer(InputError):
+    """There are weights, and no tokenizer beside them."""
+
+
 def pack_tokenizer(tokenizer: PreTrainedTokenizerBase) -> dict[str, str]:
     """A tokenizer's files as plain strings, so that a checkpoint needs nothing beside it."""
     with tempfile.TemporaryDirectory() as folder:
@@ -46,12 +50,14 @@ def load_tokenizer(name: str, revision: str | None = None, trust_remote_code: bo
     if isinstance(place, Path) and place.suffix == ".ckpt":
         files = stored(place).get("tokenizer")
         if not files:
-            raise InputError(f"The checkpoint {place} carries no tokenizer; name one.")
+            raise MissingTokenizer(f"The checkpoint {place} carries no tokenizer; name one.")
         return unpack_tokenizer(files)
     try:
         tokenizer = AutoTokenizer.from_pretrained(str(place), revision=revision, trust_remote_code=trust_remote_code)
     except (OSError, ValueError, KeyError, json.JSONDecodeError) as error:
-        raise InputError(f"No tokenizer can be loaded from {name!r}: {first_line(error)}") from error
+        raise MissingTokenizer(f"No tokenizer can be loaded from {name!r}: {first_line(error)}") from error
+    if _made_up(tokenizer):
+        raise MissingTokenizer(f"{name!r} holds no tokenizer: put its files beside the weights, or name another one.")
     backend = getattr(tokenizer, "backend_tokenizer", None)
     if backend is not None:
         # Some published tokenizer.json files (all-MiniLM-L6-v2) switch fixed padding and truncation on.
@@ -61,6 +67,12 @@ def load_tokenizer(name: str, revision: str | None = None, trust_remote_code: bo
         tokenizer.pad_token = tokenizer.eos_token
         rank_zero_info(f"The tokenizer of {name} has no padding token; {tokenizer.eos_token!r} is used.")
     return tokenizer
+
+
+def _made_up(tokenizer: Any) -> bool:
+    """Whether transformers made a tokenizer without a word up, as it does where there is none in the folder."""
+    words = set(tokenizer.get_vocab()) - {str(token) for token in tokenizer.all_special_tokens}
+    return len(words) <= 1  # T5's has the mark of a space
 
 
 def separator_id(tokenizer: Any) -> int | None:

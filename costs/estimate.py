@@ -93,6 +93,11 @@ class EstimateCLI(PretuneCLI):
     """Makes module and datamodule, which hold nothing yet, and no trainer: the devices may not be this machine's."""
 
     options: Any = None
+    writes = False
+
+    @override
+    def after_instantiate_classes(self) -> None:
+        """Nothing is written."""
 
     @override
     def instantiate_trainer(self, **kwargs: Any) -> Any:

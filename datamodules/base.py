@@ -13,7 +13,9 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_info
 
 from ..errors import InputError
 from ..hints import with_hints
+from ..paths import local_folder
 from ..tokenization import load_tokenizer, unpack_tokenizer
+from .agreement import require_agreement
 from .cache import cached, default_cache, digest
 from .loader import BatchedDataset, BatchPlan, Opaque, ResumableLoader
 from .predict_plan import PredictPlan
@@ -64,7 +66,7 @@ class BaseDataModule(LightningDataModule):
         self.tokenizer_spec = tokenizer
         self.batch_size = batch_size
         self.num_workers = num_workers
-        self.cache_dir = str(Path(cache_dir or default_cache()).expanduser())
+        self.cache_dir = local_folder(cache_dir or default_cache(), "data.cache_dir (or $PRETUNE_CACHE)")
         self.seed = seed
         self.tokenizer: Any = None
         self._tokenizer_key = ""
@@ -80,6 +82,8 @@ class BaseDataModule(LightningDataModule):
         self.predict_plan: PredictPlan | None = None
         """The batches of the prediction; known once its loader is made."""
         self._inputs: Inputs | None = None
+        self.contents: dict[str, str] = {}
+        """A hash of what each split was made of, by which processes find out whether they have the same."""
 
     source: Source
 
@@ -160,6 +164,18 @@ class BaseDataModule(LightningDataModule):
 
     # ------------------------------------------------------------------ loaders
 
+    def require_agreement(self) -> None:
+        """Stops the run if its processes hold different tokenizers or data; each asks for a loader at the same time.
+
+        Raises:
+            InputError: naming the processes.
+        """
+        if self.trainer is None:  # a callback's own data, which one process may read alone
+            return
+        sizes = {f"number of {split} examples": str(len(data)) for split, data in self.datasets.items()}
+        held = {f"{split} data": content for split, content in self.contents.items()}
+        require_agreement({"tokenizer": self._tokenizer_key, **held, **sizes})
+
     def loader(self, split: str, shuffle: bool = False) -> ResumableLoader:
         """The loader of a split; the only place that shuffles."""
         dataset: BatchedDataset = self.datasets[split]
@@ -196,6 +212,7 @@ class BaseDataModule(LightningDataModule):
         Raises:
             InputError: if there is not even one batch.
         """
+        self.require_agreement()
         size = len(self.datasets["train"])
         if size < (1 if self.tokens_per_batch else self.batch_size):
             raise InputError(
@@ -212,6 +229,7 @@ class BaseDataModule(LightningDataModule):
 
     def val_dataloader(self) -> Any:
         """In order; an empty list when there is no validation data."""
+        self.require_agreement()
         if "validation" not in self.datasets:
             return []
         return Opaque(self.loader("validation")) if self._overfits() else self.loader("validation")
@@ -222,10 +240,12 @@ class BaseDataModule(LightningDataModule):
 
     def test_dataloader(self) -> ResumableLoader:
         """In order."""
+        self.require_agreement()
         return self.loader("test")
 
     def predict_dataloader(self) -> Opaque:
         """In order, stretch by stretch, from the input `predict_from` on."""
+        self.require_agreement()
         dataset: Any = self.datasets["predict"]
         self.predict_plan = PredictPlan(
             getattr(dataset, "columns", {}).get("index", np.arange(len(dataset))),

@@ -5,18 +5,28 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import platform
 import shutil
+import time
 from collections.abc import Callable, Iterable
+from errno import EACCES, EDQUOT, ENOSPC, EPERM, EROFS
 from functools import cached_property
 from pathlib import Path
+from secrets import token_hex
 from typing import IO, Any
 
 import numpy as np
+from lightning.pytorch.utilities.rank_zero import rank_zero_warn
 
 from ..errors import InputError
+from . import manifest
+from .turns import is_free, turn
 
-FORMAT = 2
+FORMAT = 3
 """Part of every key; raised when the layout of the files changes."""
+
+FORGOTTEN = 7 * 24 * 3600.0
+"""Seconds without a change after which an unfinished entry is removed where no lock tells that it was left."""
 
 
 def default_cache() -> str:
@@ -30,27 +40,78 @@ def digest(key: Any) -> str:
 
 
 def cached(root: str, kind: str, key: Any, make: Callable[[Path], None]) -> Path:
-    """The folder that holds what `make` makes out of `key`; made if it is not there.
+    """The folder that holds what `make` makes out of `key`; made if it is not there, or damaged.
 
-    It is made under another name and renamed when it is complete, so that a killed run leaves nothing half-done behind
-    and two processes may race.
+    It is made under a name that nobody else has, synced, and renamed when it is complete, so that a killed run leaves
+    nothing half-done behind. Who comes second waits for the first; on file systems without locks both make it, and one
+    is kept.
+
+    Raises:
+        InputError: if the cache cannot be written.
     """
-    final = Path(root) / kind / digest(key)
-    if final.is_dir():
+    folder, name = Path(root, kind), digest(key)
+    final, lock = folder / name, _beside(root, ".locks", kind, name, ".lock")
+    if final.is_dir() and manifest.damage(final, _beside(root, ".checked", kind, name)) is None:
         return final
-    unfinished = final.with_name(f"{final.name}.{os.getpid()}.tmp")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    unfinished.mkdir(parents=True)
-    try:
-        make(unfinished)
+    with turn(lock, f"{kind}/{name} of the cache {root}") as alone:
+        wrong = manifest.damage(final, _beside(root, ".checked", kind, name)) if final.exists() else ""
+        if wrong is None:  # another process made it meanwhile
+            return final
+        unfinished = folder / f"{name}.{platform.node()}.{os.getpid()}.{token_hex(8)}.tmp"
         try:
-            unfinished.rename(final)
-        except OSError:
-            if not final.is_dir():  # else another process was faster, and what it made is the same
+            folder.mkdir(parents=True, exist_ok=True)
+            _clear(root, kind, name, alone)
+            if wrong:
+                rank_zero_warn(f"The cache entry {final} is damaged ({wrong}): it is made anew.")
+                final.rename(unfinished)  # whoever has it open keeps it
+                shutil.rmtree(unfinished, ignore_errors=True)
+            unfinished.mkdir()
+            make(unfinished)
+            manifest.write(unfinished)
+            try:
+                unfinished.rename(final)
+            except OSError:
+                if not final.is_dir():  # else another process was faster, and what it made is the same
+                    raise
+            manifest.sync(folder)
+            manifest.mark(_beside(root, ".checked", kind, name))
+        except OSError as error:
+            if error.errno not in (ENOSPC, EDQUOT, EROFS, EACCES, EPERM):
                 raise
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
+            raise InputError(
+                f"The cache {root} cannot be written ({error.strerror}: {error.filename or unfinished}): make room or "
+                "set data.cache_dir (or $PRETUNE_CACHE) to another folder."
+            ) from error
+        finally:
+            shutil.rmtree(unfinished, ignore_errors=True)
     return final
+
+
+def find(root: str, kind: str, key: Any) -> Path | None:
+    """The folder that `cached` made out of a key, if it is there and whole."""
+    folder = Path(root, kind, digest(key))
+    whole = folder.is_dir() and manifest.damage(folder, _beside(root, ".checked", kind, folder.name)) is None
+    return folder if whole else None
+
+
+def _beside(root: str, what: str, kind: str, name: str, ending: str = "") -> Path:
+    return Path(root, what, f"{kind}-{name}{ending}")
+
+
+def _clear(root: str, kind: str, name: str, alone: bool) -> None:
+    """Removes what killed processes left: nobody holds the lock of such an entry, or nothing moved for days."""
+    for left in Path(root, kind).glob("*.tmp"):
+        entry = left.name.partition(".")[0]
+        over = alone if entry == name else is_free(_beside(root, ".locks", kind, entry, ".lock"))
+        if over or _age(left) > FORGOTTEN:
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _age(folder: Path) -> float:
+    try:
+        return time.time() - max(path.stat().st_mtime for path in (folder, *folder.rglob("*")))
+    except OSError:  # it is being worked on
+        return 0.0
 
 
 class TokenWriter:

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..cells import listed
 from ..errors import InputError, first_line
 from ..tokenization import special_frame
+from .columns import is_missing
 
 Message = dict[str, str]
 ROLES = {"human": "user", "gpt": "assistant", "model": "assistant", "bot": "assistant"}
@@ -76,19 +78,20 @@ def messages_in(where: str, value: Any, column: str) -> list[Message]:
 
     Args:
         where: the place, for errors.
-        value: a list of `{role, content}` or of `{from, value}` (ShareGPT); a list in JSON, too (csv).
+        value: a list of `{role, content}` or of `{from, value}` (ShareGPT), also as text (csv). An empty system message
+            counts as none.
         column: its column.
 
     Raises:
         InputError: if it is no conversation: an unknown role, an empty message, turns out of order.
     """
+    value = listed(value)
     if isinstance(value, str):
-        try:
-            value = json.loads(value)
-        except json.JSONDecodeError:
-            raise InputError(f"{where}: column {column!r} holds a text, where a list of messages should be.") from None
+        raise InputError(f"{where}: column {column!r} holds a text, where a list of messages should be.")
     if not isinstance(value, list) or not value:
         raise InputError(f"{where}: column {column!r} holds {value!r}, where a list of messages should be.")
+    if _says_nothing(value[0]):
+        value = value[1:]
     messages = [_message(where, message, number) for number, message in enumerate(value)]
     expected = "user"
     for number, message in enumerate(messages):
@@ -102,6 +105,12 @@ def messages_in(where: str, value: Any, column: str) -> list[Message]:
             )
         expected = "assistant" if role == "user" else "user"
     return messages
+
+
+def _says_nothing(message: Any) -> bool:
+    """Whether a message is an empty one of the system."""
+    said, content = ("role", "content") if isinstance(message, dict) and "role" in message else ("from", "value")
+    return isinstance(message, dict) and message.get(said) == "system" and is_missing(message.get(content))
 
 
 def _message(where: str, message: Any, number: int) -> Message:

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 
+from ..cells import listed
 from ..errors import InputError
 from .cache import cached
-from .columns import find_column, is_missing, label_in, number_in, text_in
+from .columns import DECIMAL_COMMA, find_column, is_missing, label_in, label_of, number_in, text_in
+from .findings import Findings
 from .labelled import LabelledDataModule
 from .labels import LabelNames
+from .multi_hot import MultiHot
 from .readers import require_columns
-from .rows import Batches, Findings, Padding, Rows, Tokens, encode_texts
+from .rows import Batches, Padding, Rows, Tokens, encode_texts
 from .sources import Row
 from .splitting import draw, hold_out, sort_labels
 
@@ -29,6 +33,7 @@ PAIR_COLUMNS = {
     "text": "text_pair",
 }
 LABEL_COLUMNS = ("label", "labels", "coarse_label", "category", "class", "sentiment", "target", "stars", "score")
+WORDS_FOR_NOTHING = ("none", "null", "nan", "na", "n/a")
 Problem = Literal["single", "multi", "regression"]
 
 
@@ -113,18 +118,21 @@ class TextClassificationDataModule(LabelledDataModule):
         column, numbers, fractions, count = None, 0, 0, 0
         for where, row in self.source.rows(split):
             column = column or self.columns(where, row, labelled=True)[1]
-            value = row.get(column)
+            value = listed(row.get(column))
             if isinstance(value, list):
                 return "multi"
             if is_missing(value):
                 continue
             count += 1
+            if isinstance(value, str) and DECIMAL_COMMA.fullmatch(value):
+                value = value.replace(",", ".")  # the row itself is then refused
             try:
-                number = float(value)  # type: ignore[arg-type]
+                number = float(value)
             except (TypeError, ValueError):
                 continue
-            numbers += 1
-            fractions += not number.is_integer()
+            if math.isfinite(number):  # a class may be called nan or infinity
+                numbers += 1
+                fractions += not number.is_integer()
         return "regression" if fractions and 2 * numbers > count else "single"
 
     # ------------------------------------------------------------------ rows
@@ -187,11 +195,12 @@ class TextClassificationDataModule(LabelledDataModule):
         value = row.get(column)
         if isinstance(value, str) and self.label_separator is not None:
             return [part.strip() for part in value.split(self.label_separator) if part.strip()]
+        value = listed(value)
         if not isinstance(value, list):
             raise InputError(
                 f"{where}: {value!r} in column {column!r} is no list of labels; data.label_separator divides a text."
             )
-        return [str(label) for label in value]
+        return [label_of(where, label, f"the list in column {column!r}") for label in value]
 
     def encode(self, examples: list[dict[str, Any]], findings: Findings) -> list[list[Tokens]]:
         """One row of tokens each, with the numbers of its labels."""
@@ -215,13 +224,18 @@ class TextClassificationDataModule(LabelledDataModule):
         self._targets = {id(found): self._targets_of(found, split) for split, found in rows.items()}
         for name, found in rows.items():
             numbers = self._targets[id(found)]
-            if self.problem == "regression" and len(numbers) > 1 and (numbers == numbers[0]).all():
+            if isinstance(numbers, MultiHot) or self.problem != "regression" or len(numbers) < 2:
+                continue
+            if (numbers == numbers[0]).all():
                 raise InputError(
                     f"{self.source.name(name)}: there is no label in column {found.meta['columns'][1]!r}: it is "
                     f"{numbers[0]:g} in every row. `predict` needs none."
                 )
+        if fitting and (words := [raw for raw in first.meta["labels"] if raw.lower() in WORDS_FOR_NOTHING]):
+            said = ", ".join(f"{raw!r} ({first.meta['labels'][raw]})" for raw in words)
+            rank_zero_info(f"Taken as labels, as they are written out, and not as missing ones: {said}.")
         if fitting and self.problem == "single":
-            counts = np.bincount(self._targets[id(first)], minlength=len(self.labels or []))
+            counts = self._count(self._targets[id(first)])
             if (counts > 0).sum() < 2:
                 only = (self.labels or [])[int(counts.argmax())]
                 raise InputError(f"{self.source.name(split)} has one class only ({only!r}); at least two are needed.")
@@ -239,39 +253,38 @@ class TextClassificationDataModule(LabelledDataModule):
             raise InputError(f"{self.source.name(split)} has one class only{only}. At least two are needed.")
         return labels
 
-    def _targets_of(self, rows: Rows, split: str) -> np.ndarray:
+    def _targets_of(self, rows: Rows, split: str) -> np.ndarray | MultiHot:
         raw = rows.all("labels")
         if self.problem == "regression":
             return np.asarray(raw, np.float32)
         indices: np.ndarray = self.names.table(rows.meta["labels"], self.labels or [], split)[raw]
         if self.problem == "single":
             return indices
-        targets = np.zeros((len(rows), len(self.labels or [])), np.float32)
-        targets[np.repeat(np.arange(len(rows)), rows.stores["labels"].lengths), indices] = 1
-        return targets
+        return MultiHot(np.asarray(rows.stores["labels"].ends), indices, len(self.labels or []))
 
     def hold_out(self, rows: Rows) -> tuple[np.ndarray, np.ndarray]:
         """Every label gives its share."""
         targets = self._targets[id(rows)]
-        strata = targets if self.problem == "single" else np.zeros(len(targets), np.int64)
-        return hold_out(strata, self.validation_fraction, self.seed)
+        if isinstance(targets, MultiHot) or self.problem != "single":
+            targets = np.zeros(len(targets), np.int64)
+        return hold_out(targets, self.validation_fraction, self.seed)
 
     def choose(self, rows: Rows, examples: np.ndarray) -> np.ndarray:
         """So many of each label, where that is wanted."""
         targets = self._targets[id(rows)]
         if self.examples_per_label:
-            if self.problem != "single":
+            if isinstance(targets, MultiHot) or self.problem != "single":
                 raise InputError(
                     f"data.examples_per_label draws rows of each class, and this is {self.problem}: leave it out."
                 )
             examples = draw(targets, examples, self.examples_per_label, self.seed)
         if self.problem != "regression":
-            self.label_counts = self._count(targets[examples]).tolist()
+            self.label_counts = self._count(_some(targets, examples)).tolist()
         return examples
 
-    def _count(self, targets: np.ndarray) -> np.ndarray:
-        if self.problem == "multi":
-            return np.asarray(targets.sum(0), np.int64)
+    def _count(self, targets: np.ndarray | MultiHot) -> np.ndarray:
+        if isinstance(targets, MultiHot):
+            return targets.counts()
         return np.bincount(targets, minlength=len(self.labels or []))
 
     # ------------------------------------------------------------------ batches
@@ -285,7 +298,7 @@ class TextClassificationDataModule(LabelledDataModule):
     def dataset(self, rows: Rows, examples: np.ndarray, split: str) -> Batches:
         """Rows with their labels."""
         lengths = rows.lengths[examples] if self.group_by_length or self.tokens_per_batch else None
-        labels = {"labels": self._targets[id(rows)][examples]}
+        labels = {"labels": _some(self._targets[id(rows)], examples)}
         return Batches(rows, examples, self.collate(), labels, lengths)
 
     def occurrences(self, split: str) -> dict[str, int]:
@@ -303,6 +316,36 @@ class TextClassificationDataModule(LabelledDataModule):
         shares = [f"{name} {n:,} ({n / len(targets):.0%})" for name, n in self.occurrences(split).items()]
         return ", ".join(shares[:20]) + (", ..." if len(shares) > 20 else "")
 
+    def judged(self, row: dict[str, Any], made: dict[str, Any]) -> dict[str, Any]:
+        """Whether a prediction is right, where the row says what is: `label` may be 0 where `prediction` is a name."""
+        known: list[str] = getattr(self.module, "labels", None) or []
+        guess = made.get("prediction")
+        if "correct" in row or not isinstance(guess, str | list):
+            return {}
+        try:
+            column = self.columns("", row, labelled=True)[1]
+            gold = self._several("", row, column) if isinstance(guess, list) else [label_in("", row, column)]
+        except InputError:  # rows to predict need no labels
+            return {}
+        names = {self._known_name(raw, known) for raw in gold}
+        return {} if None in names else {"correct": names == set(guess if isinstance(guess, list) else [guess])}
+
+    def judgements(self, columns: Sequence[str], made: dict[str, Any]) -> list[str]:
+        """`correct`, where there is a column of labels."""
+        if "correct" in columns or not isinstance(made.get("prediction"), str | list):
+            return []
+        try:
+            self.columns("", dict.fromkeys(columns, ""), labelled=True)
+        except InputError:
+            return []
+        return ["correct"]
+
+    def _known_name(self, raw: str, known: list[str]) -> str | None:
+        name = self.names.rename(raw)
+        if name not in known and name.isdigit() and int(name) < len(known):
+            return known[int(name)]
+        return name if name in known else None
+
     def inline_rows(self) -> list[Row] | None:
         """The `predict_texts`."""
         if self.predict_texts is None:
@@ -318,3 +361,8 @@ class TextClassificationDataModule(LabelledDataModule):
         """The texts of the training rows."""
         for _, row in self.source.rows("train"):
             yield from (str(row[name]) for name in self._text_columns(row) if name in row)
+
+
+def _some(targets: np.ndarray | MultiHot, rows: np.ndarray) -> np.ndarray | MultiHot:
+    """The targets of some rows."""
+    return targets.of(rows) if isinstance(targets, MultiHot) else targets[rows]

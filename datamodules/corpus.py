@@ -19,17 +19,20 @@ from torch import Tensor
 from ..errors import InputError
 from ..hints import CAPACITY
 from ..tokenization import separator_id
+from . import manifest
 from . import words as word_lists
 from .base import BaseDataModule
 from .blocks import Blocks
 from .cache import TokenStore, TokenWriter, cached, digest
 from .cleaning import Cleaning
 from .encoding import encode
+from .findings import KNOWN, UNKNOWN, Findings, unknown_id, warn_of_unknown
 from .mixture import Mixture
 from .packing import Packs
 from .predict_rows import Inputs, write_inputs
 from .progress import progress
-from .rows import Findings, Tokens
+from .readers import mended
+from .rows import Tokens
 from .sources import Documents, Files, Several, Source, make_source
 from .splitting import held_out_documents
 from .tokenising import FACTS, Tokenising, sums
@@ -259,6 +262,7 @@ class CorpusDataModule(BaseDataModule):
     def _map(self, split: str) -> None:
         folders = [self._tokenised(part, split) for part in self._parts(split)]
         for part in ("train", "validation") if self._holds_out(split) else (split,):
+            self.contents[part] = digest([manifest.contents(folder) for folder in folders])
             reports = [json.loads((folder / "report.json").read_text())[part] for folder in folders]
             datasets = [self._dataset(TokenStore(folder, part), part) for folder in folders]
             for dataset, source in zip(datasets, self._parts(split), strict=True):
@@ -291,13 +295,15 @@ class CorpusDataModule(BaseDataModule):
             + (f"; skipped: {_counts(skipped)}" if skipped else "")
             + "."
         )
+        warn_of_unknown(part, {KNOWN: count["tokens"], UNKNOWN: count.get("unknown", 0)}, self.tokenizer)
 
     def _set_up_prompts(self) -> None:
         sequences: list[list[int]] | TokenStore
         if self.predict_texts:
-            self.predict_rows = [{"text": text} for text in self.predict_texts]
-            self.predict_key = digest(["prompts", self.predict_texts])
-            sequences = encode(self.tokenizer, self.predict_texts)
+            texts = mended(self.predict_texts, "data.predict_texts")
+            self.predict_rows = [{"text": text} for text in texts]
+            self.predict_key = digest(["prompts", texts])
+            sequences = encode(self.tokenizer, texts)
         else:
             sequences = self._read_prompts().rows.stores["input_ids"]
         self.datasets["predict"] = Prompts(sequences, self.tokenizer.pad_token_id or 0)
@@ -313,7 +319,7 @@ class CorpusDataModule(BaseDataModule):
         def write(folder: Path) -> None:
             texts = self.prompts.documents("predict", Counter())
             rows = ((f"document {number}", {"text": text}) for number, text in enumerate(texts))
-            write_inputs(folder, rows, lambda where, row: row, encoded)
+            write_inputs(folder, rows, lambda where, row: row, encoded, self.tokenizer)
             if not (folder / "inputs.ends.bin").stat().st_size:
                 raise InputError(f"{self.prompts.name('predict')} holds no text to go on from.")
 
@@ -350,7 +356,7 @@ class CorpusDataModule(BaseDataModule):
         tokenising = Tokenising(
             self.tokenizer,
             [] if end is None else [end],
-            self.tokenizer.unk_token_id,
+            unknown_id(self.tokenizer),
             self.numbers_words,
             self.segmenter if self.numbers_words else None,
             self.seed,

@@ -13,12 +13,14 @@ from torch import Tensor
 from ..errors import InputError
 from .chat import ChatFormat, Message, answer_tokens, messages_in, read_template
 from .columns import find_column, is_missing, text_in
+from .findings import Findings
 from .labelled import LabelledDataModule
-from .rows import Batches, Findings, Padding, Rows, RowsInMemory, Tokens
+from .rows import Batches, Padding, Rows, RowsInMemory, Tokens
 from .sources import Row
 
 MESSAGES_COLUMNS = ("messages", "conversations", "conversation", "chat")
 INSTRUCTION_COLUMNS = ("instruction", "prompt", "question", "query")
+SYSTEM_COLUMNS = ("system", "system_prompt", "system_message")
 INPUT_COLUMNS = ("input", "context")
 OUTPUT_COLUMNS = ("output", "response", "completion", "answer", "chosen")
 CUT_OFF = "left out, as their answers begin after data.max_length"
@@ -47,6 +49,7 @@ class InstructionDataModule(LabelledDataModule):
         input_column: what the instruction is about, added to it after a blank line (and "### Input:", in the plain
             template); null looks for the usual names.
         output_column: the answer; null looks for the usual names.
+        system_column: what the system says before it; null looks for the usual names (`system`, `system_prompt`, ...).
         messages_column: a conversation, as a list of `{role, content}` or `{from, value}`; null looks for the usual
             names, before those of instructions.
         chat_template: a template in Jinja or a file that holds one; `plain`; null means the tokenizer's own, or plain
@@ -62,6 +65,7 @@ class InstructionDataModule(LabelledDataModule):
         instruction_column: str | None = None,
         input_column: str | None = None,
         output_column: str | None = None,
+        system_column: str | None = None,
         messages_column: str | None = None,
         chat_template: str | None = None,
         packing: bool = False,
@@ -69,12 +73,13 @@ class InstructionDataModule(LabelledDataModule):
         **rows: Any,
     ) -> None:
         super().__init__(train_files, **rows)
-        if messages_column and (instruction_column or input_column or output_column):
+        if messages_column and (instruction_column or input_column or output_column or system_column):
             raise InputError(
-                "data.messages_column holds whole conversations: leave out data.instruction_column, input_column and "
-                "output_column."
+                "data.messages_column holds whole conversations: leave out data.instruction_column, input_column, "
+                "output_column and system_column."
             )
         self.given = {"instruction": instruction_column, "input": input_column, "output": output_column}
+        self.given["system"] = system_column
         self.messages_column = messages_column
         self.chat_template = chat_template
         self.packing = packing
@@ -128,7 +133,10 @@ class InstructionDataModule(LabelledDataModule):
         output = None
         if labelled:
             output = find_column(where, row, "output_column", self.given["output"], OUTPUT_COLUMNS)
-        return {"instruction": asked, "input": about, "output": output}
+        system = self.given["system"] or next((name for name in SYSTEM_COLUMNS if name in row), None)
+        if system is not None and (labelled or self.predict_texts is None):
+            find_column(where, row, "system_column", system, ())
+        return {"system": system, "instruction": asked, "input": about, "output": output}
 
     def say_columns(self, columns: dict[str, str | None]) -> None:
         """Says what was guessed."""
@@ -155,7 +163,11 @@ class InstructionDataModule(LabelledDataModule):
         about = row.get(columns["input"] or "")
         if isinstance(about, str) and not is_missing(about):
             asked += self._joint + about
-        messages = [{"role": "user", "content": asked}]
+        system = row.get(columns["system"] or "")
+        messages: list[Message] = []
+        if isinstance(system, str) and not is_missing(system):
+            messages.append({"role": "system", "content": system})
+        messages.append({"role": "user", "content": asked})
         if columns["output"] is not None:
             messages.append({"role": "assistant", "content": text_in(where, row, columns["output"])})
         return messages
@@ -167,21 +179,20 @@ class InstructionDataModule(LabelledDataModule):
             [e["text"] for e in examples], add_special_tokens=False, return_offsets_mapping=True, verbose=False
         )
         rows: list[list[Tokens]] = []
-        for example, ids, offsets in zip(examples, found["input_ids"], found["offset_mapping"], strict=True):
+        pairs = zip(found["input_ids"], found["offset_mapping"], strict=True)
+        for number, (example, (ids, offsets)) in enumerate(zip(examples, pairs, strict=True)):
             long = len(ids) > self.longest
             if "answers" not in example:
-                findings.counts[TOO_LONG] += long
+                findings.note(TOO_LONG, number, long)
                 rows.append([{"input_ids": ids[-self.longest :]}])
                 continue
             learned = answer_tokens(offsets, example["answers"])
             labels = [i if yes else -100 for i, yes in zip(ids, learned, strict=True)][: self.longest]
             kept = any(label != -100 for label in labels[1:])  # nothing is before the first
-            findings.counts["truncated"] += long
-            findings.counts[REWRITTEN] += example["lost"] > 0
-            findings.counts[CUT_OFF] += not kept
+            findings.note("truncated", number, long)
+            findings.note(REWRITTEN, number, example["lost"] > 0)
+            findings.note(CUT_OFF, number, not kept)
             rows.append([{"input_ids": ids[: self.longest], "labels": labels}] if kept else [])
-        for name in [name for name, count in findings.counts.items() if not count]:
-            del findings.counts[name]
         return rows
 
     def inspect(self, rows: dict[str, Rows], fitting: bool) -> None:
@@ -195,8 +206,9 @@ class InstructionDataModule(LabelledDataModule):
 
     def describe(self, split: str, examples: np.ndarray) -> str:
         """How much of the text is learned."""
-        labels = self.rows[split].all("labels")  # type: ignore[union-attr]
-        return f"{(labels != -100).mean():.0%} of the tokens are answers"
+        rows: Any = self.rows[split]
+        chosen = np.repeat(np.isin(rows.owners, examples), rows.stores["labels"].lengths)
+        return f"{(rows.all('labels')[chosen] != -100).mean():.0%} of the tokens are answers"
 
     # ------------------------------------------------------------------ batches
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import islice
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,16 +10,20 @@ import numpy as np
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 
 from ..errors import InputError
+from . import manifest
 from .base import BaseDataModule
-from .cache import cached, digest
+from .cache import cached, digest, find
+from .findings import Findings, told, warn_of_unknown
 from .leakage import Part, warn_of_missing_labels, warn_of_shared_texts
 from .predict_rows import Inputs, write_inputs
-from .rows import Batches, Examples, Findings, Padding, Rows, RowsInMemory, RowWriter, Tokens
+from .readers import mended
+from .rows import Batches, Examples, Padding, Rows, RowsInMemory, RowWriter, Tokens, fitting, row_batch
 from .sources import Files, Row, Source, Split, make_source
 from .splitting import hold_out
 from .tokenizer_training import TrainTokenizer
 
-ROWS_AT_ONCE = 2_000
+FORMAT = 2
+"""Of what lies in the cache; a new one makes it anew."""
 
 
 class LabelledDataModule(BaseDataModule):
@@ -183,6 +186,24 @@ class LabelledDataModule(BaseDataModule):
         """How often each label occurs in a split; empty where there are no labels to count."""
         return {}
 
+    def judged(self, row: dict[str, Any], made: dict[str, Any]) -> dict[str, Any]:
+        """What a file of predictions says of one beside it, such as whether it is `correct`.
+
+        Args:
+            row: the input row, with all its columns.
+            made: what was predicted.
+        """
+        return {}
+
+    def judgements(self, columns: Sequence[str], made: dict[str, Any]) -> list[str]:
+        """The names that `judged` may use; a table must know them before its first row.
+
+        Args:
+            columns: of all input rows.
+            made: what was predicted for one of them.
+        """
+        return []
+
     # ------------------------------------------------------------------ preparing
 
     @property
@@ -225,6 +246,7 @@ class LabelledDataModule(BaseDataModule):
 
     def _setup_labelled(self, splits: list[str], fitting: bool = False) -> None:
         rows = {split: Rows(self._tokenised(split)) for split in splits}
+        self.contents |= {split: manifest.contents(found.folder) for split, found in rows.items()}
         self.inspect(rows, fitting)
         chosen = {split: np.arange(len(found.examples)) for split, found in rows.items()}
         if "train" in rows and "validation" not in rows and self.validation_fraction > 0:
@@ -259,11 +281,10 @@ class LabelledDataModule(BaseDataModule):
         if "train" in self._parts:
             return self._parts["train"]
         try:
-            known = self.source.has("train")
-            folder = Path(self.cache_dir, "rows", digest(self._key("train")))
+            folder = find(self.cache_dir, "rows", self._key("train")) if self.source.has("train") else None
         except (InputError, OSError):  # the files are no longer there, and need not be
             return None
-        if not known or not folder.is_dir():
+        if folder is None:
             return None
         rows = Rows(folder)
         return Part(rows, np.arange(len(rows.examples)))
@@ -272,21 +293,19 @@ class LabelledDataModule(BaseDataModule):
         line = f"{split}: {len(examples):,} rows"
         if more := self.describe(split, examples):
             line += f"; {more}"
-        for what, count in rows.meta["counts"].items():
-            if what == "truncated":
-                line += f"; truncated to {self.longest} tokens: {count:,} of {len(rows.examples):,}"
-            else:
-                line += f"; {what}: {count:,}"
-        if rows.meta["skipped"]:
+        counts = rows.notes.of(examples)
+        line = "; ".join([line, *told(counts, self.longest, len(examples))])
+        if rows.meta["skipped"] and (split == "train" or rows is not self.rows.get("train")):  # once for a file
             line += f"; skipped: {rows.meta['skipped']:,} that cannot be used, the first: {rows.meta['first_skipped']}"
         rank_zero_info(line if line.endswith(".") else line + ".")
+        warn_of_unknown(split, counts, self.tokenizer)
 
     def _tokenised(self, split: str) -> Path:
         return cached(self.cache_dir, "rows", self._key(split), lambda folder: self._tokenise(split, folder))
 
     def _key(self, split: str) -> list[Any]:
         key = [type(self).__name__, self.source.key(split), self.tokenizer_key(), self.longest, self.on_bad_rows]
-        return [*key, self.options()]
+        return [*key, self.options(), FORMAT]
 
     def _tokenise(self, split: str, folder: Path) -> None:
         writer, findings = RowWriter(folder), Findings()
@@ -301,15 +320,18 @@ class LabelledDataModule(BaseDataModule):
                     if split == "train":
                         self.say_columns(columns)
                 try:
-                    yield {**self.example(where, row, columns, labelled=True), "where": where}
+                    yield fitting(where, self.example(where, row, columns, labelled=True))
                 except InputError as error:
                     if self.on_bad_rows == "error":
                         raise InputError(f"{error} data.on_bad_rows: skip leaves such rows out.") from error
                     skipped.append(str(error))
 
         examples, some = usable(), False
-        while batch := list(islice(examples, ROWS_AT_ONCE)):
-            writer.write(batch, self.encode(batch, findings))
+        while batch := row_batch(examples):
+            rows = self.encode(batch, findings)
+            findings.note_unknown(rows, self.tokenizer)
+            findings.first += len(batch)
+            writer.write(batch, rows)
             some = True
         if not some:
             first = f" The first: {skipped[0]}" if skipped else ""
@@ -327,30 +349,34 @@ class LabelledDataModule(BaseDataModule):
         given = self.inline_rows()
         if given is not None:
             rows: Rows | RowsInMemory = self._inline(given)
-            counts = self._inline_counts
+            counts: Mapping[str, int] = self._inline_counts
         else:
             rows = self._read_inputs().rows
-            counts = rows.meta["counts"]
+            counts = rows.notes.of(np.arange(len(rows.examples)))
         self.rows["predict"] = rows
         self.datasets["predict"] = self.predict_dataset(rows)
         self.predict_from = 0
-        more = "".join(f"; {what}: {count:,}" for what, count in counts.items())
-        rank_zero_info(f"predict: {len(self.predict_rows):,} rows{more}.")
+        total = len(self.predict_rows)
+        rank_zero_info("; ".join([f"predict: {total:,} rows", *told(dict(counts), self.longest, total)]) + ".")
+        warn_of_unknown("predict", dict(counts), self.tokenizer)
 
     def _inline(self, given: list[Row]) -> RowsInMemory:
         if not given:
             raise InputError("data.predict_texts is empty: give at least one text.")
+        given = [(where, mended(row, where)) for where, row in given]
         columns, findings = self.columns(*given[0], labelled=False), Findings()
-        examples = [{**self.example(where, row, columns, labelled=False), "where": where} for where, row in given]
+        examples = [fitting(where, self.example(where, row, columns, labelled=False)) for where, row in given]
+        made = self.encode(examples, findings)
+        findings.note_unknown(made, self.tokenizer)
         self.predict_rows = [row for _, row in given]
         self.predict_key = digest([type(self).__name__, self.predict_rows])
         self._inline_counts = findings.counts
-        return RowsInMemory(examples, self.encode(examples, findings))
+        return RowsInMemory(examples, made)
 
     def _read_inputs(self) -> Inputs:
         """The rows of files, or of a data set's test split."""
         if self.predict_files:
-            source: Source = Files({"predict": self.predict_files}, self.encoding)
+            source: Source = Files({"predict": self.predict_files}, self.encoding, cache_dir=self.cache_dir)
             split: Split = "predict"
         elif not isinstance(self.source, Files) and self.source.has("test"):
             source, split = self.source, "test"
@@ -364,5 +390,9 @@ class LabelledDataModule(BaseDataModule):
             columns = self.columns(where, row, labelled=False) if columns is None else columns
             return self.example(where, row, columns, labelled=False)
 
-        key = [type(self).__name__, source.key(split), self.tokenizer_key(), self.longest, self.options()]
-        return self.read_inputs(key, lambda folder: write_inputs(folder, source.rows(split), example, self.encode))
+        key = [type(self).__name__, source.key(split), self.tokenizer_key(), self.longest, self.options(), FORMAT]
+
+        def write(folder: Path) -> None:
+            write_inputs(folder, source.rows(split), example, self.encode, self.tokenizer)
+
+        return self.read_inputs(key, write)

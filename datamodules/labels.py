@@ -18,12 +18,13 @@ class LabelNames:
 
     def __init__(self, given: dict[str, str] | list[str] | None) -> None:
         self.given = given
+        self._renamed = {str(old): new for old, new in given.items()} if isinstance(given, dict) else {}
 
     def rename(self, raw: str) -> str:
         """The name of a label in the data."""
         if isinstance(self.given, list):
             return self.given[int(raw)] if raw.isdigit() and int(raw) < len(self.given) else raw
-        return {str(k): v for k, v in (self.given or {}).items()}.get(raw, raw)
+        return self._renamed.get(raw, raw)
 
     def fixed(self, module: Any, fitting: bool) -> list[str] | None:
         """The names in their order where they do not follow from the data: the user's, else the module's."""
@@ -44,13 +45,14 @@ class LabelNames:
             InputError: for a label that is not among them.
         """
         table = np.zeros(len(found), np.int64)
+        places = {name: place for place, name in reversed([*enumerate(names)])}
         for position, (raw, where) in enumerate(found.items()):
             name = self.rename(raw)
-            if name not in names:
+            if name not in places:
                 known = ", ".join(names[:20]) + (", ..." if len(names) > 20 else "")
                 raise InputError(
                     f"{where}: the label {name!r} is not among the known ones ({known})"
                     + ("; training never had it." if split == "validation" else "; data.label_names can map it.")
                 )
-            table[position] = names.index(name)
+            table[position] = places[name]
         return table

@@ -10,11 +10,13 @@ import torch
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from torch import Tensor
 
+from ..cells import listed
 from ..errors import InputError
 from .columns import find_column, label_in, text_in
+from .findings import Findings
 from .labelled import LabelledDataModule
 from .readers import require_columns
-from .rows import Collate, Findings, Padding, Rows, RowsInMemory, Tokens, encode_texts
+from .rows import Collate, Padding, Rows, RowsInMemory, Tokens, encode_texts
 
 CONTEXT_COLUMNS = ("ctx", "context", "sent1", "article", "passage", "premise", "startphrase", "question")
 QUESTION_COLUMNS = ("sent2", "question")
@@ -88,7 +90,7 @@ class MultipleChoiceDataModule(LabelledDataModule):
         context = text_in(where, row, columns["context"])
         question = row.get(columns["question"]) if columns["question"] else None
         names = columns["endings"]
-        endings = [row.get(name) for name in names] if isinstance(names, list) else row.get(names)
+        endings = [row.get(name) for name in names] if isinstance(names, list) else listed(row.get(names))
         if isinstance(endings, dict):  # {"text": [...], "label": [...]}, as ARC has it
             endings = endings.get("text")
         if isinstance(names, list):
@@ -121,7 +123,8 @@ class MultipleChoiceDataModule(LabelledDataModule):
     def encode(self, examples: list[dict[str, Any]], findings: Findings) -> list[list[Tokens]]:
         """One row of tokens for each ending."""
         pairs = [(e["context"], e["begins"] + ending) for e in examples for ending in e["endings"]]
-        encoded = iter(encode_texts(self.tokenizer, pairs, self.longest, findings))
+        owners = [number for number, e in enumerate(examples) for _ in e["endings"]]
+        encoded = iter(encode_texts(self.tokenizer, pairs, self.longest, findings, owners))
         rows: list[list[Tokens]] = []
         for e in examples:
             right = e.get("label", -1)

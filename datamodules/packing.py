@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from functools import cached_property
 from typing import Any
 
@@ -63,9 +64,9 @@ class Packs:
         """Fills packs in order, each until the next piece has no room."""
         count = len(self.store)
         frame = self.block_size - self.content
-        packs = [(0, 0)]
-        while packs[-1][0] < count:
-            document, offset = packs[-1]
+        packs = array("q", (0, 0))  # flat: there may be a hundred million
+        while packs[-2] < count:
+            document, offset = packs[-2:]
             pieces = self._pieces(document, min(count, document + CHUNK), offset)
             filled = np.concatenate(([0], np.cumsum(pieces[:, 2] - pieces[:, 1] + frame)))
             last = [*pieces[:, :2].tolist(), [min(count, document + CHUNK), 0]]
@@ -74,11 +75,11 @@ class Packs:
                 end = int(np.searchsorted(filled, filled[first] + self.block_size, side="right")) - 1
                 if end == len(pieces) and last[-1][0] < count and first:
                     break  # there may be room for what comes in the next chunk
-                packs.append((last[end][0], last[end][1]))
+                packs.extend(last[end])
                 first = end
             if not len(pieces):  # documents without a token belong to no pack
-                packs[-1] = (last[-1][0], 0)
-        return np.array(packs, np.int64)
+                packs[-2:] = array("q", (last[-1][0], 0))
+        return np.frombuffer(packs, np.int64).reshape(-1, 2)
 
     def _pieces(self, first: int, last: int, offset: int) -> np.ndarray:
         """(pieces, 3): the document, and where in it each piece begins and ends."""

@@ -15,7 +15,8 @@ from typing import Any, overload
 import numpy as np
 
 from .cache import TokenStore, TokenWriter, cached
-from .rows import Findings, Rows, RowWriter, Tokens
+from .findings import Findings
+from .rows import Rows, RowWriter, Tokens, fitting
 
 FOLDER = "predict"
 """In the cache."""
@@ -63,6 +64,7 @@ def write_inputs(
     rows: Iterable[tuple[str, dict[str, Any]]],
     example: Callable[[str, dict[str, Any]], dict[str, Any]],
     encode: Callable[[list[dict[str, Any]], Findings], list[list[Tokens]]],
+    tokenizer: Any,
 ) -> None:
     """Writes input rows, their examples and their rows of tokens into a folder, a piece at a time.
 
@@ -71,14 +73,18 @@ def write_inputs(
         rows: with the place where each stands.
         example: takes a place and a row to what is kept of it.
         encode: gives the rows of tokens of some examples.
+        tokenizer: with which it does so.
     """
     writer, findings = RowWriter(folder), Findings()
     inputs = TokenWriter(folder, np.dtype(np.uint8), "inputs")
     columns: dict[str, None] = {}
     iterator = iter(rows)
     while piece := _piece(iterator):
-        examples = [{**example(where, row), "where": where} for where, row, _ in piece]
-        writer.write(examples, encode(examples, findings))
+        examples = [fitting(where, example(where, row)) for where, row, _ in piece]
+        made = encode(examples, findings)
+        findings.note_unknown(made, tokenizer)
+        findings.first += len(piece)
+        writer.write(examples, made)
         inputs.write([np.frombuffer(text, np.uint8) for _, _, text in piece])
         for _, row, _ in piece:
             columns.update(dict.fromkeys(row))

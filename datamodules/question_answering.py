@@ -8,15 +8,25 @@ from typing import Any
 import numpy as np
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 
+from ..cells import listed
 from ..errors import InputError
 from ..tokenization import PairFrame, joins_bare, pair_frame, special_frame
 from .columns import find_column, text_in
+from .findings import Findings
 from .labelled import LabelledDataModule
-from .rows import Batches, Findings, Padding, Rows, RowsInMemory, Tokens
+from .places import Place, begins_late, core, same_text, token_places
+from .rows import Batches, Padding, Rows, RowsInMemory, Tokens
 from .splitting import document_hash, held_out_documents
 
 LEAST_ROOM = 8
 """Tokens of context that a window must have room for."""
+USABLE = 1
+LOST = {
+    0: "the answer is not in the context",
+    2: "no window holds the whole answer (raise data.max_length or data.stride)",
+    3: "no token of the context stands for the answer",
+}
+"""Why a question cannot be trained on, by what stands under `usable`."""
 
 
 class QuestionAnsweringDataModule(LabelledDataModule):
@@ -91,9 +101,9 @@ class QuestionAnsweringDataModule(LabelledDataModule):
             raise InputError(f"{where}: the id {example['id']!r} is also that of {self._seen[example['id']]}.")
         self._seen[example["id"]] = where
         if labelled:
-            golds = self._golds(where, row.get(columns["answers"]))
-            example["answers"] = [text for text, _ in golds]
-            example |= _place(context, golds)
+            golds = [_place(context, *gold) for gold in self._golds(where, listed(row.get(columns["answers"])))]
+            example["answers"] = [text for text, _, _ in golds]
+            _, example["span"], example["repaired"] = golds[0] if golds else ("", (-2, -2), False)
         return example
 
     def _golds(self, where: str, value: Any) -> list[tuple[str, int]]:
@@ -126,23 +136,22 @@ class QuestionAnsweringDataModule(LabelledDataModule):
         options = {"add_special_tokens": False, "return_attention_mask": False, "verbose": False}
         encoded = self.tokenizer(list(contexts), return_offsets_mapping=True, **options)
         asked = self.tokenizer([e["question"] for e in examples], **options)["input_ids"]
-        places = [_trimmed(text, encoded["offset_mapping"][i]) for text, i in contexts.items()]
+        late = begins_late(self.tokenizer)
+        places = [token_places(text, encoded["offset_mapping"][i], late) for text, i in contexts.items()]
         rows: list[list[Tokens]] = []
-        for e, question in zip(examples, asked, strict=True):
-            if len(question) > self.max_question_length:
-                findings.counts["questions truncated"] += 1
-                question = question[: self.max_question_length]
-            if e.get("repaired"):
-                findings.counts["answers found at another place than said"] += 1
-            if e.get("lost"):
-                findings.counts["answers that are not in their context (kept to evaluate, not to train)"] += 1
+        for n, (e, question) in enumerate(zip(examples, asked, strict=True)):
+            findings.note("questions truncated", n, len(question) > self.max_question_length)
+            findings.note("answers found at another place than said", n, bool(e.get("repaired")))
             number = contexts[e["context"]]
-            windows = self._windows(e, question, encoded["input_ids"][number], *places[number], frame)
-            if e.get("span", (-1,))[0] >= 0 and all(window["answer"][0] < 0 for window in windows):
-                findings.counts["answers longer than the overlap that no window holds (kept to evaluate)"] += 1
-                windows = [{**window, "usable": [0]} for window in windows]
+            short = question[: self.max_question_length]
+            answer = _tokens_of(e, *places[number])
+            windows = self._windows(e, answer, short, encoded["input_ids"][number], *places[number], frame)
+            usable = _usable(e, answer, windows)
+            if usable != USABLE:
+                findings.note(f"kept to evaluate, not to train, as {LOST[usable]}", n)
+                windows = [{**window, "usable": [usable]} for window in windows]
+            findings.note("windows", n, len(windows))
             rows.append(windows)
-        findings.counts["windows"] += sum(map(len, rows))
         return rows
 
     def _frame(self) -> PairFrame:
@@ -155,6 +164,7 @@ class QuestionAnsweringDataModule(LabelledDataModule):
     def _windows(
         self,
         e: dict[str, Any],
+        answer: tuple[int, int],
         question: list[int],
         ids: list[int],
         begin: np.ndarray,
@@ -186,8 +196,8 @@ class QuestionAnsweringDataModule(LabelledDataModule):
                     "token_type_ids": [*types, *[frame.types[3]] * count, *[frame.types[4]] * len(frame.after)],
                     "starts": np.pad(begin[part], around, constant_values=-1),
                     "ends": np.pad(end[part], around, constant_values=-1),
-                    "answer": _answer(e, begin[part], end[part], len(first)),
-                    "usable": [int(not e.get("lost"))],
+                    "answer": _within(answer, part, len(first)),
+                    "usable": [USABLE],
                 }
             )
         return windows
@@ -206,13 +216,13 @@ class QuestionAnsweringDataModule(LabelledDataModule):
 
     def choose(self, rows: Rows, examples: np.ndarray) -> np.ndarray:
         """Those whose answer is in the context; names the others."""
-        usable = rows.all("usable")[np.searchsorted(rows.owners, examples)] == 1
-        if not usable.all():
-            lost = [rows.examples[int(i)]["id"] for i in examples[~usable][:5]]
-            more = f" and {(~usable).sum() - 5:,} more" if (~usable).sum() > 5 else ""
-            rank_zero_info(
-                f"Not trained on, as the answer is not in the context (or in no window): {', '.join(lost)}{more}."
-            )
+        codes = rows.all("usable")[np.searchsorted(rows.owners, examples)]
+        for code in np.unique(codes[codes != USABLE]).tolist():
+            lost = examples[codes == code]
+            named = ", ".join(rows.examples[int(i)]["id"] for i in lost[:5])
+            more = f" and {len(lost) - 5:,} more" if len(lost) > 5 else ""
+            rank_zero_info(f"Not trained on, as {LOST[code]}: {named}{more}.")
+        usable = codes == USABLE
         kept: np.ndarray = examples[usable]
         return kept
 
@@ -246,36 +256,43 @@ class QuestionAnsweringDataModule(LabelledDataModule):
                 yield context
 
 
-def _place(context: str, golds: list[tuple[str, int]]) -> dict[str, Any]:
-    """Where the first gold answer begins and ends: where it says so, else the nearest place that holds it."""
-    if not golds:
-        return {"span": [-2, -2]}
-    text, start = golds[0]
+def _place(context: str, text: str, start: int) -> tuple[str, Place, bool]:
+    """An answer as it stands in its context, where that is (-1 where it is not), and whether it was said otherwise.
+
+    White space and formatting at its edges are left out, and the marks of its last character belong to it. Where the
+    place that is said does not hold it, the nearest that does counts, then the nearest in another form of Unicode.
+    """
     if start >= 0 and context[start : start + len(text)] == text:
-        return {"span": [start, start + len(text)]}
-    places = [i for i in range(len(context)) if context.startswith(text, i)]
-    if not places:
-        return {"span": [-1, -1], "lost": True}
-    nearest = min(places, key=lambda i: abs(i - start))
-    return {"span": [nearest, nearest + len(text)], "repaired": True}
+        place = core(context, start, start + len(text))
+        return context[slice(*place)], place, False
+    bare = text[slice(*core(text, 0, len(text)))]
+    exact = [(i, i + len(bare)) for i in range(len(context)) if context.startswith(bare, i)]
+    found = exact or same_text(context, bare)
+    if not found:
+        return bare, (-1, -1), False
+    place = core(context, *min(found, key=lambda span: abs(span[0] - start)))
+    return context[slice(*place)], place, True
 
 
-def _answer(e: dict[str, Any], begin: np.ndarray, end: np.ndarray, before: int) -> list[int]:
-    """The first and last token of the answer in a window; -1 where it is not in it, -2 where there is none."""
-    start, stop = e.get("span", (-1, -1))
+def _tokens_of(e: dict[str, Any], begin: np.ndarray, end: np.ndarray) -> tuple[int, int]:
+    """The first and last token of the answer; -1 where it is lost, -2 where there is none."""
+    start, stop = e.get("span", (-2, -2))  # what is to be predicted has none
     if start < 0:
-        return [start, start]
-    tokens = np.flatnonzero((end > start) & (begin < stop))
-    whole = len(tokens) and begin[tokens[0]] <= start and end[tokens[-1]] >= stop
-    return [before + int(tokens[0]), before + int(tokens[-1])] if whole else [-1, -1]
+        return start, start
+    tokens = np.flatnonzero((end > start) & (begin < stop) & (begin < end))
+    return (int(tokens[0]), int(tokens[-1])) if len(tokens) else (-1, -1)
 
 
-def _trimmed(text: str, offsets: list[tuple[int, int]]) -> tuple[np.ndarray, np.ndarray]:
-    """Where tokens begin and end, without white space at either side."""
-    begin, end = np.array(offsets, np.int64).reshape(-1, 2).T.copy()
-    for i in np.flatnonzero([text[b].isspace() or text[e - 1].isspace() if e > b else False for b, e in offsets]):
-        piece = text[begin[i] : end[i]]
-        if piece.strip():
-            begin[i] += len(piece) - len(piece.lstrip())
-            end[i] -= len(piece) - len(piece.rstrip())
-    return begin, end
+def _within(answer: tuple[int, int], part: slice, before: int) -> list[int]:
+    """The answer's tokens in a window, which has some tokens before those of the context; -1 where it is not in it."""
+    first, last = answer
+    if first >= 0 and not part.start <= first <= last < part.stop:
+        return [-1, -1]
+    return [before + first - part.start, before + last - part.start] if first >= 0 else [first, last]
+
+
+def _usable(e: dict[str, Any], answer: tuple[int, int], windows: list[Tokens]) -> int:
+    """Whether a question can be trained on, or why not (`LOST`)."""
+    if answer[0] == -1:
+        return 0 if e["span"][0] < 0 else 3
+    return USABLE if answer[0] < 0 or any(window["answer"][0] >= 0 for window in windows) else 2

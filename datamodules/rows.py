@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import json
 from array import array
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -18,33 +17,55 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..errors import InputError
 from ..tokenization import joins_bare
 from .cache import TokenStore, TokenWriter
+from .encoding import BATCH_CHARACTERS
+from .findings import Findings, Notes
+from .multi_hot import MultiHot
+
+ROWS_AT_ONCE = 2_000
+LONGEST_ROW = 5_000_000
+"""Characters."""
 
 Tokens = Mapping[str, Sequence[int] | Sequence[float] | np.ndarray]
 """One row of tokens: `input_ids`, and whatever else belongs to it."""
 Collate = Callable[[list[dict[str, np.ndarray]]], dict[str, Tensor]]
 
 
-@dataclass
-class Findings:
-    """What tokenising finds out on the way.
+def characters(value: Any) -> int:
+    """How many there are in all texts of plain data."""
+    if isinstance(value, str):
+        return len(value)
+    if isinstance(value, dict):
+        return sum(map(characters, value.values()))
+    return sum(map(characters, value)) if isinstance(value, list | tuple) else 0
 
-    Args:
-        counts: what happened how often, for the report: `truncated`, `windows`, ...
-        labels: the label names as the data spell them, with the place where each stands first.
+
+def fitting(where: str, example: dict[str, Any]) -> dict[str, Any]:
+    """An example with the place where it stands.
+
+    Raises:
+        InputError: if it is too long.
     """
+    if (size := characters(example)) > LONGEST_ROW:
+        raise InputError(
+            f"{where}: a row of {size:,} characters, where {LONGEST_ROW:,} is the most that fits into memory as "
+            "tokens: divide its text."
+        )
+    return {**example, "where": where}
 
-    counts: Counter[str] = field(default_factory=Counter)
-    labels: dict[str, str] = field(default_factory=dict)
-    _numbers: dict[str, int] = field(default_factory=dict)
 
-    def number(self, label: str, where: str) -> int:
-        """The number of a label, by first appearance."""
-        if label not in self._numbers:
-            self._numbers[label] = len(self._numbers)
-            self.labels[label] = where
-        return self._numbers[label]
+def row_batch(examples: Iterator[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The next examples, so many that they are worth a call and fit into memory as tokens; none at the end."""
+    batch: list[dict[str, Any]] = []
+    size = 0
+    for example in islice(examples, ROWS_AT_ONCE):
+        batch.append(example)
+        size += characters(example)
+        if size >= BATCH_CHARACTERS:
+            break
+    return batch
 
 
 class RowWriter:
@@ -75,7 +96,7 @@ class RowWriter:
         for writer in (self._examples, *self._writers.values()):
             writer.close()
         np.save(self.folder / "owners.npy", np.array(self._owners, np.int64))
-        meta = {"keys": list(self._writers), "counts": findings.counts, "labels": findings.labels, **more}
+        meta = {"keys": list(self._writers), "notes": findings.save(self.folder), "labels": findings.labels, **more}
         (self.folder / "meta.json").write_text(json.dumps(meta))
 
 
@@ -87,8 +108,10 @@ class Rows:
     """
 
     def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self.meta: dict[str, Any] = json.loads((folder / "meta.json").read_text())
         self.stores = {key: TokenStore(folder, key) for key in self.meta["keys"]}
+        self.notes = Notes(folder, self.meta["notes"])
         self.examples = Examples(TokenStore(folder, "examples"))
         self.owners = np.load(folder / "owners.npy")
         """(rows,), the example that each row belongs to."""
@@ -197,11 +220,12 @@ class Batches:
         rows: Rows | RowsInMemory,
         picked: np.ndarray,
         collate: Collate,
-        columns: dict[str, np.ndarray] | None = None,
+        columns: Mapping[str, np.ndarray | MultiHot] | None = None,
         lengths: np.ndarray | None = None,
     ) -> None:
         self.rows, self.picked, self.collate = rows, picked, collate
-        self.columns, self.lengths = columns or {}, lengths
+        self.columns: dict[str, np.ndarray | MultiHot] = dict(columns or {})
+        self.lengths = lengths
 
     def __len__(self) -> int:
         return len(self.picked)
@@ -212,11 +236,22 @@ class Batches:
 
 
 def encode_texts(
-    tokenizer: Any, texts: list[tuple[str, str | None]], max_length: int, findings: Findings
+    tokenizer: Any,
+    texts: list[tuple[str, str | None]],
+    max_length: int,
+    findings: Findings,
+    owners: Sequence[int] | None = None,
 ) -> list[dict[str, list[int]]]:
-    """Token ids and types of texts or pairs with special tokens; counts those that had to be truncated.
+    """Token ids and types of texts or pairs with special tokens; notes the examples that had to be truncated.
 
     Where the tokenizer puts nothing between two texts (GPT-2, Llama), a line feed does.
+
+    Args:
+        tokenizer: any.
+        texts: one or two in each entry.
+        max_length: tokens.
+        findings: takes notes.
+        owners: the example that each entry belongs to; null where each is one.
     """
     first = [a for a, _ in texts]
     second = [b or "" for _, b in texts] if any(b is not None for _, b in texts) else None
@@ -226,7 +261,8 @@ def encode_texts(
     ids, types = whole["input_ids"], whole["token_type_ids"]
     long = [i for i, row in enumerate(ids) if len(row) > max_length]
     if long:
-        findings.counts["truncated"] += len(long)
+        for example in sorted(set(long if owners is None else (owners[i] for i in long))):
+            findings.note("truncated", example)
         cut = tokenizer(
             [first[i] for i in long],
             [second[i] for i in long] if second else None,

@@ -18,8 +18,9 @@ from torch import Tensor
 
 from ..errors import InputError
 from ..tokenization import pair_frame
+from . import manifest
 from .base import BaseDataModule
-from .cache import TokenStore, TokenWriter, cached, mapped
+from .cache import TokenStore, TokenWriter, cached, digest, mapped
 from .cleaning import Cleaning, function_key
 from .progress import progress
 from .sentences import split_sentences
@@ -160,6 +161,7 @@ class SentencePairDataModule(BaseDataModule):
                 gather_pairs(store, documents, content, self.short_fraction, self.seed, into)
 
             made = cached(self.cache_dir, "pairs", key, make)
+            self.contents[part] = digest([manifest.contents(folder), manifest.contents(made)])
             pairs = Pairs(store, made, content, self.seed)
             skipped = Counter(json.loads((made / "skipped.json").read_text()))
             if part == split:

@@ -11,8 +11,9 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from ..errors import InputError
 from ..tokenization import special_frame
 from .columns import find_column
+from .findings import Findings
 from .labelled import LabelledDataModule
-from .rows import Batches, Findings, Padding, Rows, RowsInMemory, Tokens
+from .rows import Batches, Padding, Rows, RowsInMemory, Tokens
 from .sources import Row
 
 PAIRS = (
@@ -193,8 +194,8 @@ class SequenceToSequenceDataModule(LabelledDataModule):
         if room < 1:
             raise InputError(f"data.max_length is {self.longest}, which data.separator alone fills.")
         plain = self.tokenizer(texts, add_special_tokens=False, verbose=False)["input_ids"]
-        if cut := sum(len(ids) > room for ids in plain):
-            findings.counts["truncated"] += cut
+        for number, ids in enumerate(plain):
+            findings.note("truncated", number, len(ids) > room)
         return [[*begin, *ids[:room], *between] for ids in plain]
 
     def _targets(self, texts: list[str], findings: Findings) -> list[list[int]]:
@@ -208,8 +209,8 @@ class SequenceToSequenceDataModule(LabelledDataModule):
         else:
             rows = self.tokenizer(texts, add_special_tokens=False, verbose=False)["input_ids"]
         tail = [] if end is None else [end]  # by which the model learns to stop
-        if cut := sum(len(ids) + len(tail) > longest for ids in rows):
-            findings.counts[name] += cut
+        for number, ids in enumerate(rows):
+            findings.note(name, number, len(ids) + len(tail) > longest)
         return [[*ids[: longest - len(tail)], *tail] for ids in rows]
 
     # ------------------------------------------------------------------ batches
@@ -254,7 +255,8 @@ def _shortened(
     """Rows of tokens with special ones, the text cut where they are too long; counted."""
     long = [i for i, row in enumerate(rows) if len(row) > longest]
     if long:
-        findings.counts[name] += len(long)
+        for number in long:
+            findings.note(name, number)
         some = [texts[i] for i in long]
         cut = tokenizer(**{"text_target" if target else "text": some}, truncation=True, max_length=longest)["input_ids"]
         for i, row in zip(long, cut, strict=True):

@@ -24,6 +24,7 @@ class Files:
     encoding: str = "utf-8"
     documents_are: Documents = "line"
     text_column: str = "text"
+    cache_dir: str | None = None
     _paths: dict[str, list[str]] = field(default_factory=dict)
 
     def paths(self, split: str) -> list[str]:
@@ -47,7 +48,8 @@ class Files:
 
     def key(self, split: str) -> Any:
         """What a cache key must hold."""
-        return [readers.fingerprint(self.paths(split)), self.encoding, self.documents_are, self.text_column]
+        content = readers.fingerprint(self.paths(split), self.cache_dir)
+        return [content, self.encoding, self.documents_are, self.text_column]
 
     def rows(self, split: str) -> Iterator[Row]:
         """Rows with where they stand."""
@@ -131,7 +133,8 @@ class Hub:
 
     def key(self, split: str) -> Any:
         """What a cache key must hold."""
-        return [self.dataset, self.subset, getattr(self._split(split), "_fingerprint", None), self.text_column]
+        known = getattr(self._split(split), "_fingerprint", None)
+        return [self.dataset, self.subset, known, readers.content_of(self.dataset), self.text_column]
 
     def rows(self, split: str) -> Iterator[Row]:
         """Rows; class labels become the names that the data set gives them, and -1, its "no label", becomes None."""
@@ -256,6 +259,7 @@ def make_source(
     if dataset:
         return Hub(dataset, subset, reading.get("splits") or {}, reading.get("text_column") or "text")
     reading.pop("splits", None)
+    options = {name: value for name, value in reading.items() if value is not None}
     if column:
-        return SplitFiles(files, split_column=column, **{k: v for k, v in reading.items() if v is not None})
-    return Files(files, **{k: v for k, v in reading.items() if v is not None})
+        return SplitFiles(files, split_column=column, cache_dir=cache_dir, **options)
+    return Files(files, cache_dir=cache_dir, **options)

@@ -26,8 +26,8 @@ def hold_out(labels: np.ndarray, fraction: float, seed: int) -> tuple[np.ndarray
     """
     rng = np.random.default_rng([seed, 1])
     held = np.zeros(len(labels), bool)
-    for label in np.unique(labels):
-        rows = rng.permutation(np.flatnonzero(labels == label))
+    for rows in _by_label(labels):
+        rows = rng.permutation(rows)
         held[rows[: round(fraction * len(rows))]] = True
     if not held.any() and len(labels) > 1:
         held[rng.integers(len(labels))] = True
@@ -37,8 +37,14 @@ def hold_out(labels: np.ndarray, fraction: float, seed: int) -> tuple[np.ndarray
 def draw(labels: np.ndarray, rows: np.ndarray, count: int, seed: int) -> np.ndarray:
     """`count` of the `rows` of each label (or all it has), drawn by seed; in ascending order."""
     rng = np.random.default_rng([seed, 2])
-    chosen = [rng.permutation(rows[labels[rows] == label])[:count] for label in np.unique(labels[rows])]
+    chosen = [rng.permutation(rows[places])[:count] for places in _by_label(labels[rows])]
     return np.sort(np.concatenate(chosen))
+
+
+def _by_label(labels: np.ndarray) -> list[np.ndarray]:
+    """The places of each label in their order, label by label."""
+    order = np.argsort(labels, kind="stable")
+    return np.split(order, np.flatnonzero(np.diff(labels[order])) + 1)
 
 
 def document_hash(text: str, seed: int) -> int:

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from ..errors import InputError
+from .unigram_scores import settled
+from .word_counts import count_words, train_wordpiece
 
 
 @dataclass
 class TrainTokenizer:
     """A tokenizer to be trained on the training corpus.
+
+    The same text gives the same tokenizer wherever it is trained. (`unigram` adds up in no fixed order, and the
+    last digits are left out: a corpus on which they decide is possible, and processes that then hold different
+    tokenizers are stopped before they train.)
 
     Args:
         train: `wordpiece` (BERT), `bpe` (on characters, words apart), `bytelevel` (GPT-2, RoBERTa: never an unknown
@@ -70,7 +77,11 @@ def train_tokenizer(spec: TrainTokenizer, documents: Iterator[str], folder: Path
         tokenizer.normalizer = normalizers.BertNormalizer(lowercase=spec.lowercase, strip_accents=spec.lowercase)
         tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
         tokenizer.decoder = decoders.WordPiece()
-        trainer: Any = trainers.WordPieceTrainer(**counted)
+        words = count_words(tokenizer, documents)
+        vocabulary = train_wordpiece(words, spec.vocab_size, spec.min_frequency, SPECIAL)
+        tokenizer.model = models.WordPiece(vocabulary, unk_token="[UNK]")
+        tokenizer.add_special_tokens(SPECIAL)
+        trainer: Any = None
     elif spec.train == "bytelevel":
         tokenizer = Tokenizer(models.BPE())
         tokenizer.normalizer = normalizers.Sequence(steps) if spec.lowercase else None
@@ -97,7 +108,8 @@ def train_tokenizer(spec: TrainTokenizer, documents: Iterator[str], folder: Path
         tokenizer.decoder = decoders.Fuse()
         trainer = trainers.WordLevelTrainer(**{**counted, "min_frequency": 1})
     try:
-        tokenizer.train_from_iterator(documents, trainer)
+        if trainer is not None:
+            tokenizer.train_from_iterator(documents, trainer)
     except Exception as error:  # it has no class of its own
         if "not large enough to contain all chars" not in str(error):
             raise
@@ -105,6 +117,10 @@ def train_tokenizer(spec: TrainTokenizer, documents: Iterator[str], folder: Path
             f"data.tokenizer.vocab_size is {spec.vocab_size}, but the text has more characters than that, and unigram "
             "needs each of them. More words would do, or {train: bytelevel}, which writes them in bytes."
         ) from error
+    if spec.train == "unigram":
+        learned = json.loads(tokenizer.to_str())["model"]
+        pieces = settled([(piece, score) for piece, score in learned["vocab"]], len(SPECIAL))
+        tokenizer.model = models.Unigram(pieces, learned["unk_id"], learned.get("byte_fallback", False))
     if tokenizer.get_vocab_size() <= len(SPECIAL):
         raise InputError("The tokenizer found no text to learn from.")
     cls, sep = tokenizer.token_to_id("[CLS]"), tokenizer.token_to_id("[SEP]")

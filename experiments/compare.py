@@ -12,20 +12,21 @@ from typing import Any, NoReturn
 import numpy as np
 import yaml
 
+from ..cells import listed
 from ..errors import InputError
-from ..runs import versions
 from ..squad_scores import score, scoring_of
-from ..tags import detect, spans_of, to_iob2
+from ..tags import detect, spans_of
 from ..visible import visible
+from .predictions import MADE, predictions, same
 from .significance import Metric, mcnemar, paired_bootstrap
 
-Row = dict[str, Any]
 LABELS = (
     *("label", "labels", "coarse_label", "category", "class", "sentiment", "target", "stars", "score", "answers"),
-    *("ner_tags", "tags"),
+    *("ner_tags", "tags", "pos_tags", "upos", "pos"),
 )
-MADE = ("prediction", "probabilities", "score", "n_best", "no_answer_odds", "entities")
-"""What `predict` adds to a row."""
+
+
+OF_LISTS = ("entity_f1", "tag_accuracy", "micro_f1")
 
 
 class Parser(argparse.ArgumentParser):
@@ -40,8 +41,8 @@ class Parser(argparse.ArgumentParser):
 def run_compare(args: Sequence[str]) -> dict[str, Any]:
     """Compares the predictions of two runs on the same labelled rows, or of two folders of seeds.
 
-    Each run needs its `predictions.jsonl`, written by `predict --data.predict_files FILE`; a folder of `fit --seeds`
-    needs one in each seed's run.
+    Each run needs its `predictions.jsonl` or `predictions.csv`, written by `predict --data.predict_files FILE`; a
+    folder of `fit --seeds` needs one in each seed's run.
 
     Args:
         args: what stands after `compare`.
@@ -89,8 +90,13 @@ def compare(
         for path, other in side:
             same(rows, other, sides[0][0][0], path)
     names = names_of(sides[0][0][0].parent)
-    gold = column(in_iob2([named(row[label], names) for row in rows], label))
     guesses = [[column([row["prediction"] for row in answered]) for _, answered in side] for side in sides]
+    labels = [named(listed(row[label]), names) for row in rows]
+    if guesses[0][0].dtype == np.float64:
+        labels = [number(value) for value in labels]
+    elif all(isinstance(row["prediction"], list) and all(map(_is_tag, row["prediction"])) for row in rows):
+        labels = in_iob2(labels, label)
+    gold = column(labels)
     metric = metric or guess(gold, guesses[0][0])
     if metric not in METRICS:
         raise InputError(f"There is no metric {metric!r}; there are: {', '.join(METRICS)}.")
@@ -110,7 +116,9 @@ def report(found: dict[str, Any], first: str, second: str, examples: int, seeds:
     a, b = (100 * value for value in found["scores"])
     low, high, gap = (100 * found[key] for key in ("low", "high", "difference"))
     over = f"{examples:,} examples" + (f", {seeds[0]} and {seeds[1]} seeds" if max(seeds) > 1 else "")
-    better, points = (second, (low, high)) if gap >= 0 else (first, (-high, -low))
+    falls = found["metric"] in LOWER_IS_BETTER
+    points = (low, high) if gap >= 0 else (-high, -low)
+    better = second if (gap >= 0) is not falls else first
     real = low > 0 or high < 0
     lines = [
         f"{found['metric']} x 100 over {over}: {a:.2f} ({first}), {b:.2f} ({second}).",
@@ -130,50 +138,6 @@ def report(found: dict[str, Any], first: str, second: str, examples: int, seeds:
 
 
 # ---------------------------------------------------------------------- reading
-
-
-def predictions(run: str) -> list[tuple[Path, list[Row]]]:
-    """The predictions of a run, or of the newest run of each seed, with their files."""
-    root = Path(run)
-    if not root.is_dir():
-        raise InputError(f"There is no run folder {run}.")
-    seeds = sorted(root.glob("seed_*[0-9]"))
-    homes = [newest(home) for home in seeds if "_old_" not in home.name] if seeds else [newest(root)]
-    found = []
-    for home in homes:
-        path = home / "predictions.jsonl"
-        if not path.is_file():
-            raise InputError(
-                f"{home} has no predictions.jsonl: run `predict` there with --data.predict_files, on rows with labels."
-            )
-        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
-        if not rows:
-            raise InputError(f"{path} is empty.")
-        found.append((path, rows))
-    return found
-
-
-def newest(home: Path) -> Path:
-    """The newest version of a run that has predictions, else the newest; the folder itself where there are none."""
-    if (home / "predictions.jsonl").is_file():
-        return home
-    known = versions(home)
-    able = [version for version in known if (version / "predictions.jsonl").is_file()]
-    return [home, *known, *able][-1]
-
-
-def same(rows: list[Row], other: list[Row], path: Path, other_path: Path) -> None:
-    """Raises an `InputError` unless two sides answered the same rows in the same order."""
-    if len(rows) != len(other):
-        raise InputError(f"{path} has {len(rows):,} rows, {other_path} {len(other):,}: predict the same file in both.")
-    for number, (one, two) in enumerate(zip(rows, other, strict=True)):
-        given, again = ({k: v for k, v in row.items() if k not in MADE} for row in (one, two))
-        if given != again:
-            names = [k for k in {**given, **again} if given.get(k) != again.get(k)]
-            raise InputError(
-                f"Row {number + 1} differs in {', '.join(names)} between {path} and {other_path}: predict the same "
-                "file in both."
-            )
 
 
 def names_of(run: Path) -> dict[str, str]:
@@ -199,14 +163,22 @@ def named(value: Any, names: dict[str, str]) -> Any:
 
 def in_iob2(values: list[Any], label: str) -> list[Any]:
     """Tags in the scheme that they are predicted in; other labels as they are."""
-    if not all(isinstance(value, list) and all(map(_is_tag, value)) for value in values):
+    if not all(isinstance(value, list) for value in values):
         return values
-    scheme = detect(values)
-    return [to_iob2(f"row {number + 1}, {label}", value, scheme) for number, value in enumerate(values)]
+    convention = detect(values)
+    return [convention.read(f"row {number + 1}, {label}", value) for number, value in enumerate(values)]
 
 
 def _is_tag(label: Any) -> bool:
     return label == "O" or str(label)[1:2] == "-"
+
+
+def number(value: Any) -> Any:
+    """A number that a table holds as text; anything else as it is."""
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return value
 
 
 def column(values: list[Any]) -> np.ndarray:
@@ -221,25 +193,28 @@ def column(values: list[Any]) -> np.ndarray:
 
 
 def guess(gold: np.ndarray, predicted: np.ndarray) -> str:
-    """The metric that suits the labels."""
+    """The metric that suits the labels; lists are tags of words where they are of one length, else several labels."""
     if predicted.dtype == np.float64:
         return "pearson"
     if gold.dtype == object:
         return "answer_f1"
     if not all(value.startswith("[") for value in (*gold, *predicted)):
         return "accuracy"
-    return "entity_f1" if all(_is_tag(tag) for value in predicted for tag in json.loads(value)) else "micro_f1"
+    pairs = [(json.loads(one), json.loads(other)) for one, other in zip(gold, predicted, strict=True)]
+    if all(_is_tag(tag) for _, other in pairs for tag in other):
+        return "entity_f1"
+    return "tag_accuracy" if all(len(one) == len(other) for one, other in pairs) else "micro_f1"
 
 
 def check(metric: str, gold: np.ndarray, predicted: np.ndarray, label: str) -> None:
     """Raises an `InputError` if labels and predictions are not of the kind that a metric takes, or never agree."""
-    if metric in ("pearson", "spearman"):
+    if metric in ("pearson", "spearman", "mse"):
         if gold.dtype != np.float64 or predicted.dtype != np.float64:
             raise InputError(f"{metric} compares numbers, and {label!r} or the predictions are none.")
     elif metric.startswith("answer"):
         if gold.dtype != object:
             raise InputError(f"{metric} needs answers as SQuAD has them, and {label!r} holds something else.")
-    elif metric in ("entity_f1", "micro_f1") and not all(v.startswith("[") for v in (*gold, *predicted)):
+    elif metric in OF_LISTS and not all(v.startswith("[") for v in (*gold, *predicted)):
         raise InputError(f"{metric} compares lists, and {label!r} or the predictions are none.")
     elif not _parts(gold) & _parts(predicted):
         raise InputError(
@@ -303,6 +278,12 @@ def _answer(golds: str, text: str) -> tuple[float, float]:
     return score(text, known, scoring_of(known))
 
 
+def _tags(gold: np.ndarray, found: np.ndarray) -> float:
+    pairs = [(json.loads(one), json.loads(other)) for one, other in zip(gold, found, strict=True)]
+    right = sum(a == b for one, other in pairs for a, b in zip(one, other, strict=False))
+    return float(right / max(1, sum(len(one) for one, _ in pairs)))
+
+
 def _sets(read: Callable[[str], frozenset[Any]]) -> Metric:
     """F1 over all members of the rows' sets."""
 
@@ -324,14 +305,22 @@ def _entities(text: str) -> frozenset[Any]:
     return frozenset(spans_of(json.loads(text)))
 
 
+def _mse(gold: np.ndarray, found: np.ndarray) -> float:
+    return float(np.mean((gold - found) ** 2))
+
+
 METRICS: dict[str, Metric] = {
     "accuracy": _accuracy,
     "f1": _f1,
     "mcc": _mcc,
     "pearson": _pearson,
     "spearman": _spearman,
+    "mse": _mse,
     "entity_f1": _sets(_entities),
+    "tag_accuracy": _tags,
     "micro_f1": _sets(_labels),
     "exact_match": _answers(0),
     "answer_f1": _answers(1),
 }
+LOWER_IS_BETTER = ("mse",)
+"""Of these; the others are better when higher."""

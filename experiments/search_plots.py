@@ -41,19 +41,20 @@ def draw_range_test(rates: list[float], losses: list[float], proposed: float | N
     figure.savefig(path, format="png")
 
 
-def draw_search(rows: list[dict[str, Any]], names: list[str], monitor: str, path: Path) -> None:
+def draw_search(rows: list[dict[str, Any]], names: list[str], monitor: str, mode: str, path: Path) -> None:
     """The trials' scores in turn, with the best so far, and over each option.
 
     Args:
         rows: of the trials: `trial`, `score` (None where there is none) and the options.
         names: of the options.
         monitor: what the score is.
+        mode: whether a lower (`min`) or a higher one (`max`) is better.
         path: of the PNG.
     """
     from matplotlib.ticker import MaxNLocator
 
     done = [row for row in rows if row["score"] is not None]
-    better = min if monitor.endswith(("loss", "perplexity")) else max
+    better = min if mode == "min" else max
     columns = min(3, len(names) + 1)
     figure = _figure(-(-(len(names) + 1) // columns), columns)
     axes = figure.subplots(-(-(len(names) + 1) // columns), columns, squeeze=False).flatten()

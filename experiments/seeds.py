@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ..arguments import read_config, run_name, values_of, without
+from ..arguments import read_config, run_name, runs_folder, values_of, without
 from ..errors import InputError
 from ..runs import find_checkpoint, versions
+from ..stop_signals import Interrupted
 from .significance import interval, range_of
 from .suites import aside, read, write
 
@@ -52,7 +53,7 @@ def run_seeds(args: Sequence[str]) -> dict[str, Any]:
     rest = without(args, "seeds")
     if clash := [name for name in ("ckpt_path", "seed_everything") if values_of(rest, name)]:
         raise InputError(f"--seeds trains several runs, each with its own seed: leave --{clash[0]} out.")
-    root = Path((values_of(rest, "trainer.default_root_dir") or ["runs"])[-1]) / run_name(rest)
+    root = runs_folder(rest) / run_name(rest)
     for name in ("name", "trainer.default_root_dir"):
         rest = without(rest, name)
     done: dict[int, dict[str, Any]] = {}
@@ -61,7 +62,7 @@ def run_seeds(args: Sequence[str]) -> dict[str, Any]:
         try:
             done[seed] = _one(seed, root, rest)
         except SystemExit as error:
-            if error.code == 1:  # stopped by hand
+            if isinstance(error, Interrupted):
                 raise
             broken[seed] = str(error.code).removeprefix("error: ")
         except Exception as error:

@@ -58,6 +58,19 @@ def mean_score(name: str, task: Task, scores: Scores) -> float:
     return statistics.mean(statistics.mean(scores[n][m] for m in part.metrics) for n, part in parts.items())
 
 
+def merit(name: str, task: Task, scores: Scores, modes: dict[str, str]) -> float:
+    """What the best seed of a task has most of: its score, where what should fall counts negative.
+
+    Args:
+        name: of the task.
+        task: what is measured.
+        scores: of one seed.
+        modes: of each metric, whether it should fall (`min`) or rise (`max`); those that are not there rise.
+    """
+    signed = {n: {m: -v if modes.get(m) == "min" else v for m, v in part.items()} for n, part in scores.items()}
+    return mean_score(name, task, signed)
+
+
 def summary(values: dict[int, float]) -> dict[str, Any]:
     """Mean and (sample) standard deviation over seeds."""
     numbers = list(values.values())

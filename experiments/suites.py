@@ -12,9 +12,12 @@ from typing import Any, Literal
 
 import yaml
 
+from ..arguments import check_name
 from ..errors import InputError
+from ..paths import local_folder
 from ..runs import find_checkpoint, versions
-from .suite_results import Part, Scores, Task, format_predictions, mean_score, pack, tabulate
+from ..stop_signals import Interrupted
+from .suite_results import Part, Scores, Task, format_predictions, merit, pack, tabulate
 
 SHAPELESS = re.compile(r"trainer\.(enable_|logger|log_every)|data\.(num_workers|cache_dir)")
 """Options that do not shape a run."""
@@ -101,8 +104,10 @@ class Runner:
 
     def __init__(self, suite: Suite, places: list[Path], arguments: list[str]) -> None:
         self.suite, self.places, self.arguments = suite, places, arguments
-        self.root = Path(suite.folder) / suite.name
+        self.root = Path(local_folder(suite.folder, "folder"), check_name(suite.name))
         self.failures: dict[str, str] = {}
+        for name in suite.tasks:
+            check_name(name)
         for part in [part for name, task in suite.tasks.items() for part in task.parts(name).values()]:
             self.locate(part.config)  # before anything is trained
 
@@ -117,8 +122,9 @@ class Runner:
         if self.suite.predict:
             for name in tasks:
                 if done[name]:
-                    means = {seed: mean_score(name, tasks[name], scores) for seed, scores in done[name].items()}
-                    self.attempt(f"{name}, predictions", self.submit, name, max(means, key=means.__getitem__))
+                    task, modes = tasks[name], {seed: self.modes(name, seed) for seed in done[name]}
+                    merits = {seed: merit(name, task, scores, modes[seed]) for seed, scores in done[name].items()}
+                    self.attempt(f"{name}, predictions", self.submit, name, max(merits, key=merits.__getitem__))
             pack(self.root / "submission", tasks)
         results = self.report(done)
         print("\n" + (self.root / "results.md").read_text(encoding="utf-8"))
@@ -144,7 +150,7 @@ class Runner:
         try:
             return work(*args)
         except SystemExit as error:
-            if error.code == 1:  # stopped by hand
+            if isinstance(error, Interrupted):
                 raise
             why = str(error.code).removeprefix("error: ") if isinstance(error.code, str) else "see above"
         except Exception as error:
@@ -217,13 +223,21 @@ class Runner:
         scores: Scores = state["scores"].setdefault(self.suite.split, {})
         for part_name, part in task.parts(name).items():
             if any(metric not in scores.get(part_name, {}) for metric in part.metrics):
-                measured = self.command(verb, name, seed, part).trainer.callback_metrics
+                cli = self.command(verb, name, seed, part)
+                measured = cli.trainer.callback_metrics
+                known = cli.model.directions() if hasattr(cli.model, "directions") else {}
+                state.setdefault("modes", {}).update({k.removeprefix(prefix): mode for k, mode in known.items()})
                 found = {key.removeprefix(prefix): float(value) for key, value in measured.items()}
                 if missing := [metric for metric in part.metrics if metric not in found]:
                     raise InputError(f"{', '.join(missing)} is not measured; there are: {', '.join(sorted(found))}.")
                 scores[part_name] = found
                 write(home / "result.json", state)
         return scores
+
+    def modes(self, name: str, seed: int) -> dict[str, str]:
+        """Whether the metrics of a run should fall or rise, as far as its module said."""
+        found: dict[str, str] = read(self.root / name / f"seed_{seed}" / "result.json").get("modes", {})
+        return found
 
     def submit(self, name: str, seed: int) -> None:
         """Predicts the test splits of a task with one of its runs, unless that was done."""

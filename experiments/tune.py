@@ -16,7 +16,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from typing_extensions import override
 
-from ..arguments import asks_for_help, run_name, values_of, without
+from ..arguments import asks_for_help, run_name, runs_folder, values_of, without
 from ..errors import InputError, input_error
 from ..modules.callbacks import ExportBest, LastCheckpoint, LearningCurves
 from ..modules.cli import PretuneCLI
@@ -61,7 +61,7 @@ def run_tune(args: Sequence[str]) -> dict[str, Any]:
     space, total = Space(given["space"] or SPACE), _whole(given["trials"] or "20", "trials")
     if total < 1:
         raise InputError("--trials is 0; it must be at least 1.")
-    root = Path((values_of(rest, "trainer.default_root_dir") or ["runs"])[-1]) / run_name(rest) / "tune"
+    root = runs_folder(rest) / run_name(rest) / "tune"
     for name in ("name", "trainer.default_root_dir"):
         rest = without(rest, name)
     _check_options(space, rest)
@@ -165,6 +165,7 @@ class RangeTestCLI(PretuneCLI):
     def _run_subcommand(self, subcommand: str) -> None:
         from lightning.pytorch.tuner import Tuner
 
+        self.model.max_skips = 0  # the test goes on until the loss breaks
         self.found = Tuner(self.trainer).lr_find(
             self.model, datamodule=self.datamodule, min_lr=1e-7, max_lr=1e-1, update_attr=False
         )
@@ -267,6 +268,7 @@ def _run_trial(study: Any, trial: Any, values: dict[str, Any], root: Path, args:
         score = float(best.best_model_score)
         trial.set_user_attr("score", score)
         trial.set_user_attr("monitor", best.monitor)
+        trial.set_user_attr("mode", cli.model.mode)
         state = optuna.trial.TrialState.COMPLETE if math.isfinite(score) else state
         why = "" if math.isfinite(score) else f"{best.monitor} is not a number"
         score = score if cli.model.mode == "max" else -score
@@ -309,7 +311,8 @@ def _report(study: Any, root: Path, space: Space) -> dict[str, Any]:
     )
     nested = _nested(best.params, root / f"trial_{best.number}")
     overlay.write_text(head + yaml.safe_dump(nested, sort_keys=False), encoding="utf-8")
-    draw_search(rows, list(space.entries), monitor, root / "search.png")
+    mode = best.user_attrs.get("mode", "max" if best.value == score else "min")  # earlier studies did not say
+    draw_search(rows, list(space.entries), monitor, mode, root / "search.png")
     print(f"\nBest: trial {best.number}, {monitor} {score:.4f}. Train with it: --config {overlay}")
     return {"best": best.params, "score": score, "trials": rows, "folder": str(root)}
 

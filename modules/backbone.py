@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
-from lightning.pytorch.utilities.rank_zero import rank_zero_info
+from lightning.pytorch.utilities.rank_zero import rank_zero_info, rank_zero_warn
 from torch import nn
 
 from ..errors import InputError, first_line
 from ..runs import locate, read_checkpoint, stored
-from ..tokenization import EXTENDS, load_tokenizer
+from ..tokenization import EXTENDS, MissingTokenizer, load_tokenizer
+from .carried import CARRIED, is_carried, read_carried
 from .layers.adapters import add_adapters
 from .layers.depth import layer_stacks, parameter_depths
 from .layers.vocabulary import start_new_words
 
 if TYPE_CHECKING:
+    from torch import Tensor
     from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 PAD_VOCABULARY_TO = 64
@@ -41,11 +44,12 @@ class Backbone:
         gradient_checkpointing: recompute activations in the backward pass: less memory, about 30% more time.
         freeze: `embeddings`, a number n (the embeddings and the lowest n layers), or `all` (only the head learns).
         reinitialize_layers: give the top n layers fresh weights (arXiv 2006.05987).
-        lora: options of `peft.LoraConfig` such as `{r: 8, lora_alpha: 16}` (arXiv 2106.09685); needs peft. The run
-            keeps the adapters in `adapter/`.
+        lora: options of `peft.LoraConfig` such as `{r: 8, lora_alpha: 16}` (arXiv 2106.09685); needs peft. Words
+            that are new to the weights learn beside them. The run keeps in `adapter/` all in which it differs from
+            `name`, for peft.
         adapter: another method of peft, with fields of its configuration, such as `{peft_type: IA3}`.
         merge_adapters: whether the export is the whole model, with the adapters merged into its weights; otherwise it
-            holds the adapters and the head alone, for `peft.PeftModel.from_pretrained`.
+            holds what differs from `name` alone, for `peft.PeftModel.from_pretrained`.
         compile: `torch.compile` each layer in place; fast where inputs keep one shape, as blocks of a corpus do.
         trust_remote_code: run modelling code that comes with a hub model. Off unless you switch it on.
     """
@@ -78,6 +82,11 @@ class Backbone:
             )
         if self.reinitialize_layers < 0:
             raise InputError(f"backbone.reinitialize_layers is {self.reinitialize_layers}; it must be at least 0.")
+        if self.name is None and not self.merge_adapters and (self.lora is not None or self.adapter is not None):
+            raise InputError(
+                "backbone.merge_adapters: false exports adapters alone, which are of no use without the weights that "
+                "they adapt, and those of a `config` are made up anew each time: give a `name`, or leave it true."
+            )
         return self
 
     @classmethod
@@ -109,8 +118,11 @@ class Backbone:
         """A short name for messages."""
         return self.name or f"{(self.config or {}).get('model_type', 'new')} (from scratch)"
 
-    def load_tokenizer(self) -> PreTrainedTokenizerBase:
+    def load_tokenizer(self, needed: bool = True) -> PreTrainedTokenizerBase | None:
         """The backbone's own tokenizer.
+
+        Args:
+            needed: false returns None, and says so, where weights have none.
 
         Raises:
             InputError: for a backbone from scratch, which has none.
@@ -121,7 +133,13 @@ class Backbone:
                 "or {train: wordpiece, vocab_size: 16384}."
             )
         self.load_config()  # whose error says more, where the name is wrong altogether
-        return load_tokenizer(self.name, self.revision, self.trust_remote_code)
+        try:
+            return load_tokenizer(self.name, self.revision, self.trust_remote_code)
+        except MissingTokenizer as error:
+            if needed:
+                raise
+            rank_zero_warn(str(error))
+            return None
 
     def load_config(self, tokenizer: PreTrainedTokenizerBase | None = None) -> PretrainedConfig:
         """The architecture: the named weights' own, or the one that `config` spells out, made to fit the tokenizer."""
@@ -200,6 +218,7 @@ class Backbone:
         tokenizer: PreTrainedTokenizerBase | None,
         config: PretrainedConfig | None = None,
         weights: bool = True,
+        new_words: list[int] | None = None,
         **head: Any,
     ) -> tuple[PreTrainedModel, WeightReport]:
         """Makes the network, in training mode.
@@ -209,6 +228,7 @@ class Backbone:
             tokenizer: what the vocabulary must hold.
             config: replaces the loaded configuration (a checkpoint that will be restored knows its own).
             weights: whether to load weights at all; not when a checkpoint is restored right after.
+            new_words: of a restored network, the rows that its weights did not come with.
             head: fields of the configuration that the head needs, such as `num_labels`.
 
         Raises:
@@ -233,8 +253,10 @@ class Backbone:
         else:
             model = self._load(auto, config, report, options)
         if tokenizer is not None:
-            fit_vocabulary(model, tokenizer, self._extended(tokenizer) if weights else None)
-        self.adapt(model)
+            report.new_words = fit_vocabulary(model, tokenizer, self._extended(tokenizer) if weights else None)
+        if new_words is not None:
+            report.new_words = new_words
+        self.adapt(model, report.new_words if self.name is not None else [])
         report.parameters = sum(p.numel() for p in model.parameters())
         # from_pretrained hands out eval mode, and Lightning leaves it so: dropout would be off for the whole run.
         model.train()
@@ -253,11 +275,12 @@ class Backbone:
                     raise InputError(
                         f"{place} holds adapters that are not merged; the export/ of its run holds them merged."
                     )
+                content = read_checkpoint(place)
                 state = {
                     key.removeprefix("model."): value
-                    for key, value in read_checkpoint(place)["state_dict"].items()
+                    for key, value in content["state_dict"].items()
                     if key.startswith("model.")
-                }
+                } | content.get(CARRIED, {})
                 model_class = auto._model_mapping[type(config)]
                 model, info = model_class.from_pretrained(None, state_dict=state, **quiet)
             else:
@@ -272,10 +295,15 @@ class Backbone:
         except (OSError, RuntimeError, ValueError) as error:
             raise InputError(f"The weights of {self.name!r} cannot be loaded: {first_line(error)}") from error
         report.fill(model, info)
+        if isinstance(place, Path) and place.suffix == ".ckpt":
+            report.carried = {name: state[name].clone() for name in report.unused if is_carried(name)}
+        else:
+            report.carried = read_carried(place, self.revision, model.base_model_prefix, report.unused)
+        report.unused = [name for name in report.unused if not is_carried(name)]
         return model
 
-    def adapt(self, model: PreTrainedModel) -> None:
-        """Adapts a built network in place."""
+    def adapt(self, model: PreTrainedModel, new_words: Sequence[int] = ()) -> None:
+        """Adapts a built network in place; `new_words` are rows of the embedding that its weights did not come with."""
         if self.reinitialize_layers:
             for stack in layer_stacks(model.base_model):
                 if self.reinitialize_layers > len(stack):
@@ -287,7 +315,8 @@ class Backbone:
                     reinitialize(model, layer)
         if self.adapters is not None:
             head = {name for name, _ in model.named_parameters() if not in_body(model, name)}
-            add_adapters(model, head, self.adapters, "backbone.adapter" if self.lora is None else "backbone.lora")
+            option = "backbone.adapter" if self.lora is None else "backbone.lora"
+            add_adapters(model, head, self.adapters, option, new_words, self.merge_adapters)
         if self.freeze is not None:  # the adapters of frozen layers too
             freeze(model, self.freeze)
         if self.gradient_checkpointing:
@@ -305,6 +334,8 @@ class WeightReport:
         self.new: list[str] = []
         self.unused: list[str] = []
         self.reshaped: list[str] = []
+        self.carried: dict[str, Tensor] = {}
+        self.new_words: list[int] = []
         self.head_is_new = True
         self.parameters = 0
 
@@ -337,9 +368,8 @@ class WeightReport:
             return f"Weights of {self.label}: {self.parameters / 1e6:.1f} M parameters, all new."
         counts = f"{len(self.loaded)} tensors loaded, {len(self.new)} new, {len(self.unused)} unused"
         lines = [f"Weights of {self.label}: {self.parameters / 1e6:.1f} M parameters; {counts}."]
-        lines += [
-            f"  {kind}: {_some(names, 6)}" for kind, names in (("new", self.new), ("unused", self.unused)) if names
-        ]
+        listed = (("new", self.new), ("unused", self.unused), ("kept for later runs", list(self.carried)))
+        lines += [f"  {kind}: {_some(names, 6)}" for kind, names in listed if names]
         return "\n".join(lines)
 
     def print(self) -> None:
@@ -392,7 +422,7 @@ def padded_size(size: int) -> int:
 
 def fit_vocabulary(
     model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, known: PreTrainedTokenizerBase | None = None
-) -> None:
+) -> list[int]:
     """Grows the embedding where the tokenizer outgrew it (never shrinks it).
 
     Args:
@@ -400,17 +430,22 @@ def fit_vocabulary(
         tokenizer: the entries that there are to be.
         known: the one that the weights were trained with, where the other extends it: a new word starts at the mean of
             the pieces it had there. Otherwise new rows start at the mean of all.
+
+    Returns:
+        The rows of words that the weights did not come with.
     """
     table: Any = model.get_input_embeddings()
     rows = table.weight.shape[0]
     needed = max([len(tokenizer) - 1, *tokenizer.get_vocab().values()]) + 1
+    new = set(range(rows, needed))
     if needed > rows:
         rank_zero_info(f"The tokenizer has {needed} entries, the weights {rows}: the embedding grows.")
         model.resize_token_embeddings(padded_size(needed), mean_resizing=True)
     if model.config.pad_token_id is None:
         model.config.pad_token_id = tokenizer.pad_token_id
     if known is not None:
-        start_new_words(model, tokenizer, known)
+        new |= start_new_words(model, tokenizer, known)
+    return sorted(new)
 
 
 def reinitialize(model: PreTrainedModel, layer: nn.Module) -> None:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import inspect
+import math
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from lightning.pytorch import LightningModule
 from lightning.pytorch.callbacks import WeightAveraging
-from lightning.pytorch.utilities.rank_zero import rank_zero_info, rank_zero_warn
+from lightning.pytorch.utilities.rank_zero import rank_zero_warn
 from torch import Tensor, nn
 from torchmetrics import Metric, MetricCollection
 
@@ -20,15 +21,18 @@ from ..hints import FULL
 from ..runs import STORED
 from ..tokenization import pack_tokenizer, unpack_tokenizer
 from .backbone import Backbone, WeightReport, config_from_json
-from .card import LINEAGE, lineage, model_card
-from .layers.adapters import merge_adapters, save_adapters
+from .carried import CARRIED
+from .export import export, export_adapters
+from .export_check import Sample
 from .layers.agreement import Kind, disagreement
+from .layers.directions import SCORES, Direction, directions_of, redirect
 from .layers.dropout import use_fast_dropout
+from .layers.guard import NumericGuard
 from .layers.metrics import MeanPerTarget, Perplexity
 from .layers.packed_attention import full_inputs, packed_inputs, prefer_own_attention
 from .layers.padding_check import leave_out_padding_check
 from .layers.positions import max_positions
-from .layers.sharding import is_sharded, shard, whole_state
+from .layers.sharding import is_sharded, shard
 from .layers.static_shapes import compile_anything, compile_for, fill_pack
 from .layers.targets import Targets, find_targets
 from .layers.unpadding import leave_out_padding, unpadding_inputs
@@ -59,6 +63,13 @@ class Output:
     kind: Kind = "classes"
 
 
+def _finite(value: Any) -> bool:
+    """Whether no number in an option is infinite or none."""
+    if isinstance(value, dict | list | tuple):
+        return all(map(_finite, value.values() if isinstance(value, dict) else value))
+    return not isinstance(value, float) or math.isfinite(value)
+
+
 @cache
 def _inputs_of(kind: Any) -> frozenset[str]:
     return NETWORK_INPUTS & set(inspect.signature(kind.forward).parameters)
@@ -77,6 +88,8 @@ class BaseModule(OptimizedModule):
         r_drop: weight of the disagreement of two passes with different dropout (arXiv 2106.14448), such as 1; 0 is
             off. A step takes twice the time.
         monitor: the metric that early stopping and the best checkpoint go by; null means the module's own.
+        monitor_mode: whether it should fall (`min`) or rise (`max`); only for what no module of this suite logs, the
+            others know.
         shortcuts: leave out what changes no result (the head where there is no target, masks where nothing is padded,
             on a CPU the padding of encoders) and compute the rest as the device does it fastest; false computes all the
             plain way, for comparison.
@@ -97,6 +110,10 @@ class BaseModule(OptimizedModule):
     """Whether batches must tell words apart; what a corpus asks."""
     kept_step: int | None = None
     """After which step the weights are as they are now, where those of the last one were put back."""
+    needs_tokenizer: bool = True
+    """Whether it cannot do without one; not where batches say all that there is to know."""
+    validation_cost: float = 1 / 3
+    """Of a batch in validation, in batches of training: a forward pass without a backward pass."""
     scores_all_before_training: bool = True
     """Whether the validation before training measures everything that those in training do."""
 
@@ -106,6 +123,7 @@ class BaseModule(OptimizedModule):
         label_smoothing: float = 0.0,
         r_drop: float = 0.0,
         monitor: str | None = None,
+        monitor_mode: Direction | None = None,
         shortcuts: bool = True,
         **optimization: Any,
     ) -> None:
@@ -118,9 +136,13 @@ class BaseModule(OptimizedModule):
         self.backbone = Backbone.of(backbone)
         # A checkpoint must load with weights_only=True: plain data instead of the dataclass, lists instead of tuples.
         self.hparams.update(backbone=self.backbone.to_dict(), betas=list(self.betas))
+        for name, value in self.hparams.items():
+            if not _finite(value):
+                raise InputError(f"model.{name} is {value}; it must be finite.")
         self.label_smoothing = label_smoothing
         self.r_drop = r_drop
         self.monitor = monitor or self.default_monitor
+        self.monitor_mode = monitor_mode
         self.shortcuts = shortcuts
         self.model: Any = None
         self.tokenizer: Any = None
@@ -134,6 +156,7 @@ class BaseModule(OptimizedModule):
         self._seeded = False
         self._logged_epoch = -1
         self._trained = False
+        self._sample: Sample | None = None
 
     # ------------------------------------------------------------------ hooks for subclasses
 
@@ -168,16 +191,56 @@ class BaseModule(OptimizedModule):
     # ------------------------------------------------------------------ building
 
     @property
-    def mode(self) -> Literal["min", "max"]:
-        """Whether the monitored metric should fall or rise."""
-        return "min" if self.monitor.rpartition("/")[2] in {"loss", "perplexity"} else "max"
+    def mode(self) -> Direction:
+        """Whether the monitored metric should fall or rise.
+
+        Raises:
+            InputError: if neither the metric nor `monitor_mode` says so.
+        """
+        if (found := self.direction()) is None:
+            known = ", ".join(sorted(name for name in self.directions() if name.startswith("val/")))
+            raise InputError(
+                f"model.monitor is {self.monitor!r}, which validation does not log of itself; it logs: {known}. If a "
+                "callback or a module of yours logs it, say whether it should fall or rise: model.monitor_mode: min or "
+                "max."
+            )
+        return found
+
+    def direction(self) -> Direction | None:
+        """The same, or None where nobody knows; before the network is built, metrics are known by their names alone."""
+        callbacks = getattr(self._trainer, "callbacks", None) or []
+        theirs = {name: d for c in callbacks for name, d in getattr(c, "directions", {}).items()}
+        found = {**theirs, **self.directions()}.get(self.monitor)
+        if found is not None and self.monitor_mode not in (None, found):
+            raise InputError(
+                f"model.monitor_mode is {self.monitor_mode}, but {self.monitor} is better when it is "
+                f"{'lower' if found == 'min' else 'higher'}: leave model.monitor_mode out."
+            )
+        name = self.monitor.rpartition("/")[2]
+        own = {name, *(name.removeprefix(f"{part}_") for part in self.parts())} & SCORES.keys()
+        return found or self.monitor_mode or (SCORES[min(own)] if own else None)
+
+    def directions(self) -> dict[str, Direction]:
+        """Of what the module logs, whether it should fall or rise; a subclass adds what it logs besides its metrics."""
+        parts = self.parts()
+        losses = ["loss", *(f"{part}_loss" for part in parts if part)]
+        losses += ["perplexity"] if self.perplexity_of in parts else []
+        found: dict[str, Direction] = {f"{s}/{name}": "min" for s in ("train", "val", "test") for name in losses}
+        return found | directions_of({key: scores for key, scores in self.metrics.items() if "_scores_" in key})
 
     def use_monitor(self, name: str) -> None:
         """Goes by another metric, when what suits was not known before the data were; callbacks follow."""
+        before, self.monitor = self.monitor, name
+        direction = self.mode
         for callback in getattr(self._trainer, "callbacks", None) or []:
-            if getattr(callback, "monitor", None) == self.monitor:
-                callback.monitor = name
-        self.monitor = name
+            if getattr(callback, "monitor", None) == before:
+                redirect(callback, name, direction)
+
+    def _direct_callbacks(self) -> None:
+        """Tells those that go by the module's metric which way it should go, now that the metric can be asked."""
+        for callback in getattr(self._trainer, "callbacks", None) or []:
+            if getattr(callback, "follows_module", False) and callback.mode != self.mode:
+                redirect(callback, self.monitor, self.mode)
 
     def configure_model(self) -> None:
         """Builds the network once its surroundings are known; without a trainer, loading or `build` does."""
@@ -219,12 +282,19 @@ class BaseModule(OptimizedModule):
         self.check_backbone(config or self.backbone.load_config(self.tokenizer))
         self._check_length()
         self.model, self.weight_report = self.backbone.build(
-            self.auto_class, self.tokenizer, config=config, weights=self.stored is None, **self.head_options()
+            self.auto_class,
+            self.tokenizer,
+            config=config,
+            weights=self.stored is None,
+            new_words=(self.stored or {}).get("new_words"),
+            **self.head_options(),
         )
+        self._sample = Sample(self.model)
         if self.stored is None:
             self.weight_report.print()
         self.finish()
         self._make_metrics()
+        self._direct_callbacks()
 
     def _make_metrics(self) -> None:
         parts = self.parts()
@@ -256,7 +326,7 @@ class BaseModule(OptimizedModule):
         elif self.stored is not None and self.stored.get("tokenizer"):
             self.tokenizer = unpack_tokenizer(self.stored["tokenizer"])
         elif self.backbone.name is not None:
-            self.tokenizer = self.backbone.load_tokenizer()
+            self.tokenizer = self.backbone.load_tokenizer(self.needs_tokenizer)
 
     def input_limit(self) -> int | None:
         """The longest input in tokens that the backbone takes, or None when nothing bounds it."""
@@ -397,6 +467,8 @@ class BaseModule(OptimizedModule):
             self._seeded = True
             self._seed = self.trainer.strategy.broadcast(torch.initial_seed() % (1 << 31))
         self._trained, self._window, self._logged_epoch, self.kept_step = True, None, -1, None
+        if self.trainer.ckpt_path is None:
+            self.guard, self.resumed = NumericGuard(self.max_skips), None
         self.take_shortcuts()
 
     def take_shortcuts(self) -> None:
@@ -412,7 +484,7 @@ class BaseModule(OptimizedModule):
 
     def on_test_start(self) -> None:
         """Warns if what is tested was never trained."""
-        if self._untrained():
+        if self.is_untrained():
             rank_zero_warn(f"The head is new and untrained: the scores of this test are chance. {self._cure()}")
 
     def on_predict_start(self) -> None:
@@ -422,15 +494,23 @@ class BaseModule(OptimizedModule):
                 f"{type(self).__name__} predicts nothing of its own; give its run or export as model.backbone of a "
                 "downstream task, such as TextClassification."
             )
-        if self._untrained():
+        if self.is_untrained() and not self.predicts_untrained:
             raise InputError(f"The head is new and untrained: predictions would be chance. {self._cure()}")
 
-    def _untrained(self) -> bool:
+    predicts_untrained: bool = False
+    """Whether predictions of a head that was never trained are wanted all the same."""
+
+    def is_untrained(self) -> bool:
+        """Whether the network, or its head, is new: neither trained, nor loaded with trained weights."""
         report = self.weight_report
         return self.stored is None and not self._trained and report is not None and report.head_is_new
 
     def _cure(self) -> str:
-        return "Give --ckpt_path (a checkpoint or a run folder), or a fine-tuned model as model.backbone."
+        cure = "Give --ckpt_path (a checkpoint or a run folder), or a fine-tuned model as model.backbone."
+        return f"{self.why_untrained}{cure}"
+
+    why_untrained: str = ""
+    """Why no checkpoint was found, a sentence before the others; the command line knows."""
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         """Seeds dropout by (seed, batch), so that a resumed run draws what the uninterrupted one would."""
@@ -454,6 +534,7 @@ class BaseModule(OptimizedModule):
             "tokenizer": self._packed or {},
             "seed": self._seed,
             "lora": bool(self.backbone.adapters),
+            "new_words": self.weight_report.new_words if self.weight_report is not None else [],
         }
 
     _packed: dict[str, str] | None = None
@@ -462,6 +543,8 @@ class BaseModule(OptimizedModule):
         """Adds the module's description."""
         super().on_save_checkpoint(checkpoint)
         checkpoint[STORED] = self.describe()
+        if self.weight_report is not None and self.weight_report.carried:
+            checkpoint[CARRIED] = self.weight_report.carried
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Refuses another class's checkpoint, and builds the network if nothing did so far."""
@@ -470,6 +553,8 @@ class BaseModule(OptimizedModule):
         self.stored = checkpoint[STORED]
         self._seed, self._seeded = self.stored["seed"], True
         self.build()
+        if self.weight_report is not None:
+            self.weight_report.carried = checkpoint.get(CARRIED, {})
 
     def check_class(self, entry: dict[str, Any]) -> None:
         """Raises an `InputError` if a checkpoint's description is not of this class."""
@@ -480,40 +565,33 @@ class BaseModule(OptimizedModule):
                 "evaluates the same class; to start from its weights, give it as model.backbone."
             )
 
-    def save_pretrained(self, folder: str | Path) -> None:
+    def save_pretrained(self, folder: str | Path, check: bool = True) -> None:
         """Writes a Hugging Face folder: safetensors, configuration, tokenizer, model card.
 
         Of a network that is divided over processes, each must call this.
 
         Args:
             folder: made if missing.
+            check: read it back by its own library, and compare weights, and outputs on rows of the first batch.
+
+        Raises:
+            InputError: if weights are not finite, or what is read back is not what was trained.
         """
         self.build()
-        reader = f"transformers.{self.auto_class}"
-        if self.backbone.adapters and not self.backbone.merge_adapters:
-            self.save_adapters(folder)
-            reader = "peft.PeftModel"
-        else:
-            model: Any = merge_adapters(self.model) if self.backbone.adapters else self.model
-            whole = whole_state(model) if is_sharded(model) else None
-            if whole is not None and self.global_rank:
-                return  # the first process has all of it, and writes
-            parents = getattr(model.config, LINEAGE, None)
-            setattr(model.config, LINEAGE, lineage(self))
-            model.save_pretrained(folder, state_dict=whole)
-            setattr(model.config, LINEAGE, parents)
-        if self.tokenizer is not None:
-            trained = getattr(self.datamodule, "longest", None) if self.backbone.name is None else None
-            limits = [n for n in (max_positions(self.model.config), trained, self.tokenizer.model_max_length) if n]
-            self.tokenizer.model_max_length = min(limits)
-            self.tokenizer.save_pretrained(folder)
-        Path(folder, "README.md").write_text(model_card(self), encoding="utf-8")
-        rank_zero_info(f"Exported to {folder}: {reader}.from_pretrained reads it.")
+        export(self, folder, check)
 
-    def save_adapters(self, folder: str | Path) -> None:
-        """Writes the adapters and the head alone, as `peft.PeftModel.from_pretrained` reads them.
+    def save_adapters(self, folder: str | Path, check: bool = True) -> None:
+        """Writes adapters and head alone, as `peft.PeftModel.from_pretrained` reads them.
 
         Args:
             folder: made if missing.
+            check: read them back, and compare outputs.
+
+        Raises:
+            InputError: as `save_pretrained`, and where there are no weights that they adapt.
         """
-        save_adapters(self.model, folder, self.backbone.name)
+        export_adapters(self, folder, check)
+
+    def sample_inputs(self) -> dict[str, Any]:
+        """A few rows that the network was given, to compare its exports by; empty before it was given any."""
+        return self._sample.inputs() if self._sample is not None else {}

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
+
+from .markdown import code, listed, public
 
 if TYPE_CHECKING:
     from .base import BaseModule
 
 LINEAGE = "pretune_lineage"
 """The entry of the exported configuration that names the runs behind the weights."""
+MOST = 3
+"""Files that are named of a data set of many, and parts of a mixture."""
 
 TEMPLATE = """---
 library_name: transformers
@@ -27,18 +32,24 @@ Made by `{kind}` of pretune {version} from {backbone}.
 {scores}{options}
 
 ```python
-from transformers import AutoTokenizer, {auto_class}
-
-model = {auto_class}.from_pretrained("path/to/this/folder")
-tokenizer = AutoTokenizer.from_pretrained("path/to/this/folder")
+{loading}
 ```
 """
+WHOLE = """from transformers import {auto_class}
+
+model = {auto_class}.from_pretrained("path/to/this/folder")"""
+ADAPTERS = """from peft import PeftModel
+from transformers import {auto_class}
+
+base = {auto_class}.from_pretrained({base})
+model = PeftModel.from_pretrained(base, "path/to/this/folder")"""
+TOKENIZER = """
+tokenizer = AutoTokenizer.from_pretrained("path/to/this/folder")"""
 
 
 def model_card(module: BaseModule) -> str:
     """The text of README.md for what a module exports."""
     trainer = module._trainer
-    source = getattr(module.datamodule, "source", None)
     best = getattr(trainer.checkpoint_callback, "best_model_score", None) if trainer is not None else None
     options = {
         name: value
@@ -46,23 +57,24 @@ def model_card(module: BaseModule) -> str:
         if isinstance(value, int | float | str) and not isinstance(value, bool) and not name.startswith("_")
     }
     names = getattr(module, "labels", None)
+    name = public(module.backbone.name) if module.backbone.name is not None else None
     return TEMPLATE.format(
         tag=type(module).__name__,
         # A path means nothing on another machine; a hub id does.
-        parent=f"base_model: {module.backbone.name}\n" if _is_hub_id(module.backbone.name) else "",
-        title=f"{type(module).__name__} of {module.backbone.label}",
+        parent=f"base_model: {json.dumps(module.backbone.name)}\n" if _is_hub_id(module.backbone.name) else "",
+        title=f"{type(module).__name__} of {code(name or module.backbone.label)}",
         kind=type(module).__name__,
         version=_version(),
-        backbone=f"the weights `{module.backbone.name}`" if module.backbone.name else "scratch",
+        backbone=f"the weights {code(name)}" if name else "scratch",
         lineage=_steps(lineage(module)),
         architecture=module.model.config.model_type,
         parameters=sum(p.numel() for p in module.model.parameters()) / 1e6,
-        data=source.name("train") if source is not None and source.has("train") else "not known",
+        data=code(data, 400) if (data := _data(module)) else "not known",
         steps=_taken(module),
-        scores=f"| best {module.monitor} | {float(best):.4f} |\n" if best is not None else "",
-        options=(f"| labels | {', '.join(names)} |\n" if names else "")
-        + "".join(f"| {name} | {value} |\n" for name, value in options.items()).rstrip("\n"),
-        auto_class=module.auto_class,
+        scores=f"| best {code(module.monitor)} | {float(best):.4f} |\n" if best is not None else "",
+        options=(f"| labels | {listed(names)} |\n" if names else "")
+        + "".join(f"| {key} | {_value(value)} |\n" for key, value in options.items()).rstrip("\n"),
+        loading=_loading(module, name),
     )
 
 
@@ -73,6 +85,34 @@ def _taken(module: BaseModule) -> str:
         return "not known"
     last = trainer.global_step
     return f"{last:,}" if kept in (None, last) else f"{last:,}; the weights are those after step {kept:,}"
+
+
+def _loading(module: BaseModule, name: str | None) -> str:
+    alone = module.backbone.adapters and not module.backbone.merge_adapters
+    text = (ADAPTERS if alone else WHOLE).format(auto_class=module.auto_class, base=json.dumps(name))
+    if module.tokenizer is None:
+        return text
+    head, _, tail = text.partition("import " + module.auto_class)
+    return f"{head}import AutoTokenizer, {module.auto_class}{tail}{TOKENIZER}"
+
+
+def _value(value: object) -> str:
+    return code(public(value)) if isinstance(value, str) else str(value)
+
+
+def _data(module: BaseModule) -> str | None:
+    """What was trained on, in few words: the first files of many, and no place on this machine."""
+    source = getattr(module.datamodule, "source", None)
+    if source is None or not source.has("train"):
+        return None
+    parts = str(source.name("train")).split(" + ")
+    shown = [_few([public(file) for file in part.split(", ")], ", ", "files") for part in parts[: MOST + 1]]
+    return _few(shown + parts[MOST + 1 :], " + ", "parts")
+
+
+def _few(names: list[str], joint: str, what: str) -> str:
+    rest = len(names) - MOST
+    return joint.join(names[:MOST]) + (f" and {rest:,} more {what}" if rest > 0 else "")
 
 
 def _version() -> str:
@@ -89,12 +129,12 @@ def lineage(module: BaseModule) -> list[dict[str, Any]]:
 
     It is an entry of the exported configuration, which travels with the weights from run to run.
     """
-    trainer, source = module._trainer, getattr(module.datamodule, "source", None)
+    trainer = module._trainer
     own = {
         "class": type(module).__name__,
-        "data": source.name("train") if source is not None and source.has("train") else None,
+        "data": _data(module),
         "steps": (module.kept_step or trainer.global_step) if trainer is not None else None,
-        "from": module.backbone.name,
+        "from": public(module.backbone.name) if module.backbone.name is not None else None,
     }
     return [*(getattr(module.model.config, LINEAGE, None) or []), own]
 
@@ -103,8 +143,9 @@ def _steps(entries: list[dict[str, Any]]) -> str:
     if len(entries) < 2:
         return ""
     lines = [
-        f"{number}. `{e['class']}` on {e['data'] or 'data not known'}, {e['steps'] or 'unknown'} steps, from "
-        + (f"`{e['from']}`" if e["from"] else "scratch")
+        f"{number}. {code(e['class'])} on {code(public(e['data']), 400) if e['data'] else 'data not known'}, "
+        f"{code(e['steps']) if e['steps'] else 'unknown'} steps, from "
+        + (code(public(e["from"])) if e["from"] else "scratch")
         for number, e in enumerate(entries, 1)
     ]
     return "Its parents, and itself:\n\n" + "\n".join(lines) + "\n\n"

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import csv
+import io
+from pathlib import Path
 from typing import Any
 
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from lightning.pytorch.loggers.csv_logs import ExperimentWriter
 from lightning.pytorch.loggers.logger import rank_zero_experiment
 from typing_extensions import override
+
+from ..atomic_files import write_text
+from ..run_lock import shared_files
 
 
 class RunCSVLogger(CSVLogger):
@@ -24,16 +29,49 @@ class RunCSVLogger(CSVLogger):
 
 
 class _Appending(ExperimentWriter):
+    """Adds rows to a table that another process may add to as well: `test` while `fit` goes on."""
+
     @override
     def _check_log_dir_exists(self) -> None:
-        if self._fs.isfile(self.metrics_file_path):
-            with self._fs.open(self.metrics_file_path, "r", newline="") as file:
-                self.metrics_keys = next(csv.reader(file), [])
+        """Nothing of an earlier start is deleted."""
 
     @override
     def save(self) -> None:
         # Not ExperimentWriter.save: it writes hparams.yaml, and config.yaml says it all.
-        super(ExperimentWriter, self).save()
+        if not self.metrics:
+            return
+        path = Path(self.metrics_file_path)
+        with shared_files(path.parent):
+            known = _header(path)
+            names = sorted({*known, *(name for row in self.metrics for name in row)})
+            if names != known or not _ends_a_line(path):
+                self._widen(path, names)
+            with path.open("a", encoding="utf-8", newline="") as file:
+                csv.DictWriter(file, names).writerows(self.metrics)
+        self.metrics = []
+
+    def _widen(self, path: Path, names: list[str]) -> None:
+        """Writes the table anew with these columns, but for a row that a killed process did not write to its end."""
+        text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+        whole = text[: text.rfind("\n") + 1]
+        out = io.StringIO(newline="")
+        writer = csv.DictWriter(out, names, extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(csv.DictReader(io.StringIO(whole, newline="")))
+        write_text(path, out.getvalue())
+
+
+def _header(path: Path) -> list[str]:
+    if not path.is_file():
+        return []
+    with path.open(encoding="utf-8", newline="") as file:
+        return next(csv.reader(file), [])
+
+
+def _ends_a_line(path: Path) -> bool:
+    with path.open("rb") as file:
+        file.seek(-1, io.SEEK_END)
+        return file.read(1) == b"\n"
 
 
 class RunTensorBoardLogger(TensorBoardLogger):

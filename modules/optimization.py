@@ -4,25 +4,43 @@ from __future__ import annotations
 
 import copy
 import math
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
 import torch
 from lightning.pytorch import LightningModule
 from lightning.pytorch.callbacks import StochasticWeightAveraging, Timer, WeightAveraging
+from lightning.pytorch.strategies import DeepSpeedStrategy, FSDPStrategy
 from lightning.pytorch.trainer.states import RunningStage
-from lightning.pytorch.utilities.rank_zero import rank_zero_warn
+from lightning.pytorch.utilities.rank_zero import rank_zero_info, rank_zero_warn
 from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
 
 from ..errors import InputError
+from .layers.guard import READ_EVERY, NumericGuard, all_finite, leave_out
 from .layers.l2_sp import DecayToStart
 from .layers.optimizers import OptimizerName, make_optimizer, parameter_groups
 from .layers.schedules import ScheduleName, schedule
 from .layers.unfreezing import GradualUnfreezing
 from .layers.window import Window
+from .resuming import (
+    Changes,
+    apply_options,
+    differences,
+    go_on_within_epoch,
+    refuse_fixed,
+    steps_in_all,
+    tell,
+    trained_with,
+)
 
 START = "start"
 """The checkpoint entry for the weights that training started from."""
+TRAINED_WITH = "trained_with"
+"""The checkpoint entry for the options of trainer and loader."""
+LEFT_OUT = "left_out"
+"""The checkpoint entry for what the numeric guard has counted."""
 
 
 class OptimizedModule(LightningModule):
@@ -41,6 +59,8 @@ class OptimizedModule(LightningModule):
             any (L2-SP, arXiv 1802.01483); 0 is off. Costs the memory of the weights once more.
         gradual_unfreezing: steps, or a fraction of the run when below 1, in which the layers begin to learn, the head
             at once and the embeddings last (arXiv 1801.06146); 0 is off. Frozen layers cost no backward pass.
+        max_skips: a step whose loss or gradient is not finite is left out; so many in a row stop the run with an error.
+            0 never does.
     """
 
     def __init__(
@@ -54,6 +74,7 @@ class OptimizedModule(LightningModule):
         layer_decay: float = 1.0,
         l2_sp: float = 0.0,
         gradual_unfreezing: float = 0.0,
+        max_skips: int = 10,
     ) -> None:
         super().__init__()
         for name, value, fine, range_ in (
@@ -64,6 +85,7 @@ class OptimizedModule(LightningModule):
             ("betas", betas, all(0 <= beta < 1 for beta in betas), "at least 0 and below 1"),
             ("l2_sp", l2_sp, l2_sp >= 0, "at least 0"),
             ("gradual_unfreezing", gradual_unfreezing, gradual_unfreezing >= 0, "at least 0"),
+            ("max_skips", max_skips, max_skips >= 0, "at least 0"),
         ):
             if not fine:
                 raise InputError(f"model.{name} is {value}; it must be {range_}.")
@@ -76,11 +98,22 @@ class OptimizedModule(LightningModule):
         self.layer_decay = layer_decay
         self.l2_sp = l2_sp
         self.gradual_unfreezing = gradual_unfreezing
+        self.max_skips = max_skips
+        self.guard = NumericGuard(max_skips)
+        self._taken: deque[tuple[int, int, int]] = deque(maxlen=4 * READ_EVERY + max_skips)
+        """Of the latest steps: number, epoch, and the batch that they ended with."""
         self._window: Window | None = None
         self.last_loss: Tensor | None = None  # of the step just taken, over all processes, on its device
         self._steps: float = float("inf")
         self._spent = 0.0  # of trainer.max_time, as a share, when the schedule last stepped
         self._start: dict[str, Tensor] | None = None
+        self._groups: list[dict[str, Any]] = []
+        """The options of the optimiser's groups, as asked for."""
+        self._before: dict[str, Any] | None = None
+        """What the trainer's options were when the checkpoint that is resumed was taken."""
+        self.resumed: dict[str, Any] | None = None
+        """Where this run was resumed, and what changed: `step` and `changed`; what its summary says."""
+        self._changes: Changes = {}
         self._unfreezing: GradualUnfreezing | None = None
 
     # ------------------------------------------------------------------ hooks for subclasses
@@ -138,6 +171,97 @@ class OptimizedModule(LightningModule):
         # Not for the bar, which has it from here: Lightning would wait for the device to read it, several times a step.
         self.log("train/loss", self.last_loss)
 
+    # ------------------------------------------------------------------ numbers that are none
+
+    def configure_gradient_clipping(
+        self,
+        optimizer: torch.optim.Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """Clips, and leaves the step out if its loss or gradient is not finite; one norm serves both."""
+        loss = self.last_loss
+        parameters = [p for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
+        by_norm = str(gradient_clip_algorithm or "norm").rpartition(".")[2].lower() == "norm"
+        if isinstance(self.trainer.strategy, DeepSpeedStrategy | FSDPStrategy) or not parameters:  # they have their own
+            self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
+            norm, divided = torch.zeros((), device=self.device), True
+        else:
+            norm = torch.nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
+            divided = isinstance(norm, DTensor)
+            if gradient_clip_val and by_norm:
+                torch.nn.utils.clip_grads_with_norm_(parameters, float(gradient_clip_val), norm)
+            elif gradient_clip_val:
+                self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
+        if loss is None:
+            return
+        scaler = getattr(self.trainer.precision_plugin, "scaler", None)  # of fp16: it leaves out steps of its own
+        whole = norm.full_tensor() if isinstance(norm, DTensor) else norm
+        step = self.global_step + 1
+        self._taken.append((step, self.current_epoch, self.trainer.fit_loop.batch_idx))
+        bad = self.guard.look(step, loss, torch.zeros_like(loss) if scaler is not None else whole.to(loss.device))
+        if scaler is None:
+            leave_out(optimizer, bad, divided)
+        self.guard.read()
+        if self.guard.broken:
+            self._break_off()
+
+    def _break_off(self) -> None:
+        first = self.guard.first
+        since = next(((epoch, batch) for step, epoch, batch in self._taken if step == first), None)
+        place = f"step {first:,}" + (f" (epoch {since[0]}, {self._rows(*since)})" if since is not None else "")
+        raise InputError(
+            f"Loss or gradient was not a finite number in {self.guard.most} steps in a row (model.max_skips), from "
+            f"{place} on: the run was stopped. {self._likely_cause()}"
+        )
+
+    def _rows(self, epoch: int, batch: int) -> str:
+        """Which batch, and which examples it held, where the loader can tell."""
+        plan = getattr(self.trainer.train_dataloader, "plan", None)
+        if plan is None:
+            return f"batch {batch}"
+        rows = plan.examples(epoch, batch)
+        more = f" and {len(rows) - 16} more" if len(rows) > 16 else ""
+        return f"batch {batch}: training examples {', '.join(map(str, rows[:16]))}{more}, counted from 0"
+
+    def _likely_cause(self) -> str:
+        precision = str(self.trainer.precision)
+        if precision in ("16-true", "16-mixed"):
+            return f"trainer.precision is {precision}, which ends at 65,504: bf16-mixed or 32-true would work."
+        if not all_finite(self.networks()):
+            return "The weights are no numbers any more: go on from an earlier checkpoint, with a lower learning_rate."
+        if self.guard.left_out >= self.global_step:
+            return (
+                "It was so from the first step on: look at these examples, and at the weights that it started from "
+                f"(a learning_rate of {self.learning_rate:g} plays no part yet)."
+            )
+        return (
+            f"The learning rate ({self.learning_rate:g}) is likely too high: try a tenth of it, more warmup, or a "
+            "lower trainer.gradient_clip_val; else look at these examples."
+        )
+
+    def _check_end(self) -> None:
+        """Says how many steps were left out, and raises where nothing was learned or the weights are no numbers."""
+        self.guard.read(now=True)
+        if self.guard.broken:
+            self._break_off()
+        left_out, steps = self.guard.left_out, self.global_step
+        if self.max_skips and not all_finite(self.networks()):
+            raise InputError(f"The weights are not finite numbers after {steps:,} steps. {self._likely_cause()}")
+        if self.max_skips and left_out and left_out >= steps:
+            raise InputError(
+                f"Nothing was learned: loss or gradient was not a finite number in any of {steps:,} steps. "
+                f"{self._likely_cause()}"
+            )
+        if left_out:
+            rank_zero_warn(
+                f"Loss or gradient was not a finite number in {left_out:,} of {steps:,} steps, which were left out; "
+                f"the last time from step {self.guard.first:,} on."
+            )
+        if self.guard.spikes:
+            some = ", ".join(f"{step:,}" for step in self.guard.spikes[:10])
+            rank_zero_warn(f"The training loss jumped at {len(self.guard.spikes):,} steps ({some}).")
+
     # ------------------------------------------------------------------ optimiser and schedule
 
     def configure_optimizers(self) -> Any:
@@ -146,6 +270,7 @@ class OptimizedModule(LightningModule):
         optimizer = make_optimizer(
             self.optimizer_name, self.parameter_groups(set(start)), self.betas, self.trainer.precision
         )
+        self._groups = [{k: v for k, v in group.items() if k != "params"} for group in optimizer.param_groups]
         if start:
             DecayToStart(self.l2_sp, start).attach(optimizer)
         self._read_clock()
@@ -205,8 +330,36 @@ class OptimizedModule(LightningModule):
 
     # ------------------------------------------------------------------ gradual unfreezing
 
+    def _go_on(self) -> None:
+        """Applies what is asked for now where a checkpoint had something else, and says so."""
+        if self._before is None:
+            return
+        others = {**trained_with(self.trainer), **self._cut()}
+        changes = self._changes | differences(self._before, others, "")
+        self._before = None
+        cut = go_on_within_epoch(self.trainer)
+        schedulers = self.lr_schedulers()
+        if self._groups and isinstance(schedulers, torch.optim.lr_scheduler.LambdaLR):
+            if cut or "trainer.accumulate_grad_batches" in changes:
+                self._steps = steps_in_all(self.trainer)
+            clock = self._clock()
+            factor = schedule(self.schedule, self._steps, self.warmup, clock=clock)
+            apply_options(schedulers.optimizer, schedulers, self._groups, factor, clock is not None)
+        self.resumed = {"step": self.global_step, "changed": changes}
+        if sentence := tell(self.global_step, changes):
+            rank_zero_info(sentence)
+
+    def _cut(self) -> dict[str, Any]:
+        """How a loader of this suite cuts batches; empty for others."""
+        plan = getattr(self.trainer.train_dataloader, "plan", None)
+        if plan is None:
+            return {}
+        own = plan.own
+        return {"data.batch_size": own.batch_size, "data.tokens_per_batch": own.tokens, "data.seed": own.seed}
+
     def on_train_start(self) -> None:
-        """Freezes what is to learn later."""
+        """Goes on with an interrupted run as asked for now; freezes what is to learn later."""
+        self._go_on()
         swa = any(isinstance(c, StochasticWeightAveraging) for c in self.trainer.callbacks)  # type: ignore[attr-defined]
         if swa and self.global_step:
             rank_zero_warn(
@@ -235,10 +388,11 @@ class OptimizedModule(LightningModule):
             self._unfreezing.at(self.global_step)
 
     def on_train_end(self) -> None:
-        """Leaves nothing frozen that was not before."""
+        """Leaves nothing frozen that was not before, and no weight that is no number."""
         if self._unfreezing is not None:
             self._unfreezing.end()
             self._unfreezing = None
+        self._check_end()
 
     # ------------------------------------------------------------------ averages of weights
 
@@ -253,6 +407,9 @@ class OptimizedModule(LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Adds what training needs to go on."""
+        if "optimizer_states" in checkpoint:
+            checkpoint[LEFT_OUT] = self.guard.state()
+            checkpoint[TRAINED_WITH] = {**trained_with(self.trainer), **self._cut()}
         if "optimizer_states" not in checkpoint:  # weights alone, of which Lightning's callbacks are not told
             checkpoint["state_dict"] |= self._averaged(checkpoint["state_dict"])
         elif self._start:
@@ -274,3 +431,8 @@ class OptimizedModule(LightningModule):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Takes what training needs to go on."""
         self._start = checkpoint.get(START)
+        self.guard.restore(checkpoint.get(LEFT_OUT, [0, 0, 0, 0]))
+        if self._trainer is not None and self.trainer.state.fn == "fit" and "optimizer_states" in checkpoint:
+            self._changes = differences(checkpoint.get("hyper_parameters", {}), self.hparams, "model.")
+            refuse_fixed(self._changes)
+            self._before = checkpoint.get(TRAINED_WITH, {})

@@ -35,11 +35,14 @@ class PaceOptions:
         min_steps: then as many epochs more as make at least so many optimiser steps: small sets want more of them.
         validate_every: the most optimiser steps between two validations where trainer.val_check_interval is not set;
             null validates once an epoch.
+        validation_share: of the run's time, the most that validating may take where neither trainer.val_check_interval
+            nor trainer.check_val_every_n_epoch is set; there is always a validation at the end. null sets no limit.
     """
 
     epochs: int = 3
     min_steps: int = 200
     validate_every: int | None = 500
+    validation_share: float | None = 0.2
 
 
 @dataclass

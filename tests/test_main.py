@@ -204,7 +204,12 @@ def test_early_stopping_keeps_the_best_weights_and_says_why(
         self.log("val/scripted", next(scores))
 
     monkeypatch.setattr(TextClassification, "on_validation_epoch_end", validation)
-    options = ("--model.monitor=val/scripted", "--early_stopping.patience=2", "--trainer.max_epochs=9")
+    options = (
+        "--model.monitor=val/scripted",
+        "--model.monitor_mode=max",
+        "--early_stopping.patience=2",
+        "--trainer.max_epochs=9",
+    )
     cli = run("fit", "--config", sentiment, *options, "--trainer.num_sanity_val_steps=0")
     assert len(kept) == 4  # best at 2, then two without an improvement
     assert all(torch.equal(value, kept[1][name]) for name, value in cli.model.model.state_dict().items())
@@ -224,8 +229,8 @@ def test_a_misspelt_metric_is_said_before_training(
 
 
 def test_no_validation_of_the_weights_that_are_kept(sentiment: str, run: Run, caplog: pytest.LogCaptureFixture) -> None:
-    run("fit", "--config", sentiment, "--trainer.max_steps=1")
-    assert "No validation saw the weights that are kept; the last one was of step 0 (val/accuracy" in caplog.text
+    run("fit", "--config", sentiment, "--trainer.max_steps=1", "--trainer.limit_val_batches=0")
+    assert "There was no validation: the last weights are kept" in caplog.text
 
 
 def test_a_run_that_was_stopped_early_stays_stopped(sentiment: str, run: Run) -> None:

@@ -62,23 +62,27 @@ class Run:
     limit: float
     folder: Path = field(default_factory=Path)
     process: subprocess.Popen[bytes] | None = None
-    log: Any = None
 
     @property
     def name(self) -> str:
         """For the results' file."""
         return f"{self.measure} {self.side}"
 
-    def start(self, log: Any) -> None:
+    def start(self) -> None:
         """Starts it; it imports its libraries and waits for its turn."""
         self.folder = Path(tempfile.mkdtemp(prefix="gpu-"))
         self.spec |= {"folder": str(self.folder), "turn": str(self.folder), "result": str(self.folder / "result.json")}
         (self.folder / "spec.json").write_text(json.dumps(self.spec))
         command = [sys.executable, str(self.program), str(self.folder / "spec.json")]
-        self.log = log
-        self.process = subprocess.Popen(
-            command, stdout=log, stderr=subprocess.STDOUT, env=self._surroundings(), start_new_session=True
-        )
+        with (self.folder / "log.txt").open("wb") as log:
+            self.process = subprocess.Popen(
+                command, stdout=log, stderr=subprocess.STDOUT, env=self._surroundings(), start_new_session=True
+            )
+
+    def log(self) -> bytes:
+        """What it printed."""
+        path = self.folder / "log.txt"
+        return path.read_bytes() if path.is_file() else b""
 
     def _surroundings(self) -> dict[str, str]:
         found = {**os.environ, "PRETUNE_CACHE": self.spec["cache"], "HF_HUB_OFFLINE": "1", "PYTHONUNBUFFERED": "1"}
@@ -155,17 +159,17 @@ def measure(given: argparse.Namespace, runner: Runner | None) -> list[str]:
                 failed += [f"{each.name} (no time left)" for each in missing[number:]]
                 break
             print(f"{run.name} ...", end=" ", flush=True)
-            log.write(f"\n=== {run.name}\n".encode())
-            log.flush()
             if runner is not None:
                 result = runner(run, left)
             else:
                 if run.process is None:
-                    run.start(log)
+                    run.start()
                 following = missing[number + 1] if number + 1 < len(missing) else None
                 if following is not None and not given.alone:
-                    following.start(log)
+                    following.start()
                 result = run.finish(left)
+                log.write(b"\n=== " + run.name.encode() + b"\n" + run.log())
+                log.flush()
             if isinstance(result, str):
                 print(f"FAILED: {result}, see log.txt", flush=True)
                 failed.append(f"{run.name} ({result})")

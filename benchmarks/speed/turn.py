@@ -21,11 +21,12 @@ def wait_for_turn(spec: dict[str, Any]) -> None:
     import torch
     import transformers  # noqa: F401
 
-    import pretune.datamodules
-    import pretune.modules  # noqa: F401
+    from pretune.modules.layers import varlen_attention
 
-    if spec.get("null"):  # the stand-in of tests/null_gpu has no cuDNN
+    if spec.get("null"):  # the stand-in of tests/null_gpu has no cuDNN, and no figures to look at
         torch.backends.cuda.enable_cudnn_sdp(False)
+        torch.Tensor.erfinv_ = lambda self: self  # type: ignore[assignment]  # a kernel that is made when asked for
+        varlen_attention._dropout_fault = lambda device: None  # type: ignore[assignment]
     if is_cheap(spec):
         torch.compile = functools.partial(torch.compile, backend="eager")  # type: ignore[assignment]
     if not spec.get("turn"):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...errors import InputError
-from .files import open_text
+from .files import lines, open_text, suffix
 
 Row = tuple[str, dict[str, Any]]
 ENDINGS = (".conll", ".iob", ".iob1", ".iob2", ".bio", ".iobes", ".bioes")
@@ -16,7 +16,7 @@ ENDINGS = (".conll", ".iob", ".iob1", ".iob2", ".bio", ".iobes", ".bioes")
 def read_conll(path: str, encoding: str = "utf-8") -> Iterator[Row]:
     """Sentences in the file's order.
 
-    The word is the first column and the tag the last, between tabs or else white space. Lines of `-DOCSTART-` and
+    The word is the first column and the tag the last, between tabs or else spaces. Lines of `-DOCSTART-` and
     comments (`# ` before the first word of a sentence) are left out.
 
     Args:
@@ -24,7 +24,7 @@ def read_conll(path: str, encoding: str = "utf-8") -> Iterator[Row]:
         encoding: of the text.
 
     Yields:
-        Where a sentence starts (`eng.train.conll:12`), and `{"tokens": [...], "ner_tags": [...], "lines": [...]}`.
+        Where a sentence starts (`eng.train.conll:12`), and `{"tokens": [...], "ner_tags": [...]}`.
 
     Raises:
         InputError: naming the line that has another number of columns.
@@ -33,7 +33,7 @@ def read_conll(path: str, encoding: str = "utf-8") -> Iterator[Row]:
     tags: list[str] = []
     first, width = 0, 0
     with open_text(path, encoding, newline="\n") as text:
-        for number, line in enumerate(text, 1):
+        for number, line in enumerate(lines(text, path), 1):
             line = line.rstrip("\r\n")
             if not line.strip() or line.startswith("-DOCSTART-"):
                 if tokens:
@@ -42,7 +42,8 @@ def read_conll(path: str, encoding: str = "utf-8") -> Iterator[Row]:
                 continue
             if not tokens and re.match(r"#(\s|$)", line) and len(line.split("\t")) < 2 and not _looks_tagged(line):
                 continue
-            fields = line.split("\t") if "\t" in line else line.split()
+            # White space of other kinds belongs to words: 10 000 is written with a no-break space.
+            fields = line.split("\t") if "\t" in line else re.split(" +", line.strip(" "))
             width = width or len(fields)
             if len(fields) != width or len(fields) < 2:
                 want = f"the lines before have {width}" if len(fields) != width else "a word and its tag are two"
@@ -53,6 +54,17 @@ def read_conll(path: str, encoding: str = "utf-8") -> Iterator[Row]:
             tags.append(fields[-1].strip())
     if tokens:
         yield f"{path}:{first}", {"tokens": tokens, "ner_tags": tags}
+
+
+def conll_line(where: str, number: int) -> str:
+    """The place of a word: the line of its own in a CoNLL file, else that of its row.
+
+    Args:
+        where: the place of its sentence, as `read_conll` and the other readers say it.
+        number: of the word.
+    """
+    path, _, line = where.rpartition(":")
+    return f"{path}:{int(line) + number}" if suffix(path) in ENDINGS and line.isdigit() else where
 
 
 def _looks_tagged(line: str) -> bool:

@@ -8,6 +8,7 @@ import io
 import lzma
 import os
 import re
+import stat
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,6 +17,9 @@ from pathlib import Path
 from typing import IO, Any, TextIO
 
 from ...errors import InputError, first_line
+
+LONGEST_LINE = 50_000_000
+"""Characters in a line of a table, at most: a few copies of it have to fit into memory."""
 
 COMPRESSIONS = {".gz": "gzip", ".bz2": "bz2", ".xz": "xz", ".zst": "zstd"}
 
@@ -41,16 +45,28 @@ def _expand_path(pattern: str) -> list[str]:
     if os.path.isdir(pattern):
         raise InputError(f"{pattern} is a folder; a glob such as {os.path.join(pattern, '*.txt')} would work.")
     if os.path.exists(pattern):
+        _require_regular(pattern)
         return [pattern]
     if glob.has_magic(pattern):
         if matches := sorted(p for p in glob.glob(pattern, recursive=True) if os.path.isfile(p)):
             return matches
         root = os.path.abspath(glob_root(pattern))
         raise InputError(f"No file matches {pattern} (looked in {root}){_nearest(pattern, os.path.dirname(pattern))}.")
+    if pattern == "-":
+        raise InputError("- is no file: data are read several times, so that they cannot come from standard input.")
     folder = os.path.dirname(os.path.abspath(pattern))
     if not os.path.isdir(folder):
         raise InputError(f"There is no file {pattern}: the folder {folder} does not exist.")
     raise InputError(f"There is no file {pattern} in {folder}{_nearest(pattern, folder)}.")
+
+
+def _require_regular(path: str) -> None:
+    """Refuses pipes and devices: they cannot be read twice, and a pipe that nobody writes into never opens."""
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        raise InputError(
+            f"{path} is a pipe or a device. Data are read several times, which needs a regular file: write its content "
+            "into one first (compressed, if you like: .gz, .zst, .bz2, .xz)."
+        )
 
 
 def _nearest(pattern: str, folder: str) -> str:
@@ -70,7 +86,7 @@ def glob_root(pattern: str) -> str:
 
 
 def _expand_url(pattern: str) -> list[str]:
-    import fsspec
+    import fsspec.implementations.local
 
     try:
         fs, path = fsspec.core.url_to_fs(pattern)
@@ -86,6 +102,9 @@ def _expand_url(pattern: str) -> list[str]:
         raise InputError(f"{pattern} cannot be read: {error}") from error
     if not matches:
         raise InputError(f"No file matches {pattern}.")
+    if isinstance(fs, fsspec.implementations.local.LocalFileSystem):
+        for path in matches:
+            _require_regular(path)
     return [fs.unstrip_protocol(path) for path in matches]
 
 
@@ -95,34 +114,6 @@ def suffix(path: str) -> str:
     for ending in COMPRESSIONS:
         name = name.removesuffix(ending)
     return os.path.splitext(name)[1]
-
-
-def fingerprint(paths: Sequence[str]) -> list[Any]:
-    """Name, size and time of each file, for a cache key.
-
-    Raises:
-        InputError: if one is gone.
-    """
-    out: list[Any] = []
-    for path in paths:
-        try:
-            out.append(_fingerprint_url(path) if "://" in path else _fingerprint_path(path))
-        except OSError as error:
-            raise InputError(f"{path} cannot be read: {error.strerror or error}.") from error
-    return out
-
-
-def _fingerprint_url(url: str) -> list[Any]:
-    import fsspec
-
-    fs, path = fsspec.core.url_to_fs(url)
-    info = fs.info(path)
-    return [url, info.get("size"), str(info.get("mtime") or info.get("LastModified") or info.get("created"))]
-
-
-def _fingerprint_path(path: str) -> list[Any]:
-    stat = os.stat(path)
-    return [os.path.abspath(path), stat.st_size, stat.st_mtime_ns]
 
 
 @contextmanager
@@ -225,6 +216,22 @@ def open_text(path: str, encoding: str = "utf-8", newline: str | None = None) ->
         if not path.lower().endswith(tuple(COMPRESSIONS)) or not _is_compression_error(error):
             raise
         raise InputError(f"{path} is not a whole compressed file: {first_line(error).rstrip('.')}.") from error
+
+
+def lines(text: TextIO, path: str) -> Iterator[str]:
+    """The lines of a text, with their ends.
+
+    Raises:
+        InputError: for a line of more than `LONGEST_LINE` characters, which is no line (and would not fit into memory).
+    """
+    number = 0
+    while line := text.readline(LONGEST_LINE + 1):
+        number += 1
+        if len(line) > LONGEST_LINE:
+            raise InputError(
+                f"{path}:{number}: a line of more than {LONGEST_LINE:,} characters, which is no row of a table."
+            )
+        yield line
 
 
 def _is_compression_error(error: Exception) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ...errors import InputError, first_line
+from .identity import fingerprint
 
 SPLIT_NAMES = {
     "train": ("train", "training"),
@@ -40,7 +41,11 @@ def load_hub(dataset: str, subset: str | None = None) -> dict[str, Any]:
             return dict(datasets.load_from_disk(dataset))
         if os.path.exists(os.path.join(dataset, "state.json")):
             return {"train": datasets.load_from_disk(dataset)}
-        name, _, revision = (dataset, "", "") if os.path.isdir(dataset) else dataset.partition("@")
+        if os.path.isdir(dataset):
+            # `datasets` knows its files by their time alone, and would give the rows that it has kept.
+            place = os.path.join(datasets.config.HF_DATASETS_CACHE, "by_content", str(content_of(dataset)))
+            return dict(datasets.load_dataset(dataset, subset, cache_dir=place))
+        name, _, revision = dataset.partition("@")
         return dict(datasets.load_dataset(name, subset, revision=revision or None))
     except (OSError, ValueError, RuntimeError, KeyError, datasets.exceptions.DatasetsError) as error:
         # What went wrong while a file was read is only in the cause.
@@ -51,6 +56,19 @@ def load_hub(dataset: str, subset: str | None = None) -> dict[str, Any]:
             f"The data set {dataset!r}{f' ({subset})' if subset else ''} cannot be loaded: {why}. {parquet}Check the "
             "name and the network, or give a local folder, or data.train_files."
         ) from error
+
+
+def content_of(folder: str) -> str | None:
+    """A hash of all files in a local folder; None where it is no folder, but a name on the Hub."""
+    folder = os.path.expanduser(folder)
+    if not os.path.isdir(folder):
+        return None
+    import datasets
+    import xxhash
+
+    paths = [os.path.join(place, name) for place, _, names in os.walk(folder) for name in names]
+    known = repr(fingerprint(sorted(paths), str(datasets.config.HF_DATASETS_CACHE)))
+    return xxhash.xxh3_128_hexdigest(known.encode("utf-8", "surrogateescape"))
 
 
 def pick_split(splits: Iterable[str], wanted: str | None, kind: str) -> str | None:

@@ -10,7 +10,6 @@ import hashlib
 import importlib.metadata
 import inspect
 import json
-import os
 import re
 import sys
 import sysconfig
@@ -100,18 +99,14 @@ def fingerprint_installed_docs(roots: dict[str, Path] | None = None) -> list[Any
 
 
 def _gathered(roots: dict[str, Path], cache_dir: str) -> Iterator[dict[str, Any]]:
-    key = hashlib.sha256(json.dumps([2, fingerprint_installed_docs(roots)]).encode()).hexdigest()[:20]
-    path = Path(cache_dir, f"installed_docs-{key}.jsonl")
-    if not path.is_file():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_suffix(f".{os.getpid()}.tmp")
-        try:
-            with unfinished.open("w", encoding="utf-8") as file:
-                file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in gather(roots))
-            unfinished.replace(path)
-        finally:
-            unfinished.unlink(missing_ok=True)
-    with path.open(encoding="utf-8") as file:
+    from ..cache import cached  # here: processes that tokenise load the readers too, and need no cache
+
+    def make(folder: Path) -> None:
+        with (folder / "rows.jsonl").open("w", encoding="utf-8") as file:
+            file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in gather(roots))
+
+    folder = cached(cache_dir, "installed_docs", [2, fingerprint_installed_docs(roots)], make)
+    with (folder / "rows.jsonl").open(encoding="utf-8") as file:
         yield from map(json.loads, file)
 
 

@@ -29,19 +29,38 @@ def questions(path: str, articles: list[Any]) -> Iterator[Row]:
         InputError: where a part is missing.
     """
     for number, article in enumerate(articles):
-        where = f"{path} article {number}"
-        try:
-            for paragraph in article["paragraphs"]:
-                for question in paragraph["qas"]:
-                    where = f"{path} question {question.get('id')}"
-                    answers = question.get("answers")
-                    row = {"id": question["id"], "title": article.get("title", ""), "context": paragraph["context"]}
-                    row["question"] = question["question"]
-                    if answers is not None:
-                        row["answers"] = {
-                            "text": [answer["text"] for answer in answers],
-                            "answer_start": [answer["answer_start"] for answer in answers],
-                        }
-                    yield where, row
-        except (KeyError, TypeError) as error:
-            raise InputError(f"{where}: {error} is missing; SQuAD's JSON has it.") from error
+        place = f"{path} article {number}"
+        for paragraph in _part(place, article, "paragraphs", list):
+            for question in _part(place, paragraph, "qas", list):
+                where = f"{path} question {question.get('id')}" if isinstance(question, dict) else place
+                row = {
+                    "id": _part(where, question, "id", (str, int)),
+                    "title": article.get("title", ""),
+                    "context": _part(where, paragraph, "context", str),
+                    "question": _part(where, question, "question", str),
+                }
+                if question.get("answers") is not None:
+                    answers = _part(where, question, "answers", list)
+                    row["answers"] = {
+                        "text": [_part(where, answer, "text", str) for answer in answers],
+                        "answer_start": [_part(where, answer, "answer_start", int) for answer in answers],
+                    }
+                yield where, row
+
+
+def _part(where: str, value: Any, name: str, kind: type | tuple[type, ...]) -> Any:
+    """What stands under a name, if it is of its kind."""
+    if not isinstance(value, dict):
+        raise InputError(f"{where}: {shortened(value)} where an object with {name!r} should be.")
+    if name not in value:
+        raise InputError(f"{where}: {name!r} is missing; SQuAD's JSON has it.")
+    if not isinstance(value[name], kind) or isinstance(value[name], bool):
+        expected = {str: "a text", int: "a number", list: "a list"}.get(kind, "a text")  # type: ignore[arg-type]
+        raise InputError(f"{where}: {name!r} is {shortened(value[name])}, where {expected} should be.")
+    return value[name]
+
+
+def shortened(value: Any) -> str:
+    """A value as a message shows it."""
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:60]}..."

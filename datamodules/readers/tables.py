@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import csv
-import io
-import json
 import re
-import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from difflib import get_close_matches
 from typing import Any
 
-from ...errors import InputError, first_line
+from ...errors import InputError
+from .arrow import arrow_columns, read_arrow
 from .conll import ENDINGS as CONLL
 from .conll import read_conll
-from .files import COMPRESSIONS, open_binary, open_text, suffix
+from .files import LONGEST_LINE, lines, open_text, suffix
+from .json_text import parse_json
 from .squad import is_squad, questions
 
 Row = tuple[str, dict[str, Any]]
 TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet", ".arrow", ".feather", *CONLL)
 
-csv.field_size_limit(min(sys.maxsize, 2**31 - 1))  # texts are longer than the module expects
+csv.field_size_limit(LONGEST_LINE)  # texts are longer than the module expects
+
+LARGEST_JSON = 2_000_000_000
+"""Characters in a .json file, at most: all of it has to fit into memory, several times."""
 
 
 def read_rows(path: str, encoding: str = "utf-8") -> Iterator[Row]:
@@ -41,7 +42,7 @@ def read_rows(path: str, encoding: str = "utf-8") -> Iterator[Row]:
     kind = _known(path)
     readers: dict[str, Callable[[str, str], Iterator[Row]]] = dict.fromkeys(CONLL, read_conll)
     readers |= {".csv": _delimited, ".tsv": _delimited, ".jsonl": _jsonl, ".ndjson": _jsonl, ".json": _json}
-    rows = _arrow(path, kind) if kind not in readers else readers[kind](path, encoding)
+    rows = read_arrow(path, kind) if kind not in readers else readers[kind](path, encoding)
     empty = True
     for where, row in rows:
         empty = False
@@ -61,8 +62,7 @@ def column_names(path: str, encoding: str = "utf-8") -> list[str]:
         line, fields = next(_records(path, encoding))
         return _header(f"{path}:{line}", fields)
     if kind in (".parquet", ".arrow", ".feather"):
-        with _arrow_file(path, kind) as file:
-            return list((file.schema_arrow if kind == ".parquet" else file.schema).names)
+        return arrow_columns(path, kind)
     return list(next(read_rows(path, encoding))[1])
 
 
@@ -114,14 +114,14 @@ def _records(path: str, encoding: str) -> Iterator[tuple[int, list[str]]]:
 def _tsv(path: str, encoding: str) -> Iterator[tuple[int, list[str]]]:
     # Only a line feed ends a row: Python's csv would take a carriage return inside a text for one too.
     with open_text(path, encoding, newline="\n") as text:
-        for number, line in enumerate(text, 1):
+        for number, line in enumerate(lines(text, path), 1):
             if line := line.removesuffix("\n").removesuffix("\r"):
                 yield number, line.split("\t")
 
 
 def _csv(path: str, encoding: str) -> Iterator[tuple[int, list[str]]]:
     with open_text(path, encoding, newline="") as text:
-        reader = csv.reader(text, strict=True)
+        reader = csv.reader(lines(text, path), strict=True)
         start = 1
         try:
             for fields in reader:
@@ -132,7 +132,7 @@ def _csv(path: str, encoding: str) -> Iterator[tuple[int, list[str]]]:
             if str(error) == "unexpected end of data":
                 opened = _open_quote(path, encoding, start)
                 raise InputError(f"{path}:{opened}: the quote that is opened here is never closed.") from error
-            hint = "a quote inside a quoted text is written twice"
+            hint = "a quote inside a quoted text is written twice, and a cell has an end"
             raise InputError(f"{path}:{start}: {error} in the row that starts here ({hint}).") from error
 
 
@@ -157,16 +157,11 @@ def _header(where: str, names: list[str]) -> list[str]:
 def _jsonl(path: str, encoding: str) -> Iterator[Row]:
     empty = True
     with open_text(path, encoding) as text:
-        for number, line in enumerate(text, 1):
+        for number, line in enumerate(lines(text, path), 1):
             if not line.strip():
                 continue
             empty = False
-            try:
-                row = json.loads(line)
-            except RecursionError as error:
-                raise InputError(f"{path}:{number}: nested too deeply.") from error
-            except json.JSONDecodeError as error:
-                raise InputError(f"{path}:{number}: not JSON at column {error.colno}: {error.msg}.") from error
+            row = parse_json(line, f"{path}:{number}")
             if not isinstance(row, dict):
                 raise InputError(f"{path}:{number}: a {type(row).__name__} where an object {{...}} should be.")
             yield f"{path}:{number}", row
@@ -176,16 +171,12 @@ def _jsonl(path: str, encoding: str) -> Iterator[Row]:
 
 def _json(path: str, encoding: str) -> Iterator[Row]:
     with open_text(path, encoding) as text:
-        content = text.read()
+        content = text.read(LARGEST_JSON + 1)
+    if len(content) > LARGEST_JSON:
+        raise InputError(f"{path} has more than {LARGEST_JSON:,} characters: .jsonl, a row a line, is read row by row.")
     if not content.strip():
         raise InputError(f"{path} is empty.")
-    try:
-        rows = json.loads(content)
-    except RecursionError as error:
-        raise InputError(f"{path}: nested too deeply.") from error
-    except json.JSONDecodeError as error:
-        hint = "; if every line is an object of its own, name the file .jsonl" if error.msg == "Extra data" else ""
-        raise InputError(f"{path}:{error.lineno}: not JSON at column {error.colno}: {error.msg}{hint}.") from error
+    rows = parse_json(content, path, lined=True)
     if isinstance(rows, dict) and isinstance(rows.get("data"), list):
         rows = rows["data"]
     if not isinstance(rows, list):
@@ -197,50 +188,3 @@ def _json(path: str, encoding: str) -> Iterator[Row]:
         if not isinstance(row, dict):
             raise InputError(f"{path} row {number}: a {type(row).__name__} where an object {{...}} should be.")
         yield f"{path} row {number}", row
-
-
-def _arrow(path: str, kind: str) -> Iterator[Row]:
-    number = 0
-    with _arrow_file(path, kind) as file:
-        for batch in file.iter_batches(1024) if kind == ".parquet" else _batches(file):
-            for row in batch.to_pylist():
-                yield f"{path} row {number}", row
-                number += 1
-
-
-def _batches(file: Any) -> Iterator[Any]:
-    if hasattr(file, "get_batch"):
-        yield from map(file.get_batch, range(file.num_record_batches))
-    else:
-        yield from file
-
-
-@contextmanager
-def _arrow_file(path: str, kind: str) -> Iterator[Any]:
-    """A parquet file, or an arrow file or stream."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        with open_binary(path) as binary:
-            if not binary.peek(1):  # type: ignore[attr-defined]  # every stream of open_binary is buffered
-                raise InputError(f"{path} is empty.")
-            yield pq.ParquetFile(binary) if kind == ".parquet" else _open_arrow(binary)
-    except io.UnsupportedOperation as error:
-        raise InputError(f"{path}: decompress it first; a {kind} file is read from its end.") from error
-    except (pa.ArrowException, OSError, EOFError) as error:
-        if isinstance(error, OSError) and error.errno is not None:
-            raise
-        compressed = path.lower().endswith(tuple(COMPRESSIONS))
-        what = "a whole compressed" if compressed else "a parquet" if kind == ".parquet" else "an arrow"
-        raise InputError(f"{path} is not {what} file: {first_line(error).rstrip('.')}.") from error
-
-
-def _open_arrow(binary: Any) -> Any:
-    import pyarrow as pa
-
-    try:
-        return pa.ipc.open_file(binary)
-    except pa.ArrowInvalid:  # the streaming format, as `datasets` writes it
-        binary.seek(0)
-        return pa.ipc.open_stream(binary)

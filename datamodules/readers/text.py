@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Literal, TextIO
 
 from ...errors import InputError
@@ -11,7 +11,7 @@ from .files import open_text, suffix
 from .tables import TABLES, read_rows, require_columns
 
 LONGEST = 1_000_000
-"""Longer paragraphs and files (in characters) come in pieces that, joined, are the whole: memory stays bounded.
+"""Longer documents (in characters) come in pieces that, joined, are the whole: memory stays bounded.
 
 They are broken between lines; only a single line that is longer still is broken within.
 """
@@ -29,8 +29,8 @@ def read_documents(
 
     Args:
         path: a table (csv, tsv, jsonl, json, parquet, arrow: its `column` is read), or else a text file.
-        documents: what a document is in a text file: a line, what blank lines divide, or the whole file (the last two
-            in pieces of `LONGEST` characters at most).
+        documents: what a document is in a text file: a line, what blank lines divide, or the whole file. All come in
+            pieces of `LONGEST` characters at most, as cells of tables do.
         column: of the text in a table.
         encoding: of text formats.
         skipped: counts what was left out, as `blank`.
@@ -63,14 +63,18 @@ def _cells(path: str, column: str, encoding: str, skipped: Counter[str]) -> Iter
         if not isinstance(text, str):
             raise InputError(f"{where}: column {column!r} holds {text!r}, not a text.")
         if text.strip():
-            yield text
+            yield from (text[begin : begin + LONGEST] for begin in range(0, len(text), LONGEST))
         else:
             skipped["blank"] += 1
 
 
-def _lines(lines: Iterable[str]) -> Iterator[str]:
-    for line in lines:
-        yield line.rstrip("\r\n")
+def _lines(text: TextIO) -> Iterator[str]:
+    inside = False  # a line that is too long, whose end alone is no line of its own
+    while line := text.readline(LONGEST):
+        piece = line.rstrip("\r\n")
+        if piece or not inside:
+            yield piece
+        inside = not line.endswith("\n")
 
 
 def _pieces(text: TextIO, whole: bool) -> Iterator[str]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,11 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 from typing_extensions import override
+
+from ...atomic_files import sync_folder
+
+NEARLY_FULL = 1 << 20
+"""Free bytes below which a disk is called full, where torch does not say why it could not write."""
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
@@ -34,9 +41,14 @@ class AtomicCheckpointIO(TorchCheckpointIO):
                 file.flush()
                 os.fsync(file.fileno())
             unfinished.replace(target)
+            sync_folder(target.parent)
         except (OSError, RuntimeError) as error:
+            full = shutil.disk_usage(target.parent).free < NEARLY_FULL
+            number = getattr(error, "errno", None) or (errno.ENOSPC if full else errno.EIO)
+            why = os.strerror(number) if full else str(error)
+            raise OSError(number, f"The checkpoint {target} could not be written: {why}") from error
+        finally:
             unfinished.unlink(missing_ok=True)
-            raise OSError(f"The checkpoint {target} could not be written: {error}") from error
 
 
 class LastCheckpoint(Checkpoint):
@@ -69,18 +81,14 @@ class LastCheckpoint(Checkpoint):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        loop = trainer.fit_loop.epoch_loop
-        validates = sum(trainer.num_val_batches) and loop._should_check_val_fx(trainer.fit_loop._data_fetcher)  # type: ignore
-        if loop._should_accumulate() or validates:
-            return
         ends = trainer.is_last_batch or trainer.global_step == trainer.max_steps
-        if ends or self._due(trainer.global_step):
-            self._save(trainer)
+        if is_between_steps(trainer) and not validates_next(trainer) and (ends or self._due(trainer.global_step)):
+            self.save(trainer)
 
     @override
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if trainer.state.fn == "fit" and not trainer.sanity_checking:
-            self._save(trainer)
+            self.save(trainer)
 
     def _due(self, step: int) -> bool:
         if self.every_n_steps is not None and step - self._saved_step >= self.every_n_steps:
@@ -89,9 +97,21 @@ class LastCheckpoint(Checkpoint):
             return False
         return time.monotonic() - self._saved_at >= 60 * self.every_n_minutes
 
-    def _save(self, trainer: Trainer) -> None:
+    def save(self, trainer: Trainer) -> None:
+        """Saves now; all processes must come here."""
         if trainer.fast_dev_run:  # type: ignore[attr-defined]
             return
         trainer.save_checkpoint(self.path, weights_only=False)
         self._saved_at = time.monotonic()
         self._saved_step = trainer.global_step
+
+
+def is_between_steps(trainer: Trainer) -> bool:
+    """Whether a batch that just ended was the last of its optimiser step."""
+    return not trainer.fit_loop.epoch_loop._should_accumulate()
+
+
+def validates_next(trainer: Trainer) -> bool:
+    """Whether a validation follows the batch that just ended."""
+    loop = trainer.fit_loop.epoch_loop
+    return bool(sum(trainer.num_val_batches) and loop._should_check_val_fx(trainer.fit_loop._data_fetcher))  # type: ignore

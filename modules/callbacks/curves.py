@@ -12,6 +12,7 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_info, rank_zero_warn
 from typing_extensions import override
 
 from ...runs import read_checkpoint
+from ...stop_signals import Interrupted
 from .history import TRAIN, VALIDATION, Curves, History, curves, loss_of_step
 from .plots import draw_curves
 from .stopping import stopping_reason
@@ -81,7 +82,8 @@ class LearningCurves(Callback):
     @override
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         if trainer.state.fn == "fit":
-            self._draw(trainer, pl_module, f"broke off at step {trainer.global_step:,} ({type(exception).__name__})")
+            why = str(exception) if isinstance(exception, Interrupted) else type(exception).__name__
+            self._draw(trainer, pl_module, f"broke off at step {trainer.global_step:,} ({why})")
 
     @override
     def state_dict(self) -> dict[str, Any]:
@@ -128,7 +130,7 @@ def _kept_step(trainer: Trainer) -> int | None:
         return None
     for callback in trainer.checkpoint_callbacks:
         if isinstance(callback, ModelCheckpoint) and callback.monitor and Path(callback.best_model_path).is_file():
-            return int(read_checkpoint(callback.best_model_path)["global_step"])
+            return int(read_checkpoint(callback.best_model_path, whole=False)["global_step"])
     return None
 
 

@@ -21,6 +21,9 @@ class EarlyStopping(LightningEarlyStopping):
         InputError: if the patience is below 1, or validation does not log the metric.
     """
 
+    follows_module = True
+    """Its direction is that of the module's metric."""
+
     def __init__(self, **options: Any) -> None:
         super().__init__(**options, check_on_train_epoch_end=False)
         if self.patience < 1:
@@ -45,6 +48,12 @@ class EarlyStopping(LightningEarlyStopping):
                 f"Monitored metric {self.monitor} had not improved in {self.wait_count} records when the run was "
                 "resumed."
             )
+
+    @override
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        patience = self.patience  # Lightning would take the checkpoint's, whatever the user says now
+        super().load_state_dict(state_dict)
+        self.patience = patience
 
     @override
     def _validate_condition_metric(self, logs: dict[str, Any]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint, StochasticWeightAveragi
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from typing_extensions import override
 
+from ...atomic_files import swapped_in
 from ...runs import read_checkpoint
 from ..layers.sharding import is_sharded, load_whole
 
@@ -19,10 +21,12 @@ class ExportBest(Callback):
 
     Args:
         folder: where to; null loads the best weights and exports nothing.
+        check: read the export back, and compare it with what was trained.
     """
 
-    def __init__(self, folder: str | Path | None = None) -> None:
+    def __init__(self, folder: str | Path | None = None, check: bool = True) -> None:
         self.folder = folder
+        self.check = check
 
     @override
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -58,6 +62,9 @@ class ExportBest(Callback):
             rank_zero_info(f"The best weights are kept: {best.monitor} {score:.4f} ({best.best_model_path}).")
         if self.folder is not None and (trainer.is_global_zero or is_sharded(pl_module)):
             module: Any = pl_module
-            module.save_pretrained(self.folder)
-            if module.backbone.adapters and module.backbone.merge_adapters:
-                module.save_adapters(Path(self.folder).parent / "adapter")  # small, and useful beside the whole
+            first = trainer.is_global_zero
+            with swapped_in(self.folder) if first else nullcontext(Path(self.folder)) as place:
+                module.save_pretrained(place, self.check)
+            if module.backbone.adapters and module.backbone.merge_adapters and module.backbone.name is not None:
+                with swapped_in(Path(self.folder).parent / "adapter") as place:  # small, beside the whole
+                    module.save_adapters(place, self.check)

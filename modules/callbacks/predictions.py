@@ -86,6 +86,7 @@ class PredictionWriter(BasePredictionWriter):
         data: Any = trainer.datamodule  # type: ignore[attr-defined]
         self._inputs: Sequence[dict[str, Any]] = getattr(data, "predict_rows", [])
         self._judged: Callable[[Any, Any], dict[str, Any]] = getattr(data, "judged", lambda row, made: {})
+        self._judgements: Callable[[Any, Any], list[str]] = getattr(data, "judgements", lambda columns, made: [])
         self._done, self._saved = 0, time.monotonic()
         self._steps: Iterator[Any] | None = None
         self._pending: Parts = []
@@ -186,7 +187,8 @@ class PredictionWriter(BasePredictionWriter):
             columns = known or list(dict.fromkeys(name for row in self._inputs for name in row))
             if clash := set(columns) & found.keys():
                 raise InputError(f"The input has columns that predictions are called: {', '.join(sorted(clash))}.")
-            self._file.write(self._rows.begin(columns, found, self._likeliest.left_out == 0))
+            first = {**found, **{name: found.get(name) for name in self._judgements(columns, found)}}
+            self._file.write(self._rows.begin(columns, first, self._likeliest.left_out == 0))
         self._file.write(self._rows.row(given, found))
         self._count += 1
         if self.answers:

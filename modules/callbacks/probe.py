@@ -39,6 +39,7 @@ class Probe(Callback):
         self.name = f"probe/{name}"
         self.penalty = penalty
         self.every_n_validations = every_n_validations
+        self.directions = {self.name: "max"}
         self._validations = 0
 
     @override

@@ -1,4 +1,4 @@
-"""What a run came to, in the log and in `summary.json`: why it stopped, its best score, its test scores."""
+"""What a run came to, in the log and in `summary.json`: whether it is finished, why it stopped, its scores."""
 
 from __future__ import annotations
 
@@ -11,12 +11,19 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from typing_extensions import override
 
+from ...atomic_files import write_text
+from ...errors import first_line
+from ...run_lock import shared_files
+from ...stop_signals import Interrupted
 from .curves import LearningCurves
 from .stopping import stopping_reason
 
 
 class RunReport(Callback):
     """Logs each validation in a line and writes `summary.json`.
+
+    `fit.status` there is `running`, `finished`, `interrupted` (a signal, a time limit) or `failed`; a run that says
+    `running` and is not locked was killed.
 
     Args:
         folder: the run folder.
@@ -25,10 +32,21 @@ class RunReport(Callback):
     def __init__(self, folder: str | Path) -> None:
         self.path = Path(folder) / "summary.json"
         self._started = time.monotonic()
+        self._fits = False
+        self._resumed: dict[str, Any] | None = None
 
     @override
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._started = time.monotonic()
+        self._started, self._fits = time.monotonic(), not trainer.fast_dev_run  # type: ignore[attr-defined]
+        if self._fits:
+            self.add(trainer, "fit", {"status": "running"})
+
+    @override
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+        resumed = getattr(pl_module, "resumed", None)  # known now: modules go on after callbacks have started
+        if resumed is not None and resumed is not self._resumed:
+            self._resumed = resumed
+            self.add(trainer, "resumed", [*self.read().get("resumed", []), resumed])
 
     @override
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -60,6 +78,7 @@ class RunReport(Callback):
             trainer,
             "fit",
             {
+                "status": "finished",
                 "stopped": reason,
                 "steps": trainer.global_step,
                 "epochs": trainer.current_epoch,
@@ -67,20 +86,45 @@ class RunReport(Callback):
                 "monitor": getattr(pl_module, "monitor", None),
                 "best": float(score) if score is not None else None,
                 **(curves.kept(trainer, pl_module) if curves is not None else {}),
+                **_troubles(pl_module),
             },
         )
+
+    @override
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        if not self._fits:
+            return
+        asked = isinstance(exception, Interrupted)
+        why = str(exception) if asked else f"{type(exception).__name__}: {first_line(exception)}"
+        entry = {"status": "interrupted" if asked else "failed", "stopped": f"{why} at step {trainer.global_step:,}."}
+        seconds = round(time.monotonic() - self._started, 1)
+        try:
+            self.add(trainer, "fit", {**entry, "steps": trainer.global_step, "seconds": seconds})
+        except OSError as error:  # the disk is full, perhaps, which `exception` says already
+            rank_zero_info(f"{self.path} could not be written: {error}")
 
     @override
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.add(trainer, "test", {**_numbers(trainer, "test/"), **getattr(pl_module, "details", dict)()})
 
-    def add(self, trainer: Trainer, key: str, content: dict[str, Any]) -> None:
+    def add(self, trainer: Trainer, key: str, content: dict[str, Any] | list[Any]) -> None:
         """Adds an entry to `summary.json`."""
         if not trainer.is_global_zero:
             return
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        summary = json.loads(self.path.read_text()) if self.path.is_file() else {}
-        self.path.write_text(json.dumps({**summary, key: content}, indent=2) + "\n")
+        with shared_files(self.path.parent):
+            write_text(self.path, json.dumps({**self.read(), key: content}, indent=2) + "\n")
+
+    def read(self) -> dict[str, Any]:
+        """What `summary.json` holds so far."""
+        found: dict[str, Any] = json.loads(self.path.read_text(encoding="utf-8")) if self.path.is_file() else {}
+        return found
+
+
+def _troubles(pl_module: LightningModule) -> dict[str, Any]:
+    """Steps that were left out as their numbers were none, and those whose loss jumped; only where there are such."""
+    if (guard := getattr(pl_module, "guard", None)) is None:
+        return {}
+    return {name: value for name, value in (("left_out", guard.left_out), ("loss_jumps", guard.spikes)) if value}
 
 
 def _numbers(trainer: Trainer, prefix: str) -> dict[str, float]:

@@ -13,9 +13,16 @@ def stopping_reason(trainer: Trainer) -> str:
             return callback.stopping_reason_message
     if trainer.max_steps not in (-1, None) and trainer.global_step >= trainer.max_steps:
         return f"trainer.max_steps ({trainer.max_steps}) reached."
-    if trainer.max_epochs and trainer.current_epoch >= trainer.max_epochs:
+    if trainer.max_epochs not in (-1, None) and trainer.current_epoch >= trainer.max_epochs:
         return f"trainer.max_epochs ({trainer.max_epochs}) reached."
-    timed_out = any(isinstance(c, Timer) and (c.time_remaining() or 1) <= 0 for c in trainer.callbacks)  # type: ignore[attr-defined]
+    if timed_out(trainer):
+        return "trainer.max_time reached."
     if trainer.should_stop:
-        return "trainer.max_time reached." if timed_out else "something asked the trainer to stop."
+        return "something asked the trainer to stop."
     return "interrupted."
+
+
+def timed_out(trainer: Trainer) -> bool:
+    """Whether `trainer.max_time` is over."""
+    left = [c.time_remaining() for c in trainer.callbacks if isinstance(c, Timer)]  # type: ignore[attr-defined]
+    return any(seconds is not None and seconds <= 0 for seconds in left)

@@ -95,6 +95,7 @@ class AnswerScore(Metric):
     """
 
     full_state_update = False
+    higher_is_better = True
     windows: Any
 
     def __init__(

@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 from torchmetrics import Metric
-from torchmetrics.classification import MulticlassConfusionMatrix, MulticlassF1Score, MulticlassMatthewsCorrCoef
+from torchmetrics.classification import MulticlassConfusionMatrix
 from torchmetrics.regression import PearsonCorrCoef
 
 
@@ -23,6 +23,8 @@ class MeanPerTarget(Metric):
     """
 
     full_state_update = False
+    higher_is_better = False
+    """Means of losses; of what should rise there is `AccuracyPerTarget`."""
     total: Tensor
     count: Tensor
 
@@ -46,6 +48,12 @@ class MeanPerTarget(Metric):
         return (weights * self.total / self.count).sum().float()
 
 
+class AccuracyPerTarget(MeanPerTarget):
+    """The share of targets that are right, from sums over batches."""
+
+    higher_is_better = True
+
+
 class Perplexity(MeanPerTarget):
     """The exponential of the mean loss per target, never a mean of perplexities.
 
@@ -67,51 +75,60 @@ class Pearson(PearsonCorrCoef):
     It is not defined there, and a metric that is not a number would end the training.
     """
 
+    higher_is_better = True
+    """torchmetrics leaves it open: minus one is a perfect correlation too, but not one that is wished for."""
+
     def compute(self) -> Tensor:
         """Scalar, float32."""
         return torch.nan_to_num(super().compute())
 
 
-def count_labels(logits: Tensor, targets: Tensor) -> Tensor:
-    """How often each label was taken for which; torchmetrics' own count, `torch.bincount`, waits for a GPU.
+class LabelCounts(Metric):
+    """What scores of single labels are made of, counted for each label: never a matrix of labels by labels.
 
     Args:
-        logits: (rows, labels).
-        targets: (rows,), int64.
-
-    Returns:
-        (labels, labels), int64: rows are what is right, columns what was predicted.
+        labels: how many.
     """
-    labels = logits.shape[-1]
-    places = targets * labels + logits.argmax(-1)
-    counts = torch.zeros(labels * labels, dtype=torch.int64, device=logits.device)
-    return counts.scatter_add_(0, places, torch.ones_like(places)).view(labels, labels)
+
+    full_state_update = False
+    right: Tensor
+    predicted: Tensor
+    there: Tensor
+
+    def __init__(self, labels: int) -> None:
+        super().__init__()
+        for name in ("right", "predicted", "there"):
+            self.add_state(name, torch.zeros(labels, dtype=torch.int64), dist_reduce_fx="sum")
+
+    def update(self, logits: Tensor, targets: Tensor) -> None:
+        """Adds a batch: (rows, labels) logits, and (rows,) int64 targets."""
+        found = logits.argmax(-1)
+        self.predicted.scatter_add_(0, found, torch.ones_like(found))
+        self.there.scatter_add_(0, targets, torch.ones_like(targets))
+        self.right.scatter_add_(0, targets, (found == targets).long())
 
 
-class F1(MulticlassF1Score):
+class F1(LabelCounts):
     """F1 of single labels, from logits (rows, labels).
 
     Args:
         labels: how many.
-        average: `macro`, `weighted` or `none`.
+        average: `macro`, `weighted` or `none`; labels that neither occur nor are predicted count in no mean.
     """
 
-    tp: Tensor
-    fp: Tensor
-    tn: Tensor
-    fn: Tensor
+    higher_is_better = True
 
     def __init__(self, labels: int, average: Literal["macro", "weighted", "none"]) -> None:
-        super().__init__(labels, average=average, validate_args=False)
+        super().__init__(labels)
+        self.average = average
 
-    def update(self, preds: Tensor, target: Tensor) -> None:
-        """Adds a batch."""
-        counts = count_labels(preds, target)
-        right, predicted, there = counts.diag(), counts.sum(0), counts.sum(1)
-        self.tp += right
-        self.fp += predicted - right
-        self.fn += there - right
-        self.tn += counts.sum() - predicted - there + right
+    def compute(self) -> Tensor:
+        """Scalar, float32; (labels,) without an average."""
+        scores = 2 * self.right.double() / (self.predicted + self.there).clamp(min=1)
+        if self.average == "none":
+            return scores.float()
+        weights = self.there if self.average == "weighted" else ((self.predicted + self.there) > 0)
+        return ((scores * weights).sum() / weights.sum().clamp(min=1)).float()
 
 
 class BinaryF1(F1):
@@ -125,23 +142,27 @@ class BinaryF1(F1):
         return super().compute()[1]
 
 
-class Matthews(MulticlassMatthewsCorrCoef):
-    """Matthews' correlation of single labels, from logits (rows, labels)."""
+class Matthews(LabelCounts):
+    """Matthews' correlation of single labels, from logits (rows, labels); 0 where one side has one label only."""
 
-    def __init__(self, labels: int) -> None:
-        super().__init__(labels, validate_args=False)
+    higher_is_better = True
 
-    def update(self, preds: Tensor, target: Tensor) -> None:
-        """Adds a batch."""
-        self.confmat += count_labels(preds, target)
+    def compute(self) -> Tensor:
+        """Scalar, float32."""
+        right, predicted, there = self.right.double(), self.predicted.double(), self.there.double()
+        rows = there.sum()
+        product = (rows**2 - (predicted**2).sum()) * (rows**2 - (there**2).sum())
+        covariance = right.sum() * rows - (predicted * there).sum()
+        return torch.where(product > 0, covariance / product.clamp(min=1).sqrt(), 0.0).float()
 
 
 class Confusion(MulticlassConfusionMatrix):
-    """The confusion matrix, from logits (rows, labels)."""
+    """The confusion matrix, from logits (rows, labels): rows are what is right, columns what was predicted."""
 
     def __init__(self, labels: int) -> None:
         super().__init__(labels, validate_args=False)
 
     def update(self, preds: Tensor, target: Tensor) -> None:
-        """Adds a batch."""
-        self.confmat += count_labels(preds, target)
+        """Adds a batch; torchmetrics' own count, `torch.bincount`, waits for a GPU."""
+        places = target * preds.shape[-1] + preds.argmax(-1)
+        self.confmat.view(-1).scatter_add_(0, places, torch.ones_like(places))

@@ -7,7 +7,10 @@ from torch import Tensor
 from torchmetrics import Metric
 
 BINS = 1000
-"""Thresholds are multiples of one thousandth."""
+"""Thresholds are multiples of one thousandth; coarser ones where there are very many labels."""
+
+MOST_CELLS = 1 << 23
+FEWEST_BINS = 50
 
 
 class TunedF1(Metric):
@@ -24,19 +27,21 @@ class TunedF1(Metric):
     """
 
     full_state_update = False
+    higher_is_better = True
     counts: Tensor
 
     def __init__(self, labels: int) -> None:
         super().__init__()
         self.fixed: Tensor | None = None
-        self.add_state("counts", torch.zeros(labels, 2, BINS + 1, dtype=torch.int64), dist_reduce_fx="sum")
+        self.bins = min(BINS, max(FEWEST_BINS, MOST_CELLS // (2 * labels)))
+        self.add_state("counts", torch.zeros(labels, 2, self.bins + 1, dtype=torch.int64), dist_reduce_fx="sum")
 
     def update(self, logits: Tensor, targets: Tensor) -> None:
         """Adds a batch: (rows, labels) logits, and targets that are 0 or 1."""
         labels = logits.shape[1]
-        bins = (logits.float().sigmoid() * BINS).long()
-        place = (torch.arange(labels, device=bins.device) * 2 + targets.long()) * (BINS + 1) + bins
-        self.counts += torch.bincount(place.flatten(), minlength=self.counts.numel()).view_as(self.counts)
+        bins = (logits.float().sigmoid() * self.bins).long()
+        place = ((torch.arange(labels, device=bins.device) * 2 + targets.long()) * (self.bins + 1) + bins).flatten()
+        self.counts.view(-1).scatter_add_(0, place, torch.ones_like(place))
 
     def f1(self) -> Tensor:
         """(labels, bins): the F1 of each label if everything from that bin up counts as predicted."""
@@ -50,12 +55,12 @@ class TunedF1(Metric):
         scores = self.f1()
         best = scores.max(1, keepdim=True).values
         # Of equals, the one nearest to one half.
-        distance = (torch.arange(BINS + 1, device=scores.device) - BINS / 2).abs()
+        distance = (torch.arange(self.bins + 1, device=scores.device) - self.bins / 2).abs()
         chosen = torch.where(scores == best, distance, torch.inf).argmin(1)
-        return chosen.float() / BINS
+        return chosen.float() / self.bins
 
     def compute(self) -> Tensor:
         """Scalar, float32."""
         thresholds = self.thresholds() if self.fixed is None else self.fixed
-        bins = (thresholds * BINS).round().long().to(self.counts.device)
+        bins = (thresholds * self.bins).round().long().to(self.counts.device)
         return self.f1().gather(1, bins[:, None]).mean().float()

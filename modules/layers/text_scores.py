@@ -17,6 +17,8 @@ from torchmetrics import Metric, MetricCollection
 
 BleuTokenizer = Literal["13a", "zh", "intl", "char", "none"]
 ROUGE_TYPES = ("rouge1", "rouge2", "rougeL", "rougeLsum")
+NAMES = (*ROUGE_TYPES, "exact_match", "chrf", "bleu")
+"""Of all scores of this file."""
 KANA = "\u3040-\u30ff"
 IDEOGRAPHS = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0002fa1f"
 WORDS = re.compile(rf"[a-z0-9]+|[{IDEOGRAPHS}{KANA}]|[^\W\d_\u0000-\u024f{IDEOGRAPHS}{KANA}]+")
@@ -51,6 +53,7 @@ class TextMetric(Metric):
     """
 
     full_state_update = False
+    higher_is_better = True
     sums: Tensor
 
     def __init__(self, size: int) -> None:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 
 @torch.no_grad()
-def start_new_words(model: Any, tokenizer: Any, known: Any) -> int:
+def start_new_words(model: Any, tokenizer: Any, known: Any) -> set[int]:
     """Sets the rows of new words, where they are read and where they are foretold, to the mean of their old pieces'.
 
     Args:
@@ -18,7 +18,7 @@ def start_new_words(model: Any, tokenizer: Any, known: Any) -> int:
         known: the one that the weights were trained with.
 
     Returns:
-        How many words are new.
+        The rows of the new words.
     """
     old = known.get_vocab()
     new = {token: number for token, number in tokenizer.get_vocab().items() if token not in old}
@@ -31,7 +31,7 @@ def start_new_words(model: Any, tokenizer: Any, known: Any) -> int:
         pieces = [piece.id for piece in split(token) if piece.id != known.unk_token_id]
         for table, mean in zip(tables, whole, strict=True):
             table[number] = table[torch.tensor(pieces)].mean(0) if pieces else mean
-    return len(new)
+    return set(new.values())
 
 
 def _of_words(model: Any, parameter: Tensor) -> bool:

@@ -14,7 +14,8 @@ from ...tokenization import separator_id
 from ..backbone import Backbone
 from ..base import BaseModule, Output
 from ..families import require
-from ..layers.metrics import MeanPerTarget, Perplexity
+from ..layers.directions import Direction, directions_of
+from ..layers.metrics import AccuracyPerTarget, MeanPerTarget, Perplexity
 from ..layers.packed_attention import can_pack
 from ..layers.rows import Rows
 from ..layers.sharding import is_sharded
@@ -85,7 +86,7 @@ class CausalLanguageModeling(BaseModule):
 
     def make_metrics(self, part: str) -> dict[str, Metric]:
         """Accuracy over predicted tokens."""
-        return {"accuracy": MeanPerTarget()}
+        return {"accuracy": AccuracyPerTarget()}
 
     def setup(self, stage: str) -> None:
         """Adds the measures that do not depend on the tokenizer, where the data know their words and bytes."""
@@ -98,6 +99,11 @@ class CausalLanguageModeling(BaseModule):
                 self.per_text[f"{stage}_word_perplexity"] = Perplexity(scale=tokens / max(1, count["words"]))
                 nats_to_bits = 1.4426950408889634
                 self.per_text[f"{stage}_bits_per_byte"] = MeanPerTarget([tokens / count["bytes"] * nats_to_bits])
+
+    def directions(self) -> dict[str, Direction]:
+        """Adds the measures of texts."""
+        measures = {name.replace("_", "/", 1): metric for name, metric in self.per_text.items()}
+        return super().directions() | directions_of(measures)
 
     # ------------------------------------------------------------------ steps
 

@@ -16,7 +16,7 @@ from ..base import BaseModule, Output
 from ..families import require
 from ..layers.hashing import row_keys
 from ..layers.masking import choose_spans, choose_tokens, choose_words, corrupt
-from ..layers.metrics import MeanPerTarget
+from ..layers.metrics import AccuracyPerTarget
 from ..layers.packed_attention import can_pack
 from ..layers.rows import Rows
 from ..layers.sparse_head import only_positions
@@ -118,7 +118,7 @@ class MaskedLanguageModeling(BaseModule):
 
     def make_metrics(self, part: str) -> dict[str, Metric]:
         """Accuracy over masked tokens."""
-        return {"accuracy": MeanPerTarget()}
+        return {"accuracy": AccuracyPerTarget()}
 
     # ------------------------------------------------------------------ corruption
 

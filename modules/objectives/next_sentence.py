@@ -19,7 +19,7 @@ from ..backbone import Backbone
 from ..base import Output
 from ..layers.hashing import row_keys, uniform
 from ..layers.losses import cross_entropy
-from ..layers.metrics import MeanPerTarget
+from ..layers.metrics import AccuracyPerTarget
 from ..layers.pairs import join_pairs
 from ..layers.rows import Rows
 from ..layers.sparse_head import only_positions
@@ -101,7 +101,7 @@ class NextSentencePrediction(MaskedLanguageModeling):
 
     def make_metrics(self, part: str) -> dict[str, Metric]:
         """Accuracy over masked tokens, and over pairs."""
-        return {"accuracy": MeanPerTarget()}
+        return {"accuracy": AccuracyPerTarget()}
 
     def networks(self) -> list[nn.Module]:
         """The network, and the head beside it if there is one."""

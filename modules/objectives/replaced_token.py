@@ -17,7 +17,7 @@ from ..backbone import Backbone, config_from_json
 from ..base import Output
 from ..layers.hashing import uniform
 from ..layers.losses import binary_cross_entropy
-from ..layers.metrics import MeanPerTarget
+from ..layers.metrics import AccuracyPerTarget
 from ..layers.sparse_head import only_positions
 from .masked import MaskedLanguageModeling, recovered
 
@@ -164,7 +164,7 @@ class ReplacedTokenDetection(MaskedLanguageModeling):
     def make_metrics(self, part: str) -> dict[str, Metric]:
         """Accuracy of both; precision and recall of replaced tokens."""
         if part == "generator":
-            return {"accuracy": MeanPerTarget()}
+            return {"accuracy": AccuracyPerTarget()}
         return {
             "accuracy": BinaryAccuracy(ignore_index=-1, validate_args=False),
             "precision": BinaryPrecision(ignore_index=-1, validate_args=False),

@@ -15,7 +15,7 @@ from ..base import BaseModule, Output
 from ..families import require
 from ..layers.denoising import bart_infill, most_spans, random_spans, t5_corrupt
 from ..layers.hashing import row_keys
-from ..layers.metrics import MeanPerTarget
+from ..layers.metrics import AccuracyPerTarget
 from ..layers.rows import Rows
 from ..layers.sparse_head import only_inputs
 from ..layers.vocabulary_loss import IGNORED
@@ -122,7 +122,7 @@ class SpanDenoising(BaseModule):
 
     def make_metrics(self, part: str) -> dict[str, Metric]:
         """Accuracy over target tokens."""
-        return {"accuracy": MeanPerTarget()}
+        return {"accuracy": AccuracyPerTarget()}
 
     # ------------------------------------------------------------------ steps
 

@@ -28,6 +28,10 @@ PROBLEM_TYPES: dict[Problem, str] = {
 MONITORS: dict[Problem, str] = {"single": "val/accuracy", "multi": "val/f1", "regression": "val/pearson"}
 
 
+MOST_CONFUSED = 1000
+"""Labels that a confusion matrix has at most: it grows with their square, and nobody reads a larger one."""
+
+
 class TextClassification(LabelledModule):
     """A label, several labels, or a number for a text or a pair of texts.
 
@@ -40,7 +44,7 @@ class TextClassification(LabelledModule):
     `accuracy` (all labels right), all at a probability of one half, and `f1_tuned`, macro with the threshold for each
     label that is best on validation, which test and predict use; for numbers `pearson`, `spearman` and `mse`. Label
     smoothing and class weights shape the training loss alone: the other stages report plain likelihood. The confusion
-    matrix of a test is in `summary.json`.
+    matrix of a test is in `summary.json`, for up to 1,000 labels.
 
     Args:
         backbone: a hub id, a folder, an earlier run's folder or its `.ckpt`, or a `Backbone` with options.
@@ -97,7 +101,7 @@ class TextClassification(LabelledModule):
         self.model.config.problem_type = PROBLEM_TYPES[self.problem or "single"]
         if self.problem == "multi":
             self.register_buffer("thresholds", torch.full((len(self.labels or []),), 0.5))
-        if self.problem == "single":
+        if self.problem == "single" and len(self.labels or []) <= MOST_CONFUSED:
             self.confusion = Confusion(len(self.labels or []))
 
     def make_metrics(self, part: str) -> dict[str, Metric]:
@@ -177,6 +181,8 @@ class TextClassification(LabelledModule):
 
     def details(self) -> dict[str, Any]:
         """The confusion matrix of the test: rows are what is right, columns what was predicted."""
+        if self.problem == "single" and self.confusion is None:
+            return {"confusion_matrix": f"left out: {len(self.labels or []):,} labels, more than {MOST_CONFUSED:,}"}
         if self.confusion is None or not self.confusion.update_called:
             return {}
         return {"labels": self.labels, "confusion_matrix": self.confusion.compute().tolist()}

@@ -12,7 +12,7 @@ from ...errors import InputError, first_line
 from ..backbone import Backbone
 from ..base import BaseModule
 from ..layers.adapters import is_adapter
-from ..layers.metrics import MeanPerTarget
+from ..layers.metrics import AccuracyPerTarget
 from ..layers.sharding import is_sharded
 
 SPELLED = ("forced_bos_token_id", "decoder_start_token_id")
@@ -58,7 +58,7 @@ class GeneratingModule(BaseModule):
 
     def make_metrics(self, part: str) -> dict[str, Metric]:
         """Accuracy over target tokens."""
-        return {"accuracy": MeanPerTarget()}
+        return {"accuracy": AccuracyPerTarget()}
 
     # ------------------------------------------------------------------ building
 

@@ -26,6 +26,7 @@ class LabelledModule(BaseModule):
     """
 
     fewest_labels = 2
+    needs_tokenizer = False
     weights: Tensor | None
 
     def __init__(
@@ -36,6 +37,8 @@ class LabelledModule(BaseModule):
         **optimization: Any,
     ) -> None:
         super().__init__(backbone, **optimization)
+        if isinstance(class_weights, list) and (min(class_weights, default=0) < 0 or not any(class_weights)):
+            raise InputError(f"model.class_weights is {class_weights}; weights must not be below 0, nor all be 0.")
         self.labels = labels
         self.class_weights = class_weights
         self.register_buffer("weights", None, persistent=False)
@@ -101,16 +104,13 @@ class LabelledModule(BaseModule):
                 return None  # evaluation, where weights play no part
             there = sum(n > 0 for n in counts)
             weights = [sum(counts) / (there * n) if n else 1.0 for n in counts]
-            rank_zero_info(
-                "Class weights: " + ", ".join(f"{n} {w:.2f}" for n, w in zip(self.labels or [], weights, strict=True))
-            )
+            shown = [f"{n} {w:.2f}" for n, w in zip(self.labels or [], weights, strict=True)]
+            rank_zero_info("Class weights: " + ", ".join(shown[:20]) + (", ..." if len(shown) > 20 else "") + ".")
             return torch.tensor(weights)
         if len(self.class_weights) != len(self.labels or []):
             raise InputError(
                 f"model.class_weights has {len(self.class_weights)} entries for {len(self.labels or [])} labels."
             )
-        if min(self.class_weights) < 0 or not any(self.class_weights):
-            raise InputError(f"model.class_weights is {self.class_weights}; weights must not be below 0, nor all be 0.")
         return torch.tensor(self.class_weights)
 
     def _align_head(self) -> None:
@@ -123,7 +123,8 @@ class LabelledModule(BaseModule):
             return
         head = [(n, p) for n, p in self.model.named_parameters() if not in_body(self.model, n)]
         if sorted(trained) == sorted(labels):
-            order = [trained.index(name) for name in labels]
+            places = {name: place for place, name in reversed([*enumerate(trained)])}
+            order = [places[name] for name in labels]
             last = [name for name, parameter in head if parameter.shape[0] == len(labels)][-1].rpartition(".")[0]
             for parameter in self.model.get_submodule(last).parameters(recurse=False):
                 parameter.data = parameter.data[order]

@@ -11,7 +11,7 @@ from torchmetrics import Metric
 from ..backbone import Backbone
 from ..base import BaseModule, Output
 from ..layers.losses import cross_entropy
-from ..layers.metrics import MeanPerTarget
+from ..layers.metrics import AccuracyPerTarget
 
 
 class MultipleChoice(BaseModule):
@@ -35,6 +35,7 @@ class MultipleChoice(BaseModule):
     default_monitor = "val/accuracy"
     batch_keys = ("input_ids", "attention_mask")
     datamodules = ("MultipleChoiceDataModule",)
+    needs_tokenizer = False
 
     def __init__(self, backbone: str | Backbone, **optimization: Any) -> None:
         super().__init__(backbone, **optimization)
@@ -87,7 +88,7 @@ class MultipleChoice(BaseModule):
         ]
 
 
-class ChoiceAccuracy(MeanPerTarget):
+class ChoiceAccuracy(AccuracyPerTarget):
     """The share of rows whose likeliest choice is right."""
 
     def update(self, scores: Tensor, targets: Tensor) -> None:

@@ -50,6 +50,7 @@ class QuestionAnswering(BaseModule):
     auto_class = "AutoModelForQuestionAnswering"
     default_monitor = "val/f1"
     datamodules = ("QuestionAnsweringDataModule",)
+    needs_tokenizer = False
     null_threshold: Tensor
 
     def __init__(
@@ -180,12 +181,12 @@ class QuestionAnswering(BaseModule):
         """SQuAD's form of a prediction: the id of the question, and the answer."""
         return self.datamodule.examples("predict")[number]["id"], row["prediction"]
 
-    def save_pretrained(self, folder: str | Path) -> None:
+    def save_pretrained(self, folder: str | Path, check: bool = True) -> None:
         """Writes a Hugging Face folder; the threshold is in its configuration as `null_threshold`."""
         self.build()
         if torch.isfinite(self.null_threshold):
             self.model.config.null_threshold = float(self.null_threshold)
-        super().save_pretrained(folder)
+        super().save_pretrained(folder, check)
 
     def finish(self) -> None:
         """Takes the threshold of an earlier export."""

@@ -11,9 +11,10 @@ from ...hints import known_targets
 from ..backbone import Backbone, config_from_json
 from ..base import Output
 from ..families import EXAMPLES, TRAINS, family
+from ..layers.directions import Direction
 from ..layers.sparse_head import only_inputs
 from ..layers.targets import before
-from ..layers.text_scores import BleuTokenizer, bleu_tokenizer, text_scores
+from ..layers.text_scores import NAMES, BleuTokenizer, bleu_tokenizer, text_scores
 from ..layers.vocabulary_loss import IGNORED
 from ..objectives.masked import recovered
 from .generation import GeneratingModule
@@ -63,10 +64,17 @@ class SequenceToSequence(GeneratingModule):
         super().__init__(backbone, {"num_beams": 4, "max_new_tokens": 128, **(generation or {})}, **optimization)
         self.generate_in_validation = generate_in_validation
         self.scores_all_before_training = not generate_in_validation  # it takes too long
+        if generate_in_validation:
+            self.validation_cost = 8.0  # writing a text takes a pass for each of its tokens
         self.bleu_tokenizer = bleu_tokenizer
         self.text_scores = nn.ModuleDict()
 
     # ------------------------------------------------------------------ building
+
+    def directions(self) -> dict[str, Direction]:
+        """Adds the scores of what is written, where it is."""
+        stages = ("val", "test") if self.generate_in_validation else ("test",)
+        return super().directions() | {f"{stage}/{name}": "max" for stage in stages for name in NAMES}
 
     @property
     def one_row(self) -> bool:

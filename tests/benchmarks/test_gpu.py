@@ -151,6 +151,7 @@ def test_runs_are_processes_and_what_takes_too_long_is_ended(harness: Any, packe
     program.write_text(
         "import json, pathlib, sys, time\n"
         "spec = json.loads(pathlib.Path(sys.argv[1]).read_text())\n"
+        "print('began', flush=True)\n"
         "time.sleep(spec['sleep'])\n"
         "pathlib.Path(spec['result']).write_text(json.dumps({'value': 3}))\n"
         "sys.exit(spec['code'])\n"
@@ -159,9 +160,9 @@ def test_runs_are_processes_and_what_takes_too_long_is_ended(harness: Any, packe
     for sleep, code in ((0, 0), (30, 0), (0, 4)):
         spec = {"sleep": sleep, "code": code, "cache": str(tmp_path), "device": "cpu"}
         run = harness.Run("a", "b", spec, program, 2.0)
-        with (tmp_path / "log").open("ab") as log:
-            run.start(log)
-            found.append(run.finish(9.0))
+        run.start()
+        found.append(run.finish(9.0))
+        assert run.log() == b"began\n"
     assert found[0]["value"] == 3
     assert found[1:] == ["took more than 2 s", "ended with 4"]
 

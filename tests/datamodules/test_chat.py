@@ -98,6 +98,10 @@ def test_messages_of_other_shapes() -> None:
     shared = [{"from": "human", "value": "one?"}, {"from": "gpt", "value": "1"}]
     assert messages_in("here", shared, "chat") == CHAT[:2]
     assert messages_in("here", json.dumps(shared), "chat") == CHAT[:2]
+    assert messages_in("here", str(shared), "chat") == CHAT[:2]  # as Python writes it
+    for nothing in ("", " ", None):
+        assert messages_in("here", [{"role": "system", "content": nothing}, *CHAT], "chat") == CHAT
+        assert messages_in("here", [{"from": "system", "value": nothing}, *shared], "chat") == CHAT[:2]
     typed = [{"role": "user", "content": [{"type": "text", "text": "one"}, {"type": "text", "text": "?"}]}]
     assert messages_in("here", typed, "chat") == CHAT[:1]
 

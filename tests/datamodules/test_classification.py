@@ -1,15 +1,19 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from tests_support import sentence
 
 from pretune.datamodules import TextClassificationDataModule
+from pretune.datamodules.labels import LabelNames
+from pretune.datamodules.splitting import draw, hold_out
 from pretune.errors import InputError
 
 PAIRS = [{"premise": sentence(i), "hypothesis": sentence(i + 1), "label": i % 3} for i in range(30)]
@@ -59,7 +63,8 @@ def test_tokens_are_those_of_the_tokenizer_alone(tokenizer_folder: Path) -> None
 def test_truncation_is_counted(tokenizer_folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level("INFO"):
         make(tokenizer_folder, train_files=write("p.jsonl", PAIRS), max_length=12)
-    assert "truncated to 12 tokens: 30 of 30" in caplog.text
+    assert "train: 27 rows; 0 9 (33%), 1 9 (33%), 2 9 (33%); truncated to 12 tokens: 27 of 27." in caplog.text
+    assert "truncated to 12 tokens: 3 of 3." in caplog.text
     assert "Columns: text 'premise' and 'hypothesis', label 'label'" in caplog.text
 
 
@@ -132,7 +137,7 @@ def bad(**change: Any) -> list[dict[str, Any]]:
         ({"text": None}, "r.jsonl:5: the text in column 'text' is empty"),
         ({"label": None}, "r.jsonl:5: there is no label in column 'label'"),
         ({"label": float("nan")}, "r.jsonl:5: there is no label in column 'label'"),
-        ({"label": "nan"}, "r.jsonl:5: there is no label"),
+        ({"label": " "}, "r.jsonl:5: there is no label"),
         ({"label": 0.5}, "r.jsonl:5: the label 0.5 .* neither a word nor an integer"),
     ],
 )
@@ -236,3 +241,122 @@ def test_the_hubs_order_of_classes(tokenizer_folder: Path, tmp_path: Path) -> No
     assert data.labels == names
     with pytest.raises(InputError, match=r"set \(test\) row 0: there is no label in column 'label'"):
         data.setup("test")
+
+
+def test_a_written_word_is_a_label(tokenizer_folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    names = ["FAVOR", "none", "null", "nan", "NA"]
+    lines = [f"{sentence(i)},{names[i % 5]}" for i in range(20)]
+    Path("t.csv").write_text("\n".join(["text,label", *lines]))
+    with caplog.at_level("INFO"):
+        data = make(tokenizer_folder, train_files="t.csv")
+    assert data.labels == sorted(names)
+    assert "Taken as labels, as they are written out, and not as missing ones: 'none' (t.csv:3), 'null'" in caplog.text
+    Path("e.csv").write_text("\n".join(["text,label", *lines, "a film,"]))
+    with pytest.raises(InputError, match=r"e.csv:22: there is no label in column 'label' .it is ''"):
+        make(tokenizer_folder, train_files="e.csv")
+    numbers = [f"{sentence(i)},{i % 7}.5" for i in range(20)]
+    Path("n.csv").write_text("\n".join(["text,label", *numbers, "a film,nan"]))
+    with pytest.raises(InputError, match=r"n.csv:22: 'nan' in column 'label' is not a number"):
+        make(tokenizer_folder, train_files="n.csv")
+
+
+@pytest.mark.parametrize("nothing", [None, "", float("nan")])
+def test_nothing_in_a_list_of_labels(nothing: Any, tokenizer_folder: Path) -> None:
+    rows = [{"text": sentence(i), "label": ["a", "b"]} for i in range(8)]
+    rows[2]["label"] = ["a", nothing]
+    with pytest.raises(InputError, match=r"r.jsonl:3: there is no label in the list in column 'label'"):
+        make(tokenizer_folder, train_files=write("r.jsonl", rows))
+
+
+@pytest.mark.parametrize("form", [json.dumps, str])
+def test_lists_of_labels_in_a_table(form: Any, tokenizer_folder: Path) -> None:
+    cells = [form(labels).replace('"', '""') for labels in (["a", "it's"], [], ["b"], ["a"]) * 4]
+    Path("t.csv").write_text("\n".join(["text,label", *[f'{sentence(i)},"{c}"' for i, c in enumerate(cells)]]))
+    data = make(tokenizer_folder, train_files="t.csv", validation_fraction=0.0)
+    assert (data.problem, data.labels) == ("multi", ["a", "b", "it's"])
+    assert data.label_counts == [8, 4, 4]
+
+
+def test_a_decimal_comma_is_refused(tokenizer_folder: Path) -> None:
+    rows = [{"text": sentence(i), "score": f"{i},5"} for i in range(8)]
+    with pytest.raises(InputError, match=r"r.jsonl:1: '0,5' in column 'score' is not a number .a decimal comma\? 0.5"):
+        make(tokenizer_folder, train_files=write("r.jsonl", rows))
+    assert make(tokenizer_folder, train_files="r.jsonl", problem="single").problem == "single"
+
+
+def test_counts_are_those_of_the_rows_that_are_used(tokenizer_folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    rows = [{"text": sentence(i, 20 if i < 15 else 3), "label": i % 2} for i in range(20)]
+    options: dict[str, Any] = {"max_length": 12, "validation_fraction": 0.5, "examples_per_label": 2}
+    with caplog.at_level("INFO"):
+        data = make(tokenizer_folder, train_files=write("r.jsonl", rows), **options)
+    for split, size in (("train", 4), ("validation", 10)):
+        long = sum(len(data.examples(split)[int(i)]["texts"][0]) > 30 for i in data.datasets[split].picked)
+        assert f"{split}: {size} rows" in caplog.text
+        assert f"truncated to 12 tokens: {long} of {size}." in caplog.text
+
+
+def test_unknown_tokens_are_told(tokenizer_folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    rows = [{"text": f"这部电影很好看 {sentence(i, 2)}", "label": i % 2} for i in range(20)]
+    with caplog.at_level("INFO"), pytest.warns(UserWarning, match=r"\d\d% of the tokens of train are unknown"):
+        data = make(tokenizer_folder, train_files=write("zh.jsonl", rows))
+    batch = data.datasets["train"].rows
+    ids = batch.all("input_ids")
+    special = {data.tokenizer.cls_token_id, data.tokenizer.sep_token_id}
+    share = (ids == data.tokenizer.unk_token_id).sum() / sum(int(i) not in special for i in ids)
+    shown = [line.split("; ")[-1] for line in caplog.text.splitlines() if "of the tokens unknown" in line]
+    assert all(abs(float(part.split("%")[0]) - 100 * share) < 2 for part in shown)
+    caplog.clear()
+    with caplog.at_level("INFO"), warnings.catch_warnings():
+        warnings.simplefilter("error")
+        make(tokenizer_folder, train_files=write("en.jsonl", bad()), validation_fraction=0.0)
+    assert "unknown" not in caplog.text
+
+
+def test_too_large_a_share_held_out(tokenizer_folder: Path) -> None:
+    with pytest.raises(InputError, match=r"The train part of .* is empty.*; lower it"):
+        make(tokenizer_folder, train_files=write("r.jsonl", bad()), validation_fraction=0.999)
+
+
+def test_a_hundred_thousand_labels_take_no_square_of_them() -> None:
+    """Each is looked up, held out and counted once, and not compared with every other."""
+    count = 100_000
+    targets = np.repeat(np.arange(count), 2)
+    train, held = hold_out(targets, 0.5, 0)
+    assert len(train) == len(held) == count
+    assert (np.bincount(targets[held]) == 1).all()
+    names = [str(i) for i in range(count)]
+    table = LabelNames({name: name for name in names}).table(dict.fromkeys(names, "a.csv:1"), names, "train")
+    assert (table == np.arange(count)).all()
+
+
+def test_held_out_rows_are_drawn_label_by_label() -> None:
+    labels = np.random.default_rng(0).integers(0, 5, 200)
+    rng = np.random.default_rng([7, 1])
+    expected = np.zeros(200, bool)
+    for label in range(5):
+        rows = rng.permutation(np.flatnonzero(labels == label))
+        expected[rows[: round(0.3 * len(rows))]] = True
+    assert (hold_out(labels, 0.3, 7)[1] == np.flatnonzero(expected)).all()
+    rows = np.flatnonzero(labels != 3)
+    rng = np.random.default_rng([7, 2])
+    drawn = [rng.permutation(rows[labels[rows] == label])[:4] for label in (0, 1, 2, 4)]
+    assert (draw(labels, rows, 4, 7) == np.sort(np.concatenate(drawn))).all()
+
+
+def test_a_row_that_is_no_row(tokenizer_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pretune.datamodules.rows.LONGEST_ROW", 200)
+    rows = [{"text": sentence(i), "label": i % 2} for i in range(10)]
+    file = write("long.jsonl", [*rows, {"text": "x" * 300, "label": 1}])
+    with pytest.raises(InputError, match=r"long.jsonl:11: a row of 301 characters, where 200 is the most"):
+        make(tokenizer_folder, train_files=file)
+    data = make(tokenizer_folder, train_files=file, on_bad_rows="skip", validation_fraction=0.0)
+    assert len(data.datasets["train"]) == 10
+
+
+def test_halves_of_characters_are_no_bar(tokenizer_folder: Path) -> None:
+    rows = [{"text": sentence(i) + " \ud83d", "label": f"l{i % 2}\ud83d"} for i in range(10)]
+    data = make(tokenizer_folder, train_files=write("half.jsonl", rows), validation_fraction=0.0)
+    assert data.labels == ["l0\ufffd", "l1\ufffd"]
+    data.predict_texts = ["a \udce9 film"]
+    data.setup("predict")
+    assert data.predict_rows == [{"text": "a \ufffd film"}]

@@ -217,3 +217,11 @@ def test_prompts(tokenizer_folder: Path, tmp_path: Path) -> None:
     assert data.predict_rows == [{"text": "a good film"}, {"text": "the book"}]
     with pytest.raises(InputError, match="nothing to predict"):
         CorpusDataModule(tokenizer=str(tokenizer_folder)).setup("predict")
+
+
+def test_texts_that_a_tokenizer_does_not_know(tokenizer_folder: Path) -> None:
+    Path("zh.txt").write_text("\n".join(f"这部电影很好看{i}" for i in range(40)))
+    data = CorpusDataModule(train_files="zh.txt", tokenizer=str(tokenizer_folder), block_size=16)
+    data.prepare_data()
+    with pytest.warns(UserWarning, match=r"\d\d% of the tokens of train are unknown \(\[UNK\]\)"):
+        data.setup("fit")

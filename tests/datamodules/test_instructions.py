@@ -224,3 +224,17 @@ def test_dead_ends(folder: Path) -> None:
         make(folder, train_files="rows.jsonl", messages_column="b", output_column="a")
     with pytest.raises(InputError, match=r"data.predict_texts\[0\]: the text in column 'instruction' is empty"):
         make(folder, "predict", predict_texts=[""])
+
+
+@pytest.mark.parametrize("column", ["system_prompt", "mine"])
+def test_a_column_for_the_system(column: str, folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    rows = [{column: "be brief" if i % 2 else "", "question": "what", "response": f"it {i}"} for i in range(8)]
+    named = {} if column == "system_prompt" else {"system_column": column}
+    with caplog.at_level("INFO"):
+        data = make(folder, train_files=write(rows), chat_template=CHATML, **named)
+    assert f"system '{column}'" in caplog.text
+    texts = [data.examples("train")[i]["text"] for i in range(2)]
+    assert texts[0].startswith("<|im_start|>user\nwhat")
+    assert texts[1].startswith("<|im_start|>system\nbe brief<|im_end|>\n<|im_start|>user\nwhat")
+    with pytest.raises(InputError, match="there is no column 'none'"):
+        make(folder, train_files="rows.jsonl", system_column="none")

@@ -21,8 +21,9 @@ from pretune.datamodules import (
     TokenClassificationDataModule,
     leakage,
 )
+from pretune.datamodules.findings import Findings
 from pretune.datamodules.leakage import Part, fingerprints, warn_of_shared_texts
-from pretune.datamodules.rows import Findings, Rows, RowWriter
+from pretune.datamodules.rows import Rows, RowWriter
 
 
 def said(action: Callable[[], Any]) -> list[str]:

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from pretune.datamodules.loader import BatchPlan, ResumableLoader
+from pretune.datamodules.permutation import Permutation
 from pretune.errors import InputError
 
 
@@ -54,7 +55,7 @@ def test_resuming_goes_on_where_it_stopped(workers: int, number: int, after: int
     for _ in range(after):
         next(iterator)
     state = stopped.state_dict()
-    assert state == {"epoch": number, "position": after}
+    assert (state["epoch"], state["position"], state["before"]) == (number, after, [])
     resumed = loader(workers=workers)
     early = iter(resumed)  # Lightning makes the iterator before it restores the state
     resumed.load_state_dict(state)
@@ -169,3 +170,115 @@ def test_an_epoch_needs_no_list_of_its_examples(start: int) -> None:
 def test_fewer_than_no_workers_are_refused() -> None:
     with pytest.raises(InputError, match=r"data.num_workers is -1; it must be at least 0"):
         loader(workers=-1)
+
+
+# ---------------------------------------------------------------------- going on in other batches
+
+
+LENGTHS = np.random.default_rng(3).integers(3, 60, 101)
+CUTS: dict[str, Any] = {
+    "smaller": {"batch_size": 3},
+    "larger": {"batch_size": 8},
+    "two processes": {"batch_size": 2, "world_size": 2},
+    "tokens": {"batch_size": 1, "tokens": 200},
+}
+
+
+def everywhere(cut: dict[str, Any], state: Any, batches: int | None, **data: Any) -> tuple[list[int], Any, int]:
+    """The examples that all processes hand out, the state after them, and where they began in batches."""
+    found: list[int] = []
+    for rank in range(cut.get("world_size", 1)):
+        plan = BatchPlan(len(LENGTHS), **{"shuffle": True, "seed": 1, "rank": rank, **data, **cut})
+        loader = ResumableLoader(Numbers(len(LENGTHS)), plan)
+        if state is not None:
+            loader.load_state_dict(state)
+        plan.set_epoch(2)
+        for batch in itertools.islice(iter(loader), batches):
+            found += batch["input_ids"].tolist()
+    return found, loader.state_dict(), loader.resumed_at or 0
+
+
+@pytest.mark.parametrize("data", [{}, {"lengths": LENGTHS}], ids=["plain", "grouped"])
+@pytest.mark.parametrize("cuts", list(itertools.permutations(CUTS, 3)), ids="-".join)
+def test_an_epoch_goes_on_in_other_batches(cuts: tuple[str, ...], data: dict[str, Any]) -> None:
+    """Whatever the batches before and after, twice in one epoch: every example once."""
+    if not data:
+        cuts = tuple(cut for cut in cuts if cut != "tokens")
+    seen, state = [], None
+    for number, name in enumerate(cuts):
+        some, state, began = everywhere(CUTS[name], state, 5 if number < len(cuts) - 1 else None, **data)
+        seen += some
+        assert state["epoch"] == 2
+        if number:
+            plan = BatchPlan(len(LENGTHS), **{"shuffle": True, **data, **CUTS[name]})
+            left = len(plan) - began
+            assert 0 < left <= len(plan)
+    assert set(seen) == set(range(len(LENGTHS)))
+    assert len(seen) - len(LENGTHS) <= 1  # one is repeated where a process would have none
+    after = BatchPlan(len(LENGTHS), 4, shuffle=True, seed=1)
+    resumed = ResumableLoader(Numbers(len(LENGTHS)), after)
+    resumed.load_state_dict(state)
+    after.set_epoch(3)
+    whole = BatchPlan(len(LENGTHS), 4, shuffle=True, seed=1)
+    whole.set_epoch(3)
+    assert list(after) == list(whole)
+
+
+def test_a_mixture_goes_on_in_other_batches() -> None:
+    """Some examples are drawn twice in an epoch: as often again, and no more."""
+    drawn = np.concatenate((np.arange(60), np.arange(41)))
+
+    def draw(seed: int, epoch: int) -> np.ndarray:
+        return drawn
+
+    first, state, _ = everywhere({"batch_size": 4}, None, 7, draw=draw, lengths=LENGTHS)
+    rest, _, _ = everywhere({"batch_size": 9}, state, None, draw=draw, lengths=LENGTHS)
+    assert sorted(first + rest) == sorted(drawn.tolist())
+
+
+def test_other_data_within_an_epoch_are_refused() -> None:
+    stopped = loader(23)
+    stopped.plan.set_epoch(1)
+    next(iter(stopped))
+    state = stopped.state_dict()
+    other = loader(24)
+    other.load_state_dict(state)
+    other.plan.set_epoch(1)
+    with pytest.raises(InputError, match="within an epoch of 23 training examples; now there are 24"):
+        next(iter(other))
+    other.load_state_dict(state)
+    assert epoch(other, 2) == epoch(loader(24), 2)  # another epoch is not concerned
+
+
+def test_a_state_of_an_earlier_version_goes_on() -> None:
+    expected = epoch(loader(), 1)
+    resumed = loader()
+    resumed.load_state_dict({"epoch": 1, "position": 2})
+    assert epoch(resumed, 1) == expected[2:]
+
+
+def test_which_examples_a_batch_held() -> None:
+    found = loader(lengths=np.arange(23))
+    batches = epoch(found, 0)
+    assert [sorted(found.plan.examples(0, i)) for i in range(6)] == [sorted(batch) for batch in batches]
+
+
+@pytest.mark.parametrize("size", [1, 2, 5, 4096, 100_003])
+def test_an_order_that_is_not_held_is_a_permutation(size: int) -> None:
+    order = Permutation(size, [1, 2])
+    whole = order[:]
+    assert np.array_equal(np.sort(whole), np.arange(size))
+    assert np.array_equal(whole[3:9], order[3:9])
+    if size > 100:
+        assert not np.array_equal(whole, Permutation(size, [1, 3])[:])
+        assert abs(np.corrcoef(np.arange(size), whole)[0, 1]) < 0.05
+        assert abs(np.corrcoef(whole[:-1], whole[1:])[0, 1]) < 0.05
+
+
+def test_many_examples_take_no_memory() -> None:
+    plan = BatchPlan(30_000_000, 32, shuffle=True, world_size=8)
+    tracemalloc.start()
+    first = next(iter(plan))
+    assert tracemalloc.get_traced_memory()[1] < 12e6
+    tracemalloc.stop()
+    assert len(set(first)) == 32

@@ -95,3 +95,16 @@ def test_bad_rows(
         data = make(tokenizer_folder, train_files="rows.jsonl", on_bad_rows="skip")
     assert len(data.datasets["train"]) == 11
     assert "skipped: 1 that cannot be used, the first: rows.jsonl:3" in caplog.text
+
+
+def test_truncated_examples_are_counted_once(tokenizer_folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO"):
+        make(tokenizer_folder, train_files=write("rows.jsonl", ROWS), max_length=8)
+    assert f"truncated to 8 tokens: {len(ROWS)} of {len(ROWS)}" in caplog.text
+
+
+def test_endings_as_a_table_holds_them(tokenizer_folder: Path) -> None:
+    lines = [f"""a film,"['it ends', 'it begins']",{i % 2}""" for i in range(6)]
+    Path("t.csv").write_text("\n".join(["ctx,endings,label", *lines]))
+    data = make(tokenizer_folder, train_files="t.csv")
+    assert data.examples("train")[0]["endings"] == ["it ends", "it begins"]

@@ -170,3 +170,78 @@ def test_a_tag_that_training_never_had(tokenizer_folder: Path) -> None:
     new = [{"tokens": ["film"], "ner_tags": ["B-C"]}]
     with pytest.raises(InputError, match=r"v.jsonl:1: the label 'B-C' is not among the known ones \(O, B-A"):
         make(tokenizer_folder, train_files=write("r.jsonl", ROWS), validation_files=write("v.jsonl", new))
+
+
+def conll(rows: list[list[tuple[str, str]]], path: str = "t.conll") -> str:
+    Path(path).write_text("\n\n".join("\n".join(f"{word} {tag}" for word, tag in row) for row in rows) + "\n")
+    return path
+
+
+TAGGED = [[("Tom", "B-PER"), ("Brown", "I-PER"), ("lives", "O"), (f"{i}", "O")] for i in range(30)]
+
+
+def test_one_slip_is_told_with_its_line_and_changes_nothing(
+    tokenizer_folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows = [*TAGGED[:10], [("Tom", "B-PER"), ("lives", "0")], *TAGGED]
+    with pytest.raises(InputError, match=r"t.conll:52: the tag '0' .word 2.*did you mean 'O'.*on_bad_rows: skip"):
+        make(tokenizer_folder, train_files=conll(rows))
+    with caplog.at_level("INFO"):
+        data = make(tokenizer_folder, train_files="t.conll", on_bad_rows="skip")
+    assert data.labels == ["O", "B-PER", "I-PER"]
+    assert "train: 40 rows; entities: PER;" in caplog.text
+    assert "skipped: 1 that cannot be used, the first: t.conll:52" in caplog.text
+
+
+def test_a_kind_that_is_nearly_another(tokenizer_folder: Path) -> None:
+    rows = [*TAGGED, *TAGGED, [("Rome", "B-LOC")], [("Tom", "B-PRE")]]
+    with pytest.warns(UserWarning, match="t.conll:303: the kind 'PRE' occurs 1 time in all, 'PER' 60 times") as told:
+        make(tokenizer_folder, train_files=conll(rows))
+    assert not [warning for warning in told if "'LOC'" in str(warning.message)]
+
+
+def test_no_break_spaces_belong_to_words(tokenizer_folder: Path) -> None:
+    data = make(
+        tokenizer_folder, train_files=conll([*TAGGED, [("10\u00a0000", "O"), ("\u00a0", "O"), ("Tom", "B-PER")]])
+    )
+    example = data.examples("train")[30]
+    assert [example["text"][s:e] for s, e in example["words"]] == ["10\u00a0000", "\u00a0", "Tom"]
+
+
+def test_parts_of_speech_are_classes(tokenizer_folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    rows = [{"tokens": ["the", "old", "old", "film"], "pos_tags": ["DT", "JJ", "JJ", "NN"]}] * 6
+    with caplog.at_level("INFO"):
+        data = make(tokenizer_folder, train_files=write("r.jsonl", rows))
+    assert (data.labels, data.tagging, data.scheme) == (["DT", "JJ", "NN"], True, "tags")
+    assert "The tags name words, not spans" in caplog.text
+    assert "train: 6 rows; tags: DT, JJ, NN" in caplog.text
+    assert list(answers(data).values())[:4] == ["DT", "JJ", "JJ", "NN"]
+    numbers = [{"tokens": ["the", "film"], "ner_tags": [10, 9]}] * 6
+    data = make(tokenizer_folder, train_files=write("n.jsonl", numbers))
+    assert (data.labels, data.tagging) == (["9", "10"], True)
+    asked = make(tokenizer_folder, train_files=write("r2.jsonl", ROWS), scheme="tags")
+    assert (asked.labels, asked.tagging) == (["B-A", "B-B", "I-A", "I-B", "O"], True)
+
+
+def test_lists_as_a_table_holds_them(tokenizer_folder: Path) -> None:
+    expected = answers(make(tokenizer_folder, train_files=write("r.jsonl", ROWS)))
+    for path, form in (("json.csv", json.dumps), ("python.csv", str)):
+        cells = [f'"{form(row[c])}"' for row in ROWS for c in ("tokens", "ner_tags")]
+        cells = [f'"{cell[1:-1].replace(chr(34), chr(34) * 2)}"' for cell in cells]
+        lines = [f"{a},{b}" for a, b in zip(cells[::2], cells[1::2], strict=True)]
+        Path(path).write_text("\n".join(["tokens,ner_tags", *lines]))
+        assert answers(make(tokenizer_folder, train_files=path)) == expected
+
+
+def test_spans_within_words(tokenizer_folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    rows = [{"text": "the film, ends", "entities": [{"start": 4, "end": 7, "label": "A"}]}]
+    with caplog.at_level("INFO"):
+        data = make(tokenizer_folder, train_files=write("r.jsonl", rows * 4))
+    assert data.examples("train")[0]["tags"] == ["O", "B-A", "O", "O"]
+    assert "spans that begin or end inside a word, widened to it: 4" in caplog.text
+    two = [{"start": 4, "end": 6, "label": "A"}, {"start": 6, "end": 8, "label": "B"}]
+    with pytest.raises(InputError, match=r"r.jsonl:1: two spans share the word 'film' \(character 4\)"):
+        make(tokenizer_folder, train_files=write("r.jsonl", [{"text": "the film, ends", "entities": two}]))
+    blank = [{"text": "the  film", "entities": [{"start": 3, "end": 5, "label": "A"}]}]
+    with pytest.raises(InputError, match=r"r.jsonl:1: the span 3 to 5 \('  '\) holds no word"):
+        make(tokenizer_folder, train_files=write("r.jsonl", blank))

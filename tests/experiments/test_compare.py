@@ -15,7 +15,7 @@ from sklearn.metrics import f1_score, matthews_corrcoef
 from pretune.errors import InputError
 from pretune.experiments.compare import METRICS, compare
 from pretune.main import main
-from pretune.tags import to_iob2
+from pretune.tags import Convention
 
 Run = Callable[..., Any]
 
@@ -95,7 +95,7 @@ def test_lists_of_labels_and_tags() -> None:
     rng = np.random.default_rng(1)
     names = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"]
     tags = [[[names[i] for i in rng.integers(5, size=6)] for _ in range(40)] for _ in range(2)]
-    found, gold = tags[0], [to_iob2("", row, "iob1") for row in tags[1]]
+    found, gold = tags[0], [Convention("iob1").read("", row) for row in tags[1]]
     write("one", found, [[names.index(tag) for tag in row] for row in gold])
     Path("one/export").mkdir()
     Path("one/export/config.json").write_text(json.dumps({"id2label": dict(enumerate(names))}))
@@ -160,3 +160,13 @@ def test_seeds_and_comparison_from_the_command_line(
 
 def run_compare(*args: str) -> Any:
     return main(["compare", *args])
+
+
+def test_a_lower_error_is_better(capsys: pytest.CaptureFixture[str]) -> None:
+    """The second run is further from the right numbers, so that the first is the better one."""
+    numbers = [i / 10 + 0.05 for i in range(100)]
+    near = write("runs/near/version_0", [n + 0.1 for n in numbers], numbers)
+    far = write("runs/far/version_0", [n + 0.5 + 0.01 * (i % 3) for i, n in enumerate(numbers)], numbers)
+    found = compare(near, far, "mse", resamples=200)
+    assert found["scores"][0] == pytest.approx(0.01)
+    assert f"{near} is better by" in capsys.readouterr().out

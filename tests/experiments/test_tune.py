@@ -106,7 +106,9 @@ def test_what_falls_behind_is_pruned_and_what_fails_is_noted(
 
     monkeypatch.setattr(TextClassification, "on_train_start", start)
     monkeypatch.setattr(TextClassification, "on_validation_epoch_end", scores)
-    found = tune("--trials=6", "--range_test=false", "--model.monitor=val/accuracy_scripted")
+    found = tune(
+        "--trials=6", "--range_test=false", "--model.monitor=val/accuracy_scripted", "--model.monitor_mode=max"
+    )
     assert [row["state"] for row in found["trials"]] == ["complete"] * 4 + ["pruned", "fail"]
     assert found["trials"][4]["why"].startswith("behind the median after step")
     assert found["trials"][5]["why"] == "RuntimeError: no memory"

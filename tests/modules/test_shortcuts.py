@@ -81,38 +81,3 @@ def test_own_attention_under_autocast(name: str, tokenizer: Any) -> None:
     assert not torch.equal(ours, theirs)
     assert (ours - right).norm() <= 1.5 * (theirs - right).norm()
     torch.testing.assert_close(found[1][0], exact[0], atol=0.5, rtol=0.02)
-
-
-@pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-@pytest.mark.parametrize("full", [False, True])
-@pytest.mark.parametrize(
-    "case",
-    [
-        ("MaskedLanguageModeling", "bert"),
-        ("ReplacedTokenDetection", "electra"),
-        ("CausalLanguageModeling", "gpt2"),
-        ("CausalLanguageModeling", "llama"),
-    ],
-)
-def test_a_gpu_is_never_waited_for(case: tuple[str, str], full: bool, tokenizer: Any) -> None:
-    """The first step makes what is kept."""
-    model = make(*case, tokenizer)
-    model.build()
-    model.cuda()
-    model.take_shortcuts()
-    batch = batch_for(model)
-    if full:
-        batch["attention_mask"] = torch.ones_like(batch["attention_mask"])
-    hinted = {
-        key: value.cuda() if isinstance(value, torch.Tensor) else value for key, value in with_hints(batch).items()
-    }
-    model.step(hinted, "val")
-    torch.cuda.synchronize()
-    torch.cuda.set_sync_debug_mode("error")
-    try:
-        found = model.step(hinted, "val")
-        outputs = found.values() if isinstance(found, dict) else [found]
-        torch.stack([output.loss for output in outputs]).sum().backward()
-    finally:
-        torch.cuda.set_sync_debug_mode("default")

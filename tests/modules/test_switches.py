@@ -215,6 +215,7 @@ def test_a_scripted_metric_stops_and_its_weights_come_back(
     monkeypatch.setattr(TextClassification, "on_validation_epoch_end", validation)
     cli = run(
         "fit", "--model=TextClassification", f"--model.backbone={weights}", "--model.monitor=val/scripted",
+        "--model.monitor_mode=max",
         "--data=TextClassificationDataModule", "--data.train_files=reviews.csv", "--data.text_column=review",
         "--data.label_column=stars", "--early_stopping.patience=2", "--trainer.num_sanity_val_steps=0",
         "--model.learning_rate=1e-3", "--name=run", "--trainer.max_epochs=9",

@@ -3,13 +3,14 @@
     python -m venv venv && venv/bin/pip install torch ...       # from PyPI: the CUDA build
     python tests/null_gpu/build.py venv/bin/python null          # needs cc, nm and the CUDA toolkit's headers
     LD_PRELOAD=null/libnull.so LD_LIBRARY_PATH=null PYTORCH_SKIP_CUDNN_COMPATIBILITY_CHECK=1 \\
-        CUDA_VISIBLE_DEVICES=0 venv/bin/python -m pytest tests/test_configs.py
+        PYTORCH_NO_CUDA_MEMORY_CACHING=1 CUDA_VISIBLE_DEVICES=0 PRETUNE_NULL_GPU=1 venv/bin/python -m pytest tests/gpu
     ... venv/bin/python tests/null_gpu/waits.py fit --config ... --trainer.accelerator gpu
-    ... PRETUNE_NULL_GPU=1 venv/bin/python benchmarks/gpu DATA --smoke --minutes 30
+    ... PRETUNE_NULL_GPU=1 PYTORCH_NO_CUDA_MEMORY_CACHING=1 venv/bin/python benchmarks/gpu DATA --smoke --minutes 30
 
-Every tensor on it holds zeros or what was copied there, so that no figure is of use, and what indexes by a result may
-fail. But whatever a GPU would be asked runs: tensors on two devices, waiting for the device (`waits.py` lists where),
-kernels that refuse an input, layers that compile (triton compiles them for an H100), and the version's own quirks.
+Every tensor on it holds zeros, or what was copied there (with torch's cache of memory: or what was there before), so
+that no figure is of use, and what indexes by a result may fail. But whatever a GPU would be asked runs: tensors on two
+devices, waiting for the device (`waits.py` lists where), kernels that refuse an input, layers that compile (triton
+compiles them for an H100), and the version's own quirks.
 """
 
 from __future__ import annotations

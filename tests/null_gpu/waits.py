@@ -30,14 +30,14 @@ def note(message: Any, *_: Any, **__: Any) -> None:
         found[f"{frame.filename.rpartition('/pretune/')[2]}:{frame.lineno}: {frame.line}  <- {stack[-1].line}"] += 1
 
 
-def watched(step: Callable[..., Any]) -> Callable[..., Any]:
-    """A step during which torch warns of waiting."""
+def watched(step: Callable[..., Any], mode: str = "warn") -> Callable[..., Any]:
+    """A step during which torch warns of waiting, or raises an `error`."""
     calls = 0
 
     def run(*args: Any, **options: Any) -> Any:
         nonlocal calls
         calls += 1
-        torch.cuda.set_sync_debug_mode("warn" if calls >= WARM else "default")
+        torch.cuda.set_sync_debug_mode(mode if calls >= WARM else "default")
         try:
             return step(*args, **options)
         finally:

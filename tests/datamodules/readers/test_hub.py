@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ import datasets
 import pytest
 
 from pretune.datamodules.readers import load_hub, pick_split
+from pretune.datamodules.sources import Hub
 from pretune.errors import InputError
 
 ROWS = {"text": ["a", "b"], "label": [0, 1]}
@@ -85,3 +87,19 @@ def test_splits() -> None:
     assert pick_split(["train", "extra"], "extra", "train") == "extra"
     with pytest.raises(InputError, match="'tset'; the data set has: train, test"):
         pick_split(["train", "test"], "tset", "test")
+
+
+def test_a_local_folder_whose_files_have_another_content(tmp_path: Path) -> None:
+    """Of the same size and time: `datasets` would give the rows that it has kept."""
+    file = tmp_path / "set" / "train.csv"
+    file.parent.mkdir()
+    file.write_text("text,label\na,pos\n")
+    stat = file.stat()
+    before = Hub(str(file.parent))
+    assert [row["label"] for _, row in before.rows("train")] == ["pos"]
+    key = before.key("train")
+    file.write_text("text,label\na,neg\n")
+    os.utime(file, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    after = Hub(str(file.parent))
+    assert [row["label"] for _, row in after.rows("train")] == ["neg"]
+    assert after.key("train") != key

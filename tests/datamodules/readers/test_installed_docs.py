@@ -88,7 +88,7 @@ def test_an_interrupted_start_leaves_nothing(
     monkeypatch.setattr("pretune.datamodules.readers.installed_docs.gather", interrupted)
     with pytest.raises(KeyboardInterrupt):
         list(read_installed_docs("corpus", "train", str(tmp_path / "cache"), roots))
-    assert not list((tmp_path / "cache").iterdir())
+    assert not list((tmp_path / "cache" / "installed_docs").iterdir())
 
 
 def test_one_real_package() -> None:

@@ -143,7 +143,12 @@ def test_early_stopping_ends_an_average_and_leaves_one_that_never_began(
         self.log("val/scripted", 1.0 if len(seen) == 2 else 0.1)
 
     monkeypatch.setattr(TextClassification, "on_validation_epoch_end", validation)
-    stopping = ("--early_stopping.patience=2", "--model.monitor=val/scripted", "--trainer.num_sanity_val_steps=0")
+    stopping = (
+        "--early_stopping.patience=2",
+        "--model.monitor=val/scripted",
+        "--model.monitor_mode=max",
+        "--trainer.num_sanity_val_steps=0",
+    )
     args = [arg for arg in args if not arg.startswith(("--early_stopping", "--model.monitor"))]
     cli = run("fit", *args, *stopping, *SWA, "--trainer.callbacks.swa_epoch_start=9", "--trainer.max_epochs=9")
     assert len(seen) == 4

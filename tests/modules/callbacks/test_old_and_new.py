@@ -45,13 +45,13 @@ def test_an_update_and_another(args: list[str], encoder: Path, run: Run) -> None
     assert found["after"]["old"]["tokens_per_word"] == found["before"]["old"]["tokens_per_word"]
     export = json.loads((cli.run.folder / "export/config.json").read_text())
     assert [entry["class"] for entry in export["pretune_lineage"]] == ["MaskedLanguageModeling"]
-    assert export["pretune_lineage"][0]["from"] == str(encoder)
+    assert export["pretune_lineage"][0]["from"] == encoder.name  # no place on this machine
 
     again = run(*args, "--name=again", "--model.backbone=runs/update", "--trainer.max_epochs=1")
     chain = json.loads((again.run.folder / "export/config.json").read_text())["pretune_lineage"]
-    assert [entry["from"] for entry in chain] == [str(encoder), "runs/update"]
+    assert [entry["from"] for entry in chain] == [encoder.name, "runs/update"]
     card = (again.run.folder / "export/README.md").read_text()
-    assert f"1. `MaskedLanguageModeling` on {chain[0]['data']}" in card
+    assert f"1. `MaskedLanguageModeling` on `{chain[0]['data']}`" in card
     assert "2. `MaskedLanguageModeling` on" in card
     assert "from `runs/update`" in card
     resumed = run(*args, "--name=again", "--model.backbone=runs/update", "--ckpt_path=last")

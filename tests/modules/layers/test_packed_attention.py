@@ -144,21 +144,3 @@ def test_who_cannot() -> None:
         config = getattr(transformers, f"{name}Config")(d_model=32)
         with torch.device("meta"):
             assert not can_pack(getattr(transformers, f"{name}ForConditionalGeneration")(config))
-
-
-@pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-@pytest.mark.parametrize("mixed", [False, True])
-@pytest.mark.parametrize("backbone", ["bert", "modernbert", "llama", "mistral"])
-def test_varlen_on_a_gpu(backbone: str, mixed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    model = make(backbone).cuda()
-    model = model if mixed else model.bfloat16()
-    parts = [part.cuda() for part in documents()]
-    kernel, calls = packed_attention._varlen(), []
-    monkeypatch.setattr(packed_attention, "_varlen", lambda: lambda *a, **k: calls.append(1) or kernel(*a, **k))
-    with torch.autocast("cuda", torch.bfloat16, enabled=mixed):
-        by_kernel = run(model, parts)
-    assert calls  # rotated queries too
-    monkeypatch.setattr(packed_attention, "_varlen", lambda: None)
-    for found, expected in zip(by_kernel, run(model, parts), strict=True):
-        torch.testing.assert_close(found, expected, atol=2e-2, rtol=2e-2)

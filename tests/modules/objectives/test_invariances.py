@@ -55,16 +55,18 @@ def collate(batch: list[dict[str, Tensor]]) -> dict[str, Tensor]:
     }
 
 
-def step_once(case: tuple[str, str], tokenizer: Any, batch_size: int, accumulate: int) -> dict[str, Tensor]:
+def step_once(
+    case: tuple[str, str], tokenizer: Any, batch_size: int, accumulate: int, **where: Any
+) -> dict[str, Tensor]:
     """The change of the weights in one optimiser step over 16 examples."""
-    options = {"learning_rate": 1.0, "optimizer": "sgd", "schedule": "constant", "warmup": 0.0}
-    model = make(*case, tokenizer, **options)
+    model = make(*case, tokenizer, learning_rate=1.0, optimizer="sgd", schedule="constant", warmup=0.0)
     model.build()
     before = {name: p.detach().clone() for name, p in model.named_parameters()}
     data = rows("segment_a" in model.batch_keys, 16)
     loader = DataLoader(data, batch_size=batch_size, collate_fn=collate)  # type: ignore[arg-type]
-    Trainer(accumulate_grad_batches=accumulate, max_steps=1, enable_checkpointing=False, **QUIET).fit(model, loader)
-    return {name: p.detach() - before[name] for name, p in model.named_parameters()}
+    options = {**QUIET, **where, "accumulate_grad_batches": accumulate, "max_steps": 1, "enable_checkpointing": False}
+    Trainer(**options).fit(model, loader)
+    return {name: p.detach().cpu() - before[name] for name, p in model.named_parameters()}
 
 
 @pytest.mark.parametrize("case", CASES)

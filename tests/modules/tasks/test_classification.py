@@ -210,3 +210,10 @@ def test_other_problems_from_the_command_line(
             assert found["prediction"] == [name for (name, chance), threshold in chances if chance >= threshold]
     config = json.loads((cli.run.folder / "export/config.json").read_text())
     assert config["problem_type"] == ("regression" if problem == "regression" else "multi_label_classification")
+
+
+def test_very_many_labels_have_no_confusion_matrix(tokenizer: Any) -> None:
+    model = make(Backbone(config=config("bert")), tokenizer, labels=[f"l{i}" for i in range(1001)])
+    assert model.confusion is None
+    model.step(batch(), "test")
+    assert model.details() == {"confusion_matrix": "left out: 1,001 labels, more than 1,000"}

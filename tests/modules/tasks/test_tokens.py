@@ -11,6 +11,7 @@ from seqeval.metrics import f1_score
 from seqeval.scheme import IOB2
 from tests_support import sentence
 
+from pretune.experiments.compare import compare
 from pretune.modules import Backbone, TokenClassification
 
 
@@ -77,3 +78,31 @@ def test_from_the_command_line(length: int, encoder: Path, run: Callable[..., An
     run("predict", *args, '--data.predict_texts=["The old film, the book."]')
     (line,) = (cli.run.folder / "predictions-2.jsonl").read_text().splitlines()
     assert [entity["text"] for entity in json.loads(line)["entities"]][:1] in (["film"], ["film,"], [])
+
+
+def test_parts_of_speech_from_the_command_line(encoder: Path, run: Callable[..., Any]) -> None:
+    kinds = {"the": "DT", "a": "DT", "one": "DT", "film": "NN", "book": "NN", "song": "NN", "story": "NN"}
+    data = []
+    for i in range(40):
+        tokens = sentence(i, 9).removesuffix(".").split()
+        data.append({"tokens": tokens, "pos_tags": [kinds.get(token, "X") for token in tokens]})
+    Path("rows.jsonl").write_text("\n".join(map(json.dumps, data)))
+    args = ["--model=TokenClassification", f"--model.backbone={encoder}", "--data=TokenClassificationDataModule"]
+    args += ["--name=pos", "--data.train_files=rows.jsonl", "--data.batch_size=8"]
+    cli = run("fit", *args, "--trainer.max_epochs=8", "--model.learning_rate=3e-3")
+    assert cli.trainer.checkpoint_callback.monitor == "val/accuracy"
+    config = json.loads((cli.run.folder / "export/config.json").read_text())
+    assert config["id2label"] == {"0": "DT", "1": "NN", "2": "X"}
+    score = run("test", *args, "--data.test_files=rows.jsonl").trainer.callback_metrics["test/accuracy"]
+    run("predict", *args, "--data.predict_files=rows.jsonl")
+    found = [json.loads(line) for line in (cli.run.folder / "predictions.jsonl").read_text().splitlines()]
+    pairs = [p for row in found for p in zip(row["prediction"], row["pos_tags"], strict=True)]
+    assert float(score) == pytest.approx(sum(a == b for a, b in pairs) / len(pairs))
+    assert float(score) > 0.9
+    assert "entities" not in found[0]
+    told = compare("runs/pos", "runs/pos", label="pos_tags", resamples=20)
+    assert (told["metric"], told["scores"][0]) == ("tag_accuracy", pytest.approx(float(score)))
+    run("predict", *args, '--data.predict_texts=["the old film"]')  # of an encoder that knows what its labels are
+    (line,) = (cli.run.folder / "predictions.jsonl").read_text().splitlines()
+    row = json.loads(line)
+    assert (row["words"], row["prediction"]) == (["the", "old", "film"], ["DT", "X", "NN"])

@@ -1,0 +1,47 @@
+"""The labels of rows that have several, one number for each label that a row has."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+class MultiHot:
+    """Reads as a matrix of zeros and ones, (rows, labels) float32, of which only what is asked for is made.
+
+    Two million rows of five thousand labels are 40 GB as a matrix.
+
+    Args:
+        ends: (rows,) int64, where the labels of each row end in `labels`.
+        labels: (labels of all rows,), their numbers.
+        width: how many labels there are.
+    """
+
+    def __init__(self, ends: np.ndarray, labels: np.ndarray, width: int) -> None:
+        self.ends, self.labels, self.width = ends, labels, width
+
+    def __len__(self) -> int:
+        return len(self.ends)
+
+    def __getitem__(self, rows: list[int] | np.ndarray) -> np.ndarray:
+        found = self.of(np.asarray(rows))
+        matrix = np.zeros((len(found), self.width), np.float32)
+        matrix[np.repeat(np.arange(len(found)), np.diff(found.ends, prepend=0)), found.labels] = 1
+        return matrix
+
+    def tolist(self) -> list[list[float]]:
+        """All of the matrix."""
+        found: list[list[float]] = self[np.arange(len(self))].tolist()
+        return found
+
+    def of(self, rows: np.ndarray) -> MultiHot:
+        """Some of the rows."""
+        sizes = np.diff(self.ends, prepend=0)[rows]
+        ends = np.cumsum(sizes)
+        places = np.arange(int(sizes.sum())) + np.repeat(self.ends[rows] - ends, sizes)
+        return MultiHot(ends, self.labels[places], self.width)
+
+    def counts(self) -> np.ndarray:
+        """(labels,) int64: how many rows have each."""
+        rows = np.repeat(np.arange(len(self)), np.diff(self.ends, prepend=0))
+        once = np.unique(rows * self.width + self.labels)  # two spellings of a label may have one name
+        return np.bincount(once % self.width, minlength=self.width)

@@ -1,0 +1,46 @@
+"""An order of many examples that is computed where it is read, and never held."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+ROUNDS = 6
+
+
+class Permutation:
+    """A pseudo-random order of 0 ... size - 1, of which any part takes time and memory of that part alone.
+
+    A Feistel network over the next power of four, walked on where it leads out of the range (Black and Rogaway 2002,
+    "Ciphers with Arbitrary Finite Domains").
+
+    Args:
+        size: how many.
+        seed: whole numbers.
+    """
+
+    def __init__(self, size: int, seed: Sequence[int]) -> None:
+        self.size = size
+        self._half = np.uint64(max(1, -(-max(1, size - 1).bit_length() // 2)))
+        self._mask = (np.uint64(1) << self._half) - np.uint64(1)
+        self._keys = np.random.default_rng(list(seed)).integers(0, 1 << 63, ROUNDS, dtype=np.uint64)
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __getitem__(self, part: slice) -> np.ndarray:
+        """A part of the order: int64."""
+        start, stop, step = part.indices(self.size)
+        found = self._mixed(np.arange(start, stop, step, dtype=np.uint64))
+        while (outside := found >= self.size).any():
+            found[outside] = self._mixed(found[outside])
+        return found.astype(np.int64)
+
+    def _mixed(self, numbers: np.ndarray) -> np.ndarray:
+        left, right = numbers >> self._half, numbers & self._mask
+        for key in self._keys:
+            hashed = (right + key) * np.uint64(0x9E3779B97F4A7C15)
+            hashed = (hashed ^ (hashed >> np.uint64(29))) * np.uint64(0xBF58476D1CE4E5B9)
+            left, right = right, left ^ ((hashed >> np.uint64(32)) & self._mask)
+        return (left << self._half) | right

@@ -1,0 +1,133 @@
+"""Predictions, read back from what `predict` wrote: lines of JSON, or a table in which all is text."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+from ..cells import listed
+from ..errors import InputError
+from ..runs import versions
+from ..visible import from_cell, visible
+
+Row = dict[str, Any]
+NAME = re.compile(r"predictions(?:-(\d+))?\.(?:jsonl|csv)")
+"""Of a file of predictions, with its number from the second one on."""
+
+MADE = ("prediction", "probabilities", "score", "n_best", "no_answer_odds", "entities", "words", "correct")
+"""What `predict` adds to a row."""
+
+csv.field_size_limit(min(sys.maxsize, 2**31 - 1))  # contexts are longer than the module expects
+
+
+def predictions(run: str) -> list[tuple[Path, list[Row]]]:
+    """The predictions of a run, or of the newest run of each seed, with their files."""
+    root = Path(run)
+    if not root.is_dir():
+        raise InputError(f"There is no run folder {run}.")
+    seeds = sorted(root.glob("seed_*[0-9]"))
+    homes = [newest(home) for home in seeds if "_old_" not in home.name] if seeds else [newest(root)]
+    found = []
+    for home in homes:
+        path = written_by(home)
+        if path is None:
+            raise InputError(
+                f"{home} has no predictions.jsonl or .csv: run `predict` there with --data.predict_files, on rows with "
+                "labels."
+            )
+        rows = read_predictions(path)
+        if not rows:
+            raise InputError(f"{path} is empty.")
+        found.append((path, rows))
+    return found
+
+
+def newest(home: Path) -> Path:
+    """The newest version of a run that has predictions, else the newest; the folder itself where there are none."""
+    if written_by(home) is not None:
+        return home
+    known = versions(home)
+    able = [version for version in known if written_by(version) is not None]
+    return [home, *known, *able][-1]
+
+
+def same(rows: list[Row], other: list[Row], path: Path, other_path: Path) -> None:
+    """Raises an `InputError` unless two sides answered the same rows in the same order."""
+    if len(rows) != len(other):
+        raise InputError(f"{path} has {len(rows):,} rows, {other_path} {len(other):,}: predict the same file in both.")
+    for number, (one, two) in enumerate(zip(rows, other, strict=True)):
+        given, again = ({k: comparable(v) for k, v in row.items() if k not in MADE} for row in (one, two))
+        if given != again:
+            names = [k for k in {**given, **again} if given.get(k) != again.get(k)]
+            raise InputError(
+                f"Row {number + 1} differs in {', '.join(names)} between {path} and {other_path}: predict the same "
+                "file in both."
+            )
+
+
+def comparable(value: Any) -> str:
+    """A value as both formats of predictions have it."""
+    value = listed(value)
+    if value is None:
+        return ""
+    return visible(json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else str(value))
+
+
+def written_by(run: Path) -> Path | None:
+    """The newest file of predictions in a run's folder, if there is any."""
+    found = [
+        (path.stat().st_mtime_ns, int(name[1] or 1), path)
+        for path in run.glob("predictions*")
+        if (name := NAME.fullmatch(path.name)) and path.is_file()
+    ]
+    return max(found)[-1] if found else None
+
+
+def read_predictions(path: Path) -> list[Row]:
+    """The rows of a file of predictions.
+
+    In a table, `probabilities.positive` and the like become objects again, lists are read, and a prediction is a number
+    where none has probabilities and every one is written as Python writes a float.
+
+    Args:
+        path: `.jsonl` or `.csv`.
+    """
+    if path.suffix == ".jsonl":
+        return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = [_unflattened(row) for row in csv.DictReader(file)]
+    if rows and "probabilities" not in rows[0]:
+        numbers = [_float(row.get("prediction")) for row in rows]
+        if all(value is not None for value in numbers):
+            for row, value in zip(rows, numbers, strict=True):
+                row["prediction"] = value
+    return rows
+
+
+def _unflattened(row: dict[str, str]) -> Row:
+    whole: Row = {}
+    for column, text in row.items():
+        name = from_cell(column)
+        outer, dot, inner = name.partition(".")
+        if dot and outer in ("probabilities", "answers"):
+            whole.setdefault(outer, {})[inner] = _value(text)
+        else:
+            whole[name] = _value(text)
+    return whole
+
+
+def _value(cell: str) -> Any:
+    """What a cell holds; one that was kept from being a formula is a text."""
+    text = from_cell(cell)
+    return listed(cell) if text == cell else text
+
+
+def _float(text: Any) -> float | None:
+    try:
+        return float(text) if isinstance(text, str) and any(c in text for c in ".en") else None
+    except ValueError:
+        return None
