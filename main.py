@@ -17,6 +17,7 @@ from pretune.errors import InputError, input_error
 from pretune.launch import is_launched
 from pretune.startup import quick_imports
 from pretune.stop_signals import Interrupted, handling_signals
+from pretune.visible import visible
 
 PATH_ERRORS = {errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EDQUOT, errno.EPERM}
 
@@ -67,11 +68,11 @@ def main(args: Sequence[str] | None = None) -> Any:
         found = input_error(error)
         if found is None:
             raise
-        sys.exit(f"error: {found}")
+        sys.exit(f"error: {visible(str(found))}")
     except OSError as error:
         if error.errno not in PATH_ERRORS and not str(error).startswith("The checkpoint"):
             raise
-        sys.exit(f"error: {error}")
+        sys.exit(f"error: {visible(str(error))}")
 
 
 def see_own_code(given: list[str]) -> None:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import logging
 import warnings
+from collections.abc import Callable
+from typing import Any
+
+from .visible import visible
 
 
 def silence() -> None:
@@ -26,9 +30,29 @@ def silence() -> None:
         warnings.filterwarnings("ignore", message=message)
     for name in ("lightning.pytorch.utilities.rank_zero", "lightning.fabric.utilities.seed"):
         logging.getLogger(name).addFilter(_worth_reading)
+        logging.getLogger(name).addFilter(_harmless)
+    warnings.showwarning = _show_harmless(warnings.showwarning)
 
 
 def _worth_reading(record: logging.LogRecord) -> bool:
     text = record.getMessage()
     noise = ("Tip:", "litlogger", "Loading `train_dataloader` to estimate", "has Tensor Cores")  # bf16-mixed uses them
     return not any(part in text for part in noise)
+
+
+def _harmless(record: logging.LogRecord) -> bool:
+    """Shows control characters, which may come with any label or name, as their codes."""
+    text = record.getMessage()
+    if (shown := visible(text)) != text:
+        record.msg, record.args = shown, ()
+    return True
+
+
+def _show_harmless(show: Callable[..., None]) -> Callable[..., None]:
+    """The same for warnings; `silence` is called where what it sets is put back in the end."""
+
+    def showwarning(message: Any, category: type[Warning], *more: Any, **options: Any) -> None:
+        text = str(message)
+        show(category(shown) if (shown := visible(text)) != text else message, category, *more, **options)
+
+    return showwarning

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,6 +19,8 @@ from ..tokenization import load_tokenizer, unpack_tokenizer
 from .agreement import require_agreement
 from .cache import cached, default_cache, digest
 from .loader import BatchedDataset, BatchPlan, Opaque, ResumableLoader
+from .predict_plan import PredictPlan
+from .predict_rows import Inputs
 from .processes import cores
 from .share import Share, share_of_process
 from .sources import Source
@@ -73,6 +75,15 @@ class BaseDataModule(LightningDataModule):
         self.datasets: dict[str, Any] = {}
         self._train_loader: ResumableLoader | None = None
         self._resume: dict[str, int] | None = None
+        self.predict_rows: Sequence[dict[str, Any]] = []
+        """The rows to predict, with all their columns; known after `setup('predict')`."""
+        self.predict_key = ""
+        """Names what is to be predicted, by content; known after `setup('predict')`."""
+        self.predict_from = 0
+        """The first row to predict: those before it are done."""
+        self.predict_plan: PredictPlan | None = None
+        """The batches of the prediction; known once its loader is made."""
+        self._inputs: Inputs | None = None
         self.contents: dict[str, str] = {}
         """A hash of what each split was made of, by which processes find out whether they have the same."""
         self._share: Share | None = None
@@ -264,9 +275,36 @@ class BaseDataModule(LightningDataModule):
         return self.loader("test")
 
     def predict_dataloader(self) -> ResumableLoader | Opaque:
-        """In order."""
+        """In order, stretch by stretch, from the input `predict_from` on."""
         self.require_agreement()
-        return Opaque(self.loader("predict")) if self.trainer is not None else self.loader("predict")
+        dataset: Any = self.datasets["predict"]
+        share = self.share()
+        self.predict_plan = PredictPlan(
+            getattr(dataset, "columns", {}).get("index", np.arange(len(dataset))),
+            self.batch_size,
+            getattr(dataset, "lengths", None),
+            self.tokens_per_batch,
+            share.rank,
+            share.of,
+            self.predict_from,
+        )
+        loader = ResumableLoader(dataset, self.predict_plan, self.workers(), self._gpu(), self.hints)
+        return Opaque(loader) if self.trainer is not None else loader
+
+    def read_inputs(self, key: Any, write: Callable[[Path], None]) -> Inputs:
+        """What is to be predicted, written into the cache unless it is there."""
+        self._inputs = Inputs(self.cache_dir, key, write)
+        self.predict_rows, self.predict_key = self._inputs.inputs, digest(key)
+        return self._inputs
+
+    def predicts(self) -> bool:
+        """Whether the trainer's verb is `predict`."""
+        return self.trainer is not None and self.trainer.state.fn == "predict"
+
+    def teardown(self, stage: str) -> None:
+        """Removes what was written to be predicted, once that is done."""
+        if stage == "predict" and self._inputs is not None and (self.trainer is None or self.trainer.local_rank == 0):
+            self._inputs.remove()
 
     def on_before_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
         """Takes down what a GPU would have to be waited for later."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -329,6 +329,16 @@ class TextClassificationDataModule(LabelledDataModule):
             return {}
         names = {self._known_name(raw, known) for raw in gold}
         return {} if None in names else {"correct": names == set(guess if isinstance(guess, list) else [guess])}
+
+    def judgements(self, columns: Sequence[str], made: dict[str, Any]) -> list[str]:
+        """`correct`, where there is a column of labels."""
+        if "correct" in columns or not isinstance(made.get("prediction"), str | list):
+            return []
+        try:
+            self.columns("", dict.fromkeys(columns, ""), labelled=True)
+        except InputError:
+            return []
+        return ["correct"]
 
     def _known_name(self, raw: str, known: list[str]) -> str | None:
         name = self.names.rename(raw)

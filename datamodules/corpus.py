@@ -26,11 +26,13 @@ from .blocks import Blocks
 from .cache import TokenStore, TokenWriter, cached, digest
 from .cleaning import Cleaning
 from .encoding import encode
-from .findings import KNOWN, UNKNOWN, unknown_id, warn_of_unknown
+from .findings import KNOWN, UNKNOWN, Findings, unknown_id, warn_of_unknown
 from .mixture import Mixture
 from .packing import Packs
+from .predict_rows import Inputs, write_inputs
 from .progress import progress
 from .readers import mended
+from .rows import Tokens
 from .sources import Documents, Files, Several, Source, make_source
 from .splitting import held_out_documents
 from .tokenising import FACTS, Tokenising, sums
@@ -166,7 +168,6 @@ class CorpusDataModule(BaseDataModule):
             self.source = make_source({"train": train_files, **files}, dataset, subset, self.cache_dir, **reading)
         self.prompts = Files({"predict": predict_files}, **reading)
         self.predict_texts = predict_texts
-        self.predict_rows: list[dict[str, Any]] = []
         self.validation_fraction = validation_fraction
         self.block_size = block_size
         self.packing = packing
@@ -233,6 +234,8 @@ class CorpusDataModule(BaseDataModule):
     def prepare_data(self) -> None:
         """Trains the tokenizer and tokenises, unless the cache has it."""
         self.load_tokenizer()
+        if self.predicts() and not self.predict_texts:
+            self._read_prompts()
         for split in self.wanted_splits():
             for part in self._parts(split):
                 self._tokenised(part, split)
@@ -264,8 +267,9 @@ class CorpusDataModule(BaseDataModule):
             datasets = [self._dataset(TokenStore(folder, part), part) for folder in folders]
             for dataset, source in zip(datasets, self._parts(split), strict=True):
                 if not len(dataset):
+                    change = "lower" if part == "train" else "raise"
                     raise InputError(
-                        f"The {part} part of {source.name(split)} is empty: raise data.validation_fraction "
+                        f"The {part} part of {source.name(split)} is empty: {change} data.validation_fraction "
                         f"({self.validation_fraction}), set data.validation_files, or data.validation_fraction: 0."
                     )
             mixed = len(datasets) > 1
@@ -294,12 +298,32 @@ class CorpusDataModule(BaseDataModule):
         warn_of_unknown(part, {KNOWN: count["tokens"], UNKNOWN: count.get("unknown", 0)}, self.tokenizer)
 
     def _set_up_prompts(self) -> None:
-        texts = self.predict_texts or list(self.prompts.documents("predict", Counter()))
-        texts = mended(texts, "data.predict_texts")
-        if not texts:
+        sequences: list[list[int]] | TokenStore
+        if self.predict_texts:
+            texts = mended(self.predict_texts, "data.predict_texts")
+            self.predict_rows = [{"text": text} for text in texts]
+            self.predict_key = digest(["prompts", texts])
+            sequences = encode(self.tokenizer, texts)
+        else:
+            sequences = self._read_prompts().rows.stores["input_ids"]
+        self.datasets["predict"] = Prompts(sequences, self.tokenizer.pad_token_id or 0)
+        self.predict_from = 0
+
+    def _read_prompts(self) -> Inputs:
+        if not self.prompts.has("predict"):
             raise InputError("There is nothing to predict: set data.predict_files or data.predict_texts.")
-        self.predict_rows = [{"text": text} for text in texts]
-        self.datasets["predict"] = Prompts(encode(self.tokenizer, texts), self.tokenizer.pad_token_id or 0)
+
+        def encoded(examples: list[dict[str, Any]], findings: Findings) -> list[list[Tokens]]:
+            return [[{"input_ids": ids}] for ids in encode(self.tokenizer, [e["text"] for e in examples])]
+
+        def write(folder: Path) -> None:
+            texts = self.prompts.documents("predict", Counter())
+            rows = ((f"document {number}", {"text": text}) for number, text in enumerate(texts))
+            write_inputs(folder, rows, lambda where, row: row, encoded, self.tokenizer)
+            if not (folder / "inputs.ends.bin").stat().st_size:
+                raise InputError(f"{self.prompts.name('predict')} holds no text to go on from.")
+
+        return self.read_inputs(["prompts", self.prompts.key("predict"), self.tokenizer_key()], write)
 
     def hints(self, batch: Any) -> Any:
         """Adds how many places a batch has, which come in one shape; texts to be continued do not."""
@@ -367,14 +391,14 @@ class Prompts:
         pad_id: for the places after the end of a row.
     """
 
-    def __init__(self, sequences: list[list[int]], pad_id: int) -> None:
+    def __init__(self, sequences: list[list[int]] | TokenStore, pad_id: int) -> None:
         self.sequences, self.pad_id = sequences, pad_id
 
     def __len__(self) -> int:
         return len(self.sequences)
 
     def __getitem__(self, indices: list[int]) -> dict[str, Tensor]:
-        rows = [torch.tensor(self.sequences[i], dtype=torch.int64) for i in indices]
+        rows = [torch.tensor(np.asarray(self.sequences[i], np.int64)) for i in indices]
         pad = torch.nn.utils.rnn.pad_sequence
         ids = pad(rows, batch_first=True, padding_value=self.pad_id)
         mask = pad([torch.ones_like(row) for row in rows], batch_first=True)

@@ -218,7 +218,7 @@ class InstructionDataModule(LabelledDataModule):
             return super().dataset(rows, examples, split)
         return PackedRows(rows, rows.of(examples), self.longest, bool(self.tokens_per_batch))
 
-    def predict_dataset(self, rows: RowsInMemory) -> Batches:
+    def predict_dataset(self, rows: Rows | RowsInMemory) -> Batches:
         """Prompts, which are continued at their right end."""
         padding = Padding(self.tokenizer, left=True)
         return Batches(rows, np.arange(len(rows)), padding, {"index": rows.owners}, rows.lengths)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,19 +12,18 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from ..errors import InputError
 from . import manifest
 from .base import BaseDataModule
-from .cache import cached, find
+from .cache import cached, digest, find
 from .findings import Findings, told, warn_of_unknown
 from .leakage import Part, warn_of_missing_labels, warn_of_shared_texts
+from .predict_rows import Inputs, write_inputs
 from .readers import mended
-from .rows import Batches, Examples, Padding, Rows, RowsInMemory, RowWriter, Tokens, characters, row_batch
-from .sources import Files, Row, make_source
+from .rows import Batches, Examples, Padding, Rows, RowsInMemory, RowWriter, Tokens, fitting, row_batch
+from .sources import Files, Row, Source, Split, make_source
 from .splitting import hold_out
 from .tokenizer_training import TrainTokenizer
 
 FORMAT = 2
 """Of what lies in the cache; a new one makes it anew."""
-LONGEST_ROW = 5_000_000
-"""Characters."""
 
 
 class LabelledDataModule(BaseDataModule):
@@ -101,8 +100,6 @@ class LabelledDataModule(BaseDataModule):
         self.rows: dict[str, Rows | RowsInMemory] = {}
         """The tokenised rows of each split; known after `setup`. Two splits may share them."""
         self._parts: dict[str, Part] = {}
-        self.predict_rows: list[dict[str, Any]] = []
-        """The rows to predict, with all their columns; known after `setup('predict')`."""
 
     # ------------------------------------------------------------------ hooks for subclasses
 
@@ -173,7 +170,7 @@ class LabelledDataModule(BaseDataModule):
         lengths = rows.lengths[picked] if self.group_by_length or self.tokens_per_batch else None
         return Batches(rows, picked, self.collate(), {"example": rows.owners[picked]}, lengths)
 
-    def predict_dataset(self, rows: RowsInMemory) -> Any:
+    def predict_dataset(self, rows: Rows | RowsInMemory) -> Any:
         """The batches to predict; each says under `index` which input rows its rows belong to."""
         return Batches(rows, np.arange(len(rows)), self.collate(), {"index": rows.owners}, rows.lengths)
 
@@ -198,6 +195,15 @@ class LabelledDataModule(BaseDataModule):
         """
         return {}
 
+    def judgements(self, columns: Sequence[str], made: dict[str, Any]) -> list[str]:
+        """The names that `judged` may use; a table must know them before its first row.
+
+        Args:
+            columns: of all input rows.
+            made: what was predicted for one of them.
+        """
+        return []
+
     # ------------------------------------------------------------------ preparing
 
     @property
@@ -215,6 +221,8 @@ class LabelledDataModule(BaseDataModule):
     def prepare_data(self) -> None:
         """Tokenises, unless the cache has it."""
         self.load_tokenizer()
+        if self.predicts() and self.inline_rows() is None:
+            self._read_inputs()
         wanted = self.wanted_splits()
         # What is tested on may have no labels so far: it is read when it is tested on.
         for split in [name for name in wanted if name != "test"] or wanted:
@@ -312,13 +320,7 @@ class LabelledDataModule(BaseDataModule):
                     if split == "train":
                         self.say_columns(columns)
                 try:
-                    example = self.example(where, row, columns, labelled=True)
-                    if (size := characters(example)) > LONGEST_ROW:
-                        raise InputError(
-                            f"{where}: a row of {size:,} characters, where {LONGEST_ROW:,} is the most that fits into "
-                            "memory as tokens: divide its text."
-                        )
-                    yield {**example, "where": where}
+                    yield fitting(where, self.example(where, row, columns, labelled=True))
                 except InputError as error:
                     if self.on_bad_rows == "error":
                         raise InputError(f"{error} data.on_bad_rows: skip leaves such rows out.") from error
@@ -341,30 +343,56 @@ class LabelledDataModule(BaseDataModule):
             first_skipped=skipped[0] if skipped else None,
         )
 
+    # ------------------------------------------------------------------ predicting
+
     def _setup_predict(self) -> None:
         given = self.inline_rows()
-        rows = None if given is None else [(where, mended(row, where)) for where, row in given]
-        if rows is None and self.predict_files:
-            files = (
-                self.source if isinstance(self.source, Files) else Files({"predict": self.predict_files}, self.encoding)
-            )
-            rows = list(files.rows("predict"))
-        elif rows is None and not isinstance(self.source, Files) and self.source.has("test"):
-            rows = list(self.source.rows("test"))
-        elif rows is None:
-            inline = ", or data.predict_texts" if hasattr(self, "predict_texts") else ""
-            raise InputError(f"There is nothing to predict: set data.predict_files{inline}.")
-        if not rows:
+        if given is not None:
+            rows: Rows | RowsInMemory = self._inline(given)
+            counts: Mapping[str, int] = self._inline_counts
+        else:
+            rows = self._read_inputs().rows
+            counts = rows.notes.of(np.arange(len(rows.examples)))
+        self.rows["predict"] = rows
+        self.datasets["predict"] = self.predict_dataset(rows)
+        self.predict_from = 0
+        total = len(self.predict_rows)
+        rank_zero_info("; ".join([f"predict: {total:,} rows", *told(dict(counts), self.longest, total)]) + ".")
+        warn_of_unknown("predict", dict(counts), self.tokenizer)
+
+    def _inline(self, given: list[Row]) -> RowsInMemory:
+        if not given:
             raise InputError("data.predict_texts is empty: give at least one text.")
-        columns = self.columns(*rows[0], labelled=False)
-        examples = [{**self.example(where, row, columns, labelled=False), "where": where} for where, row in rows]
-        findings = Findings()
-        self.predict_rows = [row for _, row in rows]
+        given = [(where, mended(row, where)) for where, row in given]
+        columns, findings = self.columns(*given[0], labelled=False), Findings()
+        examples = [fitting(where, self.example(where, row, columns, labelled=False)) for where, row in given]
         made = self.encode(examples, findings)
         findings.note_unknown(made, self.tokenizer)
-        encoded = RowsInMemory(examples, made)
-        self.rows["predict"] = encoded
-        self.datasets["predict"] = self.predict_dataset(encoded)
-        line = "; ".join([f"predict: {len(rows):,} rows", *told(findings.counts, self.longest, len(rows))])
-        rank_zero_info(line + ".")
-        warn_of_unknown("predict", findings.counts, self.tokenizer)
+        self.predict_rows = [row for _, row in given]
+        self.predict_key = digest([type(self).__name__, self.predict_rows])
+        self._inline_counts = findings.counts
+        return RowsInMemory(examples, made)
+
+    def _read_inputs(self) -> Inputs:
+        """The rows of files, or of a data set's test split."""
+        if self.predict_files:
+            source: Source = Files({"predict": self.predict_files}, self.encoding, cache_dir=self.cache_dir)
+            split: Split = "predict"
+        elif not isinstance(self.source, Files) and self.source.has("test"):
+            source, split = self.source, "test"
+        else:
+            inline = ", or data.predict_texts" if hasattr(self, "predict_texts") else ""
+            raise InputError(f"There is nothing to predict: set data.predict_files{inline}.")
+        columns: Any = None
+
+        def example(where: str, row: dict[str, Any]) -> dict[str, Any]:
+            nonlocal columns
+            columns = self.columns(where, row, labelled=False) if columns is None else columns
+            return self.example(where, row, columns, labelled=False)
+
+        key = [type(self).__name__, source.key(split), self.tokenizer_key(), self.longest, self.options(), FORMAT]
+
+        def write(folder: Path) -> None:
+            write_inputs(folder, source.rows(split), example, self.encode, self.tokenizer)
+
+        return self.read_inputs(key, write)

@@ -139,7 +139,7 @@ class MultipleChoiceDataModule(LabelledDataModule):
         grouped = bool(self.group_by_length or self.tokens_per_batch)
         return ChoiceBatches(rows, examples, self._padding(), {"labels": labels[examples]}, grouped)
 
-    def predict_dataset(self, rows: RowsInMemory) -> ChoiceBatches:
+    def predict_dataset(self, rows: Rows | RowsInMemory) -> ChoiceBatches:
         """Examples with their endings."""
         examples = np.arange(len(rows.examples))
         return ChoiceBatches(rows, examples, self._padding(), {"index": examples}, True)

@@ -239,7 +239,7 @@ class QuestionAnsweringDataModule(LabelledDataModule):
         batches.columns |= {"start_positions": answers[:, 0], "end_positions": answers[:, 1]}
         return batches
 
-    def predict_dataset(self, rows: RowsInMemory) -> Batches:
+    def predict_dataset(self, rows: Rows | RowsInMemory) -> Batches:
         """Windows."""
         found: Batches = super().predict_dataset(rows)
         return found

@@ -7,6 +7,7 @@ An example is what is kept of a row of the data: plain data that JSON can carry.
 from __future__ import annotations
 
 import json
+from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
@@ -16,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..errors import InputError
 from ..tokenization import joins_bare
 from .cache import TokenStore, TokenWriter
 from .encoding import BATCH_CHARACTERS
@@ -23,6 +25,8 @@ from .findings import Findings, Notes
 from .multi_hot import MultiHot
 
 ROWS_AT_ONCE = 2_000
+LONGEST_ROW = 5_000_000
+"""Characters."""
 
 Tokens = Mapping[str, Sequence[int] | Sequence[float] | np.ndarray]
 """One row of tokens: `input_ids`, and whatever else belongs to it."""
@@ -36,6 +40,20 @@ def characters(value: Any) -> int:
     if isinstance(value, dict):
         return sum(map(characters, value.values()))
     return sum(map(characters, value)) if isinstance(value, list | tuple) else 0
+
+
+def fitting(where: str, example: dict[str, Any]) -> dict[str, Any]:
+    """An example with the place where it stands.
+
+    Raises:
+        InputError: if it is too long.
+    """
+    if (size := characters(example)) > LONGEST_ROW:
+        raise InputError(
+            f"{where}: a row of {size:,} characters, where {LONGEST_ROW:,} is the most that fits into memory as "
+            "tokens: divide its text."
+        )
+    return {**example, "where": where}
 
 
 def row_batch(examples: Iterator[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -57,14 +75,14 @@ class RowWriter:
         self.folder = folder
         self._examples = TokenWriter(folder, np.dtype(np.uint8), "examples")
         self._writers: dict[str, TokenWriter] = {}
-        self._owners: list[int] = []
+        self._owners = array("q")
         self._count = 0
 
     def write(self, examples: list[dict[str, Any]], rows: list[list[Tokens]]) -> None:
         """Appends examples, and the rows of each."""
         self._examples.write([np.frombuffer(json.dumps(e, ensure_ascii=False).encode(), np.uint8) for e in examples])
         flat = [row for of_example in rows for row in of_example]
-        self._owners += [self._count + i for i, of_example in enumerate(rows) for _ in of_example]
+        self._owners.extend(self._count + i for i, of_example in enumerate(rows) for _ in of_example)
         self._count += len(examples)
         for key in flat[0] if flat else ():
             values = [np.asarray(row[key]) for row in flat]

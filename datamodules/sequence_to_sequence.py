@@ -13,7 +13,7 @@ from ..tokenization import special_frame
 from .columns import find_column
 from .findings import Findings
 from .labelled import LabelledDataModule
-from .rows import Batches, Padding, RowsInMemory, Tokens
+from .rows import Batches, Padding, Rows, RowsInMemory, Tokens
 from .sources import Row
 
 PAIRS = (
@@ -220,7 +220,7 @@ class SequenceToSequenceDataModule(LabelledDataModule):
         examples = self.examples(split)
         return [examples[number]["target"] for number in numbers]
 
-    def predict_dataset(self, rows: RowsInMemory) -> Batches:
+    def predict_dataset(self, rows: Rows | RowsInMemory) -> Batches:
         """What is before the target; a decoder goes on at the right end."""
         every = np.arange(len(rows))
         return Batches(rows, every, Padding(self.tokenizer, left=self.one_row), {"index": rows.owners}, rows.lengths)

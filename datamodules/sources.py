@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from ..errors import InputError
+from ..visible import MOST_NAMES, shown_paths
 from . import readers
 
 Split = Literal["train", "validation", "test", "predict"]
@@ -43,7 +44,7 @@ class Files:
 
     def name(self, split: str) -> str:
         """How messages call a split."""
-        return ", ".join(self.paths(split))
+        return shown_paths(self.paths(split))
 
     def key(self, split: str) -> Any:
         """What a cache key must hold."""
@@ -215,7 +216,10 @@ class Several:
 
     def name(self, split: str) -> str:
         """How messages call a split."""
-        return " + ".join(part.name(split) for part in self.parts) if split == "train" else self.rest.name(split)
+        if split != "train":
+            return self.rest.name(split)
+        some, rest = self.parts[:MOST_NAMES], len(self.parts) - MOST_NAMES
+        return " + ".join(part.name(split) for part in some) + (f" + {rest:,} more sources" if rest > 0 else "")
 
     def key(self, split: str) -> Any:
         """What a cache key must hold."""

@@ -288,7 +288,7 @@ class TokenClassificationDataModule(LabelledDataModule):
         batches.collate = padding
         return batches
 
-    def predict_dataset(self, rows: RowsInMemory) -> Batches:
+    def predict_dataset(self, rows: Rows | RowsInMemory) -> Batches:
         """Windows of sentences without tags."""
         batches: Batches = super().predict_dataset(rows)
         padding = TagPadding(self.tokenizer, np.zeros(0, np.int64))

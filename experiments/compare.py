@@ -16,6 +16,7 @@ from ..cells import listed
 from ..errors import InputError
 from ..squad_scores import score, scoring_of
 from ..tags import detect, spans_of
+from ..visible import visible
 from .predictions import MADE, predictions, same
 from .significance import Metric, mcnemar, paired_bootstrap
 
@@ -106,7 +107,7 @@ def compare(
     }
     if metric == "accuracy" and all(len(side) == 1 for side in guesses):
         found["mcnemar"] = mcnemar(guesses[0][0] == gold, guesses[1][0] == gold)
-    print(report(found, first, second, len(gold), [len(side) for side in guesses]))
+    print(visible(report(found, first, second, len(gold), [len(side) for side in guesses])))
     return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,11 @@ from typing import Any
 from ..cells import listed
 from ..errors import InputError
 from ..runs import versions
+from ..visible import from_cell, visible
 
 Row = dict[str, Any]
-FORMATS = ("predictions.jsonl", "predictions.csv")
+NAME = re.compile(r"predictions(?:-(\d+))?\.(?:jsonl|csv)")
+"""Of a file of predictions, with its number from the second one on."""
 
 MADE = ("prediction", "probabilities", "score", "n_best", "no_answer_odds", "entities", "words", "correct")
 """What `predict` adds to a row."""
@@ -71,13 +74,17 @@ def comparable(value: Any) -> str:
     value = listed(value)
     if value is None:
         return ""
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else str(value)
+    return visible(json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else str(value))
 
 
 def written_by(run: Path) -> Path | None:
     """The newest file of predictions in a run's folder, if there is any."""
-    found = [path for path in (run / name for name in FORMATS) if path.is_file()]
-    return max(found, key=lambda path: path.stat().st_mtime_ns, default=None)
+    found = [
+        (path.stat().st_mtime_ns, int(name[1] or 1), path)
+        for path in run.glob("predictions*")
+        if (name := NAME.fullmatch(path.name)) and path.is_file()
+    ]
+    return max(found)[-1] if found else None
 
 
 def read_predictions(path: Path) -> list[Row]:
@@ -103,13 +110,20 @@ def read_predictions(path: Path) -> list[Row]:
 
 def _unflattened(row: dict[str, str]) -> Row:
     whole: Row = {}
-    for name, text in row.items():
+    for column, text in row.items():
+        name = from_cell(column)
         outer, dot, inner = name.partition(".")
         if dot and outer in ("probabilities", "answers"):
-            whole.setdefault(outer, {})[inner] = listed(text)
+            whole.setdefault(outer, {})[inner] = _value(text)
         else:
-            whole[name] = listed(text)
+            whole[name] = _value(text)
     return whole
+
+
+def _value(cell: str) -> Any:
+    """What a cell holds; one that was kept from being a formula is a text."""
+    text = from_cell(cell)
+    return listed(cell) if text == cell else text
 
 
 def _float(text: Any) -> float | None:

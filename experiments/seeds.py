@@ -12,7 +12,7 @@ from ..arguments import read_config, run_name, runs_folder, values_of, without
 from ..errors import InputError
 from ..runs import find_checkpoint, versions
 from ..stop_signals import Interrupted
-from .significance import interval
+from .significance import interval, range_of
 from .suites import aside, read, write
 
 Scores = dict[str, float]
@@ -123,9 +123,10 @@ def summarise(done: dict[int, dict[str, Any]], broken: dict[int, str]) -> dict[s
     """Mean, standard deviation and confidence interval of each metric over the seeds."""
     names = list(dict.fromkeys(name for state in done.values() for name in state["scores"]))
     metrics = {}
+    percent = {"val/exact_match", "val/f1"} <= set(names)  # answers, as SQuAD counts them
     for name in names:
         values = {seed: state["scores"][name] for seed, state in done.items() if name in state["scores"]}
-        metrics[name] = {"seeds": values, **interval(list(values.values()))}
+        metrics[name] = {"seeds": values, **interval(list(values.values()), within=range_of(name, percent))}
     monitor = next((state["monitor"] for state in done.values()), None)
     low = {seed: why for seed, state in done.items() if (why := failed(state)) is not None}
     return {"monitor": monitor, "metrics": metrics, "failed": low, "broke_off": broken}
@@ -146,6 +147,8 @@ def table(results: dict[str, Any]) -> str:
             cells[1:] = [f"{entry['std']:.4f}", f"{entry['low']:.4f} to {entry['high']:.4f}"]
         cells += [f"{entry['seeds'][seed]:.4f}" if seed in entry["seeds"] else "-" for seed in seeds]
         lines.append(f"| {name} | {' | '.join(cells)} |")
+    if len(seeds) == 2:
+        lines += ["", "Two seeds say little of the spread: with five the interval is about a seventh as wide."]
     lines += ["", f"Failed runs: {len(results['failed'])} of {len(seeds)}."]
     lines += [f"- seed {seed}: {why}" for seed, why in results["failed"].items()]
     lines += [f"- seed {seed} broke off: {why}" for seed, why in results["broke_off"].items()]

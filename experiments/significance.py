@@ -13,12 +13,36 @@ Metric = Callable[[np.ndarray, np.ndarray], float]
 """Takes what is right and what was predicted, one entry for each example."""
 
 
-def interval(values: Sequence[float], level: float = 0.95) -> dict[str, float | None]:
+UNIT = ("accuracy", "precision", "recall", "f1", "exact_match", "rouge")
+"""How the names of scores begin or end that lie between 0 and 1, or between 0 and 100."""
+SIGNED = ("mcc", "pearson", "spearman")
+POSITIVE = ("loss", "mse", "perplexity")
+
+
+def range_of(name: str, percent: bool = False) -> tuple[float, float]:
+    """Between which numbers a metric lies; infinite where that is not known.
+
+    Args:
+        name: of the metric, such as `val/f1`.
+        percent: whether scores go up to 100, as SQuAD's do.
+    """
+    short = name.rpartition("/")[2]
+    if short in SIGNED:
+        return -1.0, 1.0
+    if short in ("bleu", "chrf") or any(short.startswith(kind) or short.endswith(kind) for kind in UNIT):
+        return 0.0, 100.0 if percent or short in ("bleu", "chrf") else 1.0
+    return 0.0 if short.endswith(POSITIVE) else -math.inf, math.inf
+
+
+def interval(
+    values: Sequence[float], level: float = 0.95, within: tuple[float, float] = (-math.inf, math.inf)
+) -> dict[str, float | None]:
     """Mean, standard deviation, and the confidence interval of the mean by Student's t.
 
     Args:
         values: one for each seed.
         level: of confidence.
+        within: the least and the greatest mean that there can be, where the interval ends at the latest.
 
     Returns:
         `mean`, `std`, `low` and `high`; the last three are None for a single value.
@@ -30,7 +54,7 @@ def interval(values: Sequence[float], level: float = 0.95) -> dict[str, float | 
 
     std = statistics.stdev(values)
     half = float(t.ppf((1 + level) / 2, len(values) - 1)) * std / math.sqrt(len(values))
-    return {"mean": mean, "std": std, "low": mean - half, "high": mean + half}
+    return {"mean": mean, "std": std, "low": max(within[0], mean - half), "high": min(within[1], mean + half)}
 
 
 def paired_bootstrap(

@@ -120,16 +120,17 @@ def _cells(found: dict[str, Any]) -> str:
     return f"{100 * found['mean']:.2f}{spread} | {', '.join(map(str, found['seeds']))}"
 
 
-def format_predictions(folder: Path, part: Part) -> str:
+def format_predictions(file: Path, part: Part) -> str:
     """A run's predictions as the submission wants them.
 
     Args:
-        folder: of the run. `predictions.json`, which some tasks write in their benchmark's own form, is taken as it is.
+        file: of the predictions. One in their benchmark's own form, which some tasks write beside it
+            (`predictions.json`), is taken as it is.
         part: says which file it is for, and how labels are spelled.
     """
-    if (folder / "predictions.json").is_file():
-        return (folder / "predictions.json").read_text(encoding="utf-8")
-    with (folder / "predictions.jsonl").open(encoding="utf-8") as rows:
+    if (official := file.with_suffix(".json")).is_file():
+        return official.read_text(encoding="utf-8")
+    with file.open(encoding="utf-8") as rows:
         return "".join(_lines((json.loads(row)["prediction"] for row in rows), part))
 
 

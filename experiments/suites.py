@@ -247,9 +247,9 @@ class Runner:
             file, record = (self.root / folder / part.submission for folder in ("submission", "submission/sources"))
             source = {"task": name, "options": self.options(name, seed), "spelling": part.spelling}
             if not file.is_file() or read(record) != source:
-                folder = self.command("predict", name, seed, part).run.folder
+                predictions = self.command("predict", name, seed, part).predictions
                 file.parent.mkdir(parents=True, exist_ok=True)
-                file.write_text(format_predictions(folder, part), encoding="utf-8")
+                file.write_text(format_predictions(predictions, part), encoding="utf-8")
                 write(record, source)
 
 

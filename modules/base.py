@@ -110,6 +110,8 @@ class BaseModule(OptimizedModule):
     """Whether a text is to be put between the tokenizer's special tokens; what a corpus asks."""
     needs_word_ids: bool = False
     """Whether batches must tell words apart; what a corpus asks."""
+    kept_step: int | None = None
+    """After which step the weights are as they are now, where those of the last one were put back."""
     needs_tokenizer: bool = True
     """Whether it cannot do without one; not where batches say all that there is to know."""
     validation_cost: float = 1 / 3
@@ -532,7 +534,7 @@ class BaseModule(OptimizedModule):
         if not self._seeded:  # by an earlier fit, or by the checkpoint that this one goes on from
             self._seeded = True
             self._seed = self.trainer.strategy.broadcast(torch.initial_seed() % (1 << 31))
-        self._trained, self._window, self._logged_epoch = True, None, -1
+        self._trained, self._window, self._logged_epoch, self.kept_step = True, None, -1, None
         if self.trainer.ckpt_path is None:
             self.guard, self.resumed = NumericGuard(self.max_skips), None
         self.take_shortcuts()

@@ -70,12 +70,21 @@ def model_card(module: BaseModule) -> str:
         architecture=module.model.config.model_type,
         parameters=sum(p.numel() for p in module.model.parameters()) / 1e6,
         data=code(data, 400) if (data := _data(module)) else "not known",
-        steps=trainer.global_step if trainer is not None else "not known",
+        steps=_taken(module),
         scores=f"| best {code(module.monitor)} | {float(best):.4f} |\n" if best is not None else "",
         options=(f"| labels | {listed(names)} |\n" if names else "")
         + "".join(f"| {key} | {_value(value)} |\n" for key, value in options.items()).rstrip("\n"),
         loading=_loading(module, name),
     )
+
+
+def _taken(module: BaseModule) -> str:
+    """How many steps were taken, and after which of them the weights are those of the card."""
+    trainer, kept = module._trainer, module.kept_step
+    if trainer is None:
+        return "not known"
+    last = trainer.global_step
+    return f"{last:,}" if kept in (None, last) else f"{last:,}; the weights are those after step {kept:,}"
 
 
 def _loading(module: BaseModule, name: str | None) -> str:
@@ -124,7 +133,7 @@ def lineage(module: BaseModule) -> list[dict[str, Any]]:
     own = {
         "class": type(module).__name__,
         "data": _data(module),
-        "steps": trainer.global_step if trainer is not None else None,
+        "steps": (module.kept_step or trainer.global_step) if trainer is not None else None,
         "from": public(module.backbone.name) if module.backbone.name is not None else None,
     }
     return [*(getattr(module.model.config, LINEAGE, None) or []), own]

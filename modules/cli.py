@@ -42,6 +42,7 @@ from .callbacks import (
     StepTimes,
     Throughput,
 )
+from .callbacks.prediction_place import weights_of
 from .callbacks.save_config import SaveConfig, is_same
 from .callbacks.untrained import CURE
 from .loggers import RunCSVLogger, RunTensorBoardLogger
@@ -125,6 +126,18 @@ class PretuneCLI(LightningCLI):
             help="Read the export back by its own library, and compare it with what was trained.",
         )
         parser.add_argument("--predictions", type=Literal["jsonl", "csv"], default="jsonl", help="Format of `predict`.")
+        parser.add_argument(
+            "--predictions_file",
+            type=str | None,
+            default=None,
+            help="Of `predict`: this file (.jsonl or .csv) instead of the next free one of the run.",
+        )
+        parser.add_argument(
+            "--predictions_top",
+            type=int | None,
+            default=None,
+            help="Of `predict`: so many of a row's probabilities, the highest. Null: all of up to 100, else 20.",
+        )
 
     @override
     def _parse_ckpt_path(self) -> None:
@@ -150,6 +163,8 @@ class PretuneCLI(LightningCLI):
             training=not config.trainer.fast_dev_run,
         )
         config.ckpt_path = str(self.run.checkpoint) if self.run.checkpoint else None
+        if self.subcommand == "predict" and config.return_predictions is None:
+            config.return_predictions = False  # they are written, and would fill the memory
         self.save_config_kwargs = {"folder": self.run.folder}
 
     def _set_alarm(self, limit: float | None) -> None:
@@ -200,10 +215,10 @@ class PretuneCLI(LightningCLI):
         if self.subcommand in ("validate", "test") and not self._get(self.config, "untrained"):
             callbacks.append(RefuseUntrained(self.run.why_untrained))
         if self.subcommand == "predict":
-            return [PredictionWriter(folder, self._get(self.config, "predictions"))]
+            return [self._writer(folder)]
         if self.subcommand != "fit":
             return callbacks
-        callbacks += [LearningCurves(folder), OverfittingWarnings()]
+        callbacks += [LearningCurves(folder), OverfittingWarnings(recipe=self._get(self.config, "recipe"))]
         # What a metric says of its direction is heard when there are metrics.
         mode = (model.direction() or "min") if isinstance(model, BaseModule) else model.mode
         if (stopping := self._get(self.config_init, "early_stopping")) is not None:
@@ -220,6 +235,19 @@ class PretuneCLI(LightningCLI):
         last = LastCheckpoint(folder / "checkpoints", **asdict(self._get(self.config_init, "checkpoint")))
         check = self._get(self.config_init, "export_check")
         return [*callbacks, best, last, ExportBest(folder / "export", check)]
+
+    def _writer(self, folder: Path) -> PredictionWriter:
+        options = {name: self._get(self.config, f"predictions_{name}") for name in ("file", "top")}
+        inline = getattr(self.datamodule, "predict_texts", None) is not None
+        kind = self._get(self.config, "predictions")
+        weights = weights_of(self.run.checkpoint, self.model.backbone)
+        return PredictionWriter(folder, kind, **options, weights=weights, answers=inline)
+
+    @property
+    def predictions(self) -> Path | None:
+        """Where `predict` wrote."""
+        writers = [c for c in self.trainer.callbacks if isinstance(c, PredictionWriter)]  # type: ignore[attr-defined]
+        return writers[0].path if writers else None
 
     @override
     def _run_subcommand(self, subcommand: str) -> None:

@@ -18,6 +18,7 @@ from jsonargparse import Namespace
 from lightning.pytorch import LightningDataModule, LightningModule
 from lightning.pytorch.cli import LightningArgumentParser
 
+from ..visible import visible
 from .backbone import Backbone
 from .own_code import why_not
 
@@ -47,7 +48,7 @@ class HelpfulParser(LightningArgumentParser):
         """Prints one message and exits with 2; raises where a value is only tried, as of one type among several."""
         if not self.exit_on_error:
             super().error(message, ex)
-        print(f"error: {explain(message, self)}", file=sys.stderr)
+        print(f"error: {visible(explain(message, self))}", file=sys.stderr)
         sys.exit(2)
 
 

@@ -55,7 +55,9 @@ class ExportBest(Callback):
         elif best is None:
             rank_zero_info("There was no validation: the last weights are kept.")
         else:
-            load_whole(pl_module, read_checkpoint(best.best_model_path)["state_dict"])
+            content = read_checkpoint(best.best_model_path)
+            load_whole(pl_module, content["state_dict"])
+            pl_module.kept_step = int(content["global_step"])  # type: ignore[assignment]
             score = float(best.best_model_score) if best.best_model_score is not None else float("nan")
             rank_zero_info(f"The best weights are kept: {best.monitor} {score:.4f} ({best.best_model_path}).")
         if self.folder is not None and (trainer.is_global_zero or is_sharded(pl_module)):

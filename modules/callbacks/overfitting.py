@@ -14,6 +14,8 @@ from typing_extensions import override
 from ...errors import InputError
 from .history import VALIDATION, loss_of_step
 
+ADVISED = "few_labels"
+"""The recipe against memorising."""
 PERFECT = ("accuracy", "f1", "exact_match")
 """Scores that are 1 when everything is right; the first that a module measures is looked at."""
 
@@ -26,12 +28,13 @@ class OverfittingWarnings(Callback):
 
     Args:
         validations: how often in a row the validation loss must rise.
+        recipe: that is in use, and need not be recommended.
     """
 
-    def __init__(self, validations: int = 3) -> None:
+    def __init__(self, validations: int = 3, recipe: str | None = None) -> None:
         if validations < 1:
             raise InputError(f"OverfittingWarnings.validations is {validations}; it must be at least 1.")
-        self.validations = validations
+        self.validations, self.recipe = validations, recipe
         self._losses: list[list[float]] = []
         """Of the last validations: step, mean training loss since the one before, validation loss, monitored metric."""
         self._said: list[str] = []
@@ -111,10 +114,9 @@ class OverfittingWarnings(Callback):
             return
         self._said.append(kind)
         stops = "Early stopping keeps the best weights" if trainer.early_stopping_callbacks else "Set early_stopping"
-        rank_zero_warn(
-            f"{seen} {stops}; what may help: more dropout (model.backbone.dropout), recipe: few_labels, fewer epochs "
-            "(trainer.max_epochs), or more data."
-        )
+        known = [] if self.recipe == ADVISED else [f"recipe: {ADVISED}"]
+        cures = ["more dropout (model.backbone.dropout)", *known, "fewer epochs (trainer.max_epochs), or more data"]
+        rank_zero_warn(f"{seen} {stops}; what may help: {', '.join(cures)}.")
 
     @override
     def state_dict(self) -> dict[str, Any]:

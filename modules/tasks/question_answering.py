@@ -180,10 +180,9 @@ class QuestionAnswering(BaseModule):
             }
         return found
 
-    def official_predictions(self, rows: list[dict[str, Any]]) -> dict[str, str]:
-        """SQuAD's form of predictions: the answer by id."""
-        examples = self.datamodule.examples("predict")
-        return {examples[number]["id"]: row["prediction"] for number, row in enumerate(rows)}
+    def official_prediction(self, number: int, row: dict[str, Any]) -> tuple[str, str]:
+        """SQuAD's form of a prediction: the id of the question, and the answer."""
+        return self.datamodule.examples("predict")[number]["id"], row["prediction"]
 
     def save_pretrained(self, folder: str | Path, check: bool = True) -> None:
         """Writes a Hugging Face folder; the threshold is in its configuration as `null_threshold`."""

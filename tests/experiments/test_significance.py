@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from pretune.experiments.significance import interval, mcnemar, paired_bootstrap
+from pretune.experiments.significance import interval, mcnemar, paired_bootstrap, range_of
 
 
 def accuracy(gold: np.ndarray, found: np.ndarray) -> float:
@@ -22,6 +22,28 @@ def test_interval_by_hand() -> None:
     half = 3.182446305284263 * math.sqrt(5 / 3) / 2
     assert (found["low"], found["high"]) == (pytest.approx(2.5 - half), pytest.approx(2.5 + half))
     assert interval([0.7]) == {"mean": 0.7, "std": None, "low": None, "high": None}
+
+
+@pytest.mark.parametrize(
+    ("name", "percent", "expected"),
+    [
+        ("val/f1", False, (0.0, 1.0)),
+        ("val/f1_weighted", False, (0.0, 1.0)),
+        ("val/f1", True, (0.0, 100.0)),
+        ("val/has_answer_f1", True, (0.0, 100.0)),
+        ("val/rougeL", False, (0.0, 1.0)),
+        ("val/bleu", False, (0.0, 100.0)),
+        ("val/mcc", False, (-1.0, 1.0)),
+        ("val/loss", False, (0.0, math.inf)),
+        ("val/perplexity", False, (0.0, math.inf)),
+        ("val/own", False, (-math.inf, math.inf)),
+    ],
+)
+def test_an_interval_stays_where_the_metric_can_be(name: str, percent: bool, expected: tuple[float, float]) -> None:
+    assert range_of(name, percent) == expected
+    found, half = interval([0.2, 0.9], within=expected), 12.7062 * 0.35  # t of one degree of freedom
+    assert found["low"] == pytest.approx(max(expected[0], 0.55 - half), abs=1e-3)
+    assert found["high"] == pytest.approx(min(expected[1], 0.55 + half), abs=1e-3)
 
 
 def test_mcnemar_by_hand() -> None:

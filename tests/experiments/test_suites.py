@@ -186,7 +186,7 @@ def test_tables_and_submissions_by_hand(tmp_path: Path) -> None:
 
     def formatted(predictions: list[Any], part: Part) -> str:
         (tmp_path / "predictions.jsonl").write_text("".join(json.dumps({"prediction": p}) + "\n" for p in predictions))
-        return format_predictions(tmp_path, part)
+        return format_predictions(tmp_path / "predictions.jsonl", part)
 
     assert formatted([5.5, 2.34567], Part("", submission="STS-B.tsv", range=(0, 5))) == (
         "index\tprediction\n0\t5.000\n1\t2.346\n"
@@ -195,7 +195,7 @@ def test_tables_and_submissions_by_hand(tmp_path: Path) -> None:
     story = Part("", submission="tnews10_predict.json", spelling={"story": 100})
     assert formatted(["story"], story) == '{"id": 0, "label": "100"}\n'
     (tmp_path / "predictions.json").write_text('{"q1": "北京"}')
-    assert format_predictions(tmp_path, Part("", submission="cmrc2018_predict.json")) == '{"q1": "北京"}'
+    assert formatted([], Part("", submission="cmrc2018_predict.json")) == '{"q1": "北京"}'
 
 
 @pytest.mark.parametrize(("name", "folder"), [("glue", "nyu-mll/glue"), ("clue", "clue/clue")])

@@ -21,11 +21,13 @@ RISING = [1.0 + 0.05 * step for step in range(40)]
 def said(scripted: Any, fit: Any) -> Any:
     """The warnings of a scripted run."""
 
-    def run(*script: Any, callbacks: Sequence[Any] = (), validations: int = 3, **how: Any) -> list[str]:
+    def run(
+        *script: Any, callbacks: Sequence[Any] = (), validations: int = 3, recipe: str | None = None, **how: Any
+    ) -> list[str]:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             with suppress(RuntimeError):  # broken off
-                fit(scripted(*script), OverfittingWarnings(validations), *callbacks, **how)
+                fit(scripted(*script), OverfittingWarnings(validations, recipe), *callbacks, **how)
         return [str(w.message) for w in caught if "what may help" in str(w.message)]
 
     return run
@@ -42,6 +44,12 @@ def test_validation_rises_while_training_falls(said: Any) -> None:
     )
     for cure in ("early_stopping", "model.backbone.dropout", "recipe: few_labels", "max_epochs", "more data"):
         assert cure in messages[0]
+
+
+def test_the_recipe_in_use_is_not_recommended(said: Any) -> None:
+    script = (FALLING, [1.5, 1.2, 1.25, 1.5, 1.75, 1.8, 1.9])
+    assert "recipe" not in said(*script, recipe="few_labels")[0]
+    assert "recipe: few_labels" in said(*script, recipe="gentle")[0]
 
 
 @pytest.mark.parametrize(

@@ -149,7 +149,7 @@ def test_answers_are_learned_by_heart_from_the_command_line(
     lines = (cli.run.folder / "predictions.jsonl").read_text().splitlines()
     assert [json.loads(line)["prediction"] for line in lines] == [row["output"] for row in ROWS]
     run("predict", *args, f"--data.predict_texts=['{ROWS[3]['instruction']}']")
-    assert json.loads((cli.run.folder / "predictions.jsonl").read_text())["prediction"] == ROWS[3]["output"]
+    assert json.loads((cli.run.folder / "predictions-2.jsonl").read_text())["prediction"] == ROWS[3]["output"]
     # transformers alone: the template is in the export, and so is what stops it
     plain = transformers.AutoModelForCausalLM.from_pretrained(cli.run.folder / "export").eval()
     tokenizer: Any = transformers.AutoTokenizer.from_pretrained(cli.run.folder / "export")

@@ -76,7 +76,7 @@ def test_from_the_command_line(length: int, encoder: Path, run: Callable[..., An
             assert text[entity["start"] : entity["end"]] == entity["text"]
             assert 0 < entity["score"] <= 1
     run("predict", *args, '--data.predict_texts=["The old film, the book."]')
-    (line,) = (cli.run.folder / "predictions.jsonl").read_text().splitlines()
+    (line,) = (cli.run.folder / "predictions-2.jsonl").read_text().splitlines()
     assert [entity["text"] for entity in json.loads(line)["entities"]][:1] in (["film"], ["film,"], [])
 
 
