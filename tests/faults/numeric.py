@@ -116,7 +116,7 @@ def _data(trial: Trial) -> Outcome:
         "fit", "--name=run", "--model=TextClassification", "--model.backbone=backbone",
         "--data=TextClassificationDataModule", "--data.batch_size=2",
         "--data.train_files=train.csv", "--data.validation_files=validation.csv",
-        "--data.text_column=review", "--data.label_column=stars", "--data.kind=regression", *COMMON,
+        "--data.text_column=review", "--data.label_column=stars", "--data.problem=regression", *COMMON,
     )  # fmt: skip
     command = start(args, trial.folder)
     command.wait()

@@ -12,7 +12,7 @@ import pytest
 
 import pretune
 
-FEW = {"kills": 3, "signals": 3, "damages": 7, "races": 2, "full_disks": 3, "numbers": 4}
+FEW = {"kills": 2, "signals": 2, "damages": 7, "races": 2, "full_disks": 2, "numbers": 4}
 
 
 @pytest.fixture(scope="module")
