@@ -8,7 +8,8 @@ DATA is what `python benchmarks/gpu/pack.py` writes, or any folder with `wikitex
 The measures run one after the other, the most telling first; each side of each is a process of its own, whose result
 is written at once to `gpu.json` in FOLDER (with `log.txt`). What that file, or `benchmarks/results/gpu.json`, has for
 this card and these versions is not run again, so that the next call goes on where this one ended; --again runs it anew.
-A run that fails or takes too long is named in the end and tried again by the next call.
+A run that fails or takes too long is named in the end and tried again by the next call; figures that it had by then
+are kept. Those of --smoke go to `smoke.json`. A call that is ended (Ctrl-C, SIGTERM) ends its processes.
 
 Speed is that of the training loop as a user has it, true tokens (padding not counted) a second: after warm-up, the
 median of six windows of a second between events on the device. Beside it: milliseconds a step, the share of the dense
@@ -22,96 +23,28 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import signal
-import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "speed"), str(HERE.parent)]
+from side import UNFINISHED, Run, read  # noqa: E402
+
 KNOWN = HERE.parent / "results" / "gpu.json"
 """What earlier calls brought home."""
 SPARE = 10.0
 """Seconds that are left at the end."""
+RESULTS, TRIED = "gpu.json", "smoke.json"
+"""Where results go, and those of a trial, which are never taken for others."""
 SLOW = 5
 """So many times longer may a smoke run take, wherever it runs."""
-
-
-@dataclass
-class Run:
-    """One side of one measure, as a process.
-
-    Args:
-        measure: its name.
-        side: its name.
-        spec: what the program is told.
-        program: its file.
-        limit: seconds that it may take, once it is its turn.
-    """
-
-    measure: str
-    side: str
-    spec: dict[str, Any]
-    program: Path
-    limit: float
-    folder: Path = field(default_factory=Path)
-    process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def name(self) -> str:
-        """For the results' file."""
-        return f"{self.measure} {self.side}"
-
-    def start(self) -> None:
-        """Starts it; it imports its libraries and waits for its turn."""
-        self.folder = Path(tempfile.mkdtemp(prefix="gpu-"))
-        self.spec |= {"folder": str(self.folder), "turn": str(self.folder), "result": str(self.folder / "result.json")}
-        (self.folder / "spec.json").write_text(json.dumps(self.spec))
-        command = [sys.executable, str(self.program), str(self.folder / "spec.json")]
-        with (self.folder / "log.txt").open("wb") as log:
-            self.process = subprocess.Popen(
-                command, stdout=log, stderr=subprocess.STDOUT, env=self._surroundings(), start_new_session=True
-            )
-
-    def log(self) -> bytes:
-        """What it printed."""
-        path = self.folder / "log.txt"
-        return path.read_bytes() if path.is_file() else b""
-
-    def _surroundings(self) -> dict[str, str]:
-        found = {**os.environ, "PRETUNE_CACHE": self.spec["cache"], "HF_HUB_OFFLINE": "1", "PYTHONUNBUFFERED": "1"}
-        if self.spec["device"] == "cuda":
-            found.setdefault("CUDA_VISIBLE_DEVICES", "0")
-        found["TORCHINDUCTOR_CACHE_DIR"] = str(self.folder / "inductor")  # compiled anew: its time is a figure
-        return found
-
-    def finish(self, seconds: float) -> dict[str, Any] | str:
-        """Gives it its turn and so many seconds; its result, or what went wrong."""
-        assert self.process is not None
-        began, limit = time.monotonic(), min(self.limit, seconds)
-        (self.folder / "go").touch()
-        try:
-            code = self.process.wait(limit)
-        except subprocess.TimeoutExpired:
-            return f"took more than {limit:.0f} s"
-        finally:
-            self.end()
-        result = Path(self.spec["result"])
-        if code or not result.is_file():
-            return f"ended with {code}"
-        return {**json.loads(result.read_text()), "process_seconds": round(time.monotonic() - began, 1)}
-
-    def end(self) -> None:
-        """Ends it and what it started."""
-        if self.process is not None and self.process.poll() is None:
-            os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait()
 
 
 def runs(given: argparse.Namespace) -> Iterator[Run]:
@@ -142,9 +75,9 @@ def measure(given: argparse.Namespace, runner: Runner | None) -> list[str]:
     from store import Store, machine
     from surroundings import same_place
 
-    store, where = Store(given.output / "gpu.json"), machine()
+    store, where = Store(given.output / given.file), machine()
     until = time.monotonic() + 60 * given.minutes - SPARE
-    earlier = json.loads(KNOWN.read_text()) if KNOWN.is_file() and not given.smoke else {}
+    earlier = json.loads(KNOWN.read_text()) if KNOWN.is_file() and given.file == RESULTS else {}
     for name, result in earlier.items():
         if name not in store.read():
             store.add(name, result)
@@ -152,7 +85,9 @@ def measure(given: argparse.Namespace, runner: Runner | None) -> list[str]:
         run for run in runs(given) if given.again or not same_place(store.read().get(keyed(run.name, where)), where)
     ]
     failed = []
-    with (given.output / "log.txt").open("ab") as log:
+    with (given.output / "log.txt").open("ab") as log, ExitStack() as ending:
+        for run in missing:
+            ending.callback(run.clear)  # however this ends
         for number, run in enumerate(missing):
             left = until - time.monotonic()
             if left < min(run.limit, 20):
@@ -170,14 +105,16 @@ def measure(given: argparse.Namespace, runner: Runner | None) -> list[str]:
                 result = run.finish(left)
                 log.write(b"\n=== " + run.name.encode() + b"\n" + run.log())
                 log.flush()
-            if isinstance(result, str):
-                print(f"FAILED: {result}, see log.txt", flush=True)
-                failed.append(f"{run.name} ({result})")
-                continue
-            store.add(keyed(run.name, where), {**result, **where})
-            print(brief(result), flush=True)
-        for run in missing:
-            run.end()
+                run.clear()
+            key = keyed(run.name, where)
+            wrong = result if isinstance(result, str) else result.get(UNFINISHED)
+            if wrong:
+                print(f"FAILED: {wrong}, see log.txt", flush=True)
+                failed.append(f"{run.name} ({wrong})")
+            else:
+                print(brief(result), flush=True)
+            if not isinstance(result, str) and not (wrong and same_place(store.read().get(key), where)):
+                store.add(key, {**result, **where})  # unfinished figures too, where there are no others
     return failed
 
 
@@ -189,6 +126,8 @@ def keyed(name: str, where: dict[str, Any]) -> str:
 def brief(result: dict[str, Any]) -> str:
     """One figure for the terminal."""
     value = result.get("value")
+    if "failed" in result:
+        return f"{value} tests passed, {len(result['failed'])} FAILED" if result["failed"] else f"{value} tests passed"
     return f"{value:,.0f}" if isinstance(value, (int, float)) else "done"
 
 
@@ -209,9 +148,38 @@ def parse(args: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--smoke", action="store_true", help="tiny sizes, on whatever there is: no figure is of use")
     parser.add_argument("--table", action="store_true", help="prints what is there and runs nothing")
     given = parser.parse_args(args)
+    if not 0 <= given.minutes < math.inf:
+        parser.error(f"--minutes is {given.minutes}; it must be a number of minutes, 0 or more")
     if given.data is None and not given.table:
         parser.error("DATA is missing: a folder that benchmarks/gpu/pack.py made")
     return given
+
+
+def refuse_what_cannot_be(given: argparse.Namespace) -> None:
+    """Ends with a message where nothing could be measured, or what is there would be lost."""
+    for part in ("wikitext-2", "model"):
+        if not (given.data / part).is_dir() and not (part == "model" and given.model):
+            sys.exit(f"error: {given.data} has no folder {part}: give one that benchmarks/gpu/pack.py made")
+    for path in (given.output / given.file, KNOWN):
+        if path.is_file() and not read(path):
+            sys.exit(f"error: {path} is damaged: repair it, or move it away to begin anew")
+
+
+def alone(given: argparse.Namespace, runner: Runner | None) -> list[str]:
+    """Measures, unless another call does so into the same folder; what asks it to end ends its processes."""
+    from filelock import FileLock, Timeout
+
+    def end(number: int, _: Any) -> None:
+        sys.exit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        with FileLock(given.output / "lock", timeout=0):
+            return measure(given, runner)
+    except Timeout:
+        sys.exit(f"error: another call measures into {given.output}: wait for it, or give another --output")
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def main(args: list[str] | None = None, runner: Runner | None = None) -> int:
@@ -228,12 +196,14 @@ def main(args: list[str] | None = None, runner: Runner | None = None) -> int:
         if given.device == "cpu" and not given.smoke:
             sys.exit("error: there is no CUDA device here; --smoke tries everything in tiny sizes.")
         given.output.mkdir(parents=True, exist_ok=True)
-        given.model = (given.model or surroundings.model_with_weights(given.data, given.output)).resolve()
         given.null = os.environ.get("PRETUNE_NULL_GPU", "") == "1"
-        failed = measure(given, runner)
+        given.file = TRIED if given.smoke or given.null else RESULTS
+        refuse_what_cannot_be(given)
+        given.model = (given.model or surroundings.model_with_weights(given.data, given.output)).resolve()
+        failed = alone(given, runner)
     from report import table
 
-    place = given.output / "gpu.json"
+    place = given.output / (RESULTS if given.table else given.file)
     found = json.loads((place if place.is_file() else KNOWN).read_text()) if place.is_file() or KNOWN.is_file() else {}
     if given.smoke:
         print("\nTiny sizes: no figure is of use.")

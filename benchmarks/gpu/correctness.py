@@ -10,6 +10,9 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import Any
 
+sys.path[:0] = [str(Path(__file__).resolve().parents[1] / "speed")]
+import turn  # noqa: E402
+
 ROOT = Path(__file__).resolve().parents[2]
 PROCESSES = 8
 
@@ -38,9 +41,6 @@ def run(spec: dict[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    import time
-
     given = json.loads(Path(sys.argv[1]).read_text())
-    while given.get("turn") and not Path(given["turn"], "go").exists():
-        time.sleep(0.02)
+    turn.wait_for_go(given)
     Path(given["result"]).write_text(json.dumps(run(given)))

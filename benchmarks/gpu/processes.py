@@ -14,6 +14,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+sys.path[:0] = [str(Path(__file__).resolve().parents[1] / "speed")]
+import turn  # noqa: E402
+
 OURS = Path(__file__).resolve().parents[1] / "speed" / "ours.py"
 
 
@@ -45,9 +48,6 @@ def run(spec: dict[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    import time
-
     given = json.loads(Path(sys.argv[1]).read_text())
-    while given.get("turn") and not Path(given["turn"], "go").exists():
-        time.sleep(0.02)
+    turn.wait_for_go(given)
     Path(given["result"]).write_text(json.dumps(run(given)))

@@ -25,6 +25,8 @@ def table(found: Results, only: list[str] | None = None) -> str:
 
 def _card(found: Results, card: str, only: list[str] | None) -> list[str]:
     here = {name.partition(" @ ")[0]: result for name, result in found.items() if name.endswith(f"@ {card}")}
+    # Of a run that was cut off, points stand each for itself; other figures may be of half of it.
+    here = {name: result for name, result in here.items() if "points" in result or not result.get("unfinished")}
     rows, parts = [], []
     for name, measure in MEASURES.items():
         if only and name not in only:
@@ -97,7 +99,8 @@ def _points(measure: Measure, result: dict[str, Any] | None) -> str:
     if result is None:
         return f"{measure.title}: {MISSING}."
     lines = _estimates(result["points"]) if measure.kind == "estimate" else _ways(result["points"])
-    return "\n".join(lines)
+    cut_off = [f"\n(Not all of it: the run {result['unfinished']}.)"] if result.get("unfinished") else []
+    return "\n".join([*lines, *cut_off])
 
 
 def _estimates(points: dict[str, dict[str, Any]]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -56,11 +57,16 @@ def model_with_weights(data: Path, folder: Path) -> Path:
     if not (made / "config.json").is_file():
         from transformers import AutoConfig, AutoModel, AutoTokenizer
 
-        AutoModel.from_config(AutoConfig.from_pretrained(given)).save_pretrained(made)
-        AutoTokenizer.from_pretrained(given).save_pretrained(made)
+        unfinished = folder / "model.tmp"  # a call may be cut off at any time
+        AutoModel.from_config(AutoConfig.from_pretrained(given)).save_pretrained(unfinished)
+        AutoTokenizer.from_pretrained(given).save_pretrained(unfinished)
+        shutil.rmtree(made, ignore_errors=True)
+        unfinished.replace(made)
     return made
 
 
 def same_place(result: dict[str, Any] | None, where: dict[str, Any]) -> bool:
-    """Whether a result is of this card and these versions."""
-    return result is not None and all(result.get(key) == where.get(key) for key in PLACE)
+    """Whether a result is a whole one, of this card and these versions."""
+    return (
+        result is not None and not result.get("unfinished") and all(result.get(key) == where.get(key) for key in PLACE)
+    )

@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from pretune.atomic_files import write_text
+
 SEED = 20
 COPIES = 20
 """Of the corpus for a GPU, which would go through one in a second."""
@@ -37,7 +39,7 @@ def prepare(
         path = folder / (f"documents-{copies}.jsonl" if settings.get("documents") else f"corpus-{copies}.txt")
         if not path.is_file():
             write = mixed if settings.get("documents") else corpus
-            path.write_text(write(data) * copies, encoding="utf-8")
+            write_text(path, write(data) * copies)
         return {"train": str(path.resolve())}
     if task == "questions":
         return {"validation": save(folder / f"squad-{rows}.jsonl", questions(data)[:rows])}
@@ -95,7 +97,7 @@ def read(path: Path) -> list[Row]:
 def save(path: Path, rows: list[Row]) -> str:
     """Writes rows, unless they are there."""
     if not path.is_file():
-        path.write_text(lines(rows), encoding="utf-8")
+        write_text(path, lines(rows))
     return str(path.resolve())
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -29,10 +30,22 @@ def wait_for_turn(spec: dict[str, Any]) -> None:
         varlen_attention._dropout_fault = lambda device: None  # type: ignore[assignment]
     if is_cheap(spec):
         torch.compile = functools.partial(torch.compile, backend="eager")  # type: ignore[assignment]
+    wait_for_go(spec)
+
+
+def wait_for_go(spec: dict[str, Any]) -> None:
+    """The waiting alone.
+
+    Raises:
+        SystemExit: if the one who would say so is gone.
+    """
     if not spec.get("turn"):
         return
+    parent = spec.get("parent", os.getppid())  # it may have gone while this one imported
     Path(spec["turn"], "ready").touch()
     while not Path(spec["turn"], "go").exists():
+        if os.getppid() != parent:
+            raise SystemExit("nobody is left who would say that it is this one's turn")
         time.sleep(POLL)
 
 

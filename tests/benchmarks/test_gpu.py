@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib.util
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 import zipfile
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import psutil
 import pytest
 import torch
+from filelock import FileLock
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 PLACES = [str(BENCHMARKS / "gpu"), str(BENCHMARKS / "speed"), str(BENCHMARKS)]
@@ -75,7 +80,7 @@ def names() -> list[str]:
 def test_every_side_of_a_measure(name: str, harness: Any, packed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch, "compile", functools.partial(torch.compile, backend="eager"))
     assert harness.main([str(packed), "--smoke", "--only", name, "--output=out"], in_process) == 0
-    results = json.loads(Path("out/gpu.json").read_text())
+    results = json.loads(Path("out/smoke.json").read_text())
     measures = sys.modules["measures"]
     assert len(results) == len(measures.MEASURES[name].sides)
     for result in results.values():
@@ -133,6 +138,58 @@ RESULT = {
 }
 
 
+def test_a_trial_is_no_result(harness: Any, packed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a card both would have one name."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda *_: "H100")
+    ran: list[bool] = []
+
+    def runner(run: Any, seconds: float) -> dict[str, Any]:
+        ran.append(run.spec["smoke"])
+        return {**RESULT, "value": 5.0}
+
+    args = [str(packed), "--only", "workers-blocks", "--output=out"]
+    for more in (["--smoke"], [], []):
+        assert harness.main([*args, *more], runner) == 0
+    assert ran == [True] * 3 + [False] * 3
+    assert len(json.loads(Path("out/gpu.json").read_text())) == 3
+
+
+def test_what_was_cut_off_keeps_its_figures_and_is_tried_again(
+    harness: Any, packed: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    results = [
+        {"points": {"one": {"ms": 1.0}}, "unfinished": "took more than 3 s"},
+        {"points": {"one": {"ms": 1.0}, "two": {"ms": 2.0}}},
+        {"points": {}, "unfinished": "took more than 1 s"},
+    ]
+    found = []
+    args = [str(packed), "--smoke", "--only", "head", "--output=out"]
+    for again in ([], [], ["--again"]):
+        failed = harness.main([*args, *again], lambda *_: {**RESULT, **results[len(found)]})
+        (kept,) = json.loads(Path("out/smoke.json").read_text()).values()
+        found.append((failed, len(kept["points"]), "(Not all of it: the run took" in capsys.readouterr().out))
+    assert found == [(1, 1, True), (0, 2, False), (1, 2, False)]  # what is whole is not replaced by what is not
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda data: (data / "nothing", []), "nothing has no folder wikitext-2"),
+        (lambda data: (data, ["--output=damaged"]), "smoke.json is damaged"),
+        (lambda data: (data, ["--output=busy"]), "another call measures into busy"),
+        (lambda data: (data, ["--minutes=nan"]), "2"),
+    ],
+)
+def test_what_cannot_be_is_said(change: Any, message: str, harness: Any, packed: Path) -> None:
+    Path("damaged").mkdir()
+    Path("damaged/smoke.json").write_text('{"mlm-128 ours @ CPU": {"val')
+    Path("busy").mkdir()
+    data, more = change(packed)
+    with FileLock("busy/lock"), pytest.raises(SystemExit, match=message):
+        harness.main([str(data), "--smoke", "--only", "head", *more], lambda *_: RESULT)
+
+
 def test_other_versions_are_measured_anew(harness: Any) -> None:
     same_place = sys.modules.get("surroundings") or load(BENCHMARKS / "gpu" / "surroundings.py", "surroundings")
     here = {"gpu": "H100", "torch": "2.11.0", "transformers": "5.17.0", "lightning": "2.6.6"}
@@ -164,7 +221,74 @@ def test_runs_are_processes_and_what_takes_too_long_is_ended(harness: Any, packe
         found.append(run.finish(9.0))
         assert run.log() == b"began\n"
     assert found[0]["value"] == 3
-    assert found[1:] == ["took more than 2 s", "ended with 4"]
+    assert found[1] == "took more than 2 s"
+    assert found[2]["unfinished"] == "ended with 4"
+
+
+PARENT = """
+import json, pathlib, subprocess, sys, time
+spec = json.loads(pathlib.Path(sys.argv[1]).read_text())
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+pathlib.Path(spec["child"]).write_text(str(child.pid))
+pathlib.Path(spec["result"]).write_text(json.dumps({"value": 3}))
+time.sleep(60 * spec["long"])
+"""
+
+
+def gone(process: int, seconds: float = 20) -> bool:
+    """Whether a process ends soon; one that nobody has asked for its exit code has."""
+    for _ in range(int(10 * seconds)):
+        if not psutil.pid_exists(process) or psutil.Process(process).status() == psutil.STATUS_ZOMBIE:
+            return True
+        time.sleep(0.1)
+    return False
+
+
+@pytest.mark.parametrize("long", [False, True])
+def test_what_a_run_has_started_ends_with_it(long: bool, harness: Any, tmp_path: Path) -> None:
+    """It would keep the device; whether the run itself has ended or not."""
+    (tmp_path / "program.py").write_text(PARENT)
+    child = tmp_path / "child"
+    spec = {"child": str(child), "long": long, "cache": str(tmp_path), "device": "cpu"}
+    run = harness.Run("a", "b", spec, tmp_path / "program.py", 3.0)
+    run.start()
+    found = run.finish(9.0)
+    assert found["value"] == 3
+    assert found.get("unfinished") == ("took more than 3 s" if long else None)
+    assert gone(int(child.read_text()))
+    run.clear()
+    assert not run.folder.exists()
+
+
+def test_who_waits_for_nobody_ends(tmp_path: Path) -> None:
+    turn = load(BENCHMARKS / "speed" / "turn.py", "turn")
+    with pytest.raises(SystemExit, match="nobody is left"):
+        turn.wait_for_go({"turn": str(tmp_path), "parent": -1})
+    (tmp_path / "go").touch()
+    turn.wait_for_go({"turn": str(tmp_path), "parent": -1})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_a_call_that_is_ended_leaves_no_process(how: int, packed: Path, tmp_path: Path) -> None:
+    """Neither the one that measures nor the one that waits; killed itself, it cannot end the first."""
+    command = [sys.executable, str(BENCHMARKS / "gpu"), str(packed), "--smoke", "--only", "head", "estimate"]
+    around = {**os.environ, "TMPDIR": str(tmp_path)}
+    call = subprocess.Popen([*command, "--output", str(tmp_path / "out")], env=around, stdout=subprocess.DEVNULL)
+    for _ in range(900):
+        if len(found := [p for p in psutil.Process(call.pid).children() if "spec.json" in " ".join(p.cmdline())]) == 2:
+            break
+        time.sleep(0.1)
+    measuring, waiting = sorted(found, key=lambda process: process.pid)
+    call.send_signal(how)
+    call.wait(60)
+    try:
+        assert gone(waiting.pid, 90)
+        assert how == signal.SIGKILL or gone(measuring.pid)
+    finally:
+        for process in found:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
 
 
 # ---------------------------------------------------------------------- on a bare machine
