@@ -101,6 +101,8 @@ class LastCheckpoint(Checkpoint):
         """Saves now; all processes must come here."""
         if trainer.fast_dev_run:  # type: ignore[attr-defined]
             return
+        for logger in trainer.loggers:  # rows of before the checkpoint are not trained again, and so not told again
+            logger.save()
         trainer.save_checkpoint(self.path, weights_only=False)
         self._saved_at = time.monotonic()
         self._saved_step = trainer.global_step
