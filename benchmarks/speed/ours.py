@@ -95,7 +95,8 @@ def command(verb: str, wanted: dict[str, Any], folder: str, callback: Any) -> An
     wanted["trainer"]["callbacks"] = [callback]
     path = Path(folder, "config.yaml")
     path.write_text(json.dumps(wanted))  # JSON is YAML
-    return main([verb, f"--config={path}"]).trainer
+    untrained = ["--untrained=true"] if verb == "validate" else []  # what it takes does not depend on the weights
+    return main([verb, f"--config={path}", *untrained]).trainer
 
 
 def by_hand(verb: str, wanted: dict[str, Any], callback: Any) -> Any:

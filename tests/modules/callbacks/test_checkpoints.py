@@ -20,7 +20,9 @@ def test_what_was_logged_is_written_before_a_checkpoint(
     def save(self: Trainer, path: Any, *args: Any, **options: Any) -> None:
         if Path(path).name == "last.ckpt":
             table = Path(path).parents[1] / "metrics.csv"
-            rows.append((self.global_step, len(list(csv.DictReader(table.open()))), self.loggers[1].experiment.metrics))
+            rows.append(
+                (self.global_step, len(list(csv.DictReader(table.open()))), len(self.loggers[1].experiment.metrics))
+            )
         usual(self, path, *args, **options)
 
     monkeypatch.setattr(Trainer, "save_checkpoint", save)
