@@ -156,6 +156,7 @@ class BaseModule(OptimizedModule):
         self._trained = False
         self._sample: Sample | None = None
         self._shaped = True
+        self._trained_elsewhere = False
 
     # ------------------------------------------------------------------ hooks for subclasses
 
@@ -309,6 +310,12 @@ class BaseModule(OptimizedModule):
                 network.to(self.dtype)
 
     def _build(self) -> None:
+        if self._trained_elsewhere and self.stored is None:
+            raise InputError(
+                "This module was given weights before it could build the network for them, as at the end of ddp_fork, "
+                "ddp_spawn and ddp_notebook, whose processes alone knew the data: it has none. Give ckpt_path, take "
+                "load_from_checkpoint, or train with strategy='ddp'."
+            )
         self.prepare(self.datamodule)
         config = None
         if self.stored is not None:
@@ -630,8 +637,17 @@ class BaseModule(OptimizedModule):
 
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
         """As torch's; builds the network if nothing did so far, instead of finding no place for any weight."""
-        self.build()
-        return super().load_state_dict(state_dict, strict, assign)
+        was_built = self.model is not None
+        try:
+            self.build()
+            return super().load_state_dict(state_dict, strict, assign)
+        except (InputError, RuntimeError):
+            if was_built or strict:
+                raise
+            # So end ddp_fork and ddp_spawn, of which only the processes that are gone knew the data: training is done,
+            # and must not fail now.
+            self.model, self._trained_elsewhere = None, True
+            return super().load_state_dict(state_dict, False, assign)
 
     def parameters(self, recurse: bool = True) -> Iterator[nn.Parameter]:
         """As torch's; builds the network if nothing did so far: an optimiser of no weights would learn nothing."""

@@ -454,6 +454,20 @@ def weights_find_their_place_before_building() -> None:
 
 
 @check
+def a_network_that_other_processes_trained() -> None:
+    for labels in (LABELS, None):
+        built = classifier()
+        built.build()
+        before, module = weights(built), classifier(labels=labels)
+        trainer(devices=2, strategy="ddp_fork", limit_train_batches=2).fit(module, reviews(batch_size=4))
+        if labels is None:  # only the data knew the labels, in other processes
+            with pytest.raises(InputError, match="ddp_fork"):
+                module.save_pretrained("never")
+        else:
+            assert not torch.equal(before, weights(module))
+
+
+@check
 def an_optimiser_before_building() -> None:
     assert len(list(classifier().parameters())) > 10
     refused("label names", lambda: classifier(labels=None).parameters())
