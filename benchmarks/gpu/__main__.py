@@ -27,6 +27,7 @@ import math
 import os
 import signal
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -39,6 +40,8 @@ from side import UNFINISHED, Run, read  # noqa: E402
 
 KNOWN = HERE.parent / "results" / "gpu.json"
 """What earlier calls brought home."""
+WORK = Path(tempfile.gettempdir()) / "pretune-gpu"
+"""What all calls on a machine share."""
 SPARE = 10.0
 """Seconds that are left at the end."""
 RESULTS, TRIED = "gpu.json", "smoke.json"
@@ -59,9 +62,9 @@ def runs(given: argparse.Namespace) -> Iterator[Run]:
             spec = settings_of(name, side, given.smoke)
             fixed = {"kind": measure.kind, "device": given.device, "smoke": given.smoke, "seed": 1, "profile": False}
             fixed |= {"copies": COPIES, "model": str(given.model), "threads": None, "data": str(given.data)}
-            fixed |= {"cache": str((given.output / "cache").resolve()), "null": given.null}
+            fixed |= {"cache": str((given.work / "cache").resolve()), "null": given.null}
             if "task" in spec:
-                spec["files"] = prepare(given.data, name, spec["task"], spec, given.output / "texts", COPIES)
+                spec["files"] = prepare(given.data, name, spec["task"], spec, given.work / "texts", COPIES)
             folder = HERE if (HERE / f"{how.program}.py").is_file() else HERE.parent / "speed"
             limit = measure.limit * (SLOW if given.smoke else 1)
             yield Run(name, side, {**spec, **fixed}, folder / f"{how.program}.py", limit)
@@ -141,6 +144,7 @@ def parse(args: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("data", type=Path, nargs="?", help="of `pack.py`, or a folder with the same files")
     parser.add_argument("--minutes", type=float, default=8.5, help="after which nothing more is begun")
     parser.add_argument("--output", type=Path, default=Path("runs/gpu"), help="of gpu.json, log.txt")
+    parser.add_argument("--work", type=Path, default=WORK, help="of texts, a model, tokens: not to be carried home")
     parser.add_argument("--only", nargs="+", choices=list(MEASURES), help="these measures")
     parser.add_argument("--again", action="store_true", help="also what is there already")
     parser.add_argument("--alone", action="store_true", help="no process imports anything while another measures")
@@ -196,15 +200,18 @@ def main(args: list[str] | None = None, runner: Runner | None = None) -> int:
         if given.device == "cpu" and not given.smoke:
             sys.exit("error: there is no CUDA device here; --smoke tries everything in tiny sizes.")
         given.output.mkdir(parents=True, exist_ok=True)
+        given.work.mkdir(parents=True, exist_ok=True)
         given.null = os.environ.get("PRETUNE_NULL_GPU", "") == "1"
         given.file = TRIED if given.smoke or given.null else RESULTS
         refuse_what_cannot_be(given)
-        given.model = (given.model or surroundings.model_with_weights(given.data, given.output)).resolve()
+        given.model = (given.model or surroundings.model_with_weights(given.data, given.work)).resolve()
         failed = alone(given, runner)
     from report import table
 
     place = given.output / (RESULTS if given.table else given.file)
-    found = json.loads((place if place.is_file() else KNOWN).read_text()) if place.is_file() or KNOWN.is_file() else {}
+    if given.table and not place.is_file():
+        sys.exit(f"error: there is no {place}: name the folder that holds one with --output")
+    found = json.loads(place.read_text()) if place.is_file() else {}
     if given.smoke:
         print("\nTiny sizes: no figure is of use.")
     print(f"\n{table(found, given.only)}")

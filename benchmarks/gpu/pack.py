@@ -72,11 +72,15 @@ def _wheels(folder: Path, python: str, platforms: list[str]) -> None:
     binary += [option for platform in platforms for option in ("--platform", platform)]
     for name in PACKAGES:
         # One that comes as source alone is pure Python, and made into a wheel here.
+        said = ""
         for command in (["download", *binary, "-d", str(folder)], ["wheel", "-w", str(folder)]):
-            if not subprocess.run([*pip, *command, "-q", "--no-deps", *constraints, name], check=False).returncode:
+            whole = [*pip, *command, "-q", "--no-deps", *constraints, name]
+            done = subprocess.run(whole, check=False, capture_output=True, text=True)
+            if not done.returncode:
                 break
+            said += done.stderr
         else:
-            sys.exit(f"error: there is no wheel of {name} for Python {python}")
+            sys.exit(f"{said}error: there is no wheel of {name} for Python {python}")
 
 
 def main(args: list[str] | None = None) -> None:

@@ -79,7 +79,7 @@ def names() -> list[str]:
 @pytest.mark.parametrize("name", names())
 def test_every_side_of_a_measure(name: str, harness: Any, packed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch, "compile", functools.partial(torch.compile, backend="eager"))
-    assert harness.main([str(packed), "--smoke", "--only", name, "--output=out"], in_process) == 0
+    assert harness.main([str(packed), "--smoke", "--only", name, "--output=out", "--work=work"], in_process) == 0
     results = json.loads(Path("out/smoke.json").read_text())
     measures = sys.modules["measures"]
     assert len(results) == len(measures.MEASURES[name].sides)
@@ -99,7 +99,7 @@ def test_every_side_of_a_measure(name: str, harness: Any, packed: Path, monkeypa
 
 @pytest.mark.slow
 def test_two_processes_on_one_device(harness: Any, packed: Path) -> None:
-    assert harness.main([str(packed), "--smoke", "--only", "processes", "--output=out"]) == 0
+    assert harness.main([str(packed), "--smoke", "--only", "processes", "--output=out", "--work=work"]) == 0
 
 
 # ---------------------------------------------------------------------- a call
@@ -114,7 +114,7 @@ def test_a_call_goes_on_where_the_last_one_was_cut_off(
         ran.append(run.side)
         return "took more than 3 s" if run.side == "best" and len(ran) < 6 else {**RESULT, "value": 100.0 * len(ran)}
 
-    args = [str(packed), "--smoke", "--only", "mlm-128", "--output=out"]
+    args = [str(packed), "--smoke", "--only", "mlm-128", "--output=out", "--work=work"]
     assert harness.main(args, runner) == 1
     assert ran == ["ours", "ours-compiled", "best", "defaults", "loop"]
     assert "Not done: mlm-128 best (took more than 3 s)" in capsys.readouterr().out
@@ -148,7 +148,7 @@ def test_a_trial_is_no_result(harness: Any, packed: Path, monkeypatch: pytest.Mo
         ran.append(run.spec["smoke"])
         return {**RESULT, "value": 5.0}
 
-    args = [str(packed), "--only", "workers-blocks", "--output=out"]
+    args = [str(packed), "--only", "workers-blocks", "--output=out", "--work=work"]
     for more in (["--smoke"], [], []):
         assert harness.main([*args, *more], runner) == 0
     assert ran == [True] * 3 + [False] * 3
@@ -164,7 +164,7 @@ def test_what_was_cut_off_keeps_its_figures_and_is_tried_again(
         {"points": {}, "unfinished": "took more than 1 s"},
     ]
     found = []
-    args = [str(packed), "--smoke", "--only", "head", "--output=out"]
+    args = [str(packed), "--smoke", "--only", "head", "--output=out", "--work=work"]
     for again in ([], [], ["--again"]):
         failed = harness.main([*args, *again], lambda *_: {**RESULT, **results[len(found)]})
         (kept,) = json.loads(Path("out/smoke.json").read_text()).values()
@@ -187,7 +187,12 @@ def test_what_cannot_be_is_said(change: Any, message: str, harness: Any, packed:
     Path("busy").mkdir()
     data, more = change(packed)
     with FileLock("busy/lock"), pytest.raises(SystemExit, match=message):
-        harness.main([str(data), "--smoke", "--only", "head", *more], lambda *_: RESULT)
+        harness.main([str(data), "--smoke", "--only", "head", "--work=work", *more], lambda *_: RESULT)
+
+
+def test_a_table_of_nothing(harness: Any) -> None:
+    with pytest.raises(SystemExit, match=r"there is no nowhere/gpu.json"):
+        harness.main(["--table", "--output=nowhere"])
 
 
 def test_other_versions_are_measured_anew(harness: Any) -> None:
@@ -272,7 +277,16 @@ def test_who_waits_for_nobody_ends(tmp_path: Path) -> None:
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
 def test_a_call_that_is_ended_leaves_no_process(how: int, packed: Path, tmp_path: Path) -> None:
     """Neither the one that measures nor the one that waits; killed itself, it cannot end the first."""
-    command = [sys.executable, str(BENCHMARKS / "gpu"), str(packed), "--smoke", "--only", "head", "estimate"]
+    command = [
+        sys.executable,
+        str(BENCHMARKS / "gpu"),
+        str(packed),
+        "--smoke",
+        "--only",
+        "head",
+        "estimate",
+        "--work=work",
+    ]
     around = {**os.environ, "TMPDIR": str(tmp_path)}
     call = subprocess.Popen([*command, "--output", str(tmp_path / "out")], env=around, stdout=subprocess.DEVNULL)
     for _ in range(900):
