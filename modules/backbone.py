@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from lightning.pytorch.utilities.rank_zero import rank_zero_info, rank_zero_warn
-from safetensors import SafetensorError
 from torch import nn
 
 from ..checksums import refuse_damaged_weights
@@ -275,6 +274,8 @@ class Backbone:
         return self.load_tokenizer() if self.name is not None and EXTENDS in tokenizer.init_kwargs else None
 
     def _load(self, auto: Any, config: PretrainedConfig, report: WeightReport, options: dict[str, Any]) -> Any:
+        from safetensors import SafetensorError
+
         place = locate(self.name or "")
         quiet = {"config": config, "output_loading_info": True, "ignore_mismatched_sizes": True, **options}
         if isinstance(place, Path) and place.is_dir():

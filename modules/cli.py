@@ -184,7 +184,8 @@ class PretuneCLI(LightningCLI):
         if config.enable_progress_bar is not False and not any(isinstance(c, ProgressBar) for c in callbacks):
             callbacks.append(RunProgressBar())
         last = next((c for c in callbacks if isinstance(c, LastCheckpoint)), None)
-        callbacks.append(OrderlyStop(self.run.folder, last))
+        if config.enable_checkpointing is not False:  # it counts as a checkpoint callback
+            callbacks.append(OrderlyStop(self.run.folder, last))
         kwargs["callbacks"] = callbacks
         kwargs["default_root_dir"] = str(self.run.folder)  # where Lightning looks for files of Slurm jobs, and writes
         if config.logger in (None, True):

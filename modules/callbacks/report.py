@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.utilities.rank_zero import rank_zero_info
+from lightning.pytorch.utilities.rank_zero import rank_zero_info, rank_zero_warn
 from typing_extensions import override
 
 from ...atomic_files import write_text
@@ -122,8 +122,16 @@ class RunReport(Callback):
 
     def read(self) -> dict[str, Any]:
         """What `summary.json` holds so far."""
-        found: dict[str, Any] = json.loads(self.path.read_text(encoding="utf-8")) if self.path.is_file() else {}
-        return found
+        if not self.path.is_file():
+            return {}
+        try:
+            found = json.loads(self.path.read_text(encoding="utf-8"))
+        except ValueError:
+            found = None
+        if isinstance(found, dict):
+            return found
+        rank_zero_warn(f"{self.path} is damaged: it is written anew, without what it told of before.")
+        return {}
 
 
 def _troubles(pl_module: LightningModule) -> dict[str, Any]:

@@ -62,7 +62,7 @@ class Throughput(Callback):
     def measure(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, float]:
         """What is logged, over the batches since the last time; waits for the device."""
         tokens = float(self._tokens) * trainer.world_size
-        seconds = time.perf_counter() - self._since
+        seconds = max(1e-9, time.perf_counter() - self._since)
         found = {
             "tokens_per_second": tokens / seconds,
             "samples_per_second": self._samples * trainer.world_size / seconds,

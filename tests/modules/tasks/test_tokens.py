@@ -103,6 +103,6 @@ def test_parts_of_speech_from_the_command_line(encoder: Path, run: Callable[...,
     told = compare("runs/pos", "runs/pos", label="pos_tags", resamples=20)
     assert (told["metric"], told["scores"][0]) == ("tag_accuracy", pytest.approx(float(score)))
     run("predict", *args, '--data.predict_texts=["the old film"]')  # of an encoder that knows what its labels are
-    (line,) = (cli.run.folder / "predictions.jsonl").read_text().splitlines()
+    (line,) = (cli.run.folder / "predictions-2.jsonl").read_text().splitlines()
     row = json.loads(line)
     assert (row["words"], row["prediction"]) == (["the", "old", "film"], ["DT", "X", "NN"])
