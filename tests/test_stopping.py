@@ -124,7 +124,12 @@ PLACES: dict[str, tuple[signal.Signals, dict[str, int], int]] = {
 }
 
 
-@pytest.mark.parametrize("place", list(PLACES))
+NOT_VALIDATED = pytest.mark.xfail(reason="stopped in its last step, a run is not validated after it", strict=True)
+
+
+@pytest.mark.parametrize(
+    "place", [pytest.param(place, marks=NOT_VALIDATED if place == "at its end" else ()) for place in PLACES]
+)
 def test_a_stopped_run_goes_on_exactly(
     place: str, fit: tuple[str, ...], run: Run, with_callbacks: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
