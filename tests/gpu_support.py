@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -102,3 +104,31 @@ def some(cases: Sequence[Any], on_cpu: Sequence[Any], many: bool = False) -> lis
     """
     slow = pytest.mark.slow if ON_CPU else ()
     return [pytest.param(*(case if many else (case,)), marks=() if case in on_cpu else slow) for case in cases]
+
+
+def options_of(kind: str, config: dict[str, Any], tokenizer: Path, data: Sequence[str]) -> list[str]:
+    """What a run of the command line is told of a module and its data, in batches of four.
+
+    Args:
+        kind: the module.
+        config: of its backbone.
+        tokenizer: a folder.
+        data: options of a datamodule that are this run's own.
+    """
+    classes = {"TextClassification": "TextClassificationDataModule"}
+    usual = "SentencePairDataModule" if "Sentence" in kind else "CorpusDataModule"
+    return [
+        "fit",
+        f"--model={kind}",
+        f"--model.backbone={json.dumps(config)}",
+        f"--data={classes.get(kind, usual)}",
+        *data,
+        f"--data.tokenizer={tokenizer}",
+        "--data.batch_size=4",
+        "--data.num_workers=0",
+    ]
+
+
+def labelled(reviews: Path) -> list[str]:
+    """Options of a datamodule for the table of reviews."""
+    return [f"--data.train_files={reviews}", "--data.text_column=review", "--data.label_column=stars"]

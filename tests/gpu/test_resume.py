@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from gpu_support import NULL, holds, same, some
+from gpu_support import NULL, holds, labelled, options_of, same, some
 from lightning.pytorch import Callback
 from test_combinations import BACKBONES  # type: ignore[import-not-found]
 from test_invariances import CASES, weights  # type: ignore[import-not-found]
@@ -67,21 +66,11 @@ def test_stopped_and_resumed_is_uninterrupted(
         "\n\n".join(" ".join(capitalised(7 * i + j) for j in range(3 + i % 4)) for i in range(40))
     )
     config = {"config": {"model_type": backbone, **BACKBONES[backbone][1]}, "dropout": 0.1}
-    if kind == "TextClassification":
-        data = ["--data=TextClassificationDataModule", f"--data.train_files={reviews}"]
-        data += ["--data.text_column=review", "--data.label_column=stars"]
-    else:
-        pairs = "Sentence" in kind
-        data = [f"--data={'SentencePairDataModule' if pairs else 'CorpusDataModule'}", "--data.train_files=texts.txt"]
-        data += ["--data.documents=paragraph", f"--data.{'max_length' if pairs else 'block_size'}=24"]
+    length = "max_length" if "Sentence" in kind else "block_size"
+    texts = ["--data.train_files=texts.txt", "--data.documents=paragraph", f"--data.{length}=24"]
+    data = labelled(reviews) if kind == "TextClassification" else texts
     options = (
-        "fit",
-        f"--model={kind}",
-        f"--model.backbone={json.dumps(config)}",
-        *data,
-        f"--data.tokenizer={tokenizer_folder}",
-        "--data.batch_size=4",
-        "--data.num_workers=0",
+        *options_of(kind, config, tokenizer_folder, data),
         "--trainer.max_steps=8",
         f"--trainer.precision={precision}",
         "--trainer.accumulate_grad_batches=2",

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from gpu_support import DEVICE, ON_CPU, on_device, some
+from gpu_support import DEVICE, ON_CPU, labelled, on_device, options_of, some
 from lightning.pytorch.loops.evaluation_loop import _EvaluationLoop
 from lightning.pytorch.loops.training_epoch_loop import _TrainingEpochLoop
 from test_combinations import BACKBONES, batch_for, make  # type: ignore[import-not-found]
@@ -42,19 +41,9 @@ def test_no_step_of_a_run_waits(
         monkeypatch.setattr(_TrainingEpochLoop, "advance", watched(_TrainingEpochLoop.advance, "error", batches))
         monkeypatch.setattr(_EvaluationLoop, "_evaluation_step", watched(_EvaluationLoop._evaluation_step, "error"))
     config = {"config": {"model_type": backbone, **BACKBONES[backbone][1]}}
-    if kind == "TextClassification":
-        data = ["--data=TextClassificationDataModule", f"--data.train_files={reviews}"]
-        data += ["--data.text_column=review", "--data.label_column=stars"]
-    else:
-        data = ["--data=CorpusDataModule", f"--data.train_files={corpus}", "--data.block_size=24"]
+    texts = [f"--data.train_files={corpus}", "--data.block_size=24"]
     run(
-        "fit",
-        f"--model={kind}",
-        f"--model.backbone={json.dumps(config)}",
-        *data,
-        f"--data.tokenizer={tokenizer_folder}",
-        "--data.batch_size=4",
-        "--data.num_workers=0",
+        *options_of(kind, config, tokenizer_folder, labelled(reviews) if kind == "TextClassification" else texts),
         "--trainer.max_steps=12",
         "--trainer.val_check_interval=8",
         "--trainer.limit_val_batches=6",

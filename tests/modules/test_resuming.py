@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 from lightning.pytorch import Callback
+from tests_support import WORDS
 
 Fit = Callable[..., Any]
 
@@ -34,25 +35,7 @@ def fit(encoder: Path, run: Fit, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     from pretune.modules.cli import PretuneCLI
 
     # Texts that differ, so that rows can be told apart.
-    words = [
-        "the",
-        "a",
-        "one",
-        "small",
-        "large",
-        "old",
-        "new",
-        "good",
-        "bad",
-        "dull",
-        "bright",
-        "film",
-        "book",
-        "song",
-        "story",
-        "plot",
-    ]
-    rows = [f"{words[i % 16]} {words[i // 16]} {'good film' if i % 2 else 'bad book'},{i % 2}" for i in range(64)]
+    rows = [f"{WORDS[i % 16]} {WORDS[i // 16]} {'good film' if i % 2 else 'bad book'},{i % 2}" for i in range(64)]
     (tmp_path / "rows.csv").write_text("text,label\n" + "\n".join(f"{row}" for row in rows) + "\n")
     (tmp_path / "held.csv").write_text("text,label\n" + "\n".join(rows[:8]).replace("the", "was") + "\n")
     plain = PretuneCLI._callbacks
