@@ -14,6 +14,7 @@ CAPACITY = "capacity"
 """The most places that a batch of these data has, where they come in one shape: blocks, and packs but for their end."""
 TARGETS = "targets"
 """How many places of a batch have a label."""
+HINTS = {FULL, LONGEST, TOKENS, CAPACITY, TARGETS}
 
 
 def with_hints(batch: Any) -> Any:
@@ -37,6 +38,15 @@ def with_hints(batch: Any) -> Any:
     if labels is not None and labels.ndim == 2 and not labels.is_cuda and not labels.is_floating_point():
         hints[TARGETS] = int((labels >= 0).sum())  # those without one have a negative number
     return {**batch, **hints}
+
+
+def without_hints(batch: dict[str, Any]) -> dict[str, Any]:
+    """A batch without them: for whoever changes its rows, mask or labels after it was moved.
+
+    Args:
+        batch: with hints or without.
+    """
+    return {key: value for key, value in batch.items() if key not in HINTS}
 
 
 def known_targets(batch: dict[str, Any]) -> int | None:
