@@ -18,6 +18,7 @@ from .columns import DECIMAL_COMMA, find_column, is_missing, label_in, label_of,
 from .findings import Findings
 from .labelled import LabelledDataModule
 from .labels import LabelNames
+from .leakage import warn_of_lone_labels
 from .multi_hot import MultiHot
 from .readers import require_columns
 from .rows import Batches, Padding, Rows, Tokens, encode_texts
@@ -239,6 +240,7 @@ class TextClassificationDataModule(LabelledDataModule):
             if (counts > 0).sum() < 2:
                 only = (self.labels or [])[int(counts.argmax())]
                 raise InputError(f"{self.source.name(split)} has one class only ({only!r}); at least two are needed.")
+            warn_of_lone_labels(counts, first.meta["columns"][1])
 
     def _find_labels(self, split: str, rows: Rows, fitting: bool) -> list[str]:
         if (fixed := self.names.fixed(self.module, fitting)) is not None:

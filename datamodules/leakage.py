@@ -83,6 +83,21 @@ def warn_of_missing_labels(train: dict[str, int], validation: dict[str, int]) ->
             )
 
 
+def warn_of_lone_labels(counts: np.ndarray, column: str) -> None:
+    """Warns when most rows have a label that no other row has: of a column of texts or numbers nothing is learned.
+
+    Args:
+        counts: (labels,), how often each occurs.
+        column: that they are taken from.
+    """
+    lone, rows = int((counts == 1).sum()), int(counts.sum())
+    if lone > MOST_NAMES and 2 * lone > rows:
+        rank_zero_warn(
+            f"{lone:,} of {rows:,} rows have a label of their own in column {column!r}: no class can be learned from "
+            "one row. Is it data.label_column? Numbers are learned by data.problem: regression."
+        )
+
+
 def _mixed(ids: np.ndarray, positions: np.ndarray) -> np.ndarray:
     """A pseudo-random number for each token at its position (the last steps of splitmix64)."""
     x = ids | (positions << np.uint64(32))

@@ -360,3 +360,13 @@ def test_halves_of_characters_are_no_bar(tokenizer_folder: Path) -> None:
     data.predict_texts = ["a \udce9 film"]
     data.setup("predict")
     assert data.predict_rows == [{"text": "a \ufffd film"}]
+
+
+def test_a_column_that_holds_no_classes_is_told(tokenizer_folder: Path) -> None:
+    rows = [{"text": sentence(i), "label": f"{sentence(i, 4)} {i}", "kind": i % 2} for i in range(40)]
+    file = write("rows.jsonl", rows)
+    with pytest.warns(UserWarning, match=r"40 of 40 rows have a label of their own in column 'label'"):
+        make(tokenizer_folder, train_files=file, validation_fraction=0.0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        make(tokenizer_folder, train_files=file, label_column="kind", validation_fraction=0.0)
