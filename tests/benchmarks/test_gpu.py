@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import importlib.util
 import json
 import os
@@ -78,7 +77,9 @@ def names() -> list[str]:
 
 @pytest.mark.parametrize("name", names())
 def test_every_side_of_a_measure(name: str, harness: Any, packed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch, "compile", functools.partial(torch.compile, backend="eager"))
+    turn = load(BENCHMARKS / "speed" / "turn.py", "turn")
+    task = load(BENCHMARKS / "gpu" / "measures.py", "measures").MEASURES[name].settings.get("task")
+    monkeypatch.setattr(torch, "compile", turn.cheap_compiler({"task": task}))
     assert harness.main([str(packed), "--smoke", "--only", name, "--output=out", "--work=work"], in_process) == 0
     results = json.loads(Path("out/smoke.json").read_text())
     measures = sys.modules["measures"]
