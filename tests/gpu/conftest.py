@@ -53,11 +53,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _exact(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _exact() -> Iterator[None]:
     """Products in float32 are products in float32."""
     torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cudnn.allow_tf32 = False
-    monkeypatch.delenv("PL_GLOBAL_SEED", raising=False)  # of the command line, in an earlier test
     yield
     torch.use_deterministic_algorithms(False)
 

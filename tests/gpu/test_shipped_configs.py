@@ -15,7 +15,6 @@ import torch
 from gpu_support import ACCELERATOR, NULL, holds, some
 from test_configs import docs, hub, world  # type: ignore[import-not-found]  # noqa: F401
 from test_data_configs import backbones  # type: ignore[import-not-found]  # noqa: F401
-from test_strategies import _processes_end  # type: ignore[import-not-found]  # noqa: F401
 
 SHORT = (
     "--trainer.max_steps=2",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -23,13 +22,6 @@ CASES = [
     ("CausalLanguageModeling", "llama"),
     ("SpanDenoising", "t5"),
 ]
-
-
-@pytest.fixture(autouse=True)
-def _processes_end() -> Iterator[None]:
-    yield
-    if torch.distributed.is_initialized():
-        torch.distributed.destroy_process_group()
 
 
 def fit(case: tuple[str, str], strategy: Any, precision: str, tokenizer: Any) -> dict[str, torch.Tensor]:

@@ -53,10 +53,8 @@ def build(kind: str, backbone: str, tokenizer_folder: Path, tokenizer: Any, batc
 @pytest.mark.parametrize(("kind", "backbone"), CASES)
 def test_two_processes_step_as_one(
     kind: str, backbone: str, accumulate: int, steps: int, corpus: Path, reviews: Path, tokenizer_folder: Path,
-    tokenizer: Any, monkeypatch: pytest.MonkeyPatch,
+    tokenizer: Any,
 ) -> None:  # fmt: skip
-    # The command line, in an earlier test of this process, leaves its seed to what Lightning launches.
-    monkeypatch.delenv("PL_GLOBAL_SEED", raising=False)
     texts = (" ".join(capitalised(7 * i + j) for j in range(3 + i % 4)) for i in range(60))
     Path("texts.txt").write_text("\n\n".join(texts))
     found: list[tuple[dict[str, torch.Tensor], Any]] = []
@@ -86,10 +84,9 @@ def test_two_processes_step_as_one(
 
 @pytest.mark.parametrize("kind", ["TokenClassification", "QuestionAnswering"])
 def test_scores_of_two_processes_are_those_of_one(
-    kind: str, tiny: dict[str, Any], tokenizer_folder: Path, tokenizer: Any, monkeypatch: pytest.MonkeyPatch
+    kind: str, tiny: dict[str, Any], tokenizer_folder: Path, tokenizer: Any
 ) -> None:
     """Windows of one text lie in both."""
-    monkeypatch.delenv("PL_GLOBAL_SEED", raising=False)
     rows: list[dict[str, Any]] = []
     for i in range(21):
         words = sentence(i, 40).removesuffix(".").split()

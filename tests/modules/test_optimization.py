@@ -271,8 +271,7 @@ class ClocksApart(Callback):
         torch.save((self.rates, pl_module.progress(), state(pl_module)), f"{trainer.global_rank}.pt")
 
 
-def test_processes_follow_one_clock(tokenizer: Any, tiny: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("PL_GLOBAL_SEED", raising=False)
+def test_processes_follow_one_clock(tokenizer: Any, tiny: dict[str, Any]) -> None:
     options: dict[str, Any] = {"optimizer": "sgd", "schedule": "linear", "warmup": 0.0, "learning_rate": 0.1}
     model = TextClassification(Backbone(config=tiny, dropout=0.0), labels=["a", "b", "c"], **options)
     model.tokenizer = tokenizer

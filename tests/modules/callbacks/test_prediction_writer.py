@@ -103,7 +103,6 @@ def predict(task: str, tokenizer: Path, tiny: dict[str, Any], folder: str, *more
 @pytest.fixture(autouse=True)
 def _rows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TOKENIZERS_PARALLELISM", "false")  # whose threads are not there in a forked process
-    monkeypatch.delenv("PL_GLOBAL_SEED", raising=False)  # left by the command line to what Lightning launches
     write_rows()
 
 

@@ -106,11 +106,7 @@ class Uneven(BatchSizeWarmup):
         return Path(f"{trainer.global_rank}.json")
 
 
-def test_processes_with_rows_of_different_lengths_step_together(
-    corpus: Path, tokenizer: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # The command line, in an earlier test of this process, leaves its seed to what Lightning launches.
-    monkeypatch.delenv("PL_GLOBAL_SEED", raising=False)
+def test_processes_with_rows_of_different_lengths_step_together(corpus: Path, tokenizer: Any) -> None:
     limit = timedelta(seconds=30)  # where one waits for what the other does not send
     strategy = DDPStrategy(start_method="fork", process_group_backend="gloo", timeout=limit)
     options: dict[str, Any] = {"accumulate_grad_batches": 4, "max_steps": 6, "devices": 2, "strategy": strategy}
