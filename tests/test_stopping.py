@@ -47,6 +47,14 @@ class Send(Callback):
             os.kill(os.getpid(), self.number)
 
 
+@pytest.fixture(autouse=True)
+def _hangups_are_heard() -> Iterator[None]:
+    """Also where the tests themselves were started by nohup, which has SIGHUP ignored."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
 @pytest.fixture
 def fit(corpus: Path, tokenizer_folder: Path, tiny: dict[str, Any]) -> tuple[str, ...]:
     return (
