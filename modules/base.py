@@ -243,14 +243,18 @@ class BaseModule(OptimizedModule):
                 redirect(callback, self.monitor, self.mode)
 
     def configure_callbacks(self) -> list[Callback]:
-        """Adds none; refuses those that change a network before it is there."""
+        """Adds what `max_rollbacks` asks for; refuses those that change a network before it is there."""
         if self._compiler_ctx is not None:
             raise InputError(
                 "torch.compile cannot follow the steps of a whole module, which look at the data: "
                 "Backbone(..., compile=True) compiles the layers of its network."
             )
         refuse_early(self.trainer, self.model is not None)
-        return []
+        from .callbacks.rollback import Rollback  # callbacks know modules
+
+        if not self.max_rollbacks or any(isinstance(c, Rollback) for c in self.trainer.callbacks):  # type: ignore[attr-defined]
+            return []
+        return [Rollback(self.max_rollbacks)]
 
     def configure_model(self) -> None:
         """Builds the network once its surroundings are known; without a trainer, loading or `build` does."""

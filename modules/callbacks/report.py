@@ -17,6 +17,7 @@ from ...run_lock import shared_files
 from ...stop_signals import Interrupted
 from ..loggers import forget_from
 from .curves import LearningCurves
+from .rollback import Rollback
 from .stopping import stopping_reason
 
 
@@ -92,7 +93,7 @@ class RunReport(Callback):
                 "monitor": getattr(pl_module, "monitor", None),
                 "best": float(score) if score is not None else None,
                 **(curves.kept(trainer, pl_module) if curves is not None else {}),
-                **_troubles(pl_module),
+                **_troubles(trainer, pl_module),
             },
         )
 
@@ -105,7 +106,8 @@ class RunReport(Callback):
         entry = {"status": "interrupted" if asked else "failed", "stopped": f"{why} at step {trainer.global_step:,}."}
         seconds = round(time.monotonic() - self._started, 1)
         try:
-            self.add(trainer, "fit", {**entry, "steps": trainer.global_step, "seconds": seconds})
+            steps = {"steps": trainer.global_step, "seconds": seconds}
+            self.add(trainer, "fit", {**entry, **steps, **_troubles(trainer, pl_module)})
         except OSError as error:  # the disk is full, perhaps, which `exception` says already
             rank_zero_info(f"{self.path} could not be written: {error}")
 
@@ -134,11 +136,13 @@ class RunReport(Callback):
         return {}
 
 
-def _troubles(pl_module: LightningModule) -> dict[str, Any]:
-    """Steps that were left out as their numbers were none, and those whose loss jumped; only where there are such."""
+def _troubles(trainer: Trainer, pl_module: LightningModule) -> dict[str, Any]:
+    """Steps that were left out as their numbers were none, jumps of the loss, and goings back; where there are such."""
     if (guard := getattr(pl_module, "guard", None)) is None:
         return {}
-    return {name: value for name, value in (("left_out", guard.left_out), ("loss_jumps", guard.spikes)) if value}
+    rollbacks = [one for c in trainer.callbacks if isinstance(c, Rollback) for one in c.done]  # type: ignore[attr-defined]
+    found = {"left_out": guard.left_out, "loss_jumps": guard.spikes.noted, "rollbacks": rollbacks}
+    return {name: value for name, value in found.items() if value}
 
 
 def _numbers(trainer: Trainer, prefix: str) -> dict[str, float]:
