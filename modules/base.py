@@ -189,6 +189,10 @@ class BaseModule(OptimizedModule):
         """What a report says of a test beside its scores; plain data."""
         return {}
 
+    def guess(self) -> dict[str, float]:
+        """What a guess would score in validation, by name (`accuracy`); empty where nobody knows."""
+        return {}
+
     # ------------------------------------------------------------------ building
 
     @property

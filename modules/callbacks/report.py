@@ -17,6 +17,7 @@ from ...run_lock import shared_files
 from ...stop_signals import Interrupted
 from ..loggers import forget_from
 from .curves import LearningCurves
+from .nothing_learned import nothing_learned
 from .rollback import Rollback
 from .stopping import stopping_reason
 
@@ -81,6 +82,8 @@ class RunReport(Callback):
         reason = stopping_reason(trainer)
         curves = next((c for c in trainer.callbacks if isinstance(c, LearningCurves)), None)  # type: ignore[attr-defined]
         rank_zero_info(f"Training stopped: {reason}")
+        if in_vain := nothing_learned(trainer, pl_module, self.read().get("before", {})):
+            rank_zero_warn(in_vain)
         self.add(
             trainer,
             "fit",
@@ -92,6 +95,7 @@ class RunReport(Callback):
                 "seconds": round(time.monotonic() - self._started, 1),
                 "monitor": getattr(pl_module, "monitor", None),
                 "best": float(score) if score is not None else None,
+                **({"nothing_learned": in_vain} if in_vain else {}),
                 **(curves.kept(trainer, pl_module) if curves is not None else {}),
                 **_troubles(trainer, pl_module),
             },
