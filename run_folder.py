@@ -100,11 +100,13 @@ class RunFolder:
         """Gives the right to train back.
 
         Args:
-            keep: whether the folder stays. One that a failed start has made, before it had anything to keep, goes.
+            keep: whether the folder stays. One that a failed start has made, before it had anything to keep, goes, as
+                does one that was made for nothing (a trial run writes none of its files).
         """
         if self._told is not None:
             self._told.unlink(missing_ok=True)
-        if self.is_new and not keep and not list((self.folder / "checkpoints").glob("*.ckpt")):
+        empty = self.is_new and self.folder.is_dir() and not any(self.folder.iterdir())
+        if self.is_new and not list((self.folder / "checkpoints").glob("*.ckpt")) and (empty or not keep):
             shutil.rmtree(self.folder, ignore_errors=True)
             for parent in (self.folder.parent, self.folder.parent.parent):
                 try:

@@ -189,6 +189,24 @@ def test_nothing_to_save(
     assert not Path("runs").exists()
 
 
+@pytest.mark.parametrize("place", ["setup", "on_fit_start", "on_validation_batch_end", "on_train_start"])
+def test_a_start_that_is_stopped_leaves_no_run(
+    place: str, fit: tuple[str, ...], run: Run, with_callbacks: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing that `test` could take for one, or that the next start would begin beside."""
+    early = Callback()
+    setattr(early, place, lambda *args, **_: os.kill(os.getpid(), signal.SIGTERM))
+    with_callbacks(early)
+    assert stopped(run, *fit, "--stop_after=2h") == 143
+    assert "before the first step was done; nothing was saved." in capsys.readouterr().err
+    assert not Path("runs").exists()
+
+
+def test_a_trial_run_leaves_no_run(fit: tuple[str, ...], run: Run) -> None:
+    run(*fit, "--trainer.fast_dev_run=true")
+    assert not list(Path("runs").glob("*/version_*"))
+
+
 def test_the_second_interrupt_ends_at_once(fit: tuple[str, ...]) -> None:
     code, said = alone("[os.kill(os.getpid(), signal.SIGINT) for _ in range(2)]", *fit)
     assert code == 130
