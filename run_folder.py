@@ -35,6 +35,7 @@ class RunFolder:
     is_new: bool = False
     _lock: RunLock | None = field(default=None, repr=False)
     _told: Path | None = field(default=None, repr=False)
+    _environment: dict[str, str | None] | None = field(default=None, repr=False)
 
     @classmethod
     def choose(
@@ -94,17 +95,25 @@ class RunFolder:
 
     def tell(self) -> None:
         """Tells the processes that a strategy launches: they must not choose for themselves, as there is a run now."""
+        if self._environment is None:
+            self._environment = {name: os.environ.get(name) for name in (RUN, CHECKPOINT)}
         os.environ[RUN], os.environ[CHECKPOINT] = str(self.folder), str(self.checkpoint or "")
 
     def release(self, keep: bool = True) -> None:
-        """Gives the right to train back.
+        """Gives the right to train back, and the environment what it had.
 
         Args:
-            keep: whether the folder stays. One that a failed start has made, before it had anything to keep, goes.
+            keep: whether the folder stays. One that a failed start has made, before it had anything to keep, goes, as
+                does one that was made for nothing (a trial run writes none of its files).
         """
         if self._told is not None:
             self._told.unlink(missing_ok=True)
-        if self.is_new and not keep and not list((self.folder / "checkpoints").glob("*.ckpt")):
+        for name, value in (self._environment or {}).items():  # nobody is told any more
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
+        empty = self.is_new and self.folder.is_dir() and not any(self.folder.iterdir())
+        if self.is_new and not list((self.folder / "checkpoints").glob("*.ckpt")) and (empty or not keep):
             shutil.rmtree(self.folder, ignore_errors=True)
             for parent in (self.folder.parent, self.folder.parent.parent):
                 try:

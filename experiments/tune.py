@@ -165,7 +165,7 @@ class RangeTestCLI(PretuneCLI):
     def _run_subcommand(self, subcommand: str) -> None:
         from lightning.pytorch.tuner import Tuner
 
-        self.model.max_skips = 0  # the test goes on until the loss breaks
+        self.model.max_skips = self.model.max_rollbacks = 0  # the test goes on until the loss breaks
         self.found = Tuner(self.trainer).lr_find(
             self.model, datamodule=self.datamodule, min_lr=1e-7, max_lr=1e-1, update_attr=False
         )

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from lightning.pytorch import LightningModule
 from lightning.pytorch.callbacks import Callback, WeightAveraging
-from lightning.pytorch.utilities.rank_zero import rank_zero_warn
+from lightning.pytorch.utilities.rank_zero import rank_zero_info, rank_zero_warn
 from torch import Tensor, nn
 from torchmetrics import Metric, MetricCollection
 
@@ -153,6 +153,7 @@ class BaseModule(OptimizedModule):
         self.target_counts: dict[str, Tensor] = {}
         """Of each part the targets of the latest training batch; scalars on the device."""
         self._logged_epoch = -1
+        self._part_epoch = -1
         self._trained = False
         self._sample: Sample | None = None
         self._shaped = True
@@ -186,6 +187,10 @@ class BaseModule(OptimizedModule):
 
     def details(self) -> dict[str, Any]:
         """What a report says of a test beside its scores; plain data."""
+        return {}
+
+    def guess(self) -> dict[str, float]:
+        """What a guess would score in validation, by name (`accuracy`); empty where nobody knows."""
         return {}
 
     # ------------------------------------------------------------------ building
@@ -243,14 +248,18 @@ class BaseModule(OptimizedModule):
                 redirect(callback, self.monitor, self.mode)
 
     def configure_callbacks(self) -> list[Callback]:
-        """Adds none; refuses those that change a network before it is there."""
+        """Adds what `max_rollbacks` asks for; refuses those that change a network before it is there."""
         if self._compiler_ctx is not None:
             raise InputError(
                 "torch.compile cannot follow the steps of a whole module, which look at the data: "
                 "Backbone(..., compile=True) compiles the layers of its network."
             )
         refuse_early(self.trainer, self.model is not None)
-        return []
+        from .callbacks.rollback import Rollback  # callbacks know modules
+
+        if not self.max_rollbacks or any(isinstance(c, Rollback) for c in self.trainer.callbacks):  # type: ignore[attr-defined]
+            return []
+        return [Rollback(self.max_rollbacks)]
 
     def configure_model(self) -> None:
         """Builds the network once its surroundings are known; without a trainer, loading or `build` does."""
@@ -442,7 +451,7 @@ class BaseModule(OptimizedModule):
             self._log_losses(outputs, stage)
         for part, output in outputs.items():
             metrics: Any = self.metrics[f"{self.metric_key(stage)}_scores_{part}"]
-            if len(metrics):
+            if len(metrics) and not (stage == "train" and self._part_epoch == self.current_epoch):
                 metrics.update(output.predictions.detach(), output.targets)
                 if stage != "train" or self._logged_epoch != self.current_epoch:  # once an epoch: it takes long
                     self.log_dict(metrics, prog_bar=stage == "val", batch_size=1, on_step=False, on_epoch=True)
@@ -541,7 +550,8 @@ class BaseModule(OptimizedModule):
         if not self._seeded:  # by an earlier fit, or by the checkpoint that this one goes on from
             self._seeded = True
             self._seed = self.trainer.strategy.broadcast(torch.initial_seed() % (1 << 31))
-        self._trained, self._window, self._logged_epoch, self.kept_step = True, None, -1, None
+        self._trained, self._window, self.kept_step = True, None, None
+        self._logged_epoch = self._part_epoch = -1
         if self.trainer.ckpt_path is None:
             self.guard, self.resumed = NumericGuard(self.max_skips), None
         self.take_shortcuts()
@@ -590,12 +600,23 @@ class BaseModule(OptimizedModule):
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         """Seeds dropout by (seed, batch), so that a resumed run draws what the uninterrupted one would."""
         super().on_train_batch_start(batch, batch_idx)
+        if self._logged_epoch < 0 and batch_idx:  # resumed within it
+            self._leave_out_part_epoch()
         drawn = self.trainer.fit_loop.epoch_loop.total_batch_idx * self.trainer.world_size + self.trainer.global_rank
         seed = (self._seed * 1_000_003 + drawn) % (1 << 63)
         if self.device.type == "cpu":
             torch.default_generator.manual_seed(seed)  # alone: looking for other devices takes longer than a small step
         else:
             torch.manual_seed(seed)
+
+    def _leave_out_part_epoch(self) -> None:
+        """Measures no training scores in this epoch, of which the rows before the interruption are not known."""
+        self._part_epoch = self._logged_epoch = self.current_epoch
+        if any(len(scores) for name, scores in self.metrics.items() if name.startswith("train_scores_")):  # type: ignore[arg-type]
+            rank_zero_info(
+                f"Scores of training rows are left out of epoch {self.current_epoch:,}: a part of it was trained on "
+                "before the run was resumed."
+            )
 
     # ------------------------------------------------------------------ saving and loading
 

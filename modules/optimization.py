@@ -41,6 +41,8 @@ TRAINED_WITH = "trained_with"
 """The checkpoint entry for the options of trainer and loader."""
 LEFT_OUT = "left_out"
 """The checkpoint entry for what the numeric guard has counted."""
+SPIKES = "spikes"
+"""The checkpoint entry for its view of the loss."""
 
 
 class OptimizedModule(HostedModule):
@@ -61,6 +63,9 @@ class OptimizedModule(HostedModule):
             at once and the embeddings last (arXiv 1801.06146); 0 is off. Frozen layers cost no backward pass.
         max_skips: a step whose loss or gradient is not finite is left out; so many in a row stop the run with an error.
             0 never does.
+        max_rollbacks: where the loss jumps and stays high, training goes on with the weights of the last good
+            checkpoint and the data after the jump (arXiv 2204.02311, section 5.1); at most so often, then it stops with
+            an error. 0 is off: jumps are only told. See `Rollback`.
     """
 
     def __init__(
@@ -75,6 +80,7 @@ class OptimizedModule(HostedModule):
         l2_sp: float = 0.0,
         gradual_unfreezing: float = 0.0,
         max_skips: int = 10,
+        max_rollbacks: int = 0,
     ) -> None:
         super().__init__()
         for name, value, fine, range_ in (
@@ -86,6 +92,7 @@ class OptimizedModule(HostedModule):
             ("l2_sp", l2_sp, l2_sp >= 0, "at least 0"),
             ("gradual_unfreezing", gradual_unfreezing, gradual_unfreezing >= 0, "at least 0"),
             ("max_skips", max_skips, max_skips >= 0, "at least 0"),
+            ("max_rollbacks", max_rollbacks, max_rollbacks >= 0, "at least 0"),
         ):
             if not fine:
                 raise InputError(f"model.{name} is {value}; it must be {range_}.")
@@ -99,6 +106,7 @@ class OptimizedModule(HostedModule):
         self.l2_sp = l2_sp
         self.gradual_unfreezing = gradual_unfreezing
         self.max_skips = max_skips
+        self.max_rollbacks = max_rollbacks
         self.guard = NumericGuard(max_skips)
         self._taken: deque[tuple[int, int, int]] = deque(maxlen=4 * READ_EVERY + max_skips)
         """Of the latest steps: number, epoch, and the batch that they ended with."""
@@ -260,9 +268,8 @@ class OptimizedModule(HostedModule):
                 f"Loss or gradient was not a finite number in {left_out:,} of {steps:,} steps, which were left out; "
                 f"the last time from step {self.guard.first:,} on."
             )
-        if self.guard.spikes:
-            some = ", ".join(f"{step:,}" for step in self.guard.spikes[:10])
-            rank_zero_warn(f"The training loss jumped at {len(self.guard.spikes):,} steps ({some}).")
+        if sentence := self.guard.spikes.sentence():
+            rank_zero_warn(sentence)
 
     # ------------------------------------------------------------------ optimiser and schedule
 
@@ -432,7 +439,7 @@ class OptimizedModule(HostedModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Adds what training needs to go on."""
         if "optimizer_states" in checkpoint:
-            checkpoint[LEFT_OUT] = self.guard.state()
+            checkpoint[LEFT_OUT], checkpoint[SPIKES] = self.guard.state(), self.guard.spikes_state()
             checkpoint[TRAINED_WITH] = {**trained_with(self.trainer), **self._cut()}
         if "optimizer_states" not in checkpoint:  # weights alone, of which Lightning's callbacks are not told
             checkpoint["state_dict"] |= self._averaged(checkpoint["state_dict"])
@@ -455,7 +462,7 @@ class OptimizedModule(HostedModule):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Takes what training needs to go on."""
         self._start = checkpoint.get(START)
-        self.guard.restore(checkpoint.get(LEFT_OUT, [0, 0, 0, 0]))
+        self.guard.restore(checkpoint.get(LEFT_OUT, [0, 0, 0, 0]), checkpoint.get(SPIKES, {}))
         if self._trainer is not None and self.trainer.state.fn == "fit" and "optimizer_states" in checkpoint:
             self._changes = differences(checkpoint.get("hyper_parameters", {}), self.hparams, "model.")
             refuse_fixed(self._changes)

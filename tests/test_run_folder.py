@@ -22,6 +22,7 @@ from pretune import run_lock
 from pretune.arguments import check_name
 from pretune.atomic_files import disk_full, final_name, swapped_in, write_text
 from pretune.errors import InputError
+from pretune.launch import CHECKPOINT, RUN
 from pretune.modules.loggers import RunCSVLogger, forget_from
 from pretune.run_folder import _new_version
 from pretune.run_lock import RunLock, is_being_written, writer
@@ -47,6 +48,21 @@ def summary(run: str) -> Any:
 
 
 # ---------------------------------------------------------------------- which run counts
+
+
+def test_a_command_leaves_the_environment_as_it_was(
+    review: tuple[str, ...], run: Run, fails: Fails, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it tells the processes that a strategy launches is for the time of the command."""
+    monkeypatch.delenv(RUN, raising=False)
+    monkeypatch.setenv(CHECKPOINT, "before")
+    cli = run("fit", *review)
+    assert (RUN in os.environ, os.environ[CHECKPOINT]) == (False, "before")
+    cli.run.tell()
+    assert (os.environ[RUN], os.environ[CHECKPOINT]) == ("runs/mine/version_0", "")
+    cli.run.release()
+    assert "error" in fails("test", *review, "--data.test_files=nowhere.csv")
+    assert (RUN in os.environ, os.environ[CHECKPOINT]) == (False, "before")
 
 
 def test_only_a_run_with_a_checkpoint_counts(

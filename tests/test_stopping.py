@@ -35,15 +35,15 @@ FIT = (
 class Send(Callback):
     """Sends this process a signal before a batch of training or of validation."""
 
-    def __init__(self, number: int, batch: int | None = None, validation: int | None = None) -> None:
-        self.number, self.batch, self.validation = number, batch, validation
+    def __init__(self, number: int, batch: int | None = None, validation: int | None = None, step: int = 8) -> None:
+        self.number, self.batch, self.validation, self.step = number, batch, validation, step
 
     def on_train_batch_start(self, trainer: Any, *args: Any) -> None:
         if trainer.fit_loop.epoch_loop.total_batch_idx == self.batch:
             os.kill(os.getpid(), self.number)
 
     def on_validation_batch_start(self, trainer: Any, module: Any, batch: Any, batch_idx: int, *args: Any) -> None:
-        if trainer.global_step >= 8 and not trainer.sanity_checking and batch_idx == self.validation:
+        if trainer.global_step >= self.step and not trainer.sanity_checking and batch_idx == self.validation:
             os.kill(os.getpid(), self.number)
 
 
@@ -132,12 +132,7 @@ PLACES: dict[str, tuple[signal.Signals, dict[str, int], int]] = {
 }
 
 
-NOT_VALIDATED = pytest.mark.xfail(reason="stopped in its last step, a run is not validated after it", strict=True)
-
-
-@pytest.mark.parametrize(
-    "place", [pytest.param(place, marks=NOT_VALIDATED if place == "at its end" else ()) for place in PLACES]
-)
+@pytest.mark.parametrize("place", PLACES)
 def test_a_stopped_run_goes_on_exactly(
     place: str, fit: tuple[str, ...], run: Run, with_callbacks: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -163,6 +158,34 @@ def test_a_stopped_run_goes_on_exactly(
     assert validated("cut") == validated("whole")  # each once, the one that was broken off too
 
 
+ENDS = {
+    "in a step between two validations": (("--trainer.max_steps=23", "--trainer.val_check_interval=10"), 23),
+    "after an epoch between two validations": (
+        ("--trainer.max_steps=-1", "--trainer.max_epochs=3", "--trainer.val_check_interval=1.0",
+         "--trainer.check_val_every_n_epoch=2"), 39,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_a_run_that_is_stopped_in_its_last_validation_makes_up_for_it(
+    end: str, fit: tuple[str, ...], run: Run, with_callbacks: Any
+) -> None:
+    options, step = ENDS[end]
+    run(*fit, *options, "--name=whole")
+    with_callbacks(Send(signal.SIGTERM, validation=1, step=step))
+    assert stopped(run, *fit, *options, "--name=cut") == 143
+    with_callbacks()
+    run(*fit, *options, "--name=cut", "--ckpt_path=last")
+    assert validated("cut") == validated("whole")
+    assert len(validated("whole")) > 1
+    whole, cut = (json.loads(Path(f"runs/{n}/version_0/summary.json").read_text())["fit"] for n in ("whole", "cut"))
+    assert whole["steps"] == whole["kept"]["step"] == step
+    different = {name for name in whole if whole[name] != cut.get(name)} - {"seconds"}
+    assert not different, (whole, cut)
+    assert Path("runs/cut/version_0/export/model.safetensors").is_file()
+
+
 def test_nothing_to_save(
     fit: tuple[str, ...], run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -172,6 +195,24 @@ def test_nothing_to_save(
     assert stopped(run, *fit) == 143
     assert "Stopped by SIGTERM: before the first step was done; nothing was saved." in capsys.readouterr().err
     assert not Path("runs").exists()
+
+
+@pytest.mark.parametrize("place", ["setup", "on_fit_start", "on_validation_batch_end", "on_train_start"])
+def test_a_start_that_is_stopped_leaves_no_run(
+    place: str, fit: tuple[str, ...], run: Run, with_callbacks: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing that `test` could take for one, or that the next start would begin beside."""
+    early = Callback()
+    setattr(early, place, lambda *args, **_: os.kill(os.getpid(), signal.SIGTERM))
+    with_callbacks(early)
+    assert stopped(run, *fit, "--stop_after=2h") == 143
+    assert "before the first step was done; nothing was saved." in capsys.readouterr().err
+    assert not Path("runs").exists()
+
+
+def test_a_trial_run_leaves_no_run(fit: tuple[str, ...], run: Run) -> None:
+    run(*fit, "--trainer.fast_dev_run=true")
+    assert not list(Path("runs").glob("*/version_*"))
 
 
 def test_the_second_interrupt_ends_at_once(fit: tuple[str, ...]) -> None:

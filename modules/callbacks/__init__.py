@@ -15,6 +15,7 @@ from .predictions import PredictionWriter
 from .probe import Probe
 from .progress_bar import RunProgressBar
 from .report import RunReport
+from .rollback import Rollback
 from .step_times import StepTimes
 from .throughput import Throughput
 from .untrained import RefuseUntrained
@@ -37,6 +38,7 @@ __all__ = [
     "PredictionWriter",
     "Probe",
     "RefuseUntrained",
+    "Rollback",
     "RunProgressBar",
     "RunReport",
     "SequenceLengthWarmup",

@@ -20,12 +20,12 @@ from ...runs import find_checkpoint, versions
 from ...slurm import SlurmJob
 from ...stop_signals import SLURM_LIMIT, Interrupted, name_of, requests
 from .checkpoints import LastCheckpoint, is_between_steps, validates_next
+from .owed_validation import owe_validation, pay_validation
 
 REQUEUES = (signal.SIGUSR1, signal.SIGUSR2, SLURM_LIMIT)
 """After what a Slurm job starts again: its own warnings; not SIGTERM, which is how a user cancels one."""
 BEFORE_LIMIT = 60.0
 """Seconds before the end of a Slurm job at which it is saved, beside twice what saving takes."""
-VALIDATION = "epoch_loop.val_loop.batch_progress"
 
 
 class OrderlyStop(Checkpoint):
@@ -96,12 +96,12 @@ class OrderlyStop(Checkpoint):
     @override
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         if self._before_validation:
-            # As if the first batch of the validation had been interrupted: a resumed run begins with this validation.
-            progress = checkpoint["loops"]["fit_loop"][VALIDATION]
-            done = progress["total"]["ready"] - progress["current"]["ready"]
-            for count, base in ((progress["total"], done), (progress["current"], 0)):
-                count.update(ready=base + 1, started=base + 1, processed=base, completed=base)
-            progress["is_last_batch"] = False
+            owe_validation(checkpoint)
+
+    @override
+    def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        if trainer.state.fn == "fit" and "loops" in checkpoint:
+            pay_validation(trainer, checkpoint)
 
     @override
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:

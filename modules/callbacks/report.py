@@ -17,6 +17,8 @@ from ...run_lock import shared_files
 from ...stop_signals import Interrupted
 from ..loggers import forget_from
 from .curves import LearningCurves
+from .nothing_learned import nothing_learned
+from .rollback import Rollback
 from .stopping import stopping_reason
 
 
@@ -80,6 +82,8 @@ class RunReport(Callback):
         reason = stopping_reason(trainer)
         curves = next((c for c in trainer.callbacks if isinstance(c, LearningCurves)), None)  # type: ignore[attr-defined]
         rank_zero_info(f"Training stopped: {reason}")
+        if in_vain := nothing_learned(trainer, pl_module, self.read().get("before", {})):
+            rank_zero_warn(in_vain)
         self.add(
             trainer,
             "fit",
@@ -91,8 +95,9 @@ class RunReport(Callback):
                 "seconds": round(time.monotonic() - self._started, 1),
                 "monitor": getattr(pl_module, "monitor", None),
                 "best": float(score) if score is not None else None,
+                **({"nothing_learned": in_vain} if in_vain else {}),
                 **(curves.kept(trainer, pl_module) if curves is not None else {}),
-                **_troubles(pl_module),
+                **_troubles(trainer, pl_module),
             },
         )
 
@@ -105,7 +110,8 @@ class RunReport(Callback):
         entry = {"status": "interrupted" if asked else "failed", "stopped": f"{why} at step {trainer.global_step:,}."}
         seconds = round(time.monotonic() - self._started, 1)
         try:
-            self.add(trainer, "fit", {**entry, "steps": trainer.global_step, "seconds": seconds})
+            steps = {"steps": trainer.global_step, "seconds": seconds}
+            self.add(trainer, "fit", {**entry, **steps, **_troubles(trainer, pl_module)})
         except OSError as error:  # the disk is full, perhaps, which `exception` says already
             rank_zero_info(f"{self.path} could not be written: {error}")
 
@@ -134,11 +140,13 @@ class RunReport(Callback):
         return {}
 
 
-def _troubles(pl_module: LightningModule) -> dict[str, Any]:
-    """Steps that were left out as their numbers were none, and those whose loss jumped; only where there are such."""
+def _troubles(trainer: Trainer, pl_module: LightningModule) -> dict[str, Any]:
+    """Steps that were left out as their numbers were none, jumps of the loss, and goings back; where there are such."""
     if (guard := getattr(pl_module, "guard", None)) is None:
         return {}
-    return {name: value for name, value in (("left_out", guard.left_out), ("loss_jumps", guard.spikes)) if value}
+    rollbacks = [one for c in trainer.callbacks if isinstance(c, Rollback) for one in c.done]  # type: ignore[attr-defined]
+    found = {"left_out": guard.left_out, "loss_jumps": guard.spikes.noted, "rollbacks": rollbacks}
+    return {name: value for name, value in found.items() if value}
 
 
 def _numbers(trainer: Trainer, prefix: str) -> dict[str, float]:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import math
-from collections import deque
-from collections.abc import Sequence
-from statistics import fmean, pstdev
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.optim import AdamW, Optimizer
 
+from .spikes import Spikes
+
 READ_EVERY = 10
 """Steps between two looks at what was counted, at what it was the time before: nothing waits for a GPU."""
-SPIKE, ENOUGH = 8.0, 30
-"""Standard deviations above the mean of the losses before that make a spike, and how many those must be."""
 
 
 class NumericGuard:
@@ -28,14 +26,12 @@ class NumericGuard:
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
-        self.spikes: list[int] = []
-        """Steps whose loss was far above those before."""
+        self.spikes = Spikes()
         self._counts: Tensor | None = None  # (4,), int64: in a row, most in a row, all, first of the latest row
         self._read_counts = [0, 0, 0, 0]
         self._restored = [0, 0, 0, 0]
         self._copy: tuple[Tensor, Tensor, int, torch.cuda.Event | None] | None = None
         self._waiting: list[Tensor] = []
-        self._losses: deque[float] = deque(maxlen=200)
         self._step = 0
 
     def look(self, step: int, loss: Tensor, norm: Tensor) -> Tensor:
@@ -82,12 +78,7 @@ class NumericGuard:
     def _take(self, counts: Tensor, losses: Tensor, last: int) -> None:
         self._read_counts = counts.tolist()
         for place, loss in enumerate(found := losses.tolist()):
-            if len(self._losses) >= ENOUGH and math.isfinite(loss):
-                mean = fmean(self._losses)
-                if loss > 2 * mean and loss > mean + SPIKE * pstdev(self._losses):
-                    self.spikes.append(last - len(found) + 1 + place)
-            if math.isfinite(loss):
-                self._losses.append(loss)
+            self.spikes.add(last - len(found) + 1 + place, loss)
 
     @property
     def broken(self) -> bool:
@@ -110,13 +101,19 @@ class NumericGuard:
         return self._read_counts[3]
 
     def state(self) -> list[int]:
-        """What a checkpoint holds; waits for the device."""
+        """What a checkpoint holds of its counts; waits for the device."""
         return self._counts.tolist() if self._counts is not None else self._restored
 
-    def restore(self, state: Sequence[int]) -> None:
+    def spikes_state(self) -> dict[str, Any]:
+        """What a checkpoint holds of spikes; waits for the device."""
+        self.read(now=True)
+        return self.spikes.state()
+
+    def restore(self, state: Sequence[int], spikes: Mapping[str, Any]) -> None:
         """Goes on from there."""
         self._restored = self._read_counts = list(state)
-        self._counts = None
+        self._counts, self._copy, self._waiting = None, None, []
+        self.spikes.restore(spikes)
 
 
 def leave_out(optimizer: Optimizer, bad: Tensor, divided: bool) -> None:

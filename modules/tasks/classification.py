@@ -15,6 +15,7 @@ from ...errors import InputError
 from ..backbone import Backbone
 from ..base import Output
 from ..layers.losses import binary_cross_entropy, cross_entropy
+from ..layers.majority import majority_scores
 from ..layers.metrics import F1, BinaryF1, Confusion, Matthews, Pearson
 from ..layers.multilabel import TunedF1
 from .labelled import LabelledModule
@@ -186,6 +187,13 @@ class TextClassification(LabelledModule):
         if self.confusion is None or not self.confusion.update_called:
             return {}
         return {"labels": self.labels, "confusion_matrix": self.confusion.compute().tolist()}
+
+    def guess(self) -> dict[str, float]:
+        """What always saying the most frequent of single labels would score."""
+        occurrences = getattr(self.datamodule, "occurrences", None)
+        if self.problem != "single" or occurrences is None:
+            return {}
+        return majority_scores(list(occurrences("validation").values()))
 
     def describe(self) -> dict[str, Any]:
         """Adds the kind of problem."""

@@ -75,7 +75,7 @@ def test_too_many_in_a_row_stop_the_run(fit: Callable[..., Any]) -> None:
     with pytest.raises(SystemExit) as caught:
         fit(range(6, 99), "--trainer.max_steps=90")
     message = str(caught.value.code)
-    assert "in 15 steps in a row (model.max_skips), from step 6 (epoch 0, batch 5: training examples" in message
+    assert "in 13 steps in a row (model.max_skips), from step 6 (epoch 0, batch 5: training examples" in message
     assert "learning rate" in message
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import math
 from collections.abc import Callable
@@ -128,6 +129,22 @@ def test_every_row_is_seen_once_in_an_epoch_of_two_sizes(fit: Fit, options: tupl
     assert cli.trainer.global_step == total
     assert second.rates == pytest.approx([linear(step, total, 1e-3) for step in range(3, total)])
     assert list(summary(cli)["resumed"][0]["changed"])[-1] == options[0].partition("=")[0].removeprefix("--")
+
+
+def test_training_scores_are_of_whole_epochs(fit: Fit, caplog: pytest.LogCaptureFixture) -> None:
+    """Of one that was interrupted they would count the rows since; the next one's are those of an uninterrupted run."""
+
+    def scores(cli: Any) -> dict[str, float]:
+        rows = csv.DictReader((cli.run.folder / "metrics.csv").read_text().splitlines())
+        return {row["step"]: float(row["train/accuracy"]) for row in rows if row.get("train/accuracy")}
+
+    options = ("--model.schedule=constant", "--model.warmup=0")
+    whole = scores(fit(*options, "--trainer.max_steps=24"))
+    fit(*options, "--trainer.max_steps=3", "--name=cut")
+    cut = scores(fit(*options, "--trainer.max_steps=24", "--name=cut", "--ckpt_path=last"))
+    assert "Scores of training rows are left out of epoch 0: a part of it was trained on" in caplog.text
+    assert list(whole) == ["7", "15", "23"]
+    assert {step: score for step, score in cut.items() if int(step) > 3} == {s: whole[s] for s in ("15", "23")}
 
 
 def test_another_window_of_accumulation(fit: Fit) -> None:
