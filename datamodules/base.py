@@ -101,9 +101,26 @@ class BaseDataModule(LightningDataModule):
         return self.source.key("train")
 
     def load_tokenizer(self) -> None:
-        """Sets `self.tokenizer`: named, trained here (once), or the backbone's own."""
+        """Sets `self.tokenizer`: named, trained here (once), or the backbone's own.
+
+        Raises:
+            InputError: if there is none, if a file to be read is missing, or if the module cannot learn from such data.
+        """
         if self.tokenizer is not None:
             return
+        self.find_sources()
+        self._find_tokenizer()
+        self.use_tokenizer(self.tokenizer)
+        if (check := getattr(self.module, "check_data", None)) is not None:
+            check(self)
+
+    def find_sources(self) -> None:
+        """Looks whether all that will be read is there: a mistyped name is to be said before the others are read."""
+        for split in self.prepared_splits():
+            if self.source.has(split):
+                self.source.name(split)
+
+    def _find_tokenizer(self) -> None:
         spec = self.tokenizer_spec
         if isinstance(spec, str):
             self.tokenizer = load_tokenizer(spec)
@@ -125,7 +142,6 @@ class BaseDataModule(LightningDataModule):
             rank_zero_info(f"Tokenizer: {len(self.tokenizer):,} entries.")
         else:
             self.tokenizer = self._backbone_tokenizer()
-        self.use_tokenizer(self.tokenizer)
 
     def use_tokenizer(self, tokenizer: Any) -> None:
         """Takes a tokenizer that was loaded elsewhere, whatever `tokenizer` asked for; before `prepare_data`."""
@@ -164,6 +180,10 @@ class BaseDataModule(LightningDataModule):
         verb = getattr(self.trainer.state.fn, "value", "fit") if self.trainer is not None else "fit"
         needed: dict[str, tuple[Literal["train", "validation", "test"], ...]] = {"predict": (), "test": ("test",)}
         return needed.get(verb, ("train", "validation", "test"))
+
+    def prepared_splits(self) -> tuple[Literal["train", "validation", "test"], ...]:
+        """Those of them that `prepare_data` reads."""
+        return self.wanted_splits()
 
     # ------------------------------------------------------------------ loaders
 

@@ -24,6 +24,7 @@ from ..tokenization import pack_tokenizer, unpack_tokenizer
 from .backbone import Backbone, WeightReport, config_from_json
 from .carried import CARRIED
 from .early_callbacks import refuse_early
+from .early_checks import check_early
 from .export import export, export_adapters
 from .export_check import Sample
 from .layers.agreement import Kind, disagreement
@@ -114,6 +115,8 @@ class BaseModule(OptimizedModule):
     """After which step the weights are as they are now, where those of the last one were put back."""
     needs_tokenizer: bool = True
     """Whether it cannot do without one; not where batches say all that there is to know."""
+    may_score: tuple[str, ...] = ()
+    """What `make_metrics` may measure, whatever the data are; all of these are in `layers.directions.SCORES`."""
     validation_cost: float = 1 / 3
     """Of a batch in validation, in batches of training: a forward pass without a backward pass."""
     scores_all_before_training: bool = True
@@ -169,7 +172,10 @@ class BaseModule(OptimizedModule):
         return {}
 
     def check_backbone(self, config: Any) -> None:
-        """Raises an `InputError`, before any weight is made, if an architecture cannot be trained like this."""
+        """Raises an `InputError`, before any text is read, if an architecture cannot be trained like this."""
+
+    def check_tokenizer(self, tokenizer: Any) -> None:
+        """Raises an `InputError`, before any text is tokenised, if a tokenizer (or None) lacks what is needed."""
 
     def networks(self) -> list[nn.Module]:
         """Everything that learns."""
@@ -243,14 +249,22 @@ class BaseModule(OptimizedModule):
                 redirect(callback, self.monitor, self.mode)
 
     def configure_callbacks(self) -> list[Callback]:
-        """Adds none; refuses those that change a network before it is there."""
+        """Adds none; refuses, before anything is read, what cannot come to a good end."""
         if self._compiler_ctx is not None:
             raise InputError(
                 "torch.compile cannot follow the steps of a whole module, which look at the data: "
                 "Backbone(..., compile=True) compiles the layers of its network."
             )
         refuse_early(self.trainer, self.model is not None)
+        check_early(self)
         return []
+
+    def check_data(self, data: Any) -> None:
+        """Raises an `InputError` if a datamodule's tokenizer or lengths will not do; it asks before it tokenises."""
+        if self.model is None and self.stored is None:
+            self.check_tokenizer(data.tokenizer)
+            self.backbone.load_config(data.tokenizer)
+        self._check_length()
 
     def configure_model(self) -> None:
         """Builds the network once its surroundings are known; without a trainer, loading or `build` does."""
@@ -321,6 +335,7 @@ class BaseModule(OptimizedModule):
         if self.stored is not None:
             config = config_from_json(self.stored["config"])
         self.check_backbone(config or self.backbone.load_config(self.tokenizer))
+        self.check_tokenizer(self.tokenizer)
         self._check_length()
         self.model, self.weight_report = self.backbone.build(
             self.auto_class,

@@ -15,6 +15,7 @@ SCORES: dict[str, Direction] = {
     **dict.fromkeys(("loss", "perplexity", "word_perplexity", "bits_per_byte", "mse"), "min"),
     **dict.fromkeys(("accuracy", "f1", "f1_micro", "f1_tuned", "f1_weighted", "f1_binary", "mcc"), "max"),
     **dict.fromkeys(("pearson", "spearman", "precision", "recall", "exact_match"), "max"),
+    **dict.fromkeys(("has_answer_exact_match", "has_answer_f1", "no_answer_accuracy"), "max"),
 }
 """What the modules of this suite measure, while a module's metrics are not yet made; then the metrics are asked."""
 

@@ -55,6 +55,10 @@ class TextClassification(LabelledModule):
 
     auto_class = "AutoModelForSequenceClassification"
     default_monitor = "val/accuracy"
+    may_score = (
+        *("accuracy", "f1", "f1_micro", "f1_tuned", "f1_weighted", "f1_binary", "mcc"),
+        *("pearson", "spearman", "mse"),
+    )
     datamodules = ("TextClassificationDataModule",)
     thresholds: Tensor
 
