@@ -23,6 +23,7 @@ from .predict_plan import PredictPlan
 from .predict_rows import Inputs
 from .processes import cores
 from .share import Share, share_of_process
+from .small_data import tell_of_small_data
 from .sources import Source
 from .tokenizer_extension import ExtendTokenizer
 from .tokenizer_training import TrainTokenizer
@@ -259,24 +260,27 @@ class BaseDataModule(LightningDataModule):
         """Shuffled by (seed, epoch); starts where a restored checkpoint stopped.
 
         Raises:
-            InputError: if there is not even one batch.
+            InputError: if there is not even one example.
         """
         self.require_agreement()
-        size = len(self.datasets["train"])
-        if size < (1 if self.tokens_per_batch else self.batch_size):
-            raise InputError(
-                f"{self.source.name('train')} gives {size} training examples, fewer than one batch of "
-                f"{self.batch_size}: set data.batch_size to at most {max(1, size)}."
-            )
+        if not len(self.datasets["train"]):
+            raise InputError(f"{self.source.name('train')} gives no training example.")
         if self._overfits():
             return Opaque(self.loader("train"))  # the same batches each epoch
         before, self._train_loader = self._train_loader, self.loader("train", shuffle=True)
+        if before is None:
+            self._tell_of_small_data(self._train_loader)
         if before is not None and before.begun and not before.plan.is_told:
             self._train_loader.plan.epoch = before.plan.epoch + 1  # a loop of one's own that asks for each epoch's
         if self._resume is not None:
             self._train_loader.load_state_dict(self._resume)
             self._resume = None
         return self._train_loader
+
+    def _tell_of_small_data(self, loader: ResumableLoader) -> None:
+        accumulated = self.trainer.accumulate_grad_batches if self.trainer is not None else 1
+        size = None if loader.plan.own.tokens else self.batch_size
+        tell_of_small_data(loader.plan.size, size, len(loader), self.share(), accumulated)
 
     def val_dataloader(self) -> Any:
         """In order; an empty list when there is no validation data."""
