@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
-from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.callbacks import LambdaCallback, ModelCheckpoint
 
 from ..errors import InputError
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 OURS = ("pretune.", "lightning.", "pytorch_lightning.")
 """Where classes come from of which it is known what they log."""
+SLIP = 0.85
+"""How alike two names are of which one is the other, mistyped (as `difflib` measures it)."""
 ALWAYS = {"epoch", "step"}
 """What Lightning's `ModelCheckpoint` may go by beside what is logged."""
 
@@ -24,7 +26,8 @@ def check_monitors(module: BaseModule, callbacks: Iterable[Any]) -> None:
     """Refuses a metric to go by that validation does not log.
 
     A module or a callback of the user's may log what it likes: then only `model.monitor` is refused, where nobody knows
-    whether it should fall or rise.
+    whether it should fall or rise. With a `model.monitor_mode`, which says that something logs it, it is refused where
+    it is all but one that is logged.
 
     Raises:
         InputError: naming what is logged, and what is nearest.
@@ -35,7 +38,8 @@ def check_monitors(module: BaseModule, callbacks: Iterable[Any]) -> None:
     theirs = {name for callback in callbacks for name in getattr(callback, "directions", {})}
     known = sorted(validated(module) | theirs)
     all_known = all(map(_is_ours, callbacks))
-    if not _is_logged(module.monitor, known) and (all_known or module.direction() is None):
+    claimed = module.monitor_mode is not None and not get_close_matches(module.monitor, known, n=1, cutoff=SLIP)
+    if not _is_logged(module.monitor, known) and (module.direction() is None or (all_known and not claimed)):
         raise InputError(
             f"model.monitor is {module.monitor!r}, which validation does not log{_nearest(module.monitor, known)}; it "
             f"logs: {', '.join(known)}. If a callback or a module of yours logs it, say whether it should fall or "
@@ -66,7 +70,8 @@ def _is_logged(name: str, known: Iterable[str]) -> bool:
 
 
 def _is_ours(thing: Any) -> bool:
-    return type(thing).__module__.startswith(OURS)
+    """Whether it is known what an object logs; Lightning's `LambdaCallback` runs functions of the user's."""
+    return type(thing).__module__.startswith(OURS) and not isinstance(thing, LambdaCallback)
 
 
 def _nearest(name: str, known: list[str]) -> str:

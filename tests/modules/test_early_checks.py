@@ -11,7 +11,7 @@ import pytest
 import torch
 import transformers
 from lightning.pytorch import Callback, Trainer
-from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
+from lightning.pytorch.callbacks import EarlyStopping, LambdaCallback, ModelCheckpoint
 
 from pretune.datamodules import CorpusDataModule, readers
 from pretune.errors import InputError
@@ -182,8 +182,12 @@ def test_what_the_user_logs_is_the_users_business(tiny: dict[str, Any]) -> None:
     check_monitors(Own(Backbone(config=tiny), monitor="val/mine"), [stopping])
     module = TextClassification(Backbone(config=tiny), monitor="val/mine", monitor_mode="min")
     check_monitors(module, [Logs(), stopping])
-    with pytest.raises(InputError, match=r"model.monitor is 'val/mine'"):
-        check_monitors(module, [])
+    check_monitors(module, [])  # so it is claimed
+    for monitor in ("val/acuracy", "val/accuracy "):
+        module = TextClassification(Backbone(config=tiny), monitor=monitor, monitor_mode="max")
+        with pytest.raises(InputError, match=r"did you mean val/accuracy"):
+            check_monitors(module, [])
+        check_monitors(module, [LambdaCallback(on_fit_start=print)])
     module = TextClassification(Backbone(config=tiny), monitor="val/mine")
     with pytest.raises(InputError, match=r"model.monitor_mode: min or max"):
         check_monitors(module, [Logs()])
