@@ -80,7 +80,7 @@ def compare_validation(first: str, second: str | None, metric: str | None = None
     ]
     found: dict[str, Any] = {"metric": name, "sides": told}
     if len(sides) == 2:
-        found |= welch(*values)
+        found |= welch(values[0], values[1])
     print(visible("\n".join(_report(found, sides))))
     return found
 

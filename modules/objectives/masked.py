@@ -56,7 +56,7 @@ class MaskedLanguageModeling(BaseModule):
     """
 
     auto_class = "AutoModelForMaskedLM"
-    may_score = ("accuracy",)
+    may_score: tuple[str, ...] = ("accuracy",)
     perplexity_of: str | None = ""
     datamodules: tuple[str, ...] = ("CorpusDataModule",)
 

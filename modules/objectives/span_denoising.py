@@ -51,7 +51,7 @@ class SpanDenoising(BaseModule):
     """
 
     auto_class = "AutoModelForSeq2SeqLM"
-    may_score = ("accuracy",)
+    may_score: tuple[str, ...] = ("accuracy",)
     perplexity_of: str | None = ""
     datamodules: tuple[str, ...] = ("CorpusDataModule",)
 

@@ -40,7 +40,7 @@ class TokenClassification(LabelledModule):
 
     auto_class = "AutoModelForTokenClassification"
     default_monitor = "val/f1"
-    may_score = ("precision", "recall", "f1", "accuracy")
+    may_score: tuple[str, ...] = ("precision", "recall", "f1", "accuracy")
     datamodules = ("TokenClassificationDataModule",)
 
     tagging = False
