@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from lightning.pytorch import LightningModule
-from lightning.pytorch.callbacks import Callback, WeightAveraging
+from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.utilities.rank_zero import rank_zero_warn
 from torch import Tensor, nn
 from torchmetrics import Metric, MetricCollection
@@ -28,7 +27,7 @@ from .early_checks import check_early
 from .export import export, export_adapters
 from .export_check import Sample
 from .layers.agreement import Kind, disagreement
-from .layers.directions import SCORES, Direction, directions_of, redirect
+from .layers.directions import Direction, directions_of, named_directions, redirect
 from .layers.dropout import use_fast_dropout
 from .layers.guard import NumericGuard
 from .layers.metrics import MeanPerTarget, Perplexity
@@ -41,6 +40,7 @@ from .layers.targets import Targets, find_targets
 from .layers.unpadding import leave_out_padding, unpadding_inputs
 from .layers.varlen_attention import dropout_works
 from .optimization import OptimizedModule
+from .refusals import refuse_divided, refuse_predicting
 
 NETWORK_INPUTS = frozenset({"input_ids", "attention_mask", "token_type_ids", "position_ids", "use_cache"})
 
@@ -222,9 +222,7 @@ class BaseModule(OptimizedModule):
                 f"model.monitor_mode is {self.monitor_mode}, but {self.monitor} is better when it is "
                 f"{'lower' if found == 'min' else 'higher'}: leave model.monitor_mode out."
             )
-        name = self.monitor.rpartition("/")[2]
-        own = {name, *(name.removeprefix(f"{part}_") for part in self.parts())} & SCORES.keys()
-        return found or self.monitor_mode or (SCORES[min(own)] if own else None)
+        return found or self.monitor_mode or named_directions([self.monitor], self.parts()).get(self.monitor)
 
     def directions(self) -> dict[str, Direction]:
         """Of what the module logs, whether it should fall or rise; a subclass adds what it logs besides its metrics."""
@@ -293,18 +291,7 @@ class BaseModule(OptimizedModule):
 
     def _divide(self, mesh: Any) -> None:
         """Divides the networks over the devices of a strategy that wants it so (FSDP2)."""
-        averages = any(isinstance(c, WeightAveraging) for c in self.trainer.callbacks)  # type: ignore[attr-defined]
-        for asked, name in (
-            (self.backbone.adapters, "model.backbone.lora and adapter"),
-            (self.optimizer_name == "muon", "model.optimizer: muon"),
-            (self.l2_sp, "model.l2_sp"),
-            (averages, "averaged weights"),
-            (len(self.parts()) > 1 and self.trainer.accumulate_grad_batches > 1, "several losses, accumulated,"),
-        ):
-            if asked:
-                raise InputError(
-                    f"{name} cannot be had with a network divided over devices: trainer.strategy: ddp would work."
-                )
+        refuse_divided(self)
         half = str(self.trainer.precision) == "bf16-mixed"
         shard(self.networks(), mesh["data_parallel"], self.trainer.strategy.root_device, half)
 
@@ -579,11 +566,7 @@ class BaseModule(OptimizedModule):
 
     def on_predict_start(self) -> None:
         """Refuses to predict where there is nothing to, and with a head that was never trained."""
-        if type(self).predict_step is LightningModule.predict_step:
-            raise InputError(
-                f"{type(self).__name__} predicts nothing of its own; give its run or export as model.backbone of a "
-                "downstream task, such as TextClassification."
-            )
+        refuse_predicting(self)
         if self.is_untrained() and not self.predicts_untrained:
             raise InputError(f"The head is new and untrained: predictions would be chance. {self._cure()}")
 

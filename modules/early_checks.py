@@ -16,7 +16,9 @@ from ..errors import InputError
 from ..runs import locate, stored
 from .early_monitors import check_monitors
 from .layers.schedules import schedule
+from .refusals import no_start, refuse_divided, refuse_predicting, refuse_unfreezing
 from .skeleton import try_out
+from .strategies import FullySharded
 
 if TYPE_CHECKING:
     from .base import BaseModule
@@ -40,7 +42,14 @@ def check_early(module: BaseModule) -> None:
     for callback in trainer.callbacks:
         if (find := getattr(getattr(callback, "data", None), "find_sources", None)) is not None:
             find()
+    if trainer.state.fn == TrainerFn.PREDICTING:
+        refuse_predicting(module)
+    if isinstance(trainer.strategy, FullySharded):
+        refuse_divided(module)
     if trainer.state.fn == TrainerFn.FITTING:
+        refuse_unfreezing(module)
+        if module.l2_sp and module.stored is None and module.model is None and module.backbone.name is None:
+            raise no_start()
         check_monitors(module, trainer.callbacks)
         _check_length_of_training(module)
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from lightning.pytorch.callbacks import LambdaCallback, ModelCheckpoint
+from lightning.pytorch.utilities.rank_zero import rank_zero_warn
 
 from ..errors import InputError
+from .layers.directions import Direction, named_directions
 
 if TYPE_CHECKING:
     from .base import BaseModule
@@ -47,13 +49,27 @@ def check_monitors(module: BaseModule, callbacks: Iterable[Any]) -> None:
         )
     for callback in callbacks if all_known else []:
         name = getattr(callback, "monitor", None)
-        if not isinstance(name, str) or getattr(callback, "follows_module", False) or _is_logged(name, known):
+        if not isinstance(name, str) or getattr(callback, "follows_module", False):
+            continue
+        if _is_logged(name, known):
+            _warn_of_direction(callback, name, module.directions() | named_directions([name], module.parts()))
             continue
         if name in ALWAYS and isinstance(callback, ModelCheckpoint):
             continue
         raise InputError(
             f"The callback {type(callback).__name__} goes by {name!r} (monitor), which validation does not log"
             f"{_nearest(name, known)}; it logs: {', '.join(known)}."
+        )
+
+
+def _warn_of_direction(callback: Any, name: str, directions: Mapping[str, Direction]) -> None:
+    """Lightning's callbacks take every metric for one that should fall, unless they are told."""
+    mode, right = getattr(callback, "mode", None), directions.get(name)
+    if right is not None and mode in ("min", "max") and mode != right:
+        kind = type(callback).__name__
+        rank_zero_warn(
+            f"The callback {kind} takes {name} for better when it is {'lower' if mode == 'min' else 'higher'}, and it "
+            f"is not: set its mode: {right}."
         )
 
 

@@ -12,13 +12,17 @@ import torch
 import transformers
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import EarlyStopping, LambdaCallback, ModelCheckpoint
+from lightning.pytorch.strategies import DDPStrategy
+from lightning.pytorch.trainer.states import TrainerFn
 
 from pretune.datamodules import CorpusDataModule, readers
 from pretune.errors import InputError
 from pretune.main import main
 from pretune.modules import Backbone, MaskedLanguageModeling, NextSentencePrediction, TextClassification
+from pretune.modules.early_checks import check_early
 from pretune.modules.early_monitors import check_monitors
 from pretune.modules.skeleton import try_out
+from pretune.modules.strategies import FullySharded
 
 GPT = {"model_type": "gpt2", "n_embd": 32, "n_layer": 1, "n_head": 2}
 
@@ -191,6 +195,56 @@ def test_what_the_user_logs_is_the_users_business(tiny: dict[str, Any]) -> None:
     module = TextClassification(Backbone(config=tiny), monitor="val/mine")
     with pytest.raises(InputError, match=r"model.monitor_mode: min or max"):
         check_monitors(module, [Logs()])
+
+
+@pytest.mark.parametrize(
+    ("kind", "monitor", "mode", "right"),
+    [
+        (EarlyStopping, "val/accuracy", "min", "max"),
+        (ModelCheckpoint, "val/mlm_accuracy", "min", "max"),
+        (ModelCheckpoint, "val/loss", "max", "min"),
+        (ModelCheckpoint, "val/loss", "min", None),
+        (EarlyStopping, "val/nsp_accuracy", "max", None),
+    ],
+)
+def test_the_wrong_direction_is_warned_of(
+    kind: Any, monitor: str, mode: str, right: str | None, tiny: dict[str, Any], recwarn: pytest.WarningsRecorder
+) -> None:
+    made: Any = TextClassification if monitor == "val/accuracy" else NextSentencePrediction
+    check_monitors(made(Backbone(config=tiny)), [kind(monitor=monitor, mode=mode)])
+    told = [str(warning.message) for warning in recwarn if "set its mode" in str(warning.message)]
+    assert len(told) == (right is not None)
+    assert right is None or f"{kind.__name__} takes {monitor} for better when it is " in told[0]
+    assert right is None or told[0].endswith(f"set its mode: {right}.")
+
+
+def test_what_goes_by_trainer_and_backbone(
+    command: Callable[..., list[str]], fails: Callable[..., str], encoder: Path
+) -> None:
+    assert "model.l2_sp leads back to pretrained weights" in fails(*command(), "--model.l2_sp=1")
+    with pytest.raises(WasRead):
+        main([*command(backbone=str(encoder)), "--model.l2_sp=1"])
+    _, *rest = command(backbone=str(encoder))
+    rest += ["--model.class_path=ReplacedTokenDetection", "--untrained=true", "--data.predict_files=corpus.txt"]
+    assert "ReplacedTokenDetection predicts nothing of its own" in fails("predict", *rest)
+
+
+def test_a_divided_network(encoder: Path, unread: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What several devices refuse is refused before they are asked to read."""
+    data = CorpusDataModule("corpus.txt", block_size=16)
+    Path("corpus.txt").write_text("a\n")
+    trainer = Trainer(accelerator="cpu", max_steps=1, logger=False, enable_checkpointing=False)
+    for strategy, options, words in (
+        (FullySharded(), {"optimizer": "muon"}, "model.optimizer: muon cannot be had with a network divided"),
+        (DDPStrategy(), {"gradual_unfreezing": 0.5}, "set trainer.strategy: ddp_find_unused_parameters_true"),
+    ):
+        module: Any = MaskedLanguageModeling(str(encoder), **options)
+        monkeypatch.setattr(Trainer, "strategy", strategy)
+        monkeypatch.setattr(Trainer, "world_size", 2)
+        module.trainer, trainer.state.fn = trainer, TrainerFn.FITTING
+        trainer.datamodule = data  # type: ignore[attr-defined]
+        with pytest.raises(InputError, match=words):
+            check_early(module)
 
 
 def test_other_names_that_are_logged(tiny: dict[str, Any]) -> None:
