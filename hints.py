@@ -28,8 +28,10 @@ def with_hints(batch: Any) -> Any:
     mask, bounds, labels = batch.get("attention_mask"), batch.get("cu_seq_lens"), batch.get("labels")
     hints: dict[str, Any] = {}
     if mask is not None and mask.ndim >= 2 and not mask.is_cuda:
+        if (there := batch.get("choice_mask")) is not None:  # of endings, of which the network is given these alone
+            mask = mask[there.bool()]
         lengths, full = mask.bool().sum(-1), bool(mask.all())
-        if mask.ndim == 2:
+        if mask.ndim == 2 and there is None:
             hints[FULL] = full
         if not full and bool(lengths.all()):
             hints |= {TOKENS: int(lengths.sum()), LONGEST: int(lengths.max())}

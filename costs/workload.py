@@ -119,6 +119,7 @@ def prepare(module: Any, data: Any) -> Any:
         config.vocab_size = padded_size(trained)
     module.prepare(None)
     module.check_backbone(config)
+    module.check_tokenizer(module.tokenizer)
     if scratch and config.vocab_size < (added := (trained or known) + len(module.tokenizer) - known):
         config.vocab_size = padded_size(added)  # sentinels
     limit, length = max_positions(config), _length(data, config)

@@ -23,6 +23,7 @@ from .predict_plan import PredictPlan
 from .predict_rows import Inputs
 from .processes import cores
 from .share import Share, share_of_process
+from .small_data import tell_of_small_data
 from .sources import Source
 from .tokenizer_extension import ExtendTokenizer
 from .tokenizer_training import TrainTokenizer
@@ -101,9 +102,26 @@ class BaseDataModule(LightningDataModule):
         return self.source.key("train")
 
     def load_tokenizer(self) -> None:
-        """Sets `self.tokenizer`: named, trained here (once), or the backbone's own."""
+        """Sets `self.tokenizer`: named, trained here (once), or the backbone's own.
+
+        Raises:
+            InputError: if there is none, if a file to be read is missing, or if the module cannot learn from such data.
+        """
         if self.tokenizer is not None:
             return
+        self.find_sources()
+        self._find_tokenizer()
+        self.use_tokenizer(self.tokenizer)
+        if (check := getattr(self.module, "check_data", None)) is not None:
+            check(self)
+
+    def find_sources(self) -> None:
+        """Looks whether all that will be read is there: a mistyped name is to be said before the others are read."""
+        for split in self.prepared_splits():
+            if self.source.has(split):
+                self.source.name(split)
+
+    def _find_tokenizer(self) -> None:
         spec = self.tokenizer_spec
         if isinstance(spec, str):
             self.tokenizer = load_tokenizer(spec)
@@ -125,7 +143,6 @@ class BaseDataModule(LightningDataModule):
             rank_zero_info(f"Tokenizer: {len(self.tokenizer):,} entries.")
         else:
             self.tokenizer = self._backbone_tokenizer()
-        self.use_tokenizer(self.tokenizer)
 
     def use_tokenizer(self, tokenizer: Any) -> None:
         """Takes a tokenizer that was loaded elsewhere, whatever `tokenizer` asked for; before `prepare_data`."""
@@ -164,6 +181,10 @@ class BaseDataModule(LightningDataModule):
         verb = getattr(self.trainer.state.fn, "value", "fit") if self.trainer is not None else "fit"
         needed: dict[str, tuple[Literal["train", "validation", "test"], ...]] = {"predict": (), "test": ("test",)}
         return needed.get(verb, ("train", "validation", "test"))
+
+    def prepared_splits(self) -> tuple[Literal["train", "validation", "test"], ...]:
+        """Those of them that `prepare_data` reads."""
+        return self.wanted_splits()
 
     # ------------------------------------------------------------------ loaders
 
@@ -239,24 +260,27 @@ class BaseDataModule(LightningDataModule):
         """Shuffled by (seed, epoch); starts where a restored checkpoint stopped.
 
         Raises:
-            InputError: if there is not even one batch.
+            InputError: if there is not even one example.
         """
         self.require_agreement()
-        size = len(self.datasets["train"])
-        if size < (1 if self.tokens_per_batch else self.batch_size):
-            raise InputError(
-                f"{self.source.name('train')} gives {size} training examples, fewer than one batch of "
-                f"{self.batch_size}: set data.batch_size to at most {max(1, size)}."
-            )
+        if not len(self.datasets["train"]):
+            raise InputError(f"{self.source.name('train')} gives no training example.")
         if self._overfits():
             return Opaque(self.loader("train"))  # the same batches each epoch
         before, self._train_loader = self._train_loader, self.loader("train", shuffle=True)
+        if before is None:
+            self._tell_of_small_data(self._train_loader)
         if before is not None and before.begun and not before.plan.is_told:
             self._train_loader.plan.epoch = before.plan.epoch + 1  # a loop of one's own that asks for each epoch's
         if self._resume is not None:
             self._train_loader.load_state_dict(self._resume)
             self._resume = None
         return self._train_loader
+
+    def _tell_of_small_data(self, loader: ResumableLoader) -> None:
+        accumulated = self.trainer.accumulate_grad_batches if self.trainer is not None else 1
+        size = None if loader.plan.own.tokens else self.batch_size
+        tell_of_small_data(loader.plan.size, size, len(loader), self.share(), accumulated)
 
     def val_dataloader(self) -> Any:
         """In order; an empty list when there is no validation data."""

@@ -60,6 +60,9 @@ def cached(root: str, kind: str, key: Any, make: Callable[[Path], None]) -> Path
         unfinished = folder / f"{name}.{platform.node()}.{os.getpid()}.{token_hex(8)}.tmp"
         try:
             folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:  # such as a file where a folder should be
+            raise _unwritable(root, error, folder) from error
+        try:
             _clear(root, kind, name, alone)
             if wrong:
                 rank_zero_warn(f"The cache entry {final} is damaged ({wrong}): it is made anew.")
@@ -78,13 +81,17 @@ def cached(root: str, kind: str, key: Any, make: Callable[[Path], None]) -> Path
         except OSError as error:
             if error.errno not in (ENOSPC, EDQUOT, EROFS, EACCES, EPERM):
                 raise
-            raise InputError(
-                f"The cache {root} cannot be written ({error.strerror}: {error.filename or unfinished}): make room or "
-                "set data.cache_dir (or $PRETUNE_CACHE) to another folder."
-            ) from error
+            raise _unwritable(root, error, unfinished) from error
         finally:
             shutil.rmtree(unfinished, ignore_errors=True)
     return final
+
+
+def _unwritable(root: str, error: OSError, place: Path) -> InputError:
+    return InputError(
+        f"The cache {root} cannot be written ({error.strerror}: {error.filename or place}): make room or set "
+        "data.cache_dir (or $PRETUNE_CACHE) to another folder."
+    )
 
 
 def find(root: str, kind: str, key: Any) -> Path | None:

@@ -67,6 +67,11 @@ class Cleaning:
                 "my_package.is_english."
             )
 
+    def check_packages(self) -> None:
+        """Raises an `InputError` if datasketch is needed and missing."""
+        if self.near_duplicates is not None:
+            _minhash()
+
     def key(self) -> dict[str, Any]:
         """What a cache key must hold."""
         return {
@@ -129,16 +134,22 @@ def _seen(text: str, seen: set[int]) -> bool:
 # -------------------------------------------------------------------------------------------------- near duplicates
 
 
+def _minhash() -> tuple[Any, Any]:
+    """What near duplicates are found with."""
+    try:
+        from datasketch import MinHash, MinHashLSH
+    except ImportError as error:
+        raise InputError(
+            'data.cleaning.near_duplicates needs the package datasketch: pip install "pretune[cleaning]".'
+        ) from error
+    return MinHash, MinHashLSH
+
+
 class _NearDuplicates:
     """An index of the documents so far. Candidates come from LSH, and are dropped by the estimated similarity."""
 
     def __init__(self, threshold: float) -> None:
-        try:
-            from datasketch import MinHash, MinHashLSH
-        except ImportError as error:
-            raise InputError(
-                'data.cleaning.near_duplicates needs the package datasketch: pip install "pretune[cleaning]".'
-            ) from error
+        MinHash, MinHashLSH = _minhash()
         self.threshold = threshold
         self.empty = MinHash(num_perm=PERMUTATIONS, hashfunc=int)  # the shingles come as numbers already
         self.index = MinHashLSH(num_perm=PERMUTATIONS, params=_bands(threshold))

@@ -240,6 +240,12 @@ class CorpusDataModule(BaseDataModule):
             for part in self._parts(split):
                 self._tokenised(part, split)
 
+    def find_sources(self) -> None:
+        """Looks for the packages of the cleaning, too: a tokenizer that is trained first needs none of them."""
+        super().find_sources()
+        if self.cleaning is not None and self.prepared_splits():
+            self.cleaning.check_packages()
+
     def _parts(self, split: str) -> list[Source]:
         if not self.source.has(split):
             return []

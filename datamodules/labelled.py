@@ -223,11 +223,14 @@ class LabelledDataModule(BaseDataModule):
         self.load_tokenizer()
         if self.predicts() and self.inline_rows() is None:
             self._read_inputs()
-        wanted = self.wanted_splits()
-        # What is tested on may have no labels so far: it is read when it is tested on.
-        for split in [name for name in wanted if name != "test"] or wanted:
+        for split in self.prepared_splits():
             if self.source.has(split):
                 self._tokenised(split)
+
+    def prepared_splits(self) -> tuple[Literal["train", "validation", "test"], ...]:
+        """All but the test, which may have no labels so far: it is read when it is tested on."""
+        wanted = self.wanted_splits()
+        return tuple(name for name in wanted if name != "test") or wanted
 
     def setup(self, stage: str) -> None:
         """Maps the tokenised rows, finds the labels, holds out and draws."""

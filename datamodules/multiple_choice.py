@@ -16,16 +16,19 @@ from .columns import find_column, label_in, text_in
 from .findings import Findings
 from .labelled import LabelledDataModule
 from .readers import require_columns
+from .readers.squad import shortened
 from .rows import Collate, Padding, Rows, RowsInMemory, Tokens, encode_texts
 
-CONTEXT_COLUMNS = ("ctx", "context", "sent1", "article", "passage", "premise", "startphrase", "question")
+CONTEXT_COLUMNS = ("ctx", "context", "sent1", "article", "passage", "premise", "startphrase", "dialogue", "question")
 QUESTION_COLUMNS = ("sent2", "question")
-ENDINGS_COLUMNS = ("endings", "options", "choices", "answers")
+ENDINGS_COLUMNS = ("endings", "options", "choices", "choice", "answers")
 ENDING_COLUMNS = (
     ("ending0", "ending1", "ending2", "ending3", "ending4"),
     ("choice1", "choice2", "choice3", "choice4"),
     ("option1", "option2", "option3", "option4"),
 )
+FORMAT = 2
+"""Of how rows are read; a new one makes what lies in the cache anew."""
 LABEL_COLUMNS = ("label", "answer", "gold", "target")
 
 
@@ -39,7 +42,7 @@ class MultipleChoiceDataModule(LabelledDataModule):
 
     Args:
         train_files: paths, globs or URLs of what is trained on.
-        context_column: null looks for the usual names.
+        context_column: a text, or a list of the lines of one; null looks for the usual names.
         question_column: a text that each ending begins with, such as SWAG's `sent2`; null looks for the usual names.
         endings_column: a list of endings, or the columns of the single endings; null looks for the usual names.
         label_column: the right ending: its number, counted from 0, its letter (A, B, ...), or its text.
@@ -65,7 +68,7 @@ class MultipleChoiceDataModule(LabelledDataModule):
     def options(self) -> Any:
         """Columns and how endings are counted."""
         texts = [self.context_column, self.question_column, self.endings_column]
-        return [texts, self.label_column, self.first_label]
+        return [texts, self.label_column, self.first_label, FORMAT]
 
     def columns(self, where: str, row: dict[str, Any], labelled: bool) -> dict[str, Any]:
         """The columns of context, question, endings and label."""
@@ -87,7 +90,7 @@ class MultipleChoiceDataModule(LabelledDataModule):
 
     def example(self, where: str, row: dict[str, Any], columns: dict[str, Any], labelled: bool) -> dict[str, Any]:
         """Context, endings and the number of the right one."""
-        context = text_in(where, row, columns["context"])
+        context = _context(where, row, columns["context"])
         question = row.get(columns["question"]) if columns["question"] else None
         names = columns["endings"]
         endings = [row.get(name) for name in names] if isinstance(names, list) else listed(row.get(names))
@@ -101,15 +104,21 @@ class MultipleChoiceDataModule(LabelledDataModule):
             raise InputError(f"{where}: {count} endings in {_named(names)}; there must be at least two to choose from.")
         for number, ending in enumerate(endings):
             if not isinstance(ending, str) or not ending.strip():
-                raise InputError(f"{where}: ending {number} in {_named(names)} is {ending!r}, where a text should be.")
+                many = "; each question is a row of its own" if isinstance(ending, list) else ""
+                raise InputError(
+                    f"{where}: ending {number} in {_named(names)} is {ending!r}, where a text should be{many}."
+                )
         example: dict[str, Any] = {"context": context, "endings": endings, "begins": f"{question} " if question else ""}
         if labelled:
-            example["label"] = self._number(where, label_in(where, row, columns["label"]), endings, columns["label"])
+            label, counted = label_in(where, row, columns["label"]), isinstance(row[columns["label"]], int | float)
+            example["label"] = self._number(where, label, endings, columns["label"], counted)
         return example
 
-    def _number(self, where: str, label: str, endings: list[str], column: str) -> int:
-        if label in endings:
-            return endings.index(label)
+    def _number(self, where: str, label: str, endings: list[str], column: str, counted: bool) -> int:
+        """Which ending a label means; a number counts them, also where endings are numbers themselves."""
+        texts = [ending.strip() for ending in endings]
+        if label in texts and not counted:
+            return texts.index(label)
         letter = ord(label.upper()) - ord("A") if len(label) == 1 and label.isalpha() else None
         number = letter if letter is not None else int(label) - self.first_label if _is_integer(label) else -1
         if not 0 <= number < len(endings):
@@ -205,6 +214,18 @@ class ChoiceBatches:
         if (counts != choices).any():
             batch["choice_mask"] = there.long()
         return {**batch, **{name: torch.from_numpy(values[indices]) for name, values in self.columns.items()}}
+
+
+def _context(where: str, row: dict[str, Any], column: str) -> str:
+    """The text in a column; the lines of a dialogue, or other paragraphs, come as a list."""
+    lines = listed(row.get(column))
+    if isinstance(lines, list) and lines and all(isinstance(line, str) for line in lines):
+        row = {column: "\n".join(lines)}
+    elif isinstance(lines, list) and isinstance(row.get(column), list):
+        raise InputError(
+            f"{where}: {shortened(lines)} in column {column!r} is no context; a text, or a list of texts, would work."
+        )
+    return text_in(where, row, column)
 
 
 def _named(names: str | list[str]) -> str:

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
+from statistics import fmean
 from typing import Any, NoReturn
 
 import numpy as np
@@ -17,8 +18,9 @@ from ..errors import InputError
 from ..squad_scores import score, scoring_of
 from ..tags import detect, spans_of
 from ..visible import visible
-from .predictions import MADE, predictions, same
-from .significance import Metric, mcnemar, paired_bootstrap
+from .predictions import MADE, predictions, runs_of, same, written_by
+from .significance import Metric, interval, mcnemar, paired_bootstrap
+from .validation_scores import compare_validation, spread
 
 LABELS = (
     *("label", "labels", "coarse_label", "category", "class", "sentiment", "target", "stars", "score", "answers"),
@@ -39,10 +41,12 @@ class Parser(argparse.ArgumentParser):
 
 
 def run_compare(args: Sequence[str]) -> dict[str, Any]:
-    """Compares the predictions of two runs on the same labelled rows, or of two folders of seeds.
+    """Compares two runs, or two folders of seeds: by predictions on the same labelled rows, else by validation scores.
 
-    Each run needs its `predictions.jsonl` or `predictions.csv`, written by `predict --data.predict_files FILE`; a
-    folder of `fit --seeds` needs one in each seed's run.
+    Predictions lie in `predictions.jsonl` or `predictions.csv` of each run, written by `predict --data.predict_files
+    FILE`; a folder of `fit --seeds` needs them in each seed's run. Where neither side has any, the seeds' scores on
+    validation are compared; of one folder alone, their mean, spread and number are told. Runs of one configuration that
+    differ in their seed count as seeds, however they were started.
 
     Args:
         args: what stands after `compare`.
@@ -52,7 +56,7 @@ def run_compare(args: Sequence[str]) -> dict[str, Any]:
     """
     parser = Parser("main.py compare", allow_abbrev=False, description=(run_compare.__doc__ or "").partition("\n\n")[0])
     parser.add_argument("first", help="A run folder, or a folder of seeds.")
-    parser.add_argument("second", help="The other.")
+    parser.add_argument("second", nargs="?", help="The other; without it, the first is described.")
     parser.add_argument(
         "--metric", choices=METRICS, metavar="METRIC", help=f"One of {', '.join(METRICS)} (default: guessed)."
     )
@@ -63,13 +67,17 @@ def run_compare(args: Sequence[str]) -> dict[str, Any]:
 
 
 def compare(
-    first: str, second: str, metric: str | None = None, label: str | None = None, resamples: int = 10_000
+    first: str,
+    second: str | None = None,
+    metric: str | None = None,
+    label: str | None = None,
+    resamples: int = 10_000,
 ) -> dict[str, Any]:
     """The comparison as a function.
 
     Args:
         first: a run folder, or a folder of seeds.
-        second: the other.
+        second: the other; null describes the first by its scores on validation.
         metric: one of `METRICS`; null guesses.
         label: the column of what is right; null guesses.
         resamples: of the bootstrap.
@@ -77,6 +85,8 @@ def compare(
     Raises:
         InputError: if predictions or labels are missing, or the rows are not the same.
     """
+    if second is None or not any(any(map(written_by, runs_of(run))) for run in (first, second)):
+        return compare_validation(first, second, metric)
     sides = [predictions(first), predictions(second)]
     rows = sides[0][0][1]
     label = label or next((name for name in LABELS if name in rows[0]), None)
@@ -105,6 +115,9 @@ def compare(
         "metric": metric,
         **paired_bootstrap(gold, guesses[0], guesses[1], METRICS[metric], resamples),
     }
+    if max(map(len, guesses)) > 1:
+        each = [[METRICS[metric](gold, one) for one in side] for side in guesses]
+        found["sides"] = [{"mean": fmean(v), "std": interval(v)["std"], "n": len(v)} for v in each]
     if metric == "accuracy" and all(len(side) == 1 for side in guesses):
         found["mcnemar"] = mcnemar(guesses[0][0] == gold, guesses[1][0] == gold)
     print(visible(report(found, first, second, len(gold), [len(side) for side in guesses])))
@@ -124,6 +137,9 @@ def report(found: dict[str, Any], first: str, second: str, examples: int, seeds:
         f"{found['metric']} x 100 over {over}: {a:.2f} ({first}), {b:.2f} ({second}).",
         f"Difference {gap:+.2f}, 95% interval {low:+.2f} to {high:+.2f}, p = {found['p']:.4f} (paired bootstrap).",
     ]
+    for name, side in zip((first, second), found.get("sides", ()), strict=False):
+        scaled = {key: None if side[key] is None else 100 * side[key] for key in ("mean", "std")}
+        lines.append(f"{name}: {spread({**scaled, 'n': side['n']}, 2)}.")
     if "mcnemar" in found:
         lines.append(f"McNemar's exact test: p = {found['mcnemar']:.4f}.")
     if gap == 0:

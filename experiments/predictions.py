@@ -26,13 +26,8 @@ csv.field_size_limit(min(sys.maxsize, 2**31 - 1))  # contexts are longer than th
 
 def predictions(run: str) -> list[tuple[Path, list[Row]]]:
     """The predictions of a run, or of the newest run of each seed, with their files."""
-    root = Path(run)
-    if not root.is_dir():
-        raise InputError(f"There is no run folder {run}.")
-    seeds = sorted(root.glob("seed_*[0-9]"))
-    homes = [newest(home) for home in seeds if "_old_" not in home.name] if seeds else [newest(root)]
     found = []
-    for home in homes:
+    for home in runs_of(run):
         path = written_by(home)
         if path is None:
             raise InputError(
@@ -44,6 +39,19 @@ def predictions(run: str) -> list[tuple[Path, list[Row]]]:
             raise InputError(f"{path} is empty.")
         found.append((path, rows))
     return found
+
+
+def runs_of(run: str) -> list[Path]:
+    """The run that is meant by a folder, or the newest run of each seed.
+
+    Raises:
+        InputError: if there is no such folder.
+    """
+    root = Path(run)
+    if not root.is_dir():
+        raise InputError(f"There is no run folder {run}.")
+    seeds = sorted(root.glob("seed_*[0-9]"))
+    return [newest(home) for home in seeds if "_old_" not in home.name] if seeds else [newest(root)]
 
 
 def newest(home: Path) -> Path:

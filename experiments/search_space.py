@@ -11,6 +11,10 @@ from ..errors import InputError
 
 FORM = "a list of choices, or {low, high} with log: true or step: N"
 RATE = "model.learning_rate"
+FACTOR = 4
+"""How far from a proposed rate the search goes, unless the space says so itself."""
+FEWEST = 2
+"""The factor between the lowest and the highest rate, below which there is nothing to search."""
 
 
 class Space:
@@ -42,6 +46,51 @@ class Space:
         """Whether a range is around what the range test proposes."""
         return any(isinstance(entry, dict) and "around" in entry for entry in self.entries.values())
 
+    def bound(self, proposed: float | None, tested: bool) -> str:
+        """Bounds the rates to search by what a range test proposes, as far as the space asks for such rates.
+
+        Args:
+            proposed: the rate, or null where it proposes none.
+            tested: whether there was a test.
+
+        Returns:
+            A sentence on what came of it.
+
+        Raises:
+            InputError: if the space goes around a proposal, and there is none.
+        """
+        entry = self.entries.get(RATE)
+        if entry is None:
+            return ""
+        if isinstance(entry, dict) and "around" in entry:
+            if proposed is None:
+                raise InputError(
+                    f"{self.path} searches {RATE} around what the range test proposes, and it proposes none, as the "
+                    "loss never fell: {low: 1.0e-5, high: 1.0e-3, log: true} is a range of its own."
+                )
+            factor = entry.get("factor", FACTOR)
+            return f"{RATE} is searched from {proposed / factor:.2g} to {proposed * factor:.2g}, around the proposal."
+        if not tested:
+            return ""
+        if isinstance(entry, list):
+            return f"{RATE} is one of {', '.join(map(str, entry))}, as {self.path.name} lists them; that bounds it."
+        stays = f"{RATE} is searched from {entry['low']:g} to {entry['high']:g}, as {self.path.name} says"
+        if proposed is None:
+            return f"{stays}."
+        low, high = max(entry["low"], proposed / FACTOR), min(entry["high"], proposed * FACTOR)
+        if high < FEWEST * low:
+            return (
+                f"{stays}: of the proposal ({proposed:.2g}) too little of that is near. A --space FILE with "
+                f"{RATE}: {{around: range_test}} would search around it."
+            )
+        if (low, high) == (entry["low"], entry["high"]):
+            return f"{stays}, all of which is within a factor of {FACTOR} of the proposal."
+        self.entries = {**self.entries, RATE: {**entry, "low": low, "high": high}}
+        return (
+            f"{RATE} is searched from {low:.2g} to {high:.2g}: what {self.path.name} says, within a factor of {FACTOR} "
+            "of the proposal."
+        )
+
     def examples(self) -> dict[str, Any]:
         """One value for each option, such as it can have."""
         return {name: _example(entry) for name, entry in self.entries.items()}
@@ -65,7 +114,7 @@ def _problem(name: str, entry: Any) -> str | None:
         return f"give {FORM}"
     if "around" in entry:
         fine = name == RATE and entry["around"] == "range_test" and set(entry) <= {"around", "factor"}
-        if not fine or not (_number(entry.get("factor", 4)) and entry.get("factor", 4) > 1):
+        if not fine or not (_number(entry.get("factor", FACTOR)) and entry.get("factor", FACTOR) > 1):
             return f"only {RATE} can be {{around: range_test, factor: N}}, with N above 1"
         return None
     if unknown := set(entry) - {"low", "high", "log", "step"}:
@@ -97,7 +146,7 @@ def _suggest(trial: Any, name: str, entry: Any, proposed: float | None) -> Any:
         return trial.suggest_categorical(name, entry)
     if "around" in entry:
         assert proposed is not None
-        factor = entry.get("factor", 4)
+        factor = entry.get("factor", FACTOR)
         return trial.suggest_float(name, proposed / factor, proposed * factor, log=True)
     low, high, log, step = entry["low"], entry["high"], bool(entry.get("log")), entry.get("step")
     if isinstance(low, int) and isinstance(high, int) and not isinstance(step, float):

@@ -70,7 +70,7 @@ def run_seeds(args: Sequence[str]) -> dict[str, Any]:
         results = summarise(done, broken)
         write(root / "seeds.json", results)
         (root / "seeds.md").write_text(table(results), encoding="utf-8")
-    print("\n" + table(results))
+    print("\n" + table(results) + f"\nBeside another configuration's seeds, or a run: compare {root} OTHER")
     if broken:
         raise SystemExit(f"error: {len(broken)} of {len(seeds)} seeds broke off, the rest is done.")
     return results
@@ -103,6 +103,7 @@ def _one(seed: int, root: Path, args: Sequence[str]) -> dict[str, Any]:
         "options": list(args),
         "scores": scores,
         "monitor": cli.model.monitor,
+        "mode": getattr(cli.model, "mode", None),
         "commonest": max(counts.values()) / sum(counts.values()) if single else None,
     }
     write(home / "result.json", state)

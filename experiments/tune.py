@@ -22,6 +22,7 @@ from ..modules.callbacks import ExportBest, LastCheckpoint, LearningCurves
 from ..modules.cli import PretuneCLI
 from ..recipes import with_recipe
 from ..runs import versions
+from .search_fixed import leave_out_fixed
 from .search_plots import draw_range_test, draw_search
 from .search_space import RATE, Space
 
@@ -33,10 +34,11 @@ INTERRUPTED = "interrupted"
 def run_tune(args: Sequence[str]) -> dict[str, Any]:
     """Searches hyperparameters on validation, and writes the best as an overlay that `fit` takes.
 
-    First Lightning's learning-rate range test (arXiv 1506.01186), then a search by Optuna: every trial is an ordinary
-    `fit`, stopped early where it falls behind the median of the others. Everything lies in NAME/tune: `study.db`,
-    `range_test.png`, `search.png` and `best.yaml`. The same command goes on where it stopped, up to `--trials` in all.
-    The test set plays no part.
+    First Lightning's learning-rate range test (arXiv 1506.01186), whose proposal bounds the rates to search, then a
+    search by Optuna: every trial is an ordinary `fit`, stopped early where it falls behind the median of the others.
+    Options on the command line are not searched, nor, unless --space names them, those of a configuration but for the
+    rate. Everything lies in NAME/tune: `study.db`, `range_test.png`, `search.png` and `best.yaml`. The same command
+    goes on where it stopped, up to `--trials` in all. The test set plays no part.
 
     Args:
         args: what stands after `tune`: the options of `fit`, and --space FILE, --trials N, --range_test false,
@@ -65,10 +67,14 @@ def run_tune(args: Sequence[str]) -> dict[str, Any]:
     for name in ("name", "trainer.default_root_dir"):
         rest = without(rest, name)
     _check_options(space, rest)
+    leave_out_fixed(space, rest, shipped=not given["space"])
     root.mkdir(parents=True, exist_ok=True)
-    proposed = _range_test(root, rest) if given["range_test"] != "false" or space.needs_range_test else None
+    tested = RATE in space.entries and (given["range_test"] != "false" or space.needs_range_test)
+    proposed = _range_test(root, rest) if tested else None
 
     search = json.loads(json.dumps({"options": rest, "space": space.entries}))
+    if sentence := space.bound(proposed, tested):
+        rank_zero_info(sentence)
     study = _open_study(root, search, _whole(given["sampler_seed"] or "0", "sampler_seed"))
     for left in study.get_trials(states=[optuna.trial.TrialState.RUNNING]):  # the process was killed: try them again
         study.set_user_attr(INTERRUPTED, [*study.user_attrs.get(INTERRUPTED, []), left.number])
@@ -297,18 +303,23 @@ def _report(study: Any, root: Path, space: Space) -> dict[str, Any]:
         | ({"why": t.user_attrs["why"]} if "why" in t.user_attrs else {})
         for t in _ended(study)
     ]
-    complete = [t for t in study.trials if t.value is not None]
+    complete = [t for t in study.trials if t.state.name == "COMPLETE"]
     print("\n" + _table(rows, list(space.entries)))
     if not complete:
         why = str(rows[-1].get("why", "pruned")).rstrip(".") if rows else "none was run"
         raise InputError(f"Every trial failed; the last: {why}.")
-    best = study.best_trial
+    best = max(complete, key=lambda t: (t.value, -t.number))
+    tied = [t.number for t in complete if t.value == best.value]
     monitor, score = best.user_attrs["monitor"], best.user_attrs["score"]
     overlay = root / "best.yaml"
     head = (
         f"# The best of {len(rows)} trials (trial {best.number}): {monitor} {score:.4f}.\n"
         f"#   python main.py fit --config ... --config {overlay}\n"
     )
+    if len(tied) > 1:
+        numbers = f"{', '.join(map(str, tied[:-1]))} and {tied[-1]}"
+        head += (tie := f"# Trials {numbers} are tied: validation does not tell them apart, and the first was taken.\n")
+        print("\n" + tie[2:].rstrip())
     nested = _nested(best.params, root / f"trial_{best.number}")
     overlay.write_text(head + yaml.safe_dump(nested, sort_keys=False), encoding="utf-8")
     mode = best.user_attrs.get("mode", "max" if best.value == score else "min")  # earlier studies did not say

@@ -22,6 +22,7 @@ from .carried import CARRIED, is_carried, read_carried
 from .layers.adapters import add_adapters
 from .layers.depth import layer_stacks, parameter_depths
 from .layers.vocabulary import start_new_words
+from .skeleton import new_network, no_attention
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -249,16 +250,12 @@ class Backbone:
             setattr(config, key, value)
         auto = getattr(transformers, auto_class)
         refuse_unsupported(config, auto, self.label)
-        options: dict[str, Any] = {"attn_implementation": self.attention} if self.attention else {}
         report = WeightReport(self.label)
         if self.name is None or not weights:
-            try:
-                model = auto.from_config(config, dtype=torch.float32, **options)
-            except (ValueError, TypeError, ZeroDivisionError) as error:
-                raise InputError(f"backbone.config does not make a {config.model_type}: {first_line(error)}") from error
+            model = new_network(auto, config, self.attention)
             report.new = [] if given else [name for name, _ in model.named_parameters()]
         else:
-            model = self._load(auto, config, report, options)
+            model = self._load(auto, config, report)
         if tokenizer is not None:
             report.new_words = fit_vocabulary(model, tokenizer, self._extended(tokenizer) if weights else None)
         if new_words is not None:
@@ -273,10 +270,11 @@ class Backbone:
         """The tokenizer that the weights were trained with, where the given one is an extension of it."""
         return self.load_tokenizer() if self.name is not None and EXTENDS in tokenizer.init_kwargs else None
 
-    def _load(self, auto: Any, config: PretrainedConfig, report: WeightReport, options: dict[str, Any]) -> Any:
+    def _load(self, auto: Any, config: PretrainedConfig, report: WeightReport) -> Any:
         from safetensors import SafetensorError
 
         place = locate(self.name or "")
+        options: dict[str, Any] = {"attn_implementation": self.attention} if self.attention else {}
         quiet = {"config": config, "output_loading_info": True, "ignore_mismatched_sizes": True, **options}
         if isinstance(place, Path) and place.is_dir():
             refuse_damaged_weights(place)
@@ -303,6 +301,8 @@ class Backbone:
                     dtype=torch.float32,
                     **quiet,
                 )
+        except ImportError as error:
+            raise no_attention(self.attention, error) from error
         except (OSError, RuntimeError, ValueError, SafetensorError) as error:
             raise InputError(f"The weights of {self.name!r} cannot be loaded: {first_line(error)}") from error
         report.fill(model, info)

@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from lightning.pytorch import LightningModule
-from lightning.pytorch.callbacks import Callback, WeightAveraging
+from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.utilities.rank_zero import rank_zero_info, rank_zero_warn
 from torch import Tensor, nn
 from torchmetrics import Metric, MetricCollection
@@ -24,10 +23,11 @@ from ..tokenization import pack_tokenizer, unpack_tokenizer
 from .backbone import Backbone, WeightReport, config_from_json
 from .carried import CARRIED
 from .early_callbacks import refuse_early
+from .early_checks import check_early
 from .export import export, export_adapters
 from .export_check import Sample
 from .layers.agreement import Kind, disagreement
-from .layers.directions import SCORES, Direction, directions_of, redirect
+from .layers.directions import Direction, directions_of, named_directions, redirect
 from .layers.dropout import use_fast_dropout
 from .layers.guard import NumericGuard
 from .layers.metrics import MeanPerTarget, Perplexity
@@ -40,6 +40,7 @@ from .layers.targets import Targets, find_targets
 from .layers.unpadding import leave_out_padding, unpadding_inputs
 from .layers.varlen_attention import dropout_works
 from .optimization import OptimizedModule
+from .refusals import refuse_divided, refuse_predicting
 
 NETWORK_INPUTS = frozenset({"input_ids", "attention_mask", "token_type_ids", "position_ids", "use_cache"})
 
@@ -114,6 +115,8 @@ class BaseModule(OptimizedModule):
     """After which step the weights are as they are now, where those of the last one were put back."""
     needs_tokenizer: bool = True
     """Whether it cannot do without one; not where batches say all that there is to know."""
+    may_score: tuple[str, ...] = ()
+    """What `make_metrics` may measure, whatever the data are; all of these are in `layers.directions.SCORES`."""
     validation_cost: float = 1 / 3
     """Of a batch in validation, in batches of training: a forward pass without a backward pass."""
     scores_all_before_training: bool = True
@@ -170,7 +173,10 @@ class BaseModule(OptimizedModule):
         return {}
 
     def check_backbone(self, config: Any) -> None:
-        """Raises an `InputError`, before any weight is made, if an architecture cannot be trained like this."""
+        """Raises an `InputError`, before any text is read, if an architecture cannot be trained like this."""
+
+    def check_tokenizer(self, tokenizer: Any) -> None:
+        """Raises an `InputError`, before any text is tokenised, if a tokenizer (or None) lacks what is needed."""
 
     def networks(self) -> list[nn.Module]:
         """Everything that learns."""
@@ -221,9 +227,7 @@ class BaseModule(OptimizedModule):
                 f"model.monitor_mode is {self.monitor_mode}, but {self.monitor} is better when it is "
                 f"{'lower' if found == 'min' else 'higher'}: leave model.monitor_mode out."
             )
-        name = self.monitor.rpartition("/")[2]
-        own = {name, *(name.removeprefix(f"{part}_") for part in self.parts())} & SCORES.keys()
-        return found or self.monitor_mode or (SCORES[min(own)] if own else None)
+        return found or self.monitor_mode or named_directions([self.monitor], self.parts()).get(self.monitor)
 
     def directions(self) -> dict[str, Direction]:
         """Of what the module logs, whether it should fall or rise; a subclass adds what it logs besides its metrics."""
@@ -248,18 +252,26 @@ class BaseModule(OptimizedModule):
                 redirect(callback, self.monitor, self.mode)
 
     def configure_callbacks(self) -> list[Callback]:
-        """Adds what `max_rollbacks` asks for; refuses those that change a network before it is there."""
+        """Adds what `max_rollbacks` asks for; refuses, before anything is read, what cannot come to a good end."""
         if self._compiler_ctx is not None:
             raise InputError(
                 "torch.compile cannot follow the steps of a whole module, which look at the data: "
                 "Backbone(..., compile=True) compiles the layers of its network."
             )
         refuse_early(self.trainer, self.model is not None)
+        check_early(self)
         from .callbacks.rollback import Rollback  # callbacks know modules
 
         if not self.max_rollbacks or any(isinstance(c, Rollback) for c in self.trainer.callbacks):  # type: ignore[attr-defined]
             return []
         return [Rollback(self.max_rollbacks)]
+
+    def check_data(self, data: Any) -> None:
+        """Raises an `InputError` if a datamodule's tokenizer or lengths will not do; it asks before it tokenises."""
+        if self.model is None and self.stored is None:
+            self.check_tokenizer(data.tokenizer)
+            self.backbone.load_config(data.tokenizer)
+        self._check_length()
 
     def configure_model(self) -> None:
         """Builds the network once its surroundings are known; without a trainer, loading or `build` does."""
@@ -288,18 +300,7 @@ class BaseModule(OptimizedModule):
 
     def _divide(self, mesh: Any) -> None:
         """Divides the networks over the devices of a strategy that wants it so (FSDP2)."""
-        averages = any(isinstance(c, WeightAveraging) for c in self.trainer.callbacks)  # type: ignore[attr-defined]
-        for asked, name in (
-            (self.backbone.adapters, "model.backbone.lora and adapter"),
-            (self.optimizer_name == "muon", "model.optimizer: muon"),
-            (self.l2_sp, "model.l2_sp"),
-            (averages, "averaged weights"),
-            (len(self.parts()) > 1 and self.trainer.accumulate_grad_batches > 1, "several losses, accumulated,"),
-        ):
-            if asked:
-                raise InputError(
-                    f"{name} cannot be had with a network divided over devices: trainer.strategy: ddp would work."
-                )
+        refuse_divided(self)
         half = str(self.trainer.precision) == "bf16-mixed"
         shard(self.networks(), mesh["data_parallel"], self.trainer.strategy.root_device, half)
 
@@ -330,6 +331,7 @@ class BaseModule(OptimizedModule):
         if self.stored is not None:
             config = config_from_json(self.stored["config"])
         self.check_backbone(config or self.backbone.load_config(self.tokenizer))
+        self.check_tokenizer(self.tokenizer)
         self._check_length()
         self.model, self.weight_report = self.backbone.build(
             self.auto_class,
@@ -574,11 +576,7 @@ class BaseModule(OptimizedModule):
 
     def on_predict_start(self) -> None:
         """Refuses to predict where there is nothing to, and with a head that was never trained."""
-        if type(self).predict_step is LightningModule.predict_step:
-            raise InputError(
-                f"{type(self).__name__} predicts nothing of its own; give its run or export as model.backbone of a "
-                "downstream task, such as TextClassification."
-            )
+        refuse_predicting(self)
         if self.is_untrained() and not self.predicts_untrained:
             raise InputError(f"The head is new and untrained: predictions would be chance. {self._cure()}")
 

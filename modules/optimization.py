@@ -24,6 +24,7 @@ from .layers.optimizers import OptimizerName, make_optimizer, parameter_groups
 from .layers.schedules import GrowingSchedule, ScheduleName, schedule
 from .layers.unfreezing import GradualUnfreezing
 from .layers.window import Window
+from .refusals import no_start, refuse_unfreezing
 from .resuming import (
     Changes,
     apply_options,
@@ -315,10 +316,7 @@ class OptimizedModule(HostedModule):
         if self._start is None:
             self._start = {name: weight.detach().clone() for name, weight in self.pretrained().items()}
         if not self._start:
-            raise InputError(
-                "model.l2_sp leads back to pretrained weights, and there are none that learn: give a backbone with "
-                "weights, or set model.l2_sp: 0."
-            )
+            raise no_start()
         return {learning[name]: weight.to(self.device) for name, weight in self._start.items()}
 
     def _timer(self) -> Timer | None:
@@ -399,13 +397,7 @@ class OptimizedModule(HostedModule):
             )
         if not self.gradual_unfreezing:
             return
-        if self.trainer.world_size > 1 and not getattr(self.trainer.strategy, "_ddp_kwargs", {}).get(
-            "find_unused_parameters"
-        ):
-            raise InputError(
-                "model.gradual_unfreezing leaves layers without a gradient for a while, which several processes must "
-                "be told: set trainer.strategy: ddp_find_unused_parameters_true."
-            )
+        refuse_unfreezing(self)
         if self.gradual_unfreezing < 1 and math.isinf(self._steps):
             raise InputError(
                 f"model.gradual_unfreezing is a fraction of the run ({self.gradual_unfreezing}), and nothing says how "

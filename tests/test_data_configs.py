@@ -96,6 +96,12 @@ def hellaswag(i: int) -> dict[str, Any]:
     return {**ctx, "endings": endings, "source_id": "a", "split": "train", "split_type": "b", "label": str(i % 4)}
 
 
+def c3(i: int) -> dict[str, Any]:
+    choices = [chinese(i + k, 3 + k) for k in range(2 + i % 3)]
+    lines = [chinese(i), chinese(i + 1)]
+    return {"id": i, "context": lines, "question": chinese(i + 2), "choice": choices, "answer": choices[i % 2]}
+
+
 def squad(i: int, make: Callable[[int], str] = sentence, none: bool = False) -> dict[str, Any]:
     text = make(i) + make(i + 1)
     answers = {"text": [] if none else [text[2:6]], "answer_start": [] if none else [2]}
@@ -172,6 +178,12 @@ CASES = {
     ),
     "datasets/squad": questions("rajpurkar/squad", squad, "train", "validation"),
     "datasets/squad_v2": questions("rajpurkar/squad_v2", lambda i: squad(i, none=i % 3 == 0), "train", "validation"),
+    "clue/c3": Case(
+        "clue/clue/c3",
+        strings(c3(0), id=Value("int32"), context=List(Value("string")), choice=List(Value("string"))),
+        c3,
+        hidden={"answer": ""},
+    ),
     "clue/cmrc2018": questions(
         "clue/clue/cmrc2018", lambda i: squad(i, chinese), "train", "validation", "trial", "test"
     ),

@@ -31,6 +31,10 @@ def test_what_needs_no_count_has_none() -> None:
     several = {key: value[None] for key, value in batch(5, 2).items()}  # of endings
     assert with_hints(several)[TOKENS] == 7
     assert FULL not in with_hints(several)
+    pairs = {key: torch.stack([value, value]) for key, value in batch(5, 2).items() if key != "labels"}
+    found = with_hints({**pairs, "choice_mask": torch.tensor([[1, 1], [0, 1]])})  # rows with fewer endings
+    assert (found[TOKENS], found[LONGEST]) == (9, 5)
+    assert FULL not in found
     assert with_hints([1, 2]) == [1, 2]
 
 

@@ -491,7 +491,6 @@ def test_bad_files(sentiment: str, fails: Fails, tmp_path: Path) -> None:
     assert "bad.csv:3: there is no label" in failing(b"review,stars\nx,1\ny,\n")
     assert "bad.csv:2: byte 16 (0xE9) is not utf-8" in failing(b"review,stars\ncaf\xe9,1\n")
     assert "one class only" in failing(b"review,stars\nx,1\ny,1\n")
-    assert "fewer than one batch" in failing(b"review,stars\nx,1\ny,2\nz,1\n")
 
 
 def test_run_folders_that_cannot_be_written(sentiment: str, fails: Fails, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ from ...errors import InputError
 from .arrow import arrow_columns, read_arrow
 from .conll import ENDINGS as CONLL
 from .conll import read_conll
+from .dialogues import dialogue_questions, is_dialogues
 from .files import LONGEST_LINE, lines, open_text, suffix
 from .json_text import parse_json
 from .squad import is_squad, questions
@@ -183,6 +184,9 @@ def _json(path: str, encoding: str) -> Iterator[Row]:
         raise InputError(f"{path}: a list of objects, or an object with one under 'data', should be here.")
     if is_squad(rows):
         yield from questions(path, rows)
+        return
+    if is_dialogues(rows):
+        yield from dialogue_questions(path, rows)
         return
     for number, row in enumerate(rows):
         if not isinstance(row, dict):

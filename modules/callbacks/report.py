@@ -94,6 +94,7 @@ class RunReport(Callback):
                 "epochs": trainer.current_epoch,
                 "seconds": round(time.monotonic() - self._started, 1),
                 "monitor": getattr(pl_module, "monitor", None),
+                "mode": getattr(best, "mode", None),
                 "best": float(score) if score is not None else None,
                 **({"nothing_learned": in_vain} if in_vain else {}),
                 **(curves.kept(trainer, pl_module) if curves is not None else {}),

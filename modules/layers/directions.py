@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 import torch
@@ -15,8 +15,20 @@ SCORES: dict[str, Direction] = {
     **dict.fromkeys(("loss", "perplexity", "word_perplexity", "bits_per_byte", "mse"), "min"),
     **dict.fromkeys(("accuracy", "f1", "f1_micro", "f1_tuned", "f1_weighted", "f1_binary", "mcc"), "max"),
     **dict.fromkeys(("pearson", "spearman", "precision", "recall", "exact_match"), "max"),
+    **dict.fromkeys(("has_answer_exact_match", "has_answer_f1", "no_answer_accuracy"), "max"),
 }
 """What the modules of this suite measure, while a module's metrics are not yet made; then the metrics are asked."""
+
+
+def named_directions(names: Iterable[str], parts: Iterable[str]) -> dict[str, Direction]:
+    """Those of metrics by their names alone, such as `val/accuracy`, or `val/mlm_accuracy` of a part called `mlm`."""
+    found: dict[str, Direction] = {}
+    for name in names:
+        last = name.rpartition("/")[2]
+        own = {last, *(last.removeprefix(f"{part}_") for part in parts)} & SCORES.keys()
+        if own:
+            found[name] = SCORES[min(own)]
+    return found
 
 
 def direction_of(metric: Metric) -> Direction | None:

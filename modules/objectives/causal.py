@@ -50,6 +50,7 @@ class CausalLanguageModeling(BaseModule):
     """
 
     auto_class = "AutoModelForCausalLM"
+    may_score: tuple[str, ...] = ("accuracy", "word_perplexity", "bits_per_byte")
     perplexity_of: str | None = ""
     datamodules: tuple[str, ...] = ("CorpusDataModule",)
     frames_text = False

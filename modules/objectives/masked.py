@@ -56,6 +56,7 @@ class MaskedLanguageModeling(BaseModule):
     """
 
     auto_class = "AutoModelForMaskedLM"
+    may_score: tuple[str, ...] = ("accuracy",)
     perplexity_of: str | None = ""
     datamodules: tuple[str, ...] = ("CorpusDataModule",)
 
@@ -100,9 +101,12 @@ class MaskedLanguageModeling(BaseModule):
     ordinary_ids: Tensor
 
     def check_backbone(self, config: Any) -> None:
-        """Refuses what does not read both sides, and a tokenizer without a mask token."""
+        """Refuses what does not read both sides."""
         require("encoder", config, self.backbone.label, type(self).__name__)
-        if self.tokenizer is None or self.tokenizer.mask_token_id is None:
+
+    def check_tokenizer(self, tokenizer: Any) -> None:
+        """Refuses one without a mask token."""
+        if tokenizer is None or tokenizer.mask_token_id is None:
             raise InputError(
                 f"{type(self).__name__} needs a tokenizer with a mask token, and there is none; a tokenizer of "
                 "the BERT family would work, or one trained here: data.tokenizer: {train: wordpiece}."

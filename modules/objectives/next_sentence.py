@@ -80,7 +80,11 @@ class NextSentencePrediction(MaskedLanguageModeling):
         """Also decides which head there is."""
         super().check_backbone(config)
         self.auto_class = "AutoModelForPreTraining" if _has_pair_head(config) else "AutoModelForMaskedLM"
-        self.frame = pair_frame(self.tokenizer)
+
+    def check_tokenizer(self, tokenizer: Any) -> None:
+        """Also finds what it puts between two texts."""
+        super().check_tokenizer(tokenizer)
+        self.frame = pair_frame(tokenizer)
 
     def finish(self) -> None:
         """Makes a head for pairs where the backbone has none."""

@@ -57,6 +57,7 @@ class ReplacedTokenDetection(MaskedLanguageModeling):
     """
 
     perplexity_of: str | None = "generator"
+    may_score: tuple[str, ...] = ("accuracy", "precision", "recall")
     predict_step = LightningModule.predict_step  # none: what could fill masks, the generator, is not kept
 
     def __init__(

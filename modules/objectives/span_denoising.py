@@ -51,6 +51,7 @@ class SpanDenoising(BaseModule):
     """
 
     auto_class = "AutoModelForSeq2SeqLM"
+    may_score: tuple[str, ...] = ("accuracy",)
     perplexity_of: str | None = ""
     datamodules: tuple[str, ...] = ("CorpusDataModule",)
 
@@ -79,42 +80,45 @@ class SpanDenoising(BaseModule):
         super().prepare(data)
         if self.tokenizer is None:
             return
-        config = self.backbone.load_config(self.tokenizer)
-        self.kind = self.corruption or ("infilling" if config.model_type in ("bart", "mbart") else "sentinels")
-        if self.kind == "sentinels":
-            names = [f"<extra_id_{i}>" for i in range(SENTINELS)]
-            known = self.tokenizer.get_vocab()
-            if not any(name in known for name in names):
-                self.tokenizer.add_tokens(names, special_tokens=True)
+        self.kind = self._kind_with(self.tokenizer)
+        if self.kind == "sentinels" and not _sentinels_of(self.tokenizer):
+            self.tokenizer.add_tokens([f"<extra_id_{i}>" for i in range(SENTINELS)], special_tokens=True)
 
     def check_backbone(self, config: Any) -> None:
-        """Refuses what is no encoder-decoder, and a tokenizer that lacks what stands for a span."""
+        """Refuses what is no encoder-decoder."""
         require("encoder-decoder", config, self.backbone.label, type(self).__name__)
-        if self.tokenizer is None:
+
+    def check_tokenizer(self, tokenizer: Any) -> None:
+        """Refuses one that lacks what stands for a span, or has too few for the longest input."""
+        if tokenizer is None:
             raise InputError(
                 "SpanDenoising needs a tokenizer; name one, or train one: data.tokenizer: {train: unigram}."
             )
-        if self.kind == "infilling" and self.tokenizer.mask_token_id is None:
+        kind = self._kind_with(tokenizer)
+        if kind == "infilling" and tokenizer.mask_token_id is None:
             raise InputError(
                 "Infilling needs a tokenizer with a mask token, and there is none; one trained here "
                 "(data.tokenizer: {train: bytelevel}) or model.corruption: sentinels would work."
             )
-        if self.kind == "sentinels":
-            known = self.tokenizer.get_vocab()
-            self._sentinels = [known[n] for i in range(len(known)) if (n := f"<extra_id_{i}>") in known]
+        if kind == "sentinels":
+            there = len(_sentinels_of(tokenizer)) or SENTINELS  # that `prepare` adds
             longest = getattr(self.datamodule, "longest", None)
             needed = most_spans(longest, self.noise_density, self.mean_span) if longest else 0
-            if needed > len(self._sentinels):
+            if needed > there:
                 raise InputError(
-                    f"Inputs of {longest} tokens may need {needed} sentinels, and the tokenizer has "
-                    f"{len(self._sentinels)}: lower data.block_size or model.noise_density, or raise model.mean_span."
+                    f"Inputs of {longest} tokens may need {needed} sentinels, and the tokenizer has {there}: lower "
+                    "data.block_size or model.noise_density, or raise model.mean_span."
                 )
+
+    def _kind_with(self, tokenizer: Any) -> str:
+        config = self.backbone.load_config(tokenizer)
+        return self.corruption or ("infilling" if config.model_type in ("bart", "mbart") else "sentinels")
 
     def finish(self) -> None:
         """Makes the tables of special tokens and sentinels."""
         if getattr(self.model.config, "decoder_start_token_id", None) is None:
             self.model.config.decoder_start_token_id = self.tokenizer.pad_token_id
-        sentinels = self._sentinels if self.kind == "sentinels" else []
+        sentinels = _sentinels_of(self.tokenizer) if self.kind == "sentinels" else []
         special = torch.zeros(self.model.config.vocab_size, dtype=torch.bool)
         special[[i for i in {*self.tokenizer.all_special_ids, *sentinels} if i < len(special)]] = True
         self.register_buffer("is_special", special, persistent=False)
@@ -160,3 +164,9 @@ class SpanDenoising(BaseModule):
             inputs = self.network_inputs({"input_ids": ids, "attention_mask": mask.long()})
             logits = self.model(**inputs, decoder_input_ids=shifted).logits
         return recovered(logits, targets.of(labels), **self.loss_options(stage))
+
+
+def _sentinels_of(tokenizer: Any) -> list[int]:
+    """The ids of what stands for the first span, the second, ..."""
+    known = tokenizer.get_vocab()
+    return [known[name] for i in range(len(known)) if (name := f"<extra_id_{i}>") in known]

@@ -56,6 +56,10 @@ class TextClassification(LabelledModule):
 
     auto_class = "AutoModelForSequenceClassification"
     default_monitor = "val/accuracy"
+    may_score: tuple[str, ...] = (
+        *("accuracy", "f1", "f1_micro", "f1_tuned", "f1_weighted", "f1_binary", "mcc"),
+        *("pearson", "spearman", "mse"),
+    )
     datamodules = ("TextClassificationDataModule",)
     thresholds: Tensor
 

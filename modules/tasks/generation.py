@@ -35,6 +35,7 @@ class GeneratingModule(BaseModule):
     """
 
     perplexity_of: str | None = ""
+    may_score: tuple[str, ...] = ("accuracy",)
 
     def __init__(self, backbone: str | Backbone, generation: dict[str, Any] | None = None, **optimization: Any) -> None:
         super().__init__(backbone, **optimization)

@@ -33,6 +33,7 @@ class MultipleChoice(BaseModule):
 
     auto_class = "AutoModelForMultipleChoice"
     default_monitor = "val/accuracy"
+    may_score: tuple[str, ...] = ("accuracy",)
     batch_keys = ("input_ids", "attention_mask")
     datamodules = ("MultipleChoiceDataModule",)
     needs_tokenizer = False

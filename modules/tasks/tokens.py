@@ -40,6 +40,7 @@ class TokenClassification(LabelledModule):
 
     auto_class = "AutoModelForTokenClassification"
     default_monitor = "val/f1"
+    may_score: tuple[str, ...] = ("precision", "recall", "f1", "accuracy")
     datamodules = ("TokenClassificationDataModule",)
 
     tagging = False

@@ -170,8 +170,6 @@ def test_dead_ends(tokenizer_folder: Path) -> None:
         InputError, match=r"new.jsonl:2: the label 'c' is not among the known ones \(a, b\); training never had"
     ):
         make(tokenizer_folder, train_files="r.jsonl", validation_files="new.jsonl")
-    with pytest.raises(InputError, match=r"fewer than one batch of 64: set data.batch_size to at most 10"):
-        make(tokenizer_folder, train_files="r.jsonl", batch_size=64).train_dataloader()
     with pytest.raises(InputError, match="nothing to test on"):
         make(tokenizer_folder, "test", train_files="r.jsonl")
     with pytest.raises(InputError, match="nothing to predict"):

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from jsonargparse import ArgumentParser
 
+from pretune.datamodules import CorpusDataModule, TrainTokenizer
 from pretune.datamodules.cleaning import Cleaning, function_key, shingle_hashes
 from pretune.errors import InputError
 
@@ -103,6 +104,13 @@ def test_near_duplicates_without_the_package(monkeypatch: pytest.MonkeyPatch) ->
     assert clean(["a", "a"], exact_duplicates=True)[0] == ["a"]
     with pytest.raises(InputError, match=r'data\.cleaning\.near_duplicates .* pip install "pretune\[cleaning\]"'):
         clean(["a"], near_duplicates=0.8)
+    data = CorpusDataModule(
+        "missing.txt", cleaning=Cleaning(near_duplicates=0.8), tokenizer=TrainTokenizer("wordpiece")
+    )
+    Path("missing.txt").write_text("a\n")
+    monkeypatch.setattr(data, "training_texts", lambda: pytest.fail("was read"))
+    with pytest.raises(InputError, match="needs the package datasketch"):
+        data.prepare_data()
 
 
 def test_cheap_checks_come_first_and_what_is_filtered_takes_no_other_with_it() -> None:

@@ -108,3 +108,58 @@ def test_endings_as_a_table_holds_them(tokenizer_folder: Path) -> None:
     Path("t.csv").write_text("\n".join(["ctx,endings,label", *lines]))
     data = make(tokenizer_folder, train_files="t.csv")
     assert data.examples("train")[0]["endings"] == ["it ends", "it begins"]
+
+
+C3: list[dict[str, Any]] = [
+    {"question": "what ends", "choice": ["the film", "the book", "the town"], "answer": "the book"},
+    {"question": "who sees it", "choice": ["she", "he "], "answer": "he"},
+]
+
+
+@pytest.mark.parametrize("nested", [True, False])
+@pytest.mark.parametrize("lines", [["it begins", "and ends"], ["it begins and ends"]])
+def test_c3(nested: bool, lines: list[str], tokenizer_folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """As its authors have it, `[lines, questions, id]`, and as CLUE on the Hub has it, a question in each row."""
+    rows = [{"id": i, "context": lines, **question} for i, question in enumerate(C3 * 3)]
+    content = json.dumps([[lines, C3, "m-1"]] * 3) if nested else "\n".join(map(json.dumps, rows))
+    path = Path("c3.json" if nested else "c3.jsonl")
+    path.write_text(content)
+    with caplog.at_level("INFO"):
+        data = make(tokenizer_folder, train_files=str(path))
+    assert "Columns: context 'context', question 'question', endings 'choice', label 'answer'." in caplog.text
+    examples = data.examples("train")
+    assert [examples[i]["label"] for i in range(6)] == [1, 1] * 3
+    assert examples[0]["context"] == "\n".join(lines)
+    text = data.tokenizer.decode(data.datasets["train"][[0]]["input_ids"][0, 1], skip_special_tokens=True)
+    assert text == "it begins and ends what ends the book"
+
+
+def test_lines_as_a_table_holds_them(tokenizer_folder: Path) -> None:
+    cells = ["\"['it begins', 'and ends']\"", "\"['ends', 'begins']\"", "begins"]
+    Path("t.csv").write_text("context,choice,answer\n" + (",".join(cells) + "\n") * 4)
+    data = make(tokenizer_folder, train_files="t.csv")
+    assert data.examples("train")[0]["context"] == "it begins\nand ends"
+    assert data.examples("train")[0]["label"] == 1
+
+
+def test_a_number_counts_endings_that_are_numbers(tokenizer_folder: Path) -> None:
+    rows = [{"ctx": "a film", "endings": ["1", "2", "3"], "label": label} for label in (1, "1", 2, "2")]
+    data = make(tokenizer_folder, train_files=write("rows.jsonl", rows))
+    assert [data.examples("train")[i]["label"] for i in range(4)] == [1, 0, 2, 1]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ([{"context": [{"speaker": "a"}], **C3[0]}], "in column 'context' is no context; a text, or a list of texts"),
+        ([{"context": [], **C3[0]}], "in column 'context' is no context"),
+        ([{"context": "a", "options": [["b", "c"], ["d", "e"]], "answer": "A"}], "each question is a row of its own"),
+        ([{"context": "a", **C3[0], "answer": "no film"}], "the label 'no film' in column 'answer' is none of the 3"),
+        ([[["a"], C3, "1"], [["a"], ["b"], "2"]], "dialogue 1 question 0: 'b' where an object with a question"),
+        ([[["a"], C3, "1"], "b"], r"dialogue 1: 'b' where \[lines, questions, id\] should be"),
+    ],
+)
+def test_what_is_no_c3(content: list[Any], message: str, tokenizer_folder: Path) -> None:
+    Path("c3.json").write_text(json.dumps(content))
+    with pytest.raises(InputError, match=message):
+        make(tokenizer_folder, train_files="c3.json")

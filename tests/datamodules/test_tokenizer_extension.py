@@ -112,8 +112,7 @@ def test_other_families(family: str, kind: Any, tmp_path: Path) -> None:
     pretrained.tokenizer = load_tokenizer(str(tmp_path / "old"))
     if family == "t5":
         pretrained.corruption = "infilling"
-        pretrained.check_backbone = lambda config: None
-        pretrained._sentinels = []
+        pretrained.check_tokenizer = lambda tokenizer: None
     pretrained.save_pretrained(tmp_path / "weights")
     _, new = extend(tmp_path, [f" {NEW}"] * 3)
     auto = "AutoModelForSeq2SeqLM" if family == "t5" else "AutoModelForCausalLM"

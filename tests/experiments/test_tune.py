@@ -11,6 +11,7 @@ import yaml
 
 import pretune.experiments.tune
 from pretune.errors import InputError
+from pretune.experiments.search_fixed import leave_out_fixed
 from pretune.experiments.search_space import Space
 from pretune.experiments.tune import SPACE
 from pretune.main import main
@@ -102,18 +103,21 @@ def test_what_falls_behind_is_pruned_and_what_fails_is_noted(
             raise RuntimeError("no memory")
 
     def scores(self: Any) -> None:
-        self.log("val/accuracy_scripted", 0.9 if len(fits) != 5 else 0.1)
+        self.log("val/pearson", 0.9 if len(fits) != 5 else 0.1)
 
     monkeypatch.setattr(TextClassification, "on_train_start", start)
     monkeypatch.setattr(TextClassification, "on_validation_epoch_end", scores)
-    found = tune(
-        "--trials=6", "--range_test=false", "--model.monitor=val/accuracy_scripted", "--model.monitor_mode=max"
-    )
+    found = tune("--trials=6", "--range_test=false", "--model.monitor=val/pearson")  # which no classifier logs
     assert [row["state"] for row in found["trials"]] == ["complete"] * 4 + ["pruned", "fail"]
     assert found["trials"][4]["why"].startswith("behind the median after step")
     assert found["trials"][5]["why"] == "RuntimeError: no memory"
     assert found["score"] == pytest.approx(0.9)
-    assert "RuntimeError: no memory |" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "RuntimeError: no memory |" in printed
+    tie = "Trials 0, 1, 2 and 3 are tied: validation does not tell them apart, and the first was taken."
+    assert tie in printed
+    assert f"# {tie}\n" in Path("runs/mine/tune/best.yaml").read_text()
+    assert found["best"] == {k: v for k, v in found["trials"][0].items() if k in found["best"]}
 
 
 def test_every_trial_failing_is_an_error(tune: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -132,6 +136,83 @@ def test_a_range_around_what_the_test_proposes(tune: Callable[..., Any]) -> None
 
     proposed = json.loads(Path("runs/mine/tune/range_test.json").read_text())["proposed"]
     assert all(proposed / 2 <= row["model.learning_rate"] <= proposed * 2 for row in found["trials"])
+
+
+def fixed(space: dict[str, Any], *args: str, shipped: bool = True) -> list[str]:
+    """What is left to search."""
+    Path("given.yaml").write_text(yaml.safe_dump(space, sort_keys=False))
+    found = Space("given.yaml")
+    leave_out_fixed(found, args, shipped)
+    return list(found.entries)
+
+
+def test_what_is_fixed_is_not_searched(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    space = {"model.learning_rate": [1e-5, 1e-4], "data.batch_size": [8, 16], "trainer.max_epochs": [2, 3]}
+    rate, size, epochs = space
+    assert fixed(space) == [rate, size, epochs]
+    for option in ("--model.learning_rate=1e-3", "--model.init_args.learning_rate=1e-3", "--model={learning_rate: 1}"):
+        assert fixed(space, option, shipped=False) == [size, epochs]
+    assert fixed(space, "--data.tokens_per_batch", "900") == [rate, epochs]
+    for option in ("max_epochs=1", "max_steps=9", "max_time=00:01:00:00"):
+        assert fixed(space, f"--trainer.{option}") == [rate, size]
+    assert fixed(space, "--trainer.max_epochs=null") == [rate, size, epochs]
+    assert "Fixed, and not searched: trainer.max_steps 9 on the command line" in caplog.text
+    config = {
+        "model": {"class_path": "TextClassification", "init_args": {"learning_rate": 2e-5, "backbone": "x"}},
+        "data": {"init_args": {"batch_size": 4}},
+        "trainer": {"max_steps": 7},
+    }
+    Path("mine.yaml").write_text(yaml.safe_dump(config))
+    assert fixed(space, "--config", "mine.yaml") == [rate]
+    assert "data.batch_size 4 in the configuration; trainer.max_steps 7 in the configuration" in caplog.text
+    assert "Searched, in place of what the configuration says: model.learning_rate 2e-05" in caplog.text
+    assert fixed(space, "--config=mine.yaml", shipped=False) == [rate, size, epochs]
+    inside = {"model.backbone.dropout": [0.0, 0.1]}
+    assert fixed(inside, "--config", "mine.yaml") == list(inside)
+    with pytest.raises(InputError, match=r"All that given.yaml searches is fixed: model.backbone.dropout 0.3 on the"):
+        fixed(inside, "--config", "mine.yaml", '--model.backbone={"name": "x", "dropout": 0.3}')
+
+
+@pytest.mark.parametrize(
+    ("entry", "proposed", "bounds", "sentence"),
+    [
+        ({"low": 1e-5, "high": 1e-4}, 1e-5, (1e-5, 4e-5), "within a factor of 4 of the proposal"),
+        ({"low": 1e-5, "high": 1e-4}, 1e-4, (2.5e-5, 1e-4), "is searched from 2.5e-05 to 0.0001"),
+        ({"low": 1e-5, "high": 1e-4}, 3e-5, (1e-5, 1e-4), "all of which is within"),
+        ({"low": 1e-5, "high": 1e-4}, 1e-2, (1e-5, 1e-4), "of the proposal (0.01) too little of that is near"),
+        ({"low": 1e-5, "high": 1e-4}, None, (1e-5, 1e-4), "from 1e-05 to 0.0001, as rates.yaml says."),
+        ([1e-5, 1e-4], 1e-2, None, "as rates.yaml lists them"),
+        ({"around": "range_test", "factor": 2}, 1e-3, None, "from 0.0005 to 0.002, around the proposal"),
+    ],
+)
+def test_the_proposal_bounds_the_search(
+    entry: Any, proposed: float | None, bounds: tuple[float, float] | None, sentence: str
+) -> None:
+    Path("rates.yaml").write_text(yaml.safe_dump({"model.learning_rate": entry}))
+    space = Space("rates.yaml")
+    assert sentence in space.bound(proposed, tested=True)
+    if bounds is not None:
+        found = space.entries["model.learning_rate"]
+        assert (found["low"], found["high"]) == pytest.approx(bounds)
+    assert "around" in entry or space.bound(None, tested=False) == ""
+
+
+def test_around_no_proposal(caplog: pytest.LogCaptureFixture) -> None:
+    Path("rates.yaml").write_text("model.learning_rate: {around: range_test}\n")
+    with pytest.raises(InputError, match="proposes none, as the loss never fell"):
+        Space("rates.yaml").bound(None, tested=True)
+
+
+def test_the_search_is_bounded_and_the_rest_stays(
+    tune: Callable[..., Any], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pretune.experiments.tune, "_range_test", lambda root, args: 4e-4)
+    caplog.set_level("INFO")
+    found = tune("--trials=3", "--data.batch_size=16", "--trainer.max_epochs=1")
+    assert all(1e-4 <= row["model.learning_rate"] <= 1.6e-3 for row in found["trials"])
+    assert all("data.batch_size" not in row for row in found["trials"])
+    assert "model.learning_rate is searched from 0.0001 to 0.0016" in caplog.text
 
 
 def test_the_shipped_space_is_one() -> None:

@@ -16,6 +16,7 @@ from pretune.errors import InputError
 from pretune.experiments.suite_results import Task, merit
 from pretune.modules import Backbone, BaseModule, CausalLanguageModeling, TextClassification
 from pretune.modules.callbacks import EarlyStopping as OurEarlyStopping
+from pretune.modules.early_monitors import validated
 from pretune.modules.layers import answer_spans, entities, metrics, multilabel, text_scores
 from pretune.modules.layers.directions import SCORES, direction_of, redirect
 
@@ -77,6 +78,9 @@ def test_every_metric_that_is_logged_has_its_direction(kind: str, options: dict[
             logged.add("val/perplexity")
     logged |= {name.replace("_", "/", 1) for name in getattr(module, "per_text", {}) if name.startswith("val")}
     assert logged <= found.keys()
+    fresh = getattr(modules, kind)(Backbone(config={"model_type": "bert"}), **options)  # of which no data are known
+    assert logged <= validated(fresh)
+    assert set(fresh.may_score) <= SCORES.keys()
     for name, mode in found.items():
         last = name.rpartition("/")[2]
         assert mode == ("min" if last in FALLING or last.endswith("_loss") else "max"), name

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from tests_support import sentence
 
+from pretune.datamodules import MultipleChoiceDataModule
 from pretune.modules import Backbone, MultipleChoice
 
 
@@ -57,6 +58,30 @@ def test_endings_that_are_not_there_play_no_part(tokenizer: Any, tiny: dict[str,
     found = model.predict_step(data, 0)
     assert [len(row["probabilities"]) for row in found] == [3, 3, 2, 2]
     assert all(sum(row["probabilities"]) == pytest.approx(1) for row in found)
+
+
+def test_fewer_endings_in_some_rows_of_a_datamodule(encoder: Path) -> None:
+    """Padding is left out by what was counted of the endings that are there, and changes nothing."""
+    rows = [
+        {"ctx": sentence(i), "endings": [sentence(i + j, 2 + j) for j in range(2 + i % 3)], "label": i % 2}
+        for i in range(8)
+    ]
+    Path("rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    data = MultipleChoiceDataModule("rows.jsonl", tokenizer=str(encoder), validation_fraction=0.0, batch_size=8)
+    data.prepare_data()
+    data.setup("fit")
+    batch = data.hints(next(iter(data.loader("train"))))
+    assert "choice_mask" in batch
+    found = []
+    for shortcuts in (True, False):
+        torch.manual_seed(0)
+        module = MultipleChoice(str(encoder), shortcuts=shortcuts)
+        module.build()
+        module.take_shortcuts()
+        module.eval()
+        with torch.no_grad():
+            found.append(module.scores(batch))
+    torch.testing.assert_close(found[0], found[1])
 
 
 def test_from_the_command_line(encoder: Path, run: Callable[..., Any]) -> None:
