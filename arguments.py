@@ -47,7 +47,7 @@ def read_config(config: str) -> dict[str, Any]:
     try:
         path = Path(config)
         found = yaml.safe_load(path.read_text(encoding="utf-8") if path.is_file() else config)
-    except (OSError, ValueError, yaml.YAMLError):
+    except (OSError, ValueError, RecursionError, yaml.YAMLError):
         return {}
     return found if isinstance(found, dict) else {}
 

@@ -27,7 +27,13 @@ BASES = {"OptimizedModule", "BaseModule", "BaseDataModule", "LabelledModule", "L
 
 
 class HelpfulParser(LightningArgumentParser):
-    """Boils the parser's nested messages down, and proposes the nearest key or class that exists."""
+    """Boils the parser's nested messages down, and proposes the nearest key or class that exists.
+
+    An option is written out: a part of its name, which argparse would take for it, is refused as what is not there.
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **{"allow_abbrev": False, **options})
 
     def parse_args(self, args: Any = None, *more: Any, **options: Any) -> Any:
         """Lets `--model.backbone.dropout 0.2` add to a backbone that a config gives as a mere name.
