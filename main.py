@@ -109,8 +109,10 @@ def run(given: list[str], alone: bool) -> Any:
         from pretune.experiments.compare import run_compare
 
         return run_compare(given[1:])
+    from pretune.arguments import check_once
     from pretune.written import check_configurations
 
+    check_once(given)
     check_configurations(given)
     if alone:
         prepare_process()

@@ -54,8 +54,6 @@ class _Walk:
         self.parser, self.verb, self.items = parser, verb, items
         self.chosen: dict[str, type[Any] | None] = {}
         """The class of each part, once something has named it; None where nobody knows it."""
-        self.named: dict[str, str] = {}
-        """By what an argument of the command line has named it."""
 
     def first(self) -> str | None:
         for number, (key, value) in enumerate(self.items):
@@ -103,9 +101,6 @@ class _Walk:
         if path.suffix in SUFFIXES and path.is_file():
             written = _written(value)
             return self._part(part, written.values, written, (), []) if written else None
-        if part in self.named and self.named[part] != value:
-            return f"--{part} is given twice, {self.named[part]} and then {value}: give one of them."
-        self.named[part] = value
         self.chosen[part] = find_class(value, PARTS[part])
         other = next(other for other in PARTS if other != part)
         if self.chosen[part] is None and find_class(value, PARTS[other]) is not None:
