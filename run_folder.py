@@ -278,9 +278,9 @@ def _identity(run: Path) -> list[Any]:
 
 
 def _its_own(run: Path) -> str:
-    """What would evaluate a run whose options are others than those that are given."""
+    """What would evaluate a run of other options than those that are given."""
     file = run / "config.yaml"
-    return f": --config {file} takes its options" if file.is_file() else "; --ckpt_path best would evaluate it"
+    return "; --ckpt_path best would evaluate it" + (f", --config {file} takes its options" if file.is_file() else "")
 
 
 def _age(path: Path) -> float:

@@ -14,6 +14,7 @@ import yaml
 from .errors import InputError
 
 SUFFIXES = {".yaml", ".yml", ".json"}
+LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 DEEPEST = 100
 """Levels of a configuration; the parser would break off with an error of its own at some hundreds."""
 LARGEST = 100_000
@@ -134,7 +135,7 @@ def _decoded(name: str, content: bytes) -> str:
 def _parsed(name: str, text: str) -> Written:
     try:
         lines = _walk(name, text)
-        values = yaml.safe_load(text)
+        values = yaml.load(text, Loader=LOADER)  # a safe one
     except InputError:
         raise
     except yaml.MarkedYAMLError as error:
@@ -215,7 +216,7 @@ def _walk(name: str, text: str) -> dict[Place, int]:
             top.keys[top.key] = lines[path] = line
         return top.path
 
-    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+    for event in yaml.parse(text, Loader=LOADER):
         if isinstance(event, yaml.ScalarEvent):
             below(event, 1)
             if event.anchor:
@@ -223,7 +224,12 @@ def _walk(name: str, text: str) -> dict[Place, int]:
         elif isinstance(event, yaml.AliasEvent):
             if any(level.anchor == event.anchor for level in levels):
                 raise InputError(f"{name}:{event.start_mark.line + 1}: *{event.anchor} stands for what it is part of.")
-            below(event, sizes.get(event.anchor, 1))
+            if event.anchor not in sizes:
+                raise InputError(
+                    f"{name}:{event.start_mark.line + 1}: *{event.anchor} stands for nothing: no &{event.anchor} comes "
+                    "before it (a text that begins with * is written in quotes)."
+                )
+            below(event, sizes[event.anchor])
         elif isinstance(event, yaml.CollectionStartEvent):
             path = below(event, 0)
             levels.append(_Level(path, event.anchor, isinstance(event, yaml.MappingStartEvent)))

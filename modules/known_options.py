@@ -12,6 +12,7 @@ from typing import Any
 from lightning.pytorch import LightningDataModule, LightningModule
 
 from ..datamodules.cleaning import Cleaning
+from ..datamodules.tokenizer_extension import ExtendTokenizer
 from ..datamodules.tokenizer_training import TrainTokenizer
 from .backbone import Backbone
 from .options import CheckpointOptions, EarlyStoppingOptions, PaceOptions
@@ -22,13 +23,13 @@ BASES = {
 }  # fmt: skip
 """What messages do not propose."""
 PARTS: dict[str, type[Any]] = {"model": LightningModule, "data": LightningDataModule}
-SECTIONS: dict[str, type[Any]] = {
-    "model.backbone": Backbone,
-    "data.tokenizer": TrainTokenizer,
-    "data.cleaning": Cleaning,
-    "early_stopping": EarlyStoppingOptions,
-    "pace": PaceOptions,
-    "checkpoint": CheckpointOptions,
+SECTIONS: dict[str, tuple[type[Any], ...]] = {
+    "model.backbone": (Backbone,),
+    "data.tokenizer": (TrainTokenizer, ExtendTokenizer),
+    "data.cleaning": (Cleaning,),
+    "early_stopping": (EarlyStoppingOptions,),
+    "pace": (PaceOptions,),
+    "checkpoint": (CheckpointOptions,),
 }
 """Options that hold options."""
 
@@ -85,8 +86,8 @@ class KnownOptions:
             kind = chosen.get(part)
             for known in [kind] if kind else classes(base):
                 keys |= {f"{part}.{option}": None for option in options_of(known)}
-        for section, kind in SECTIONS.items():
-            if section in keys:
+        for section, kinds in SECTIONS.items():
+            for kind in kinds if section in keys else ():
                 keys |= {f"{section}.{option.name}": None for option in dataclasses.fields(kind)}
         self.keys = list(keys)
         self._all = {*keys, *PARTS, "trainer"}

@@ -45,7 +45,7 @@ def _suggest(whole: str, known: KnownOptions) -> list[str]:
         names = get_close_matches(leaf, [*leaves, *aliases], n=3, cutoff=CLOSE)
         best = SequenceMatcher(None, leaf, names[0]).ratio() if names else 0
         alike = [name for name in names if SequenceMatcher(None, leaf, name).ratio() > best - 0.05]
-        found = [full for name in alike for full in [*leaves.get(name, []), *aliases.get(name, [])]]
+        found = [full for name in alike for full in [*aliases.get(name, []), *leaves.get(name, [])]]
     part = whole.partition(".")[0]
     found.sort(key=lambda full: "." in whole and not full.startswith(f"{part}."))
     return list(dict.fromkeys(found))[:MOST]
