@@ -47,7 +47,7 @@ def read_config(config: str) -> dict[str, Any]:
     try:
         path = Path(config)
         found = yaml.safe_load(path.read_text(encoding="utf-8") if path.is_file() else config)
-    except (OSError, ValueError, yaml.YAMLError):
+    except (OSError, ValueError, RecursionError, yaml.YAMLError):
         return {}
     return found if isinstance(found, dict) else {}
 
@@ -60,6 +60,18 @@ def runs_folder(args: Sequence[str]) -> Path:
     """
     option = "trainer.default_root_dir"
     return Path(local_folder((values_of(args, option) or ["runs"])[-1], option))
+
+
+def check_once(args: Sequence[str]) -> None:
+    """Refuses two classes for the model, or for the data, on one command line: one would be left out unsaid.
+
+    Raises:
+        InputError: with both.
+    """
+    for part in ("model", "data"):
+        named = list(dict.fromkeys([*values_of(args, part), *values_of(args, f"{part}.class_path")]))
+        if len(named) > 1:
+            raise InputError(f"--{part} is given twice, {named[0]} and then {named[1]}: give one of them.")
 
 
 def check_name(name: str) -> str:

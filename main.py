@@ -17,6 +17,7 @@ from pretune.errors import InputError, input_error
 from pretune.launch import is_launched
 from pretune.startup import quick_imports
 from pretune.stop_signals import Interrupted, handling_signals
+from pretune.verbs import with_known_verb
 from pretune.visible import visible
 
 PATH_ERRORS = {errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EDQUOT, errno.EPERM}
@@ -58,7 +59,7 @@ def main(args: Sequence[str] | None = None) -> Any:
         sys.exit(0 if given else 2)
     try:
         with handling_signals():
-            done = run(given, alone=args is None)
+            done = run(with_known_verb(given), alone=args is None)
         return None if args is None else done
     except Interrupted as stop:
         if not is_launched():
@@ -108,6 +109,11 @@ def run(given: list[str], alone: bool) -> Any:
         from pretune.experiments.compare import run_compare
 
         return run_compare(given[1:])
+    from pretune.arguments import check_once
+    from pretune.written import check_configurations
+
+    check_once(given)
+    check_configurations(given)
     if alone:
         prepare_process()
         see_own_code(given)

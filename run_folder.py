@@ -187,7 +187,7 @@ def _choose(root: Path, verb: str, wanted: str | None, identity: list[Any], same
         if found is None:
             why = f"There is no run with a checkpoint below {root}.{_others(root)}"
         elif _identity(run := found.parent.parent) != identity:
-            why, found = f"{run} is of another model or backbone; --ckpt_path best would evaluate it.", None
+            why, found = f"{run} is of another model or backbone{_its_own(run)}.", None
             rank_zero_info(why)
         else:
             rank_zero_info(f"Using {found}, of the newest run of this name (another: --ckpt_path).")
@@ -284,6 +284,12 @@ def _identity(run: Path) -> list[Any]:
     file = run / "config.yaml"
     model = (yaml.safe_load(file.read_text(encoding="utf-8")) if file.is_file() else {}).get("model") or {}
     return [model.get("class_path"), (model.get("init_args") or {}).get("backbone")]
+
+
+def _its_own(run: Path) -> str:
+    """What would evaluate a run of other options than those that are given."""
+    file = run / "config.yaml"
+    return "; --ckpt_path best would evaluate it" + (f", --config {file} takes its options" if file.is_file() else "")
 
 
 def _age(path: Path) -> float:

@@ -19,6 +19,7 @@ from ..errors import InputError, first_line
 from ..runs import locate, read_checkpoint, stored
 from ..tokenization import EXTENDS, MissingTokenizer, load_tokenizer
 from .carried import CARRIED, is_carried, read_carried
+from .config_fields import check_fields, fields_told
 from .layers.adapters import add_adapters
 from .layers.depth import layer_stacks, parameter_depths
 from .layers.vocabulary import start_new_words
@@ -197,14 +198,14 @@ class Backbone:
                     f"backbone.config.vocab_size is {options['vocab_size']}, but the tokenizer has {len(tokenizer)} "
                     "entries; leave vocab_size out and it follows the tokenizer."
                 )
-        try:
+        check_fields(self.config or {}, probe)
+        with fields_told(model_type):
             config = AutoConfig.for_model(model_type, **options)
-        except (TypeError, ValueError) as error:
-            raise InputError(f"backbone.config does not make a {model_type}: {first_line(error)}") from error
         return self._adapt(config, new=True)
 
     def _adapt(self, config: PretrainedConfig, new: bool = False) -> PretrainedConfig:
         if not new:
+            check_fields(self.config or {}, config)
             for key, value in (self.config or {}).items():
                 if key != "model_type" and not hasattr(config, key):
                     fields = list(config.to_dict())
@@ -212,7 +213,8 @@ class Backbone:
                         f"A {config.model_type} configuration has no field {key!r}{_nearest(key, fields)}."
                     )
                 if key != "model_type":
-                    setattr(config, key, value)
+                    with fields_told(config.model_type):
+                        setattr(config, key, value)
         if self.dropout is not None:
             for key in list(config.to_dict()):
                 # Fields such as classifier_dropout are None until set; layer drop is something else.

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import Callback, Checkpoint, ProgressBar
-from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
+from lightning.pytorch.cli import LightningArgumentParser
 from lightning.pytorch.strategies import StrategyRegistry
 from lightning.pytorch.utilities.model_helpers import is_overridden
 from typing_extensions import override
@@ -45,6 +45,7 @@ from .callbacks import (
 from .callbacks.prediction_place import weights_of
 from .callbacks.save_config import SaveConfig, is_same
 from .callbacks.untrained import CURE
+from .checked_cli import CheckedCLI
 from .loggers import RunCSVLogger, RunTensorBoardLogger
 from .options import CheckpointOptions, EarlyStoppingOptions, PaceOptions, default_precision
 from .parser import HelpfulParser, as_plain
@@ -53,12 +54,9 @@ from .strategies import FullySharded
 StrategyRegistry.register("fully_sharded", FullySharded, "FSDP2")
 
 
-class PretuneCLI(LightningCLI):
+class PretuneCLI(CheckedCLI):
     """`python main.py {fit,validate,test,predict} --config FILE [--key value ...]`."""
 
-    run: RunFolder
-    writes: bool = True
-    """Whether the command has a run folder."""
     _taken: RunFolder | None = None
     _alarm: Any = None
     """Who handled SIGALRM before."""
@@ -145,6 +143,7 @@ class PretuneCLI(LightningCLI):
 
     @override
     def before_instantiate_classes(self) -> None:
+        super().before_instantiate_classes()
         config = self.config[self.subcommand]
         files = [path for path in config.get("config") or [] if path is not None]  # a recipe is no file
         first = Path(str(files[0])).stem if files else config.model.class_path.rpartition(".")[2]

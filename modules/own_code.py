@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import traceback
 from importlib import import_module
+from types import FunctionType
 
 NAMED = re.compile(r"class_path'?:? '([\w.]+\.\w+)'|Given value: ([A-Za-z_]\w*(?:\.\w+)+)$", re.MULTILINE)
 
@@ -16,12 +17,12 @@ def why_not(message: str) -> str | None:
     """
     for found in NAMED.finditer(message):
         path = found[1] or found[2]
-        if why := _missing(path):
+        if why := _missing(path, "function" if "expects a function" in message else "class"):
             return why
     return None
 
 
-def _missing(path: str) -> str | None:
+def _missing(path: str, what: str) -> str | None:
     place, _, name = path.rpartition(".")
     try:
         module = import_module(place)
@@ -39,5 +40,7 @@ def _missing(path: str) -> str | None:
         return f"{path}: {place} cannot be imported: {type(error).__name__}: {error} ({last.filename}:{last.lineno})."
     if hasattr(module, name):
         return None
-    there = sorted(key for key, value in vars(module).items() if isinstance(value, type) and value.__module__ == place)
-    return f"{place} has no class {name!r}; it has: {', '.join(there) or 'none'}."
+    kinds: tuple[type, ...] = (type,) if what == "class" else (type, FunctionType)
+    known = [(key, value) for key, value in vars(module).items() if isinstance(value, kinds)]
+    there = sorted(key for key, value in known if value.__module__ == module.__name__ and not key.startswith("_"))
+    return f"{place} has no {what} {name!r}; it has: {', '.join(there) or 'none'}."

@@ -2,39 +2,47 @@
 
 from __future__ import annotations
 
-import argparse
-import dataclasses
-import inspect
 import json
+import os
 import re
 import sys
-from collections.abc import Iterator
-from difflib import get_close_matches
+from collections.abc import Sequence
+from contextlib import chdir
 from importlib import import_module
 from itertools import pairwise
 from typing import Any, NoReturn
 
 from jsonargparse import Namespace
-from lightning.pytorch import LightningDataModule, LightningModule
 from lightning.pytorch.cli import LightningArgumentParser
 
 from ..visible import visible
-from .backbone import Backbone
+from .class_names import nearest, unknown_class
+from .known_options import options_of
 from .own_code import why_not
-
-BASES = {"OptimizedModule", "BaseModule", "BaseDataModule", "LabelledModule", "LabelledDataModule", "GeneratingModule"}
-"""What messages do not propose."""
+from .slips import find_slip
 
 
 class HelpfulParser(LightningArgumentParser):
-    """Boils the parser's nested messages down, and proposes the nearest key or class that exists."""
+    """Boils the parser's nested messages down, and proposes the nearest key or class that exists.
+
+    An option is written out: a part of its name, which argparse would take for it, is refused as what is not there.
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **{"allow_abbrev": False, **options})
+
+    given: Sequence[str] = ()
+    """The arguments that are parsed."""
+    folder = "."
+    """Where they were given: the parser goes to a configuration's folder to read it."""
 
     def parse_args(self, args: Any = None, *more: Any, **options: Any) -> Any:
         """Lets `--model.backbone.dropout 0.2` add to a backbone that a config gives as a mere name.
 
         The name would be lost: an option of a fresh `Backbone` replaces it.
         """
-        args = list(sys.argv[1:] if args is None else args)
+        self.given = args = list(sys.argv[1:] if args is None else args)
+        self.folder = os.getcwd()
         at = next((i for i, arg in enumerate(args) if re.match(r"--model\.(init_args\.)?backbone\.", arg)), None)
         if at is not None:
             before = super().parse_args(args[:at])
@@ -48,7 +56,12 @@ class HelpfulParser(LightningArgumentParser):
         """Prints one message and exits with 2; raises where a value is only tried, as of one type among several."""
         if not self.exit_on_error:
             super().error(message, ex)
-        print(f"error: {visible(explain(message, self))}", file=sys.stderr)
+        root: Any = self
+        while (above := getattr(root, "parent_parser", None)) is not None:
+            root = above
+        with chdir(root.folder):
+            slip = find_slip(root.given, root)
+        print(f"error: {visible(slip or explain(message))}", file=sys.stderr)
         sys.exit(2)
 
 
@@ -59,30 +72,27 @@ def as_plain(value: Any) -> Any:
     return value.as_dict() if isinstance(value, Namespace) else value
 
 
-def explain(message: str, parser: argparse.ArgumentParser) -> str:
+def explain(message: str) -> str:
     """What a parser's message comes to."""
     if why := why_not(message):
-        return why
+        where = option_of(message)
+        return f"{where}: {why}" if where else why
     if found := re.search(
         r"Expected a dot import path string: (\S+)|unresolvable import path[^:]*: (\S+)", message, re.I
     ):
         name = (found[1] or found[2]).strip("'\".")
-        classes = sorted(c.__name__ for base in (LightningModule, LightningDataModule) for c in _classes(base))
-        return f"there is no class {name!r}{_nearest(name, classes)}; there are: {', '.join(classes)}."
+        return unknown_class(name, option_of(message))
     patterns = r"Option '(\S+)' is not accepted|not accept option '(\S+)'|unrecognized arguments: (?:--)?([^\s=]+)"
     if found := re.search(patterns, message):
         key = next(group for group in found.groups() if group)
         if within := re.search(rf"given class_path '(\S+)':\s+Option '{re.escape(key)}'", message):
-            options = _options(within[1])
-            if near := _nearest(key, options):
-                return f"{within[1].rpartition('.')[2]} has no option {key!r}{near}; there are: {', '.join(options)}."
-        known = sorted(set(_keys(parser)))
-        last = sorted({name.rpartition(".")[2] for name in known})
-        near = (_nearest(key, known) if "." in key else "") or _nearest(key.rpartition(".")[2], last)
-        return f"there is no option {key!r}{near}; --help, --model.help CLASS and --data.help CLASS list them all."
+            place, _, name = within[1].rpartition(".")
+            options = options_of(getattr(import_module(place), name))
+            return f"{name} has no option {key!r}{nearest(key, options)}; there are: {', '.join(options)}."
+        return f"there is no option {key!r}; --help, --model.help CLASS and --data.help CLASS list them all."
     if found := re.search(r"invalid choice: '(\S+)' \(choose from ([^)]*)\)", message):
         choices = re.findall(r"[\w-]+", found[2])
-        return f"there is no command {found[1]!r}{_nearest(found[1], choices)}; there are: {', '.join(choices)}."
+        return f"there is no command {found[1]!r}{nearest(found[1], choices)}; there are: {', '.join(choices)}."
     if found := re.search(r"expects a function or a callable class: (.*)\n(?:.*\n)*.*Given value: (.*)", message):
         name, value = message.partition(":")[0].removeprefix("Parser key ").strip('"'), found[2]
         if nested := re.search(r"NestedArg\(key='(.*?)', val='?(.*?)'?\)", value):
@@ -95,9 +105,43 @@ def explain(message: str, parser: argparse.ArgumentParser) -> str:
         return "nothing says what to train: give --config FILE, or --model CLASS with its options."
     if "Problems parsing config" in message:
         return "the configuration is not YAML: " + " ".join(message.partition(":")[2].split())
+    if several := re.search(
+        r"Multiple subclasses with name (\w+)\. Give the full class path[^:]*: (.*?)\.?$", message, re.M
+    ):
+        paths = " or ".join(several[2].split(", "))
+        return f"{option_of(message)}: there are several classes {several[1]}; {paths} would work."
     if found_value := wrong_value(message):
         return found_value
-    return re.sub(r'^Parser key "([^"]+)":\s*', r"\1: ", message.strip())
+    return shortened(message)
+
+
+def option_of(message: str) -> str:
+    """The full key of what a message is about; empty where it names none."""
+    keys = re.findall(r'(?m)^ *(?:- )?Parser key "([^"]+)"', message)
+    if not message.lstrip().startswith("Parser key") and (first := re.match(r"\s*([\w.]+):(?:\s|$)", message)):
+        keys.insert(0, first[1])
+    path = ".".join(keys)
+    nested = re.search(r"NestedArg\(key='(.*?)'", message)
+    return f"{path}.{nested[1]}" if nested and len(keys) == 1 else path
+
+
+LONGEST = 300
+
+
+def shortened(message: str) -> str:
+    """A message that nothing here knows, without what the parser says of other types and of its own insides."""
+    message = re.sub(r'^Parser key "([^"]+)":\s*', r"\1: ", message.strip())
+    if needs := re.search(r"given class_path '(?:\S*\.)?(\w+)':\s+the following arguments are required: (.*)", message):
+        where = option_of(message)
+        options = " ".join(f"--{where}.{name.strip()} ..." for name in needs[2].split(","))
+        return f"{where}: {needs[1]} needs {needs[2]}: {options}"
+    if single := re.fullmatch(r"argument (?:-\w/)?(--\S+): expected one argument", message):
+        return f"{single[1]} needs a value: {single[1]} VALUE."
+    lines = [
+        line.strip() for line in message.splitlines() if not re.match(r"\s*(Given value|Subtypes:|Errors:$)", line)
+    ]
+    told = " ".join(line for line in lines if line)
+    return told if len(told) <= LONGEST else f"{told[:LONGEST]} ..."
 
 
 KINDS = {
@@ -124,6 +168,7 @@ def wrong_value(message: str) -> str | None:
         inner = inner[: next(ends, len(inner))]
     region = "\n".join(inner) if keys else message
     expected = list(dict.fromkeys(re.findall(r"Expected a (.+?)(?:\. Got value: .*)?$", region, re.M)))
+    expected = [kind for kind in expected if not kind.startswith("path but ")]
     value = re.search(r"(?:Got|Given) value: (.*)", region)
     if not expected or value is None or "\n" in value[1] or "Problem with" in region:
         return None
@@ -141,51 +186,3 @@ def _choices(kind: str) -> list[str]:
     """What a type stands for, in words."""
     literal = re.fullmatch(r"typing\.Literal\[(.*)\]", kind)
     return literal[1].replace("'", "").split(", ") if literal else [KINDS.get(kind, kind)]
-
-
-def _keys(parser: argparse.ArgumentParser) -> Iterator[str]:
-    for action in parser._actions:
-        if isinstance(action, argparse._SubParsersAction):
-            for child in (getattr(action, "_name_parser_map", None) or {}).values():
-                yield from _keys(child)
-        elif action.dest != argparse.SUPPRESS:
-            yield action.dest
-    for prefix, base in (("model.", LightningModule), ("data.", LightningDataModule)):
-        for kind in _classes(base):
-            for ancestor in inspect.getmro(kind):
-                if ancestor.__module__.startswith("pretune."):
-                    yield from (prefix + name for name in inspect.signature(ancestor).parameters)
-    yield from (f"model.backbone.{field.name}" for field in dataclasses.fields(Backbone))
-    yield from (
-        "early_stopping.patience",
-        "early_stopping.min_delta",
-        "checkpoint.every_n_minutes",
-        "pace.min_steps",
-        "pace.validate_every",
-        "data.tokenizer.train",
-    )
-
-
-def _classes(base: type[Any]) -> Iterator[type[Any]]:
-    for kind in base.__subclasses__():
-        if kind.__module__.startswith("pretune.") and kind.__name__ not in BASES:
-            yield kind
-        yield from _classes(kind)
-
-
-def _options(path: str) -> list[str]:
-    """The options of a class, given by its import path, and of the classes that it passes others on to."""
-    module, _, name = path.rpartition(".")
-    given = [
-        option
-        for ancestor in inspect.getmro(getattr(import_module(module), name))
-        if ancestor.__module__.startswith(("pretune.", "lightning."))
-        for option in inspect.signature(ancestor).parameters.values()
-        if option.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD
-    ]
-    return list(dict.fromkeys(option.name for option in given))
-
-
-def _nearest(word: str, known: list[str]) -> str:
-    close = get_close_matches(word, known, n=2)
-    return f" (did you mean {' or '.join(close)}?)" if close else ""

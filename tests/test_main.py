@@ -361,9 +361,9 @@ def test_overfitting_some_batches(masked: str, run: Run) -> None:
 
 
 def test_misspelt_keys_and_classes(sentiment: str, fails: Fails) -> None:
-    assert "did you mean learning_rate" in fails("fit", "--config", sentiment, "--model.learning_rat=1")
-    assert "did you mean text_column" in fails("fit", "--config", sentiment, "--data.txt_column=x")
-    assert "did you mean dropout" in fails("fit", "--config", sentiment, "--model.backbone.droput=0.1")
+    assert "did you mean --model.learning_rate" in fails("fit", "--config", sentiment, "--model.learning_rat=1")
+    assert "did you mean --data.text_column" in fails("fit", "--config", sentiment, "--data.txt_column=x")
+    assert "did you mean --model.backbone.dropout" in fails("fit", "--config", sentiment, "--model.backbone.droput=0.1")
     assert "Probe has no option 'nam' (did you mean name?)" in fails(
         "fit", "--config", sentiment, "--trainer.callbacks+=Probe", "--trainer.callbacks.nam=x"
     )
@@ -542,7 +542,9 @@ def test_help_of_a_verb_leaves_nothing_behind(verb: str, capsys: pytest.CaptureF
 
 def test_functions_that_are_not_there(masked: str, fails: Fails) -> None:
     message = fails("fit", "--config", masked, "--data.cleaning.filter=no.such_function")
-    assert message.startswith("error: there is no module 'no', for no.such_function: it would be found in the working")
+    assert message.startswith(
+        "error: data.cleaning.filter: there is no module 'no', for no.such_function: it would be found in the working"
+    )
 
 
 def test_a_trained_model_predicts_without_its_training_text(corpus: Path, run: Run) -> None:

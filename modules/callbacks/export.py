@@ -12,6 +12,7 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from typing_extensions import override
 
 from ...atomic_files import swapped_in
+from ...errors import InputError
 from ...runs import read_checkpoint
 from ..layers.sharding import is_sharded, load_whole
 
@@ -32,6 +33,11 @@ class ExportBest(Callback):
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if trainer.fast_dev_run:  # type: ignore[attr-defined]
             return
+        if trainer.global_step == 0:
+            raise InputError(
+                "No step was trained: untrained weights are not exported as if they were. More of trainer.max_time, "
+                "max_epochs or max_steps would work."
+            )
         best = next(
             (
                 c

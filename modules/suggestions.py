@@ -1,0 +1,82 @@
+"""What was probably meant by an option that there is not, with the full key that does it."""
+
+from __future__ import annotations
+
+from difflib import SequenceMatcher, get_close_matches
+
+from .aliases import ALIASES
+from .known_options import KnownOptions
+
+CLOSE = 0.72
+"""How alike two names must be."""
+MOST = 3
+
+
+def suggest(key: str, known: KnownOptions) -> list[str]:
+    """The options that were probably meant, the likeliest first, some with their value.
+
+    Args:
+        key: as it is written: `learning_rate`, `trainer.lr`, `max-epoch`.
+        known: what there is.
+    """
+    whole = key.strip("-—–+ ").replace("-", "_").replace(".init_args", "").lower()
+    parts = whole.split(".")
+    for end in range(1, len(parts)):  # `lora.r`: the first part that there is not, with what is below it
+        if (first := ".".join(parts[:end])) not in known:
+            below = [f"{full}.{'.'.join(parts[end:])}" for full in _suggest(first, known)]
+            if below := [full for full in below if full in known]:
+                return below
+    return _suggest(whole, known)
+
+
+def _suggest(whole: str, known: KnownOptions) -> list[str]:
+    leaf = whole.rpartition(".")[2]
+    leaves: dict[str, list[str]] = {}
+    for full in known.keys:
+        leaves.setdefault(full.rpartition(".")[2].lower(), []).append(full)
+    aliases = {name: found for name, target in ALIASES.items() if (found := _there(target, known))}
+    found = [*aliases.get(leaf, []), *leaves.get(leaf, [])]
+    if not found and len(leaf) > 2:  # a part of its name, as other command lines take it
+        found = [full for full in known.keys if full.startswith(whole)]
+        found = found or [full for name in leaves if name.startswith(leaf) for full in leaves[name]]
+    if not found and "." in whole and (near := get_close_matches(whole, known.keys, n=1, cutoff=0.85)):
+        found = near
+    if not found:
+        names = get_close_matches(leaf, [*leaves, *aliases], n=3, cutoff=CLOSE)
+        best = SequenceMatcher(None, leaf, names[0]).ratio() if names else 0
+        alike = [name for name in names if SequenceMatcher(None, leaf, name).ratio() > best - 0.05]
+        found = [full for name in alike for full in [*aliases.get(name, []), *leaves.get(name, [])]]
+    part = whole.partition(".")[0]
+    found.sort(key=lambda full: "." in whole and not full.startswith(f"{part}."))
+    return list(dict.fromkeys(found))[:MOST]
+
+
+def _there(target: str, known: KnownOptions) -> list[str]:
+    """What an alias stands for among these options."""
+    return [option for option in target.split("|") if option.partition(" ")[0] in known]
+
+
+def on_command_line(found: list[str]) -> str:
+    """Suggestions for a message about the command line; empty where there is none."""
+    return _asked([f"--{full}" for full in found])
+
+
+def in_yaml(found: list[str]) -> str:
+    """The same for a configuration, with how it is written there."""
+    return _asked([f"{full.partition(' ')[0]}, which is written {written(full)}" for full in found])
+
+
+def _asked(found: list[str]) -> str:
+    return f" (did you mean {' or '.join(found)}?)" if found else ""
+
+
+def written(full: str) -> str:
+    """An option as YAML nests it."""
+    key, _, value = full.partition(" ")
+    parts = key.split(".")
+    if parts[0] in ("model", "data") and len(parts) > 1:
+        parts.insert(1, "init_args")
+    text = f"{parts[-1]}: {value or '...'}"
+    for part in reversed(parts[:-1]):
+        text = f"{part}: {{{text}}}"
+    return text
