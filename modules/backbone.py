@@ -162,7 +162,7 @@ class Backbone:
                 config = AutoConfig.from_pretrained(
                     str(place), revision=self.revision, trust_remote_code=self.trust_remote_code
                 )
-            except (OSError, ValueError, KeyError) as error:
+            except Exception as error:  # fields of another kind come as whatever they lead to
                 raise InputError(
                     f"The backbone {self.name!r} cannot be loaded: {first_line(error)} A local folder, an earlier "
                     "run's folder, or a hub id that is reachable or cached would work."
@@ -198,7 +198,7 @@ class Backbone:
                 )
         try:
             config = AutoConfig.for_model(model_type, **options)
-        except (TypeError, ValueError) as error:
+        except Exception as error:
             raise InputError(f"backbone.config does not make a {model_type}: {first_line(error)}") from error
         return self._adapt(config, new=True)
 
