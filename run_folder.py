@@ -150,7 +150,7 @@ def state_of(run: Path) -> dict[str, Any]:
     """What `summary.json` says of a run's training."""
     try:
         found = json.loads((run / "summary.json").read_text(encoding="utf-8")).get("fit", {})
-    except (OSError, ValueError, AttributeError):
+    except (OSError, ValueError, AttributeError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 

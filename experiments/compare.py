@@ -80,7 +80,8 @@ def compare(
     """
     sides = [predictions(first), predictions(second)]
     rows = sides[0][0][1]
-    label = label or next((name for name in LABELS if name in rows[0]), None)
+    usual = sorted((name for name in LABELS if name in rows[0]), key=MADE.__contains__)  # answers rather than a score
+    label = label or next(iter(usual), None)
     if label is None or label not in rows[0]:
         raise InputError(
             f"{sides[0][0][0]} has no column {label or 'of labels'!r}; it has: "

@@ -33,7 +33,8 @@ CONFIG: dict[str, Any] = {
         "class_path": "TextClassificationDataModule",
         "init_args": {
             "train_files": "a.csv", "text_column": "text", "label_column": "label",
-            "tokenizer": {"train": "wordpiece", "vocab_size": 100}, "batch_size": 4, "num_workers": 0, "validation_fraction": 0.3,
+            "tokenizer": {"train": "wordpiece", "vocab_size": 100}, "batch_size": 4, "num_workers": 0,
+            "validation_fraction": 0.3,
         },
     },
     "trainer": {"max_steps": 2, "accelerator": "cpu", "enable_progress_bar": False, "precision": "32-true"},
