@@ -113,3 +113,30 @@ def command(args: list[str]) -> None:
     from pretune.main import main
 
     main(args)
+
+
+def use_folder(folder: str = "folder") -> None:
+    """A data set's folder, as `data.dataset` reads it."""
+    from pretune.datamodules.sources import Hub
+
+    source = Hub(folder)
+    for split in ("train", "validation", "test"):
+        if source.has(split):
+            source.key(split)
+            source.class_names("label", split)
+            assert all(isinstance(row, dict) for _, row in source.rows(split))
+
+
+def load_backbone(folder: str = "encoder") -> None:
+    """A network from a folder."""
+    from pretune.modules.backbone import Backbone
+
+    backbone = Backbone.of(folder)
+    backbone.build("AutoModelForSequenceClassification", backbone.load_tokenizer(), head={"num_labels": 2})
+
+
+def use_words(name: str = "words.txt") -> None:
+    """A list of words."""
+    from pretune.datamodules.words import WordList, boundaries
+
+    boundaries(WordList(name), "他们说了 one 什么")

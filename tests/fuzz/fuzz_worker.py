@@ -45,7 +45,7 @@ def main() -> None:
     import fuzz_targets
 
     with tempfile.TemporaryDirectory() as home:
-        os.environ["PRETUNE_CACHE"] = f"{home}/cache"
+        os.environ.update(PRETUNE_CACHE=f"{home}/cache", HF_DATASETS_CACHE=f"{home}/datasets")
         fuzz_targets.prepare(Path(home))
         _, hard = resource.getrlimit(resource.RLIMIT_AS)
         held = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
+import struct
 import tracemalloc
 from pathlib import Path
 from typing import Any
 
+import datasets
 import pytest
-from fuzz_material import PREDICTIONS, QA_ROWS, as_csv
+from fuzz_material import PREDICTIONS, QA_ROWS, ROWS, as_csv
 from fuzz_mutations import as_lines
 
 from pretune.datamodules import QuestionAnsweringDataModule, template_limits
 from pretune.datamodules.chat import ChatFormat, read_template
 from pretune.datamodules.labels import LabelNames
 from pretune.datamodules.readers import read_rows
+from pretune.datamodules.sources import Hub
 from pretune.datamodules.splitting import sort_labels
+from pretune.datamodules.words import WordList
 from pretune.errors import LONGEST, InputError
 from pretune.experiments.compare import compare
 from pretune.experiments.search_space import Space
@@ -87,12 +91,12 @@ def test_templates_that_fail_or_do_not_end(
 
 def test_templates_that_cannot_be_had(tokenizer: Any) -> None:
     Path("t.jinja").write_bytes(b"{{ messages }}\xff")
-    with pytest.raises(InputError, match="t.jinja:1: byte 14"):
+    with pytest.raises(InputError, match=r"t\.jinja:1: byte 14"):
         read_template("t.jinja", tokenizer)
     with pytest.raises(InputError, match="neither Jinja"):
         read_template("x" * 5000, tokenizer)
     tokenizer.chat_template = {"one": "{{ messages }}", "other": "{{ messages }}"}
-    with pytest.raises(InputError, match="data.chat_template: .*Give one of them"):
+    with pytest.raises(InputError, match=r"data.chat_template: .*Give one of them"):
         read_template(None, tokenizer)
 
 
@@ -243,3 +247,34 @@ def test_long_messages_leave_their_middle_out() -> None:
     assert len(error) < LONGEST + 10
     assert error.startswith("a.jsonl:1: xxx")
     assert error.endswith("; this would work: y")
+
+
+# ---------------------------------------------------------------------- folders and lists
+
+
+def test_damaged_data_sets() -> None:
+    data = datasets.Dataset.from_list(ROWS).class_encode_column("label")
+    data.save_to_disk("saved")
+    [path] = Path("saved").glob("*.arrow")
+    whole = path.read_bytes()
+    first = len(ROWS[0]["text"])
+    place = whole.index(struct.pack("<2i", 0, first)) + 4
+    path.write_bytes(whole[:place] + struct.pack("<i", 0x7FFFFF00) + whole[place + 4 :])
+    with pytest.raises(InputError, match=r"The data set saved \(train\) is damaged"):
+        list(Hub("saved").rows("train"))
+    path.write_bytes(whole)
+    info = Path("saved/dataset_info.json")
+    found = json.loads(info.read_text())
+    found["features"]["label"]["names"] = ["bad"]
+    info.write_text(json.dumps(found))
+    with pytest.raises(InputError, match=r"saved \(train\) row 1: column 'label' holds 1, but .* names 1 labels"):
+        list(Hub("saved").rows("train"))
+    info.write_text('{"features": []}')
+    with pytest.raises(InputError, match="cannot be loaded"):
+        list(Hub("saved").rows("train"))
+
+
+def test_a_text_is_no_list_of_words() -> None:
+    Path("text.txt").write_text("他们\n" + "说" * 5000 + "\n")
+    with pytest.raises(InputError, match=r"text.txt has a word of more than 1000 characters in line 2"):
+        WordList("text.txt")
