@@ -274,8 +274,6 @@ class Backbone:
         return self.load_tokenizer() if self.name is not None and EXTENDS in tokenizer.init_kwargs else None
 
     def _load(self, auto: Any, config: PretrainedConfig, report: WeightReport, options: dict[str, Any]) -> Any:
-        from safetensors import SafetensorError
-
         place = locate(self.name or "")
         quiet = {"config": config, "output_loading_info": True, "ignore_mismatched_sizes": True, **options}
         if isinstance(place, Path) and place.is_dir():
@@ -303,7 +301,9 @@ class Backbone:
                     dtype=torch.float32,
                     **quiet,
                 )
-        except (OSError, RuntimeError, ValueError, SafetensorError) as error:
+        except InputError:
+            raise
+        except Exception as error:  # a configuration that somebody has edited comes as whatever it leads to
             raise InputError(f"The weights of {self.name!r} cannot be loaded: {first_line(error)}") from error
         report.fill(model, info)
         if isinstance(place, Path) and place.suffix == ".ckpt":

@@ -142,3 +142,28 @@ def as_csv(rows: list[dict[str, Any]]) -> bytes:
     writer.writeheader()
     writer.writerows({k: json.dumps(v) if isinstance(v, list | dict) else v for k, v in row.items()} for row in rows)
     return out.getvalue().encode()
+
+
+CONFIG: dict[str, Any] = {
+    "model": {
+        "class_path": "TextClassification",
+        "init_args": {
+            "backbone": {
+                "config": {
+                    "model_type": "bert", "hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1,
+                    "intermediate_size": 8, "max_position_embeddings": 32,
+                }
+            },
+            "learning_rate": 1e-3,
+        },
+    },
+    "data": {
+        "class_path": "TextClassificationDataModule",
+        "init_args": {
+            "train_files": "a.csv", "text_column": "text", "label_column": "label",
+            "tokenizer": {"train": "wordpiece", "vocab_size": 100}, "batch_size": 4, "num_workers": 0,
+            "validation_fraction": 0.3,
+        },
+    },
+    "trainer": {"max_steps": 2, "accelerator": "cpu", "enable_progress_bar": False, "precision": "32-true"},
+}  # fmt: skip

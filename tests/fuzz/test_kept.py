@@ -122,7 +122,11 @@ def test_edited_tokenizers(name: str, change: dict[str, Any], tokenizer: Any) ->
 
 def test_edited_configurations_of_networks(encoder: Path) -> None:
     path = encoder / "config.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), "hidden_size": None, "layer_norm_eps": []}))
+    good = json.loads(path.read_text())
+    path.write_text(json.dumps({**good, "hidden_act": ""}))
+    with pytest.raises(InputError, match="The weights of .* cannot be loaded"):
+        Backbone.of(str(encoder)).build("AutoModelForMaskedLM", None)
+    path.write_text(json.dumps({**good, "hidden_size": None, "layer_norm_eps": []}))
     with pytest.raises(InputError, match="cannot be loaded"):
         Backbone.of(str(encoder)).load_config()
     with pytest.raises(InputError, match="does not make a bert"):
