@@ -124,7 +124,7 @@ def test_edited_configurations_of_networks(encoder: Path) -> None:
     path = encoder / "config.json"
     good = json.loads(path.read_text())
     path.write_text(json.dumps({**good, "hidden_act": ""}))
-    with pytest.raises(InputError, match="The weights of .* cannot be loaded"):
+    with pytest.raises(InputError, match=r"The weights of .* cannot be loaded"):
         Backbone.of(str(encoder)).build("AutoModelForMaskedLM", None)
     path.write_text(json.dumps({**good, "hidden_size": None, "layer_norm_eps": []}))
     with pytest.raises(InputError, match="cannot be loaded"):
