@@ -198,7 +198,7 @@ class Backbone:
                 )
         try:
             config = AutoConfig.for_model(model_type, **options)
-        except Exception as error:
+        except (TypeError, ValueError) as error:
             raise InputError(f"backbone.config does not make a {model_type}: {first_line(error)}") from error
         return self._adapt(config, new=True)
 

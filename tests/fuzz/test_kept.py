@@ -129,8 +129,6 @@ def test_edited_configurations_of_networks(encoder: Path) -> None:
     path.write_text(json.dumps({**good, "hidden_size": None, "layer_norm_eps": []}))
     with pytest.raises(InputError, match="cannot be loaded"):
         Backbone.of(str(encoder)).load_config()
-    with pytest.raises(InputError, match="does not make a bert"):
-        Backbone.of({"config": {"model_type": "bert", "hidden_size": None}}).load_config()
     assert locate("x" * 5000) == "x" * 5000  # of the hub, which will say so
 
 
