@@ -18,5 +18,6 @@ from fuzz_child import Child
 @pytest.fixture(scope="session")
 def child() -> Iterator[Child]:
     child = Child()
+    child.start()
     yield child
     child.close()

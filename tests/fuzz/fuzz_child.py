@@ -41,7 +41,7 @@ class Child:
 
     def ask(self, target: str, files: dict[str, bytes], limit: float = LIMIT, **options: Any) -> Answer:
         """Has files used by one of the functions of `fuzz_targets`."""
-        process = self._process or self._start()
+        process = self._process or self.start()
         assert process.stdin is not None
         self._said.seek(0)
         self._said.truncate()
@@ -59,7 +59,8 @@ class Child:
             self._process.communicate()
             self._process = None
 
-    def _start(self) -> subprocess.Popen[bytes]:
+    def start(self) -> subprocess.Popen[bytes]:
+        """Starts it, which takes as long as imports do."""
         here, root = Path(__file__).parent, Path(pretune.__file__).parent.parent
         self._process = subprocess.Popen(
             [sys.executable, str(here / "fuzz_worker.py")],
