@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 from typing import Any
+
+WHOLE = re.compile("-?[0-9]{1,18}")
+
+
+def is_whole(text: str) -> bool:
+    """Whether a text is a whole number: `str.isdigit` has it that ² is one, which `int` does not take."""
+    return WHOLE.fullmatch(text) is not None
 
 
 def listed(value: Any) -> Any:

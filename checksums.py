@@ -55,7 +55,7 @@ def _changed(folder: Path) -> list[str]:
         files = {str(name): str(known) for name, known in held.items()}
     except FileNotFoundError:
         return []
-    except (OSError, ValueError, AttributeError):
+    except (OSError, ValueError, AttributeError, RecursionError):
         return [NAME]
     return [name for name, known in files.items() if (folder / name).is_file() and _known_hash(folder / name) != known]
 

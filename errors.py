@@ -1,8 +1,19 @@
 """Errors that a user can act on."""
 
+LONGEST = 1_800
+"""Characters of a message that somebody reads."""
+
 
 class InputError(ValueError):
-    """Something the user gave cannot work; the message says what, where, and what would."""
+    """Something the user gave cannot work; the message says what, where, and what would.
+
+    Messages quote what was found, which may be a text of any length: of a long one the middle is left out.
+    """
+
+    def __init__(self, message: str = "") -> None:
+        if len(message) > LONGEST:
+            message = f"{message[: LONGEST // 2]} ... {message[-LONGEST // 2 :]}"
+        super().__init__(message)
 
 
 def input_error(error: BaseException | None) -> InputError | None:

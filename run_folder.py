@@ -159,7 +159,7 @@ def state_of(run: Path) -> dict[str, Any]:
     """What `summary.json` says of a run's training."""
     try:
         found = json.loads((run / "summary.json").read_text(encoding="utf-8")).get("fit", {})
-    except (OSError, ValueError, AttributeError):
+    except (OSError, ValueError, AttributeError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 
@@ -178,9 +178,9 @@ def _choose(root: Path, verb: str, wanted: str | None, identity: list[Any], same
             rank_zero_info(f"--ckpt_path {wanted}: no checkpoint below {root} yet, training starts from the beginning.")
     elif wanted:
         path = Path(wanted)
-        runs = [path, *reversed(versions(path))] if path.is_dir() else []
+        runs = [path, *reversed(versions(path))] if os.path.isdir(path) else []
         found = next((c for run in runs if (c := find_checkpoint(run, preferred))), None) if runs else path
-        if found is None or not found.is_file():
+        if found is None or not os.path.isfile(found):
             raise InputError(f"--ckpt_path {wanted}: there is no such checkpoint, nor a run folder with one.")
     elif verb != "fit":
         found = _newest_checkpoint(root, preferred)
@@ -279,11 +279,14 @@ def _new_version(root: Path) -> Path:
 
 def _identity(run: Path) -> list[Any]:
     """Class and backbone of a run, from its configuration."""
-    import yaml
+    from .plain_files import read_yaml  # and YAML with it: `compare` needs only the folders
 
     file = run / "config.yaml"
-    model = (yaml.safe_load(file.read_text(encoding="utf-8")) if file.is_file() else {}).get("model") or {}
-    return [model.get("class_path"), (model.get("init_args") or {}).get("backbone")]
+    config = read_yaml(file) if file.is_file() else {}
+    model = config.get("model") if isinstance(config, dict) else None
+    model = model if isinstance(model, dict) else {}
+    options = model.get("init_args")
+    return [model.get("class_path"), options.get("backbone") if isinstance(options, dict) else None]
 
 
 def _its_own(run: Path) -> str:

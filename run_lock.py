@@ -66,7 +66,7 @@ def writer(folder: Path) -> dict[str, Any]:
     """The note of the last process that trained in a run folder."""
     try:
         found = json.loads((folder / WRITER).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 
@@ -113,7 +113,7 @@ def _is_gone(holder: dict[str, Any]) -> bool:
         os.kill(int(holder["pid"]), 0)
     except ProcessLookupError:
         return True
-    except (OSError, KeyError, TypeError, ValueError):
+    except (OSError, KeyError, TypeError, ValueError, OverflowError):
         pass
     return False
 

@@ -5,6 +5,7 @@ runs/<name>/version_N/{config.yaml, metrics.csv, checkpoints/{best,last}.ckpt, e
 
 from __future__ import annotations
 
+import os
 import re
 import zipfile
 from functools import lru_cache
@@ -98,7 +99,7 @@ def read_checkpoint(path: str | Path, whole: bool = True) -> dict[str, Any]:
     import torch
 
     path = Path(path)
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise InputError(f"There is no checkpoint {path}.")
     if not is_complete(path):
         raise InputError(
@@ -138,11 +139,11 @@ def locate(name: str) -> Path | str:
         InputError: if `name` is a path, but nothing usable lies there.
     """
     path = Path(name).expanduser()
-    if path.is_file():
+    if os.path.isfile(path):  # which takes any text, however long
         if path.suffix != ".ckpt":
             raise InputError(f"{name} is a file; a folder, a .ckpt file of an earlier run or a hub id would work.")
         return path
-    if path.is_dir():
+    if os.path.isdir(path):
         for run in [path, *reversed(versions(path))]:
             for folder in (run, run / "export"):
                 if (folder / "config.json").is_file() or (folder / "tokenizer.json").is_file():

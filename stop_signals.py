@@ -150,7 +150,7 @@ def seconds_of(duration: str | int | None) -> float | None:
     if duration is None:
         return None
     text = str(duration).strip()
-    if text.isdigit() and int(text) > 0:
+    if re.fullmatch("[0-9]{1,9}", text) and int(text) > 0:
         return float(text)
     if re.fullmatch(r"(\d+:)?\d+:[0-5]?\d:[0-5]?\d", text):
         parts = [int(part) for part in text.split(":")]

@@ -10,6 +10,7 @@ from difflib import get_close_matches
 from itertools import pairwise
 from typing import Any, Literal, get_args
 
+from .cells import is_whole
 from .errors import InputError
 
 Scheme = Literal["iob1", "iob2", "iobes", "io", "tags"]
@@ -87,7 +88,7 @@ class Convention:
             named: whether the user gave names to what is in the files.
         """
         if self.scheme == "tags":
-            if not named and self.known and all(tag.isdigit() for tag in self.known):
+            if not named and self.known and all(map(is_whole, self.known)):
                 return (
                     "The tags are numbers without names: each is a class, scored by accuracy. data.label_names: "
                     "[O, B-PER, I-PER, ...] would name them."

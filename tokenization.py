@@ -54,7 +54,13 @@ def load_tokenizer(name: str, revision: str | None = None, trust_remote_code: bo
         return unpack_tokenizer(files)
     try:
         tokenizer = AutoTokenizer.from_pretrained(str(place), revision=revision, trust_remote_code=trust_remote_code)
-    except (OSError, ValueError, KeyError, json.JSONDecodeError) as error:
+        # Some damage shows only where the tokenizer is used, or saved.
+        tokenizer("a b", "c")
+        json.dumps(tokenizer.init_kwargs, ensure_ascii=False, default=str).encode()
+    except BaseException as error:
+        # What is wrong within its files comes as whatever it leads to; from Rust as a bare Exception, or as a panic.
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise
         raise MissingTokenizer(f"No tokenizer can be loaded from {name!r}: {first_line(error)}") from error
     if _made_up(tokenizer):
         raise MissingTokenizer(f"{name!r} holds no tokenizer: put its files beside the weights, or name another one.")

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from ..cells import listed
 from ..errors import InputError, first_line
 from ..tokenization import special_frame
 from .columns import is_missing
+from .readers import open_text
+from .template_limits import ending
 
 Message = dict[str, str]
 ROLES = {"human": "user", "gpt": "assistant", "model": "assistant", "bot": "assistant"}
@@ -58,19 +60,26 @@ def read_template(given: str | None, tokenizer: Any) -> tuple[str, bool]:
     if given is None and isinstance(tokenizer.chat_template, str):
         return tokenizer.chat_template, False
     if given is None and tokenizer.chat_template:  # several, by name
-        return tokenizer.get_chat_template(), False
+        try:
+            return tokenizer.get_chat_template(), False
+        except ValueError as error:  # none is the default
+            raise InputError(f"data.chat_template: {first_line(error)} Give one of them, or `plain`.") from error
     if given in (None, "plain"):
         return plain_template(tokenizer), True
     assert given is not None
     if "{{" in given or "{%" in given:
         return given, False
-    path = Path(given).expanduser()
-    if not path.is_file():
+    path = os.path.expanduser(given)
+    if not os.path.isfile(path):  # a long text is no name of one, which pathlib takes for a fault of the disk
         raise InputError(
             f"data.chat_template is {given!r}: neither Jinja ({{{{ ... }}}}), nor a file, nor `plain`, nor null for "
             "the tokenizer's own."
         )
-    return path.read_text(encoding="utf-8"), False
+    try:
+        with open_text(path) as text:
+            return text.read(), False
+    except OSError as error:
+        raise InputError(f"data.chat_template: {path} cannot be read ({error.strerror or error}).") from error
 
 
 def messages_in(where: str, value: Any, column: str) -> list[Message]:
@@ -154,10 +163,10 @@ class ChatFormat:
 
     Args:
         tokenizer: whose `apply_chat_template` does it.
-        template: in Jinja.
+        template: in Jinja; None for the tokenizer's own.
     """
 
-    def __init__(self, tokenizer: Any, template: str) -> None:
+    def __init__(self, tokenizer: Any, template: str | None) -> None:
         self.tokenizer, self.template = tokenizer, template
         self._special = tuple({*tokenizer.all_special_tokens, *tokenizer.get_added_vocab()})
 
@@ -172,16 +181,16 @@ class ChatFormat:
         Raises:
             InputError: with the template's own message, if it refuses.
         """
-        from jinja2 import TemplateError
-
         try:
-            text: str = self.tokenizer.apply_chat_template(
-                messages, chat_template=self.template, tokenize=False, add_generation_prompt=ask
-            )
-        except (TemplateError, TypeError, ValueError, KeyError) as error:
+            with ending():
+                text: str = self.tokenizer.apply_chat_template(
+                    messages, chat_template=self.template, tokenize=False, add_generation_prompt=ask
+                )
+        except Exception as error:  # a program of somebody's may raise anything
             roles = ", ".join(message["role"] for message in messages)
+            why = "it calls itself without end" if isinstance(error, RecursionError) else first_line(error)
             raise InputError(
-                f"{where}: the chat template does not take a conversation of {roles}: {first_line(error).rstrip('.')}. "
+                f"{where}: the chat template does not take a conversation of {roles}: {why.rstrip('.')}. "
                 "Another data.chat_template would work, such as plain."
             ) from error
         return text

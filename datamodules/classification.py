@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 
-from ..cells import listed
+from ..cells import is_whole, listed
 from ..errors import InputError
 from .cache import cached
 from .columns import DECIMAL_COMMA, find_column, is_missing, label_in, label_of, number_in, text_in
@@ -344,7 +344,7 @@ class TextClassificationDataModule(LabelledDataModule):
 
     def _known_name(self, raw: str, known: list[str]) -> str | None:
         name = self.names.rename(raw)
-        if name not in known and name.isdigit() and int(name) < len(known):
+        if name not in known and is_whole(name) and 0 <= int(name) < len(known):
             return known[int(name)]
         return name if name in known else None
 

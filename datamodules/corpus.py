@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -155,7 +156,7 @@ class CorpusDataModule(BaseDataModule):
                 "data.packing and data.eval_stride exclude each other, as packed documents do not overlap: set "
                 "data.eval_stride: null."
             )
-        if isinstance(words, str) and not Path(words).is_file():
+        if isinstance(words, str) and not os.path.isfile(words):
             raise InputError(f"data.words: {words} is neither a word list that is there nor a function's import path.")
         files = {"validation": validation_files, "test": test_files, "predict": predict_files}
         reading: dict[str, Any] = {"encoding": encoding, "documents_are": documents, "text_column": text_column}

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..cells import is_whole
 from ..errors import InputError
 
 
@@ -23,7 +24,7 @@ class LabelNames:
     def rename(self, raw: str) -> str:
         """The name of a label in the data."""
         if isinstance(self.given, list):
-            return self.given[int(raw)] if raw.isdigit() and int(raw) < len(self.given) else raw
+            return self.given[int(raw)] if is_whole(raw) and 0 <= int(raw) < len(self.given) else raw
         return self._renamed.get(raw, raw)
 
     def fixed(self, module: Any, fitting: bool) -> list[str] | None:

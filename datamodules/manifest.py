@@ -61,7 +61,7 @@ def damage(folder: Path, marks: Path) -> str | None:
                 return f"the content of {name} is not what was written"
     except FileNotFoundError as error:
         return f"{Path(error.filename).relative_to(folder)} is missing"
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         return f"{NAME} or what it lists cannot be read ({error})"
     _seen[folder] = (stat.st_ino, stat.st_mtime_ns)
     mark(marks)
@@ -166,7 +166,7 @@ def _restarted(marks: Path) -> bool:
 def _known(marks: Path) -> dict[str, str]:
     try:
         known = json.loads(marks.read_text())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return known if isinstance(known, dict) else {}
 

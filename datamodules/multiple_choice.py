@@ -10,7 +10,7 @@ import torch
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from torch import Tensor
 
-from ..cells import listed
+from ..cells import is_whole, listed
 from ..errors import InputError
 from .columns import find_column, label_in, text_in
 from .findings import Findings
@@ -233,4 +233,4 @@ def _named(names: str | list[str]) -> str:
 
 
 def _is_integer(text: str) -> bool:
-    return text.removeprefix("-").isdigit()
+    return is_whole(text)

@@ -109,11 +109,11 @@ class QuestionAnsweringDataModule(LabelledDataModule):
     def _golds(self, where: str, value: Any) -> list[tuple[str, int]]:
         if isinstance(value, dict) and isinstance(value.get("text"), list):
             starts = value.get("answer_start")
-            starts = [-1] * len(value["text"]) if starts is None else starts
+            starts = [-1] * len(value["text"]) if starts is None else starts if isinstance(starts, list) else [starts]
             pairs = list(zip(value["text"], starts, strict=False))
             if len(starts) != len(value["text"]):
                 raise InputError(f"{where}: {len(value['text'])} answers, but {len(starts)} places.")
-        elif isinstance(value, list):
+        elif isinstance(value, list) and all(isinstance(answer, str | dict) for answer in value):
             pairs = [(a, -1) if isinstance(a, str) else (a.get("text"), a.get("answer_start", -1)) for a in value]
         else:
             raise InputError(

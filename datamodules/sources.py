@@ -139,14 +139,16 @@ class Hub:
     def rows(self, split: str) -> Iterator[Row]:
         """Rows; class labels become the names that the data set gives them, and -1, its "no label", becomes None."""
         data = self._split(split)
+        readers.refuse_damaged(self.name(split), data)
         named = {column: names for column in data.features if (names := self.class_names(column, split))}
         for index, row in enumerate(data):
+            where = f"{self.name(split)} row {index}"
             for column, names in named.items():
                 value = row[column]
                 many = isinstance(value, list)
-                found = [names[i] if isinstance(i, int) and i >= 0 else None for i in (value if many else [value])]
+                found = [_class_name(where, column, names, i) for i in (value if many else [value])]
                 row[column] = found if many else found[0]
-            yield f"{self.name(split)} row {index}", row
+            yield where, row
 
     def class_names(self, column: str, split: str = "train") -> list[str] | None:
         """The names of a column of class labels (or of lists of them) in the data set's order, if it has them."""
@@ -163,6 +165,14 @@ class Hub:
                 yield text
             else:
                 skipped["blank"] += 1
+
+
+def _class_name(where: str, column: str, names: list[str], number: Any) -> str | None:
+    if not isinstance(number, int) or number < 0:
+        return None
+    if number >= len(names):
+        raise InputError(f"{where}: column {column!r} holds {number}, but the data set names {len(names)} labels.")
+    return names[number]
 
 
 @dataclass

@@ -6,13 +6,14 @@ import hashlib
 
 import numpy as np
 
+from ..cells import is_whole
 from ..errors import InputError
 
 
 def sort_labels(labels: set[str]) -> list[str]:
     """Numbers by value, names by alphabet."""
-    if all(label.lstrip("-").isdigit() for label in labels):
-        return sorted(labels, key=int)
+    if all(map(is_whole, labels)):
+        return sorted(labels, key=lambda label: (int(label), label))  # 1 and 01 are two
     return sorted(labels)
 
 

@@ -12,6 +12,9 @@ from ..errors import InputError
 from .cleaning import function_key, function_name
 from .readers import fingerprint, open_text
 
+LONGEST_WORD = 1_000
+"""Characters: each beginning of a word is kept."""
+
 Segmenter = Callable[[str], list[str]]
 """Divides a text into words."""
 
@@ -35,8 +38,13 @@ class WordList:
         self.path = path
         self.is_word: dict[str, bool] = {}  # and of each beginning of a word, so that a search knows when to stop
         with open_text(path) as lines:
-            for line in lines:
-                fields = line.split()
+            for number, line in enumerate(lines, 1):
+                fields = line.split(maxsplit=1)
+                if fields and len(fields[0]) > LONGEST_WORD:
+                    raise InputError(
+                        f"The word list {path} has a word of more than {LONGEST_WORD} characters in line {number}: one "
+                        "word a line would work; a text is no list."
+                    )
                 if fields and _IS_CJK.fullmatch(fields[0]):  # others are never looked up
                     for end in range(1, len(fields[0])):
                         self.is_word.setdefault(fields[0][:end], False)

@@ -11,14 +11,14 @@ from statistics import fmean
 from typing import Any, NoReturn
 
 import numpy as np
-import yaml
 
 from ..cells import listed
 from ..errors import InputError
+from ..plain_files import read_json, read_yaml
 from ..squad_scores import score, scoring_of
 from ..tags import detect, spans_of
 from ..visible import visible
-from .predictions import MADE, predictions, runs_of, same, written_by
+from .predictions import MADE, comparable, predictions, runs_of, same, written_by
 from .significance import Metric, interval, mcnemar, paired_bootstrap
 from .validation_scores import compare_validation, spread
 
@@ -29,6 +29,7 @@ LABELS = (
 
 
 OF_LISTS = ("entity_f1", "tag_accuracy", "micro_f1")
+OF_ANSWERS = ("exact_match", "answer_f1")
 
 
 class Parser(argparse.ArgumentParser):
@@ -89,13 +90,19 @@ def compare(
         return compare_validation(first, second, metric)
     sides = [predictions(first), predictions(second)]
     rows = sides[0][0][1]
-    label = label or next((name for name in LABELS if name in rows[0]), None)
+    usual = sorted((name for name in LABELS if name in rows[0]), key=MADE.__contains__)  # answers rather than a score
+    label = label or next(iter(usual), None)
     if label is None or label not in rows[0]:
         raise InputError(
             f"{sides[0][0][0]} has no column {label or 'of labels'!r}; it has: "
             f"{', '.join(name for name in rows[0] if name not in MADE)}. Predict labelled rows, and name the column "
             "with --label."
         )
+    if resamples < 1:
+        raise InputError(f"--resamples is {resamples}; a whole number of at least 1 would work, such as 10000.")
+    for place, row in enumerate(rows):
+        if label not in row:
+            raise InputError(f"Row {place + 1} of {sides[0][0][0]} has no {label!r}: every row needs its label.")
     for side in sides:
         for path, other in side:
             same(rows, other, sides[0][0][0], path)
@@ -159,14 +166,16 @@ def report(found: dict[str, Any], first: str, second: str, examples: int, seeds:
 def names_of(run: Path) -> dict[str, str]:
     """How a run's model names what files may hold as numbers, or under other names."""
     saved, exported = run / "config.yaml", run / "export" / "config.json"
-    config = yaml.safe_load(saved.read_text(encoding="utf-8")) if saved.is_file() else {}
-    given = ((config.get("data") or {}).get("init_args") or {}).get("label_names")
+    given: Any = read_yaml(saved) if saved.is_file() else None
+    for name in ("data", "init_args", "label_names"):
+        given = given.get(name) if isinstance(given, dict) else None
     if isinstance(given, dict):
         return {str(theirs): str(ours) for theirs, ours in given.items()}
     if isinstance(given, list):
         return {str(number): str(name) for number, name in enumerate(given)}
-    known = json.loads(exported.read_text(encoding="utf-8")).get("id2label") if exported.is_file() else None
-    numbered = known or {}
+    config = read_json(exported) if exported.is_file() else {}
+    known = config.get("id2label") if isinstance(config, dict) else None
+    numbered = {str(number): str(name) for number, name in known.items()} if isinstance(known, dict) else {}
     return {} if set(numbered.values()) & set(numbered) else numbered
 
 
@@ -179,7 +188,7 @@ def named(value: Any, names: dict[str, str]) -> Any:
 
 def in_iob2(values: list[Any], label: str) -> list[Any]:
     """Tags in the scheme that they are predicted in; other labels as they are."""
-    if not all(isinstance(value, list) for value in values):
+    if not all(isinstance(value, list) and all(isinstance(tag, str) for tag in value) for value in values):
         return values
     convention = detect(values)
     return [convention.read(f"row {number + 1}, {label}", value) for number, value in enumerate(values)]
@@ -193,7 +202,7 @@ def number(value: Any) -> Any:
     """A number that a table holds as text; anything else as it is."""
     try:
         return float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return value
 
 
@@ -203,9 +212,22 @@ def column(values: list[Any]) -> np.ndarray:
         return np.array(values, np.float64)
     found = np.empty(len(values), object)
     found[:] = [json.dumps(v, ensure_ascii=False) if isinstance(v, list) else v for v in values]
-    if not any(isinstance(value, dict) for value in values):
+    if not all(_is_answers(value) for value in values):
+        found[:] = [v if isinstance(v, str) else comparable(v) if isinstance(v, dict) else str(v) for v in found]
         found = found.astype(str)
     return found
+
+
+def _is_answers(value: Any) -> bool:
+    """Whether a value is of SQuAD's answers."""
+    texts = value.get("text") if isinstance(value, dict) else None
+    return isinstance(texts, list) and all(isinstance(text, str) for text in texts)
+
+
+def _listed(value: Any) -> list[Any] | None:
+    """The list that an entry of a column is; None for a label that only begins as one, such as `[MASK]`."""
+    found = listed(value)
+    return found if isinstance(found, list) else None
 
 
 def guess(gold: np.ndarray, predicted: np.ndarray) -> str:
@@ -214,12 +236,12 @@ def guess(gold: np.ndarray, predicted: np.ndarray) -> str:
         return "pearson"
     if gold.dtype == object:
         return "answer_f1"
-    if not all(value.startswith("[") for value in (*gold, *predicted)):
+    pairs = [(_listed(one), _listed(other)) for one, other in zip(gold, predicted, strict=True)]
+    if not all(one is not None and other is not None for one, other in pairs):
         return "accuracy"
-    pairs = [(json.loads(one), json.loads(other)) for one, other in zip(gold, predicted, strict=True)]
-    if all(_is_tag(tag) for _, other in pairs for tag in other):
+    if all(_is_tag(tag) for _, other in pairs for tag in other or []):
         return "entity_f1"
-    return "tag_accuracy" if all(len(one) == len(other) for one, other in pairs) else "micro_f1"
+    return "tag_accuracy" if all(len(one or []) == len(other or []) for one, other in pairs) else "micro_f1"
 
 
 def check(metric: str, gold: np.ndarray, predicted: np.ndarray, label: str) -> None:
@@ -227,21 +249,33 @@ def check(metric: str, gold: np.ndarray, predicted: np.ndarray, label: str) -> N
     if metric in ("pearson", "spearman", "mse"):
         if gold.dtype != np.float64 or predicted.dtype != np.float64:
             raise InputError(f"{metric} compares numbers, and {label!r} or the predictions are none.")
-    elif metric.startswith("answer"):
+        if not np.isfinite(gold).all() or not np.isfinite(predicted).all():
+            raise InputError(f"{label!r} or the predictions hold what is no finite number: nothing follows from it.")
+    elif metric in OF_ANSWERS:
         if gold.dtype != object:
             raise InputError(f"{metric} needs answers as SQuAD has them, and {label!r} holds something else.")
-    elif metric in OF_LISTS and not all(v.startswith("[") for v in (*gold, *predicted)):
+    elif gold.dtype == object:
+        raise InputError(
+            f"{metric} compares labels, and {label!r} holds answers: {' or '.join(OF_ANSWERS)} would work."
+        )
+    elif metric in OF_LISTS and not all(_listed(v) is not None for v in (*gold, *predicted)):
         raise InputError(f"{metric} compares lists, and {label!r} or the predictions are none.")
     elif not _parts(gold) & _parts(predicted):
         raise InputError(
-            f"No prediction is ever equal to a label: {label!r} holds {', '.join(sorted(set(gold.tolist()))[:5])}, "
-            f"predicted is {', '.join(sorted(set(predicted.tolist()))[:5])}. Name the column with --label."
+            f"No prediction is ever equal to a label: {label!r} holds {_some(gold)}, predicted is {_some(predicted)}. "
+            "Name the column with --label."
         )
+
+
+def _some(values: np.ndarray) -> str:
+    """The first few of what occurs."""
+    return ", ".join(str(value)[:100] for value in sorted(set(values.tolist()))[:5])
 
 
 def _parts(values: np.ndarray) -> set[Any]:
     """All labels that occur, in lists or alone."""
-    return {part for v in values.tolist() for part in (map(str, json.loads(v)) if str(v).startswith("[") else [v])}
+    found = ((value, _listed(value)) for value in values.tolist())
+    return {part for value, inner in found for part in ([value] if inner is None else map(str, inner))}
 
 
 # ---------------------------------------------------------------------- metrics
@@ -295,7 +329,7 @@ def _answer(golds: str, text: str) -> tuple[float, float]:
 
 
 def _tags(gold: np.ndarray, found: np.ndarray) -> float:
-    pairs = [(json.loads(one), json.loads(other)) for one, other in zip(gold, found, strict=True)]
+    pairs = [(listed(one), listed(other)) for one, other in zip(gold, found, strict=True)]
     right = sum(a == b for one, other in pairs for a, b in zip(one, other, strict=False))
     return float(right / max(1, sum(len(one) for one, _ in pairs)))
 
@@ -313,12 +347,12 @@ def _sets(read: Callable[[str], frozenset[Any]]) -> Metric:
 
 @cache
 def _labels(text: str) -> frozenset[Any]:
-    return frozenset(json.loads(text))
+    return frozenset(one if isinstance(one, str | int | float) else json.dumps(one) for one in listed(text))
 
 
 @cache
 def _entities(text: str) -> frozenset[Any]:
-    return frozenset(spans_of(json.loads(text)))
+    return frozenset(spans_of(list(map(str, listed(text)))))
 
 
 def _mse(gold: np.ndarray, found: np.ndarray) -> float:

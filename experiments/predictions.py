@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import re
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 from ..cells import listed
 from ..errors import InputError
+from ..plain_files import parse_json
 from ..runs import versions
 from ..visible import from_cell, visible
 
@@ -48,7 +50,7 @@ def runs_of(run: str) -> list[Path]:
         InputError: if there is no such folder.
     """
     root = Path(run)
-    if not root.is_dir():
+    if not os.path.isdir(root):
         raise InputError(f"There is no run folder {run}.")
     seeds = sorted(root.glob("seed_*[0-9]"))
     return [newest(home) for home in seeds if "_old_" not in home.name] if seeds else [newest(root)]
@@ -103,11 +105,16 @@ def read_predictions(path: Path) -> list[Row]:
 
     Args:
         path: `.jsonl` or `.csv`.
+
+    Raises:
+        InputError: if it is damaged, or a row has no prediction.
     """
+    try:
+        rows = _lines(path) if path.suffix == ".jsonl" else _table(path)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path} is damaged: {error}. Predict again.") from error
     if path.suffix == ".jsonl":
-        return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = [_unflattened(row) for row in csv.DictReader(file)]
+        return rows
     if rows and "probabilities" not in rows[0]:
         numbers = [_float(row.get("prediction")) for row in rows]
         if all(value is not None for value in numbers):
@@ -116,13 +123,43 @@ def read_predictions(path: Path) -> list[Row]:
     return rows
 
 
+def _lines(path: Path) -> list[Row]:
+    rows = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), 1):
+        if line.strip():
+            row = parse_json(line, f"{path}:{number}")
+            rows.append(_whole(f"{path}:{number}", row if isinstance(row, dict) else {}))
+    return rows
+
+
+def _table(path: Path) -> list[Row]:
+    rows = []
+    with path.open(encoding="utf-8", newline="") as file:
+        lines = csv.reader(file)
+        header = next(lines, [])
+        for fields in filter(None, lines):
+            where = f"{path}:{lines.line_num}"
+            if len(fields) != len(header):
+                raise InputError(f"{where}: {len(fields)} fields, but the header has {len(header)}. Predict again.")
+            rows.append(_whole(where, _unflattened(dict(zip(header, fields, strict=True)))))
+    return rows
+
+
+def _whole(where: str, row: Row) -> Row:
+    if "prediction" not in row:
+        raise InputError(f"{where} has no prediction: it is not as `predict` wrote it. Predict again.")
+    return row
+
+
 def _unflattened(row: dict[str, str]) -> Row:
     whole: Row = {}
     for column, text in row.items():
         name = from_cell(column)
         outer, dot, inner = name.partition(".")
         if dot and outer in ("probabilities", "answers"):
-            whole.setdefault(outer, {})[inner] = _value(text)
+            part = whole.setdefault(outer, {})
+            if isinstance(part, dict):  # and no column of that name alone
+                part[inner] = _value(text)
         else:
             whole[name] = _value(text)
     return whole

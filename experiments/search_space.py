@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from ..errors import InputError
+from ..plain_files import read_yaml
 
 FORM = "a list of choices, or {low, high} with log: true or step: N"
 RATE = "model.learning_rate"
@@ -29,12 +29,9 @@ class Space:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        if not self.path.is_file():
+        if not os.path.isfile(self.path):
             raise InputError(f"There is no search space {path}.")
-        try:
-            self.entries = yaml.safe_load(self.path.read_text(encoding="utf-8"))
-        except yaml.YAMLError as error:
-            raise InputError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
+        self.entries = read_yaml(self.path)
         if not isinstance(self.entries, dict) or not self.entries:
             raise InputError(f"{path} must map options such as {RATE} to {FORM}.")
         for name, entry in self.entries.items():

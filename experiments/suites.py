@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import os
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ import yaml
 from ..arguments import check_name
 from ..errors import InputError
 from ..paths import local_folder
+from ..plain_files import read_json, read_yaml
 from ..runs import find_checkpoint, versions
 from ..stop_signals import Interrupted
 from .suite_results import Part, Scores, Task, format_predictions, merit, pack, tabulate
@@ -163,7 +165,7 @@ class Runner:
 
     def locate(self, config: str) -> str:
         """The path of a configuration, wherever it lies."""
-        found = next((place / config for place in self.places if (place / config).is_file()), None)
+        found = next((place / config for place in self.places if os.path.isfile(place / config)), None)
         if found is None:
             raise InputError(f"There is no configuration {config} in: {', '.join(map(str, self.places))}.")
         return str(found)
@@ -189,7 +191,7 @@ class Runner:
     def options(self, name: str, seed: int) -> dict[str, Any]:
         """Everything that shapes a run, by dotted name."""
         task = self.suite.tasks[name]
-        config = yaml.safe_load(Path(self.locate(task.config)).read_text(encoding="utf-8"))
+        config = read_yaml(self.locate(task.config)) or {}
         out = {"seed": seed, **flat(config), **flat(self.suite.overrides), **flat(task.overrides)}
         key = ""
         for arg in self.arguments:
@@ -276,8 +278,8 @@ def merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
 
 def read(path: Path) -> dict[str, Any]:
     """What `write` wrote; empty if nothing."""
-    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    return found
+    found = read_json(path) if path.is_file() else {}
+    return found if isinstance(found, dict) else {}
 
 
 def write(path: Path, content: dict[str, Any]) -> None:

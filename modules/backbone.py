@@ -164,7 +164,7 @@ class Backbone:
                 config = AutoConfig.from_pretrained(
                     str(place), revision=self.revision, trust_remote_code=self.trust_remote_code
                 )
-            except (OSError, ValueError, KeyError) as error:
+            except Exception as error:  # fields of another kind come as whatever they lead to
                 raise InputError(
                     f"The backbone {self.name!r} cannot be loaded: {first_line(error)} A local folder, an earlier "
                     "run's folder, or a hub id that is reachable or cached would work."
@@ -273,8 +273,6 @@ class Backbone:
         return self.load_tokenizer() if self.name is not None and EXTENDS in tokenizer.init_kwargs else None
 
     def _load(self, auto: Any, config: PretrainedConfig, report: WeightReport) -> Any:
-        from safetensors import SafetensorError
-
         place = locate(self.name or "")
         options: dict[str, Any] = {"attn_implementation": self.attention} if self.attention else {}
         quiet = {"config": config, "output_loading_info": True, "ignore_mismatched_sizes": True, **options}
@@ -303,9 +301,11 @@ class Backbone:
                     dtype=torch.float32,
                     **quiet,
                 )
+        except InputError:
+            raise
         except ImportError as error:
             raise no_attention(self.attention, error) from error
-        except (OSError, RuntimeError, ValueError, SafetensorError) as error:
+        except Exception as error:  # a configuration that somebody has edited comes as whatever it leads to
             raise InputError(f"The weights of {self.name!r} cannot be loaded: {first_line(error)}") from error
         report.fill(model, info)
         if isinstance(place, Path) and place.suffix == ".ckpt":

@@ -87,19 +87,20 @@ def forget_from(path: Path, step: int) -> None:
 def _is_trained_again(row: dict[str, str], step: int) -> bool:
     tested = any(value for name, value in row.items() if name and name.startswith("test/"))
     number = row.get("step") or ""
-    return not tested and number.isdigit() and int(number) >= step
+    return not tested and number.isdecimal() and int(number) >= step
 
 
 def _header(path: Path) -> list[str]:
     if not path.is_file():
         return []
-    with path.open(encoding="utf-8", newline="") as file:
+    with path.open(encoding="utf-8", errors="replace", newline="") as file:
         return next(csv.reader(file), [])
 
 
 def _ends_a_line(path: Path) -> bool:
     with path.open("rb") as file:
-        file.seek(-1, io.SEEK_END)
+        size = file.seek(0, io.SEEK_END)
+        file.seek(max(0, size - 1))
         return file.read(1) == b"\n"
 
 

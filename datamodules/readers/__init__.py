@@ -2,7 +2,7 @@
 
 from .conll import conll_line
 from .files import expand, open_text, suffix
-from .hub import SPLIT_NAMES, content_of, load_hub, pick_split
+from .hub import SPLIT_NAMES, content_of, load_hub, pick_split, refuse_damaged
 from .identity import fingerprint
 from .installed_docs import fingerprint_installed_docs, read_installed_docs
 from .json_text import mended
@@ -24,6 +24,7 @@ __all__ = [
     "read_documents",
     "read_installed_docs",
     "read_rows",
+    "refuse_damaged",
     "require_columns",
     "suffix",
 ]

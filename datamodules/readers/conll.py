@@ -64,7 +64,7 @@ def conll_line(where: str, number: int) -> str:
         number: of the word.
     """
     path, _, line = where.rpartition(":")
-    return f"{path}:{int(line) + number}" if suffix(path) in ENDINGS and line.isdigit() else where
+    return f"{path}:{int(line) + number}" if suffix(path) in ENDINGS and line.isdecimal() else where
 
 
 def _looks_tagged(line: str) -> bool:

@@ -198,19 +198,14 @@ def open_text(path: str, encoding: str = "utf-8", newline: str | None = None) ->
         InputError: for bytes of another encoding (with their line, and their offset in the decompressed stream), broken
             compression, an empty file.
     """
-    try:
-        known = codecs.lookup(encoding).name
-    except LookupError as error:
-        raise InputError(
-            f"data.encoding: there is no encoding {encoding!r}; utf-8, latin-1 or gb18030 would work."
-        ) from error
+    known = _known_encoding(encoding)
     try:
         with open_binary(path) as binary:
             if not binary.peek(1):  # type: ignore[attr-defined]  # every stream of open_binary is buffered
                 raise InputError(f"{path} is empty.")
             text = io.TextIOWrapper(binary, encoding="utf-8-sig" if known == "utf-8" else encoding, newline=newline)
             yield text
-    except UnicodeDecodeError as error:
+    except UnicodeError as error:
         raise InputError(_where_undecodable(path, encoding)) from error
     except Exception as error:
         if not path.lower().endswith(tuple(COMPRESSIONS)) or not _is_compression_error(error):
@@ -234,6 +229,22 @@ def lines(text: TextIO, path: str) -> Iterator[str]:
         yield line
 
 
+def _known_encoding(encoding: str) -> str:
+    """The usual name of an encoding.
+
+    Raises:
+        InputError: if there is none, or it is none of texts, such as `hex`.
+    """
+    try:
+        known = codecs.lookup(encoding)
+        io.TextIOWrapper(io.BytesIO(), encoding)
+    except (LookupError, ValueError) as error:  # a name with a NUL
+        raise InputError(
+            f"data.encoding: there is no encoding {encoding!r}; utf-8, latin-1 or gb18030 would work."
+        ) from error
+    return known.name
+
+
 def _is_compression_error(error: Exception) -> bool:
     if isinstance(error, OSError):
         return error.errno is None  # gzip's and bz2's complaints, which the system's own errors are not
@@ -249,7 +260,9 @@ def _where_undecodable(path: str, encoding: str) -> str:
             pending = len(decoder.getstate()[0])
             try:
                 line += decoder.decode(chunk).count("\n")
-            except UnicodeDecodeError as error:
+            except UnicodeError as error:
+                if not isinstance(error, UnicodeDecodeError):  # a missing mark of the order of bytes, for one
+                    return f"{path} is not {encoding} ({error}): set data.encoding, to utf-8 for instance."
                 line += error.object[: error.start].count(b"\n")
                 place = offset - pending + error.start
                 byte = error.object[error.start]

@@ -47,7 +47,7 @@ def load_hub(dataset: str, subset: str | None = None) -> dict[str, Any]:
             return dict(datasets.load_dataset(dataset, subset, cache_dir=place))
         name, _, revision = dataset.partition("@")
         return dict(datasets.load_dataset(name, subset, revision=revision or None))
-    except (OSError, ValueError, RuntimeError, KeyError, datasets.exceptions.DatasetsError) as error:
+    except Exception as error:  # what is wrong within its records comes as whatever it leads to
         # What went wrong while a file was read is only in the cause.
         generating = isinstance(error, datasets.exceptions.DatasetGenerationError)
         why = first_line(error.__cause__ if generating and error.__cause__ else error).rstrip(".")
@@ -55,6 +55,27 @@ def load_hub(dataset: str, subset: str | None = None) -> dict[str, Any]:
         raise InputError(
             f"The data set {dataset!r}{f' ({subset})' if subset else ''} cannot be loaded: {why}. {parquet}Check the "
             "name and the network, or give a local folder, or data.train_files."
+        ) from error
+
+
+def refuse_damaged(name: str, data: Any) -> None:
+    """Looks through a split of a data set before it is read: wrong offsets would end the process.
+
+    Args:
+        name: of the split, for the message.
+        data: of `datasets`.
+
+    Raises:
+        InputError: if its arrow data are damaged, or hold texts that are not UTF-8.
+    """
+    import pyarrow as pa
+
+    try:
+        for batch in data.data.table.to_batches():
+            batch.validate(full=True)
+    except pa.ArrowException as error:
+        raise InputError(
+            f"The data set {name} is damaged, or not in UTF-8: {first_line(error).rstrip('.')}."
         ) from error
 
 

@@ -125,7 +125,7 @@ def _read(memory: Path) -> dict[str, Known]:
     try:
         known, read = json.loads(memory.read_text()), memory.stat().st_mtime_ns
         return {path: Known([int(n) for n in stamp], str(content), read) for path, (stamp, content) in known.items()}
-    except (OSError, ValueError, TypeError, AttributeError):
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
         return {}
 
 

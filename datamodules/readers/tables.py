@@ -6,6 +6,7 @@ import csv
 import re
 from collections.abc import Callable, Iterator, Sequence
 from difflib import get_close_matches
+from itertools import takewhile
 from typing import Any
 
 from ...errors import InputError
@@ -172,7 +173,9 @@ def _jsonl(path: str, encoding: str) -> Iterator[Row]:
 
 def _json(path: str, encoding: str) -> Iterator[Row]:
     with open_text(path, encoding) as text:
-        content = text.read(LARGEST_JSON + 1)
+        # In pieces: memory for as many characters as are asked for at once is taken before there are any.
+        pieces = takewhile(bool, (text.read(1 << 24) for _ in range(LARGEST_JSON // (1 << 24) + 1)))
+        content = "".join(pieces)
     if len(content) > LARGEST_JSON:
         raise InputError(f"{path} has more than {LARGEST_JSON:,} characters: .jsonl, a row a line, is read row by row.")
     if not content.strip():

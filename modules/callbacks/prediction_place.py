@@ -153,6 +153,6 @@ def _state(path: Path) -> dict[str, Any]:
     try:
         state: dict[str, Any] = json.loads(state_file(path).read_text(encoding="utf-8"))
         whole = part.stat().st_size >= state["bytes"] and isinstance(state["done"], int)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return {}
     return state if whole else {}

@@ -133,7 +133,7 @@ class RunReport(Callback):
             return {}
         try:
             found = json.loads(self.path.read_text(encoding="utf-8"))
-        except ValueError:
+        except (ValueError, RecursionError):
             found = None
         if isinstance(found, dict):
             return found

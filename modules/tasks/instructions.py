@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from lightning.pytorch.utilities.rank_zero import rank_zero_warn
 from torch import Tensor
 
+from ...datamodules.chat import ChatFormat
 from ...errors import InputError
 from ...hints import known_targets
 from ..backbone import Backbone
@@ -66,9 +68,12 @@ class InstructionTuning(GeneratingModule):
     def _end_of_turn(self) -> int | None:
         if not self.tokenizer.chat_template:
             return None
-        text = self.tokenizer.apply_chat_template(
-            [{"role": "user", "content": "?"}, {"role": "assistant", "content": ANSWER}], tokenize=False
-        )
+        messages = [{"role": "user", "content": "?"}, {"role": "assistant", "content": ANSWER}]
+        try:
+            text = ChatFormat(self.tokenizer, None).render("The tokenizer", messages)
+        except InputError as error:  # one that wants a system message, say
+            rank_zero_warn(f"Which token ends an answer is not known, but for the end of the text. {error}")
+            return None
         after = self.tokenizer(text.rpartition(ANSWER)[2].lstrip(), add_special_tokens=False)["input_ids"]
         special = {*self.tokenizer.all_special_ids, *self.tokenizer.get_added_vocab().values()}
         return int(after[0]) if after and after[0] in special else None
