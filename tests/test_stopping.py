@@ -175,6 +175,7 @@ def test_a_run_that_is_stopped_in_its_last_validation_makes_up_for_it(
     run(*fit, *options, "--name=whole")
     with_callbacks(Send(signal.SIGTERM, validation=1, step=step))
     assert stopped(run, *fit, *options, "--name=cut") == 143
+    assert stopped(run, *fit, *options, "--name=cut", "--ckpt_path=last") == 143  # and once more
     with_callbacks()
     run(*fit, *options, "--name=cut", "--ckpt_path=last")
     assert validated("cut") == validated("whole")

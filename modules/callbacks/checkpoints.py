@@ -71,6 +71,8 @@ class LastCheckpoint(Checkpoint):
         self.every_n_steps = every_n_steps
         self._saved_at = time.monotonic()
         self._saved_step = 0
+        self.is_asked = False
+        """Whether to save as soon as that can be resumed from, however long ago the latest one was."""
 
     @override
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -91,6 +93,8 @@ class LastCheckpoint(Checkpoint):
             self.save(trainer)
 
     def _due(self, step: int) -> bool:
+        if self.is_asked:
+            return True
         if self.every_n_steps is not None and step - self._saved_step >= self.every_n_steps:
             return True
         if self.every_n_minutes is None:
@@ -105,7 +109,7 @@ class LastCheckpoint(Checkpoint):
             logger.save()
         trainer.save_checkpoint(self.path, weights_only=False)
         self._saved_at = time.monotonic()
-        self._saved_step = trainer.global_step
+        self._saved_step, self.is_asked = trainer.global_step, False
 
 
 def is_between_steps(trainer: Trainer) -> bool:

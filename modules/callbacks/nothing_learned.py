@@ -29,7 +29,7 @@ def nothing_learned(trainer: Trainer, pl_module: Any, before: Mapping[str, float
     name, score = best.monitor, float(best.best_model_score)
     sign = 1 if best.mode == "max" else -1
     whole = not isinstance(trainer.limit_val_batches, int) and trainer.limit_val_batches == 1  # as an int: one batch
-    guess = getattr(pl_module, "guess", dict)() if whole else {}
+    guess: Mapping[str, float] = getattr(pl_module, "guess", dict)() if whole else {}
     others = {
         "what it was before training": before.get(name),
         "what always saying the most frequent label scores": guess.get(name.removeprefix("val/")),

@@ -54,4 +54,4 @@ class _EpochLoopThatOwes(_TrainingEpochLoop):
     @override
     def on_advance_end(self, data_fetcher: Any) -> None:
         super().on_advance_end(data_fetcher)
-        self.__class__ = _TrainingEpochLoop  # it is paid
+        self.__class__ = _TrainingEpochLoop  # type: ignore[assignment]  # it is paid

@@ -5,10 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import WeightAveraging
 from lightning.pytorch.utilities.rank_zero import rank_zero_warn
+from torch import Tensor
 from torch.optim import Optimizer
+from torch.utils._pytree import tree_map_only
 from typing_extensions import override
 
 from ...errors import InputError
@@ -16,7 +19,7 @@ from ...runs import is_complete, read_checkpoint
 from ..layers.guard import READ_EVERY, NumericGuard, all_finite
 from ..layers.sharding import load_optimizer_state, load_whole
 from ..layers.spikes import ENOUGH
-from .checkpoints import is_between_steps
+from .checkpoints import LastCheckpoint, is_between_steps
 
 
 class Rollback(Callback):
@@ -71,7 +74,9 @@ class Rollback(Callback):
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         guard, step = getattr(pl_module, "guard", None), trainer.global_step
-        if guard is None or step % READ_EVERY or step == self._looked_at or not is_between_steps(trainer):
+        if guard is None or trainer.fast_dev_run or step % READ_EVERY or step == self._looked_at:  # type: ignore[attr-defined]
+            return
+        if not is_between_steps(trainer):
             return
         guard.read(now=True)
         spike = guard.spikes.lasting(self._looked_at + 1)
@@ -112,6 +117,8 @@ class Rollback(Callback):
         for callback in trainer.callbacks:  # type: ignore[attr-defined]
             if isinstance(callback, WeightAveraging):
                 callback.on_load_checkpoint(trainer, pl_module, content)
+            elif isinstance(callback, LastCheckpoint):
+                callback.is_asked = True  # a run that is killed later must not need this good checkpoint, but the next
         guard.spikes.close()
         self.done.append({"at": step, "to": int(content["global_step"]), "spike": spike["step"]})
         rank_zero_warn(
@@ -130,6 +137,7 @@ class Rollback(Callback):
 def _restore(optimizer: Optimizer, state: dict[str, Any]) -> None:
     """Gives an optimizer its averages of then, and leaves it the rates of now."""
     now = [{name: value for name, value in group.items() if name != "params"} for group in optimizer.param_groups]
-    load_optimizer_state(optimizer, state)
+    # What was read lies in the file, which the next good checkpoint replaces.
+    load_optimizer_state(optimizer, {**state, "state": tree_map_only(Tensor, torch.clone, state["state"])})
     for group, options in zip(optimizer.param_groups, now, strict=True):
         group.update(options)

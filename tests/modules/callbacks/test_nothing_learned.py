@@ -53,7 +53,7 @@ def test_a_run_in_vain(fit: Callable[..., dict[str, Any]]) -> None:
     )
 
 
-def test_a_lower_loss_is_something(fit: Callable[..., dict[str, Any]], recwarn: pytest.WarningsRecorder) -> None:
+def test_a_lower_loss_is_something(fit: Callable[..., dict[str, Any]]) -> None:
     found = fit("--trainer.max_steps=60", "--model.learning_rate=3e-3", "--model.monitor=val/loss")
     assert found["fit"]["best"] < found["before"]["val/loss"]
     assert "nothing_learned" not in found["fit"]

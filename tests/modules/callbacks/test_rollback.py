@@ -126,6 +126,29 @@ def often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Rollback.__init__, "__defaults__", (3, 10, None))
 
 
+class Break(Callback):
+    """Breaks off before a batch, as a kill would: nothing is saved."""
+
+    def on_train_batch_start(self, trainer: Any, *args: Any) -> None:
+        if trainer.fit_loop.epoch_loop.total_batch_idx == 72:
+            raise RuntimeError("killed")
+
+
+def test_a_run_that_is_killed_when_the_next_good_checkpoint_is_written(fit: Fit) -> None:
+    """That it would go back to is gone by then, and must not be needed again."""
+    args = ("--trainer.val_check_interval=1.0",)
+    fit("whole", Spoil((54,)), Rollback(2, every_n_steps=10), steps=80, args=args)
+    with pytest.raises(RuntimeError, match="killed"):
+        fit("cut", Spoil((54,)), Rollback(2, every_n_steps=10), Break(), steps=80, args=args)
+    good = torch.load("runs/cut/version_0/checkpoints/good.ckpt", weights_only=True)
+    assert (good["global_step"], last("cut")["global_step"]) == (70, 60)
+    fit("cut", Spoil((54,)), Rollback(2, every_n_steps=10), steps=80, args=(*args, "--ckpt_path=last"))
+    assert summary("cut")["rollbacks"] == summary("whole")["rollbacks"] == [{"at": 60, "to": 50, "spike": 55}]
+    whole, cut = last("whole"), last("cut")
+    assert all(torch.equal(value, cut["state_dict"][name]) for name, value in whole["state_dict"].items())
+    assert same_optimizer(whole, cut)
+
+
 class Leave(Callback):
     """Leaves something else in the place of the good checkpoint."""
 
