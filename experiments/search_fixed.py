@@ -57,8 +57,8 @@ def leave_out_fixed(space: Space, args: Sequence[str], shipped: bool) -> None:
         )
     if not space.entries:
         raise InputError(
-            f"All that {space.path} searches is fixed: {'; '.join(kept)}. Leave one of them out, or name other options "
-            "with --space FILE."
+            f"All that {space.path.name} searches is fixed: {'; '.join(kept)}. Leave one of them out, or name other "
+            "options with --space FILE."
         )
 
 

@@ -19,6 +19,7 @@ from ..paths import local_folder
 from ..plain_files import read_json, read_yaml
 from ..runs import find_checkpoint, versions
 from ..stop_signals import Interrupted
+from .suite_checks import check_metrics, check_options
 from .suite_results import Part, Scores, Task, format_predictions, merit, pack, tabulate
 
 SHAPELESS = re.compile(r"trainer\.(enable_|logger|log_every)|data\.(num_workers|cache_dir)")
@@ -112,9 +113,14 @@ class Runner:
             check_name(name)
         for part in [part for name, task in suite.tasks.items() for part in task.parts(name).values()]:
             self.locate(part.config)  # before anything is trained
+        for name, task in suite.tasks.items():
+            check_metrics(name, task, self.locate(task.config))
 
     def run(self) -> dict[str, Any]:
         """Everything that is not done; then the table and the submission."""
+        for name, task in self.suite.tasks.items():
+            overrides = merged(self.suite.overrides, task.overrides)
+            check_options(name, [self.locate(task.config), json.dumps(overrides)], self.arguments)
         tasks, done = self.suite.tasks, {name: dict[int, Scores]() for name in self.suite.tasks}
         for seed in self.suite.seeds:
             for name in tasks:

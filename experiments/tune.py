@@ -29,6 +29,8 @@ from .search_space import RATE, Space
 SPACE = Path(__file__).parents[1] / "configs" / "spaces" / "bert.yaml"
 OWN = ("space", "trials", "range_test", "sampler_seed")
 INTERRUPTED = "interrupted"
+HOPELESS = 3
+"""Trials at the beginning that fail for the same reason, after which no other is tried."""
 
 
 def run_tune(args: Sequence[str]) -> dict[str, Any]:
@@ -83,6 +85,9 @@ def run_tune(args: Sequence[str]) -> dict[str, Any]:
     while len(_ended(study)) < total:
         trial = study.ask()
         _run_trial(study, trial, space.suggest(trial, proposed), root, rest)
+        reasons = [t.user_attrs.get("why") for t in _ended(study)]
+        if len(reasons) >= HOPELESS and reasons[0] is not None and len(set(reasons)) == 1:
+            break  # each failed, and in the same way: so would the others
     return _report(study, root, space)
 
 

@@ -14,6 +14,7 @@ import yaml
 from test_data_configs import CASES, NLI, SHORT, _hub, backbones, texts, write  # noqa: F401
 
 import pretune.main
+from pretune.experiments.suite_checks import check_metrics
 from pretune.experiments.suite_results import Part, Task, format_predictions, mean_score, tabulate
 from pretune.runs import read_checkpoint
 
@@ -150,6 +151,20 @@ def test_bad_suites_say_so(fails: Callable[..., str]) -> None:
     Path("bad.yaml").write_text("name: bad\ntasks: {a: {config: nowhere.yaml, metrics: [accuracy]}}\n")
     assert "There is no configuration nowhere.yaml in: " in fails("suite", "--config=bad.yaml")
     assert "--config" in fails("suite")
+    Path("task.yaml").write_text("model: {class_path: TextClassification}\n")
+    for metrics, near in (("acuracy", "accuracy"), ("f1, perpexity", "perplexity"), ("rougeLsun", "rougeLsum")):
+        Path("bad.yaml").write_text(f"name: bad\ntasks: {{a: {{config: task.yaml, metrics: [{metrics}]}}}}\n")
+        assert f"did you mean {near}?" in fails("suite", "--config=bad.yaml")
+    Path("task.yaml").write_text("model: {class_path: my_module.Mine}\n")  # measures what it likes
+    check_metrics("a", Task("task.yaml", ["mine"]), "task.yaml")
+
+
+def test_a_bad_task_is_said_before_a_good_one_is_trained(commands: list[str], fails: Callable[..., str]) -> None:
+    tasks = {**SUITE["tasks"], "last": {**SUITE["tasks"]["cola"], "overrides": {"trainer": {"max_step": 2}}}}
+    Path("small.yaml").write_text(yaml.safe_dump({**SUITE, "tasks": tasks}, sort_keys=False))
+    assert "The task last has options that cannot be read" in fails("suite", "--config=small.yaml")
+    assert commands == []
+    assert not Path("runs").exists()
 
 
 def test_tables_and_submissions_by_hand(tmp_path: Path) -> None:

@@ -129,6 +129,17 @@ def test_every_trial_failing_is_an_error(tune: Callable[..., Any], monkeypatch: 
         tune("--trials=2", "--range_test=false")
 
 
+def test_what_fails_three_times_alike_is_given_up(
+    tune: Callable[..., Any], fails: Fails, capsys: pytest.CaptureFixture[str]
+) -> None:
+    args = ("tune", "--config=mine.yaml", "--space=space.yaml", "--trials=9", "--range_test=false")
+    message = fails(*args, "--model.monitor=val/acuracy")
+    assert "Every trial failed; the last: model.monitor is 'val/acuracy'" in message
+    assert len(list(Path("runs/mine/tune").glob("trial_*"))) == 0  # what broke off before it had anything to keep
+    study = optuna.load_study(study_name="search", storage="sqlite:///runs/mine/tune/study.db")
+    assert len(study.trials) == 3
+
+
 def test_a_range_around_what_the_test_proposes(tune: Callable[..., Any]) -> None:
     Path("space.yaml").write_text("model.learning_rate: {around: range_test, factor: 2}\n")
     found = tune("--trials=2", "--range_test=false")  # the space asks for it all the same
