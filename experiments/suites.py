@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import yaml
 
-from ..arguments import check_name
+from ..arguments import check_name, read_config, values_of
 from ..errors import InputError
 from ..paths import local_folder
 from ..runs import find_checkpoint, versions
@@ -68,6 +68,10 @@ def run_suite(args: Sequence[str]) -> dict[str, Any]:
     own, rest = divide(args)
     if not own:
         raise InputError("Nothing says what to run: give --config FILE, such as configs/suites/glue.yaml.")
+    if single := next((path for path in values_of(own, "config") if "model" in read_config(path)), None):
+        raise InputError(
+            f"{single} is of one training: fit --config {single}. A suite is such as configs/suites/glue.yaml."
+        )
     description = (Suite.__doc__ or "").partition("\n\n    Args:")[0]
     parser: Any = HelpfulParser(prog="main.py suite", description=description)
     parser.add_argument("--config", action="config", help="A suite, such as configs/suites/glue.yaml; an overlay.")
@@ -113,6 +117,10 @@ class Runner:
 
     def run(self) -> dict[str, Any]:
         """Everything that is not done; then the table and the submission."""
+        from .parsing import check_options
+
+        for config in dict.fromkeys(task.config for task in self.suite.tasks.values()):
+            check_options([f"--config={self.locate(config)}", *self.arguments])
         tasks, done = self.suite.tasks, {name: dict[int, Scores]() for name in self.suite.tasks}
         for seed in self.suite.seeds:
             for name in tasks:
