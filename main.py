@@ -17,7 +17,7 @@ from pretune.errors import InputError, input_error
 from pretune.launch import is_launched
 from pretune.startup import quick_imports
 from pretune.stop_signals import Interrupted, handling_signals
-from pretune.verbs import with_known_verb
+from pretune.verbs import running, with_known_verb
 from pretune.visible import visible
 
 PATH_ERRORS = {errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EDQUOT, errno.EPERM}
@@ -74,6 +74,8 @@ def main(args: Sequence[str] | None = None) -> Any:
         if error.errno not in PATH_ERRORS and not str(error).startswith("The checkpoint"):
             raise
         sys.exit(f"error: {visible(str(error))}")
+    finally:
+        running.set("")
 
 
 def see_own_code(given: list[str]) -> None:

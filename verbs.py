@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextvars import ContextVar
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -24,6 +25,16 @@ MEANT = {
 """What people type for each."""
 
 
+OWN_OPTIONS = {
+    "tune": ("space", "trials", "range_test", "sampler_seed"),
+    "benchmark": ("steps", "warmup", "json"),
+    "estimate": ("hardware", "mfu", "teraflops", "tokens", "json"),
+}
+"""Options that a command takes before it hands the others to the parser of `fit`."""
+running: ContextVar[str] = ContextVar("running", default="")
+"""The command that runs."""
+
+
 def with_known_verb(given: Sequence[str]) -> list[str]:
     """A command line whose first word is a command, with `-c FILE` written out as everything here looks for it.
 
@@ -32,6 +43,7 @@ def with_known_verb(given: Sequence[str]) -> list[str]:
     """
     first, rest = given[0], list(given[1:])
     if first in VERBS:
+        running.set(first)
         return [first, *(other for arg in rest for other in _long(arg))]
     if first.startswith("-"):
         verb = next((arg for arg in rest if arg in VERBS), None)

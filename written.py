@@ -53,7 +53,11 @@ def check_configurations(args: Sequence[str]) -> None:
         InputError: with the file and the line.
     """
     for option, value in configurations(args):
-        read_written(value, option)
+        written = read_written(value, option)
+        for part in ("model", "data", "trainer") if written is not None and option == "--config" else ():
+            found = written.values.get(part)
+            if not isinstance(found, dict | str | None):
+                raise InputError(f"{written.place((part,))}: {part} is {found!r}; options below `{part}:` would work.")
 
 
 def configurations(args: Sequence[str]) -> Iterator[tuple[str, str]]:

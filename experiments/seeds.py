@@ -41,6 +41,8 @@ def run_seeds(args: Sequence[str]) -> dict[str, Any]:
     Raises:
         SystemExit: if a seed broke off, once the others are done.
     """
+    from .parsing import check_options
+
     given = (seeds_of(args) or "").strip("[]")
     try:
         seeds = [int(seed) for seed in given.split(",")]
@@ -54,6 +56,7 @@ def run_seeds(args: Sequence[str]) -> dict[str, Any]:
     if clash := [name for name in ("ckpt_path", "seed_everything") if values_of(rest, name)]:
         raise InputError(f"--seeds trains several runs, each with its own seed: leave --{clash[0]} out.")
     root = runs_folder(rest) / run_name(rest)
+    check_options(rest)
     for name in ("name", "trainer.default_root_dir"):
         rest = without(rest, name)
     done: dict[int, dict[str, Any]] = {}

@@ -9,9 +9,8 @@ from pathlib import Path
 import yaml
 
 from ..errors import InputError
-from ..recipes import with_recipe
+from .parsing import check_options as read_options
 from .suite_results import Task
-from .tune import ParsingCLI
 
 
 def check_metrics(name: str, task: Task, config: str) -> None:
@@ -44,7 +43,7 @@ def check_metrics(name: str, task: Task, config: str) -> None:
                 )
 
 
-def check_options(name: str, configs: Sequence[str], arguments: Sequence[str]) -> None:
+def check_task(name: str, configs: Sequence[str], arguments: Sequence[str]) -> None:
     """Reads the options of a task, and does nothing with them.
 
     Args:
@@ -56,7 +55,7 @@ def check_options(name: str, configs: Sequence[str], arguments: Sequence[str]) -
         InputError: if they cannot be read, once the parser has said why.
     """
     try:
-        ParsingCLI(with_recipe(["fit", *(f"--config={config}" for config in configs), *arguments]))
+        read_options([*(f"--config={config}" for config in configs), *arguments])
     except SystemExit as error:
         if not error.code:
             raise

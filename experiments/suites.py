@@ -13,13 +13,13 @@ from typing import Any, Literal
 
 import yaml
 
-from ..arguments import check_name
+from ..arguments import check_name, read_config, values_of
 from ..errors import InputError
 from ..paths import local_folder
 from ..plain_files import read_json, read_yaml
 from ..runs import find_checkpoint, versions
 from ..stop_signals import Interrupted
-from .suite_checks import check_metrics, check_options
+from .suite_checks import check_metrics, check_task
 from .suite_results import Part, Scores, Task, format_predictions, merit, pack, tabulate
 
 SHAPELESS = re.compile(r"trainer\.(enable_|logger|log_every)|data\.(num_workers|cache_dir)")
@@ -71,6 +71,10 @@ def run_suite(args: Sequence[str]) -> dict[str, Any]:
     own, rest = divide(args)
     if not own:
         raise InputError("Nothing says what to run: give --config FILE, such as configs/suites/glue.yaml.")
+    if single := next((path for path in values_of(own, "config") if "model" in read_config(path)), None):
+        raise InputError(
+            f"{single} is of one training: fit --config {single}. A suite is such as configs/suites/glue.yaml."
+        )
     description = (Suite.__doc__ or "").partition("\n\n    Args:")[0]
     parser: Any = HelpfulParser(prog="main.py suite", description=description)
     parser.add_argument("--config", action="config", help="A suite, such as configs/suites/glue.yaml; an overlay.")
@@ -120,7 +124,7 @@ class Runner:
         """Everything that is not done; then the table and the submission."""
         for name, task in self.suite.tasks.items():
             overrides = merged(self.suite.overrides, task.overrides)
-            check_options(name, [self.locate(task.config), json.dumps(overrides)], self.arguments)
+            check_task(name, [self.locate(task.config), json.dumps(overrides)], self.arguments)
         tasks, done = self.suite.tasks, {name: dict[int, Scores]() for name in self.suite.tasks}
         for seed in self.suite.seeds:
             for name in tasks:

@@ -22,6 +22,7 @@ from ..modules.callbacks import ExportBest, LastCheckpoint, LearningCurves
 from ..modules.cli import PretuneCLI
 from ..recipes import with_recipe
 from ..runs import versions
+from .parsing import check_options
 from .search_fixed import leave_out_fixed
 from .search_plots import draw_range_test, draw_search
 from .search_space import RATE, Space
@@ -138,30 +139,10 @@ def _ended(study: Any) -> list[Any]:
     return [trial for trial in study.trials if trial.state.is_finished() and trial.number not in interrupted]
 
 
-class ParsingCLI(PretuneCLI):
-    """Reads options, and does nothing with them."""
-
-    @override
-    def before_instantiate_classes(self) -> None:
-        pass
-
-    @override
-    def instantiate_classes(self) -> None:
-        pass
-
-    @override
-    def after_instantiate_classes(self) -> None:
-        pass
-
-    @override
-    def _run_subcommand(self, subcommand: str) -> None:
-        pass
-
-
 def _check_options(space: Space, args: Sequence[str]) -> None:
     """Exits with a message if an option of the space is none of `fit`, before anything is trained."""
     options = [f"--{name}={json.dumps(value)}" for name, value in space.examples().items()]
-    ParsingCLI(with_recipe(["fit", *args, *options]))
+    check_options([*args, *options])
 
 
 # ---------------------------------------------------------------------- the range test

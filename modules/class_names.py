@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from .known_options import PARTS, classes
+from .known_options import PARTS, SECTIONS, classes, example
 
 
 def unknown_class(name: str, option: str) -> str:
@@ -17,6 +17,8 @@ def unknown_class(name: str, option: str) -> str:
         name: as it is written.
         option: the full key that it is the value of; empty where nobody knows.
     """
+    if option in SECTIONS:
+        return f"{option} is {name!r}; {example(option)}, or null would work."
     part = option.partition(".")[0]
     where = f"{option}: " if option else ""
     names = _names(option)

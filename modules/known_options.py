@@ -108,6 +108,11 @@ def _keys(parser: argparse.ArgumentParser) -> Iterator[str]:
             yield action.dest
 
 
+def example(section: str) -> str:
+    """What an option that holds options takes, for messages."""
+    return f"options, such as {section}.{dataclasses.fields(SECTIONS[section][0])[0].name}"
+
+
 def known_classes(keys: Sequence[str], part: str) -> list[str]:
     """Which of our classes take all of these options."""
     return [kind.__name__ for kind in classes(PARTS[part]) if set(keys) <= set(options_of(kind))]

@@ -17,7 +17,7 @@ from lightning.pytorch.cli import LightningArgumentParser
 
 from ..visible import visible
 from .class_names import nearest, unknown_class
-from .known_options import options_of
+from .known_options import SECTIONS, example, options_of
 from .own_code import why_not
 from .slips import find_slip
 
@@ -179,6 +179,8 @@ def wrong_value(message: str) -> str | None:
     if nested and not keys:
         path.append(nested[1])
     where = ".".join([*path, *(key[2] for key in keys)])
+    if where in SECTIONS and shown == "null":
+        shown = f"{example(where)}, or null"
     return f"{where} is {nested[2] if nested else value[1]!r}; {shown} would work."
 
 

@@ -17,8 +17,16 @@ from ..verbs import VERBS
 from ..written import SUFFIXES, Written, read_written
 from .known_options import PARTS, SECTIONS, KnownOptions, find_class, known_classes
 from .suggestions import in_yaml, on_command_line, suggest
+from .suggestions import written as nested
 
 OWN_KEYS = ("class_path", "init_args", "dict_kwargs", "__path__")
+OTHER_KEYS = {
+    **dict.fromkeys(("class", "cls", "classpath", "class_name", "target", "type"), "class_path"),
+    **dict.fromkeys(("args", "arguments", "params", "parameters", "kwargs", "options", "init", "initargs", "init_arg"),
+                    "init_args"),
+}  # fmt: skip
+"""What the keys of a class are called elsewhere."""
+LISTS = ("trainer.callbacks", "trainer.logger")
 LIST = "--help, --model.help CLASS and --data.help CLASS list them all"
 
 
@@ -146,6 +154,10 @@ class _Walk:
         for key, value in written.values.items():
             place = written.place((str(key),))
             path = str(key).split(".")
+            if key in OWN_KEYS:
+                return f"{place}: {key} stands at the top; it belongs below `model:` or `data:`."
+            if path[0] in PARTS and len(path) > 1:
+                return f"{place}: {key} is written {nested(key)} in a configuration."
             if key in VERBS and isinstance(value, dict) and {*PARTS, "trainer"} & {*value}:
                 return (
                     f"{place}: the options stand below `{key}:`; they stand at the top of the file here, as "
@@ -164,6 +176,8 @@ class _Walk:
         key = ".".join(keys)
         if key not in self.known:
             return self._unknown(key, written.place(path))
+        if key in LISTS:
+            return self._entries(key, value, written, path)
         if isinstance(value, dict) and key in (*SECTIONS, "trainer"):
             for inner, below in value.items():
                 if key == "data.tokenizer" and inner in OWN_KEYS:
@@ -172,15 +186,47 @@ class _Walk:
                     return slip
         return None
 
+    def _entries(self, key: str, value: Any, written: Written, path: tuple[str, ...]) -> str | None:
+        """Of callbacks and loggers."""
+        for number, entry in enumerate(value if isinstance(value, list) else [value]):
+            at = (*path, str(number)) if isinstance(value, list) else path
+            outside = [str(inner) for inner in entry if inner not in OWN_KEYS] if isinstance(entry, dict) else []
+            if not outside:
+                continue
+            where, name = written.place((*at, outside[0])), entry.get("class_path")
+            if name is not None:
+                return f"{where}: {_beside(outside[0])}"
+            if "init_args" not in entry and outside[0][:1].isupper():
+                return (
+                    f"{where}: a class of {key} is written `class_path: {outside[0]}`, and its options stand below "
+                    "`init_args:`."
+                )
+        return None
+
     def _part(
         self, part: str, value: Any, written: Written, path: tuple[str, ...], later: list[tuple[str, str | None]]
     ) -> str | None:
         """Of `model:` or `data:`."""
         if isinstance(value, str):
             self.chosen[part] = find_class(value, PARTS[part])
+            if (
+                self.chosen[part] is None
+                and part == "data"
+                and Path(value).suffix not in SUFFIXES
+                and Path(value).exists()
+            ):
+                inside = f"{{class_path: CLASS, init_args: {{{self._files()}: {value}}}}}"
+                return f"{written.place(path)}: data names a class: `data: {inside}` reads files."
             return None
         if not isinstance(value, dict):
             return None
+        if not isinstance(init := value.get("init_args", {}), dict | None):
+            place = written.place((*path, "init_args"))
+            return f"{place}: {part}.init_args is {init!r}; options, as `init_args: {{name: value}}`, would work."
+        for key in value:
+            meant = OTHER_KEYS.get(str(key).strip("_").lower())
+            if meant and meant not in value and key not in OWN_KEYS and f"{part}.{key}" not in self.known:
+                return f"{written.place((*path, str(key)))}: `{key}:` is written `{meant}:` here."
         options = value.get("init_args", {k: v for k, v in value.items() if k not in OWN_KEYS})
         options = options if isinstance(options, dict) else {}
         if isinstance(name := value.get("class_path"), str):
@@ -212,10 +258,7 @@ class _Walk:
         """Of what stands beside `class_path`, not below `init_args`."""
         where = written.place((*path, key))
         if f"{part}.{key}" in self.known:
-            return (
-                f"{where}: {key} stands beside `class_path:`; options of the class stand below `init_args:`, as "
-                f"`{part}: {{class_path: ..., init_args: {{{key}: ...}}}}`."
-            )
+            return f"{where}: {_beside(key)}"
         if key in self.known:
             return f"{where}: {key} is no option of a class: `{key}:` stands at the top of the file."
         return self._unknown(f"{part}.{key}", where)
@@ -255,6 +298,13 @@ class _Walk:
                     f"--config {value}."
                 )
         return None
+
+
+def _beside(key: str) -> str:
+    return (
+        f"{key} stands beside `class_path:`; options of the class stand below `init_args:`, as "
+        f"`{{class_path: ..., init_args: {{{key}: ...}}}}`."
+    )
 
 
 def _classless(part: str, options: Sequence[str]) -> str:

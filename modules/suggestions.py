@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from difflib import SequenceMatcher, get_close_matches
 
+from ..verbs import OWN_OPTIONS, running
 from .aliases import ALIASES
 from .known_options import KnownOptions
 
@@ -30,12 +31,17 @@ def suggest(key: str, known: KnownOptions) -> list[str]:
 
 
 def _suggest(whole: str, known: KnownOptions) -> list[str]:
+    own = get_close_matches(whole, OWN_OPTIONS.get(running.get(), ()), n=1, cutoff=0.8)
+    if own:
+        return own
     leaf = whole.rpartition(".")[2]
     leaves: dict[str, list[str]] = {}
     for full in known.keys:
         leaves.setdefault(full.rpartition(".")[2].lower(), []).append(full)
     aliases = {name: found for name, target in ALIASES.items() if (found := _there(target, known))}
     found = [*aliases.get(leaf, []), *leaves.get(leaf, [])]
+    if not found and "." not in whole:
+        found = get_close_matches(whole, [full for full in known.keys if "." not in full], n=1, cutoff=0.85)
     if not found and len(leaf) > 2:  # a part of its name, as other command lines take it
         found = [full for full in known.keys if full.startswith(whole)]
         found = found or [full for name in leaves if name.startswith(leaf) for full in leaves[name]]

@@ -35,6 +35,7 @@ WRONG = {
     "twice below": (b"trainer:\n  a: 1\n  a: 2\n", "mine.yaml:3: trainer.a stands there twice (first in line 2)"),
     "aliases": (f"{BOMB}trainer: *i\n".encode(), "mine.yaml:5: aliases (*name) stand for 111,111 values"),
     "of itself": (b"trainer: &a {b: *a}\n", "mine.yaml:1: *a stands for what it is part of"),
+    "no options": (b"name: a\ntrainer: 5\n", "mine.yaml:2: trainer is 5; options below `trainer:` would work"),
     "deep": (b"a: " + b"[" * 5000 + b"]" * 5000, "nested more than 100 levels deep"),
 }
 

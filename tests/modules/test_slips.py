@@ -91,6 +91,7 @@ def test_options_that_lack_their_part(mine: str) -> None:
         ("resume", "ckpt_path last"),
         ("stop", "stop_after"),
         ("conf", "config"),
+        ("datas", "data"),
         ("output_dir", "trainer.default_root_dir"),
     ):
         for args in ([f"--{given}", "1"], [f"--{given}=1"], [f"--{given}"]):
@@ -130,6 +131,20 @@ def test_other_nestings(mine: str) -> None:
     assert "init_args: {backbone: ...}" in message
     message = changed(model={"class_path": "TextClassification", "trainer": {"max_epochs": 1}})
     assert "changed.yaml:3: trainer is no option of a class: `trainer:` stands at the top" in message
+    message = changed("class_path: TextClassification\n")
+    assert "changed.yaml:13: class_path stands at the top; it belongs below `model:` or `data:`" in message
+    message = changed("model.learning_rate: 1\n")
+    assert "model.learning_rate is written model: {init_args: {learning_rate: ...}} in a configuration" in message
+    for key, meant in (("args", "init_args"), ("class", "class_path"), ("_target_", "class_path")):
+        model = {"class_path": "TextClassification", "init_args": {"backbone": "a"}}
+        model = {key if name == meant else name: value for name, value in model.items()}
+        assert f"`{key}:` is written `{meant}:` here" in changed(model=model)
+    message = changed(model={"class_path": "TextClassification", "init_args": ["a"]})
+    assert "changed.yaml:3: model.init_args is ['a']; options" in message
+    for entry in ({"class_path": "Probe", "data": "a"}, [{"class_path": "Probe", "data": "a"}]):
+        assert "data stands beside `class_path:`" in changed(trainer={"callbacks": entry})
+    message = changed(trainer={"callbacks": [{"Probe": {"data": "a"}}]})
+    assert "a class of trainer.callbacks is written `class_path: Probe`" in message
     assert "--trainer.max_epochs 3 sets one option" in slip("fit", "--config", mine, "--trainer", "max_epochs=3")
 
 
@@ -160,6 +175,8 @@ def test_classes_of_another_part(mine: str) -> None:
     )
     Path("t.csv").write_text("text,label\n")
     assert "--data.train_files t.csv reads files" in slip("fit", "--config", mine, "--data", "t.csv")
+    message = changed(data="t.csv")
+    assert "data names a class: `data: {class_path: CLASS, init_args: {train_files: t.csv}}` reads files" in message
     assert "--data.test_files t.csv reads files" in slip("test", "--config", mine, "--data", "t.csv")
 
 
@@ -224,6 +241,21 @@ def test_the_command_line_says_it(mine: str, fails: Fails) -> None:
     Path("below").mkdir()
     Path("below/wrong.yaml").write_text("lr: 1\n")
     assert "below/wrong.yaml:1: there is no option lr" in fails("fit", "--config", mine, "--config", "below/wrong.yaml")
+    assert "did you mean --trials" in fails("tune", "--config", mine, "--trails", "3")
+    assert "did you mean --trainer.max_steps" in fails("fit", "--config", mine, "--step", "3")
+    assert "did you mean --steps" in fails("benchmark", "--config", mine, "--step", "3")
+    assert "options, such as early_stopping.patience, or null would" in fails(
+        "fit", "--config", mine, "--early_stopping=true"
+    )
+    assert not Path("runs").exists()
+
+
+def test_many_runs_read_their_options_once(mine: str, fails: Fails) -> None:
+    """Before the first of them begins."""
+    assert "did you mean --model.learning_rate" in fails("fit", "--config", mine, "--seeds", "1,2", "--lr", "1")
+    glue = str(CONFIGS / "suites" / "glue.yaml")
+    assert "did you mean --model.learning_rate" in fails("suite", "--config", glue, "--lr", "1")
+    assert "mine.yaml is of one training: fit --config mine.yaml" in fails("suite", "--config", mine)
     assert not Path("runs").exists()
 
 
