@@ -10,6 +10,21 @@ from typing import Any
 WHOLE = re.compile("-?[0-9]{1,18}")
 
 
+DEEPEST = 100
+"""Levels of nesting: what walks through values would come to the end of Python's stack at some hundreds."""
+
+
+def is_too_deep(value: Any) -> bool:
+    """Whether plain data are nested more deeply than anything that is meant."""
+    level = [value]
+    for _ in range(DEEPEST):
+        groups = [item.values() if isinstance(item, dict) else item for item in level if isinstance(item, dict | list)]
+        if not groups:
+            return False
+        level = [item for group in groups for item in group]
+    return True
+
+
 def is_whole(text: str) -> bool:
     """Whether a text is a whole number: `str.isdigit` has it that ² is one, which `int` does not take."""
     return WHOLE.fullmatch(text) is not None
@@ -21,7 +36,8 @@ def listed(value: Any) -> Any:
         return value
     for read in (json.loads, ast.literal_eval):
         try:
-            return read(value.strip())
+            found = read(value.strip())
+            return value if is_too_deep(found) else found
         except (ValueError, SyntaxError, RecursionError, MemoryError):
             continue
     return value

@@ -6,6 +6,7 @@ import json
 import re
 from typing import Any
 
+from ...cells import DEEPEST, is_too_deep
 from ...errors import InputError
 
 SURROGATES = re.compile("[\ud800-\udfff]")
@@ -34,6 +35,8 @@ def parse_json(text: str, where: str, lined: bool = False) -> Any:
         raise InputError(f"{place}: not JSON at column {error.colno}: {error.msg}{hint if lined else ''}.") from error
     except ValueError as error:  # a number of more digits than Python takes
         raise InputError(f"{where}: a number is too long ({error}).") from error
+    if text.count("[") + text.count("{") > DEEPEST and is_too_deep(value):
+        raise InputError(f"{where}: nested too deeply.")
     return mended(value, where) if _ESCAPED.search(text) else value
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 MINUTES = float(os.environ.get("PRETUNE_FUZZ_MINUTES", "0"))
 """For all tests together; 0 is the short form."""
-SHARES = 40
+SHARES = 85
 """Tests among which they are divided."""
 SEED = int(os.environ.get("PRETUNE_FUZZ_SEED", "0"))
 AT_ONCE = 100

@@ -34,9 +34,9 @@ def use(child: Child, template: str) -> None:
 @pytest.mark.parametrize("template", [CHATML, THINKING], ids=["chatml", "thinking"])
 def test_damaged_templates(template: str, child: Child) -> None:
     ways = damaged(template.encode()).map(lambda content: content.decode(errors="replace"))
-    explore(ways, lambda text: use(child, text), 40)
+    explore(ways, lambda text: use(child, text), 25)
 
 
 def test_made_up_templates(child: Child) -> None:
     ways = st.lists(st.sampled_from(PIECES), min_size=1, max_size=5).map("".join)
-    explore(ways, lambda text: use(child, text), 60)
+    explore(ways, lambda text: use(child, text), 40)

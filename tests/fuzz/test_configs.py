@@ -19,11 +19,11 @@ def fit(child: Child, content: bytes) -> None:
 
 def test_damaged(child: Child) -> None:
     text = yaml.safe_dump(CONFIG)
-    explore(damaged(text.encode()) | written(text), lambda content: fit(child, content), 20)
+    explore(damaged(text.encode()) | written(text), lambda content: fit(child, content), 10)
 
 
 @pytest.mark.parametrize("part", ["model", "data", "trainer"])
 def test_edited(part: str, child: Child) -> None:
     """One part, so that the others do not break it off before."""
     ways = changed(CONFIG[part], most=2).map(lambda value: as_json({**CONFIG, part: value}))
-    explore(ways, lambda content: fit(child, content), 20)
+    explore(ways, lambda content: fit(child, content), 10)

@@ -13,6 +13,7 @@ import pytest
 from fuzz_material import PREDICTIONS, QA_ROWS, ROWS, as_csv
 from fuzz_mutations import as_lines
 
+from pretune.cells import listed
 from pretune.datamodules import QuestionAnsweringDataModule, template_limits
 from pretune.datamodules.chat import ChatFormat, read_template
 from pretune.datamodules.labels import LabelNames
@@ -64,6 +65,18 @@ def test_answers_of_another_shape(answers: Any, tokenizer_folder: Path) -> None:
     data = QuestionAnsweringDataModule(tokenizer=str(tokenizer_folder), train_files="a.jsonl", stride=8)
     with pytest.raises(InputError, match=r"a.jsonl:3: .*answer"):
         data.prepare_data()
+
+
+@pytest.mark.parametrize("depth", [200, 900, 100_000])
+def test_rows_that_are_nested_deeply(depth: int) -> None:
+    nested = "[" * depth + '"\\ud800"' + "]" * depth
+    Path("a.jsonl").write_text('{"text": "x"}\n{"text": ' + nested + "}\n")
+    Path("a.json").write_text('[{"text": ' + nested + "}]")
+    for name, place in (("a.jsonl", "a.jsonl:2"), ("a.json", "a.json")):
+        with pytest.raises(InputError, match=f"{place}: nested too deeply"):
+            list(read_rows(name))
+    assert listed("[" * depth + "]" * depth) == "[" * depth + "]" * depth
+    assert listed("[[[1, {'a': [2]}]]]") == [[[1, {"a": [2]}]]]
 
 
 # ---------------------------------------------------------------------- chat templates

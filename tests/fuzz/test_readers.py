@@ -34,7 +34,7 @@ def test_texts(ending: str, child: Child) -> None:
         written(TEXTS[ending]), edits, st.sampled_from(ENCODINGS[:-1] if ending else []),
         st.sampled_from(["line", "paragraph", "file"]),
     )  # fmt: skip
-    explore(ways, lambda way: read(child, f"a{ending}", edited(way[0], way[1]), way[2], way[3]), 150)
+    explore(ways, lambda way: read(child, f"a{ending}", edited(way[0], way[1]), way[2], way[3]), 100)
 
 
 @pytest.mark.parametrize("ending", [".gz", ".bz2", ".xz", ".zst"])
@@ -48,10 +48,10 @@ def test_compressed(ending: str, child: Child) -> None:
 def test_arrow(kind: str, child: Child) -> None:
     name = {"file": "a.arrow", "stream": "a.arrow"}.get(kind, f"a.{kind}")
     seeds = [as_arrow(table(), kind), as_arrow(table([{"text": "x", "tags": ["a", "b"], "more": {"n": 1}}] * 9), kind)]
-    explore(st.sampled_from(seeds).flatmap(damaged), lambda content: read(child, name, content), 200)
+    explore(st.sampled_from(seeds).flatmap(damaged), lambda content: read(child, name, content), 150)
 
 
 @pytest.mark.parametrize("shape", ["list", "data", "squad"])
 def test_json(shape: str, child: Child) -> None:
     document = {"list": ROWS, "data": {"data": ROWS}, "squad": QUESTIONS}[shape]
-    explore(changed(document), lambda value: read(child, "a.json", as_json(value)), 100)
+    explore(changed(document), lambda value: read(child, "a.json", as_json(value)), 60)

@@ -23,7 +23,7 @@ CHATS = ("instructions", "chat", "translation", "nested translation")
 def test_rows(task: str, child: Child) -> None:
     kind, rows, options = TASKS[task]
     options = {"tokenizer": "bytelevel" if task in CHATS else "wordpiece", "kind": kind, "name": "a.jsonl", **options}
-    explore(changed(rows), lambda value: usable(child, "use_rows", {"a.jsonl": as_lines(value)}, **options), 40)
+    explore(changed(rows), lambda value: usable(child, "use_rows", {"a.jsonl": as_lines(value)}, **options), 25)
 
 
 @pytest.mark.parametrize("task", ["classes", "tags", "chat"])
@@ -41,7 +41,7 @@ def test_cells(task: str, child: Child) -> None:
         lines = [",".join('"' + cell.replace('"', '""') + '"' for cell in line) for line in [columns, *table]]
         usable(child, "use_rows", {"a.csv": "\n".join(lines).encode("utf-8", "surrogatepass")}, **options)
 
-    explore(cells, check, 30)
+    explore(cells, check, 15)
 
 
 def _odd_columns() -> dict[str, pa.Array]:
@@ -110,4 +110,4 @@ def test_columns(kind: str, task: str, child: Child) -> None:
             return  # there is no such file
         usable(child, "use_rows", {name: content}, name=name, **options)
 
-    explore(places, check, 25)
+    explore(places, check, 12)

@@ -60,6 +60,7 @@ READ = {
 CASES = [(name, verb) for name, verbs in READ.items() for verb in verbs]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "verb"), CASES, ids=[f"{name}-{verb}" for name, verb in CASES])
 def test_records(name: str, verb: str, files: dict[str, bytes], child: Child) -> None:
     place = f"{RUN}/{name}"
