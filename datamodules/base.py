@@ -109,7 +109,8 @@ class BaseDataModule(LightningDataModule):
         """
         if self.tokenizer is not None:
             return
-        self.find_sources()
+        if self.trainer is not None:  # which says what will be read
+            self.find_sources()
         self._find_tokenizer()
         self.use_tokenizer(self.tokenizer)
         if (check := getattr(self.module, "check_data", None)) is not None:
