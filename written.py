@@ -54,7 +54,9 @@ def check_configurations(args: Sequence[str]) -> None:
     """
     for option, value in configurations(args):
         written = read_written(value, option)
-        for part in ("model", "data", "trainer") if written is not None and option == "--config" else ():
+        if written is None or option != "--config":
+            continue
+        for part in ("model", "data", "trainer"):
             found = written.values.get(part)
             if not isinstance(found, dict | str | None):
                 raise InputError(f"{written.place((part,))}: {part} is {found!r}; options below `{part}:` would work.")
@@ -220,6 +222,7 @@ def _walk(name: str, text: str) -> dict[Place, int]:
             top.keys[top.key] = lines[path] = line
         return top.path
 
+    event: Any
     for event in yaml.parse(text, Loader=LOADER):
         if isinstance(event, yaml.ScalarEvent):
             below(event, 1)

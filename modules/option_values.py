@@ -52,7 +52,7 @@ def check_values(verb: str | None, config: Any) -> None:
     for key, value in found:
         if isinstance(value, float) and not math.isfinite(value):
             raise InputError(f"{key} is {value}; it must be finite.")
-    values = dict(found)
+    values: dict[str, Any] = dict(found)
     for key, lowest in LOWEST.items():
         value = values.get(key)
         if type(value) in (int, float) and value < lowest:
@@ -61,7 +61,7 @@ def check_values(verb: str | None, config: Any) -> None:
         value = values.get(key)
         if type(value) in (int, float) and value <= 0:
             raise InputError(f"{key} is {value}; it must be above 0.")
-    seed = values.get("seed_everything")
+    seed: Any = values.get("seed_everything")
     if type(seed) is int and seed > SEEDS:
         raise InputError(f"seed_everything is {seed}; it must be at most {SEEDS}.")
     for key in UNTRAINED if verb == "fit" else ():
