@@ -254,7 +254,7 @@ def test_many_runs_read_their_options_once(mine: str, fails: Fails) -> None:
     """Before the first of them begins."""
     assert "did you mean --model.learning_rate" in fails("fit", "--config", mine, "--seeds", "1,2", "--lr", "1")
     glue = str(CONFIGS / "suites" / "glue.yaml")
-    assert "did you mean --model.learning_rate" in fails("suite", "--config", glue, "--lr", "1")
+    assert "options that cannot be read: nothing was trained" in fails("suite", "--config", glue, "--lr", "1")
     assert "mine.yaml is of one training: fit --config mine.yaml" in fails("suite", "--config", mine)
     assert not Path("runs").exists()
 
