@@ -239,8 +239,11 @@ def test_the_command_line_says_it(mine: str, fails: Fails) -> None:
     assert "--model is given twice, A and then B" in fails("fit", "--config", mine, "--model", "A", "--model=B")
     assert "needs a value" in fails("fit", "--config", mine, "--trainer.max_epochs")
     Path("below").mkdir()
-    Path("below/wrong.yaml").write_text("lr: 1\n")
-    assert "below/wrong.yaml:1: there is no option lr" in fails("fit", "--config", mine, "--config", "below/wrong.yaml")
+    for text, message in (("lr: 1", "there is no option lr"), ("model: {init_args: {lr: 1}}", "has no option 'lr'")):
+        Path("below/wrong.yaml").write_text(f"{text}\n")
+        said = fails("fit", "--config", mine, "--config", "below/wrong.yaml")
+        assert said.startswith("error: below/wrong.yaml:1: ")
+        assert message in said
     assert "did you mean --trials" in fails("tune", "--config", mine, "--trails", "3")
     assert "did you mean --trainer.max_steps" in fails("fit", "--config", mine, "--step", "3")
     assert "did you mean --steps" in fails("benchmark", "--config", mine, "--step", "3")
