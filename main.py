@@ -112,10 +112,13 @@ def run(given: list[str], alone: bool) -> Any:
 
         return run_compare(given[1:])
     from pretune.arguments import check_once
+    from pretune.overlays import undone
     from pretune.written import check_configurations
 
     check_once(given)
     check_configurations(given)
+    for said in undone(given) if not is_launched() else ():
+        print(f"Note: {visible(said)}", file=sys.stderr)
     if alone:
         prepare_process()
         see_own_code(given)

@@ -54,7 +54,9 @@ def check_configurations(args: Sequence[str]) -> None:
     """
     for option, value in configurations(args):
         written = read_written(value, option)
-        for part in ("model", "data", "trainer") if written is not None and option == "--config" else ():
+        if written is None or option != "--config":
+            continue
+        for part in ("model", "data", "trainer"):
             found = written.values.get(part)
             if not isinstance(found, dict | str | None):
                 raise InputError(f"{written.place((part,))}: {part} is {found!r}; options below `{part}:` would work.")
@@ -153,7 +155,13 @@ def _parsed(name: str, text: str) -> Written:
         raise InputError(f"{name}: the configuration is not YAML: {what}.") from error
     except RecursionError as error:
         raise InputError(f"{name}: the configuration is nested too deeply to be read.") from error
-    except ValueError as error:  # a date that is none, a number too long
+    except (
+        ValueError,
+        OverflowError,
+        TypeError,
+        KeyError,
+        AttributeError,
+    ) as error:  # dates; its own slips
         raise InputError(f"{name}: the configuration is not YAML: {error}.") from error
     if values is None:
         raise InputError(f"{name} holds no option; an overlay that changes nothing can be left out.")
@@ -186,6 +194,10 @@ class _Level:
     count: int = 0
 
 
+def _line(event: Any) -> int:
+    return int(event.start_mark.line) + 1
+
+
 def _walk(name: str, text: str) -> dict[Place, int]:
     """The line of each option; event by event, so that neither depth nor aliases cost anything.
 
@@ -209,7 +221,7 @@ def _walk(name: str, text: str) -> dict[Place, int]:
             top.waits = True
             return (*top.path, top.key or "")
         top.waits, top.key = False, getattr(event, "value", None)
-        line = event.start_mark.line + 1
+        line = _line(event)
         if top.key is not None and top.key != "<<":
             path = (*top.path, top.key)
             if top.key in top.keys:
@@ -227,10 +239,10 @@ def _walk(name: str, text: str) -> dict[Place, int]:
                 sizes[event.anchor] = 1
         elif isinstance(event, yaml.AliasEvent):
             if any(level.anchor == event.anchor for level in levels):
-                raise InputError(f"{name}:{event.start_mark.line + 1}: *{event.anchor} stands for what it is part of.")
+                raise InputError(f"{name}:{_line(event)}: *{event.anchor} stands for what it is part of.")
             if event.anchor not in sizes:
                 raise InputError(
-                    f"{name}:{event.start_mark.line + 1}: *{event.anchor} stands for nothing: no &{event.anchor} comes "
+                    f"{name}:{_line(event)}: *{event.anchor} stands for nothing: no &{event.anchor} comes "
                     "before it (a text that begins with * is written in quotes)."
                 )
             below(event, sizes[event.anchor])
@@ -238,7 +250,7 @@ def _walk(name: str, text: str) -> dict[Place, int]:
             path = below(event, 0)
             levels.append(_Level(path, event.anchor, isinstance(event, yaml.MappingStartEvent)))
             if len(levels) > DEEPEST:
-                raise InputError(f"{name}:{event.start_mark.line + 1}: nested more than {DEEPEST} levels deep.")
+                raise InputError(f"{name}:{_line(event)}: nested more than {DEEPEST} levels deep.")
         elif isinstance(event, yaml.CollectionEndEvent):
             done = levels.pop()
             if done.anchor:
@@ -247,7 +259,7 @@ def _walk(name: str, text: str) -> dict[Place, int]:
                 levels[-1].size += done.size
             if done.size > LARGEST and sizes and done.size > len(text):
                 raise InputError(
-                    f"{name}:{event.start_mark.line + 1}: aliases (*name) stand for {done.size:,} values; up to "
+                    f"{name}:{_line(event)}: aliases (*name) stand for {done.size:,} values; up to "
                     f"{LARGEST:,} would work."
                 )
     return lines

@@ -35,7 +35,7 @@ def check_fields(given: Mapping[str, Any], known: Any) -> None:
     for field, value in given.items():
         if isinstance(value, float) and not math.isfinite(value):
             raise InputError(f"backbone.config.{field} is {value}; it must be finite.")
-        usual = getattr(known, field, None)
+        usual: Any = getattr(known, field, None)
         if field in ACTIVATIONS and isinstance(value, str):
             _check_activation(field, value)
         kinds, words = KINDS.get(type(usual), ((), ""))

@@ -66,7 +66,7 @@ def options_of(kind: type[Any]) -> list[str]:
         if ancestor not in (object, LightningModule, LightningDataModule)
         and "__init__" in vars(ancestor)
         and not ancestor.__module__.startswith("torch.")
-        for option in list(inspect.signature(ancestor.__init__).parameters.values())[1:]
+        for option in list(inspect.signature(vars(ancestor)["__init__"]).parameters.values())[1:]
         if option.kind in (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
     ]
     return list(dict.fromkeys(option.name for option in given))

@@ -52,21 +52,17 @@ def check_values(verb: str | None, config: Any) -> None:
     for key, value in found:
         if isinstance(value, float) and not math.isfinite(value):
             raise InputError(f"{key} is {value}; it must be finite.")
-    values = dict(found)
+    numbers: dict[str, float] = {key: value for key, value in found if type(value) in (int, float)}
     for key, lowest in LOWEST.items():
-        value = values.get(key)
-        if type(value) in (int, float) and value < lowest:
-            raise InputError(f"{key} is {value}; it must be at least {lowest}.")
+        if numbers.get(key, lowest) < lowest:
+            raise InputError(f"{key} is {numbers[key]}; it must be at least {lowest}.")
     for key in ABOVE_ZERO:
-        value = values.get(key)
-        if type(value) in (int, float) and value <= 0:
-            raise InputError(f"{key} is {value}; it must be above 0.")
-    seed = values.get("seed_everything")
-    if type(seed) is int and seed > SEEDS:
-        raise InputError(f"seed_everything is {seed}; it must be at most {SEEDS}.")
+        if numbers.get(key, 1) <= 0:
+            raise InputError(f"{key} is {numbers[key]}; it must be above 0.")
+    if numbers.get("seed_everything", 0) > SEEDS:
+        raise InputError(f"seed_everything is {numbers['seed_everything']}; it must be at most {SEEDS}.")
     for key in UNTRAINED if verb == "fit" else ():
-        value = values.get(key)
-        if type(value) in (int, float) and value == 0:
+        if numbers.get(key) == 0:
             raise InputError(
                 f"{key} is 0: nothing would be trained, and untrained weights would be kept and exported. At least 1 "
                 "would work; `validate --untrained true` scores without training."

@@ -239,8 +239,11 @@ def test_the_command_line_says_it(mine: str, fails: Fails) -> None:
     assert "--model is given twice, A and then B" in fails("fit", "--config", mine, "--model", "A", "--model=B")
     assert "needs a value" in fails("fit", "--config", mine, "--trainer.max_epochs")
     Path("below").mkdir()
-    Path("below/wrong.yaml").write_text("lr: 1\n")
-    assert "below/wrong.yaml:1: there is no option lr" in fails("fit", "--config", mine, "--config", "below/wrong.yaml")
+    for text, message in (("lr: 1", "there is no option lr"), ("model: {init_args: {lr: 1}}", "has no option 'lr'")):
+        Path("below/wrong.yaml").write_text(f"{text}\n")
+        said = fails("fit", "--config", mine, "--config", "below/wrong.yaml")
+        assert said.startswith("error: below/wrong.yaml:1: ")
+        assert message in said
     assert "did you mean --trials" in fails("tune", "--config", mine, "--trails", "3")
     assert "did you mean --trainer.max_steps" in fails("fit", "--config", mine, "--step", "3")
     assert "did you mean --steps" in fails("benchmark", "--config", mine, "--step", "3")
@@ -254,7 +257,7 @@ def test_many_runs_read_their_options_once(mine: str, fails: Fails) -> None:
     """Before the first of them begins."""
     assert "did you mean --model.learning_rate" in fails("fit", "--config", mine, "--seeds", "1,2", "--lr", "1")
     glue = str(CONFIGS / "suites" / "glue.yaml")
-    assert "did you mean --model.learning_rate" in fails("suite", "--config", glue, "--lr", "1")
+    assert "options that cannot be read: nothing was trained" in fails("suite", "--config", glue, "--lr", "1")
     assert "mine.yaml is of one training: fit --config mine.yaml" in fails("suite", "--config", mine)
     assert not Path("runs").exists()
 
