@@ -105,12 +105,10 @@ class BaseDataModule(LightningDataModule):
         """Sets `self.tokenizer`: named, trained here (once), or the backbone's own.
 
         Raises:
-            InputError: if there is none, if a file to be read is missing, or if the module cannot learn from such data.
+            InputError: if there is none, or if the module cannot learn from such data.
         """
         if self.tokenizer is not None:
             return
-        if self.trainer is not None:  # which says what will be read
-            self.find_sources()
         self._find_tokenizer()
         self.use_tokenizer(self.tokenizer)
         if (check := getattr(self.module, "check_data", None)) is not None:

@@ -234,6 +234,7 @@ class CorpusDataModule(BaseDataModule):
 
     def prepare_data(self) -> None:
         """Trains the tokenizer and tokenises, unless the cache has it."""
+        self.find_sources()
         self.load_tokenizer()
         if self.predicts() and not self.predict_texts:
             self._read_prompts()

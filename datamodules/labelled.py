@@ -220,6 +220,7 @@ class LabelledDataModule(BaseDataModule):
 
     def prepare_data(self) -> None:
         """Tokenises, unless the cache has it."""
+        self.find_sources()
         self.load_tokenizer()
         if self.predicts() and self.inline_rows() is None:
             self._read_inputs()

@@ -127,6 +127,7 @@ class SentencePairDataModule(BaseDataModule):
 
     def prepare_data(self) -> None:
         """Trains the tokenizer and tokenises, unless the cache has it."""
+        self.find_sources()
         self.load_tokenizer()
         for split in self.wanted_splits():
             if self.source.has(split):

@@ -23,7 +23,7 @@ def dialogue_questions(path: str, dialogues: list[Any]) -> Iterator[Row]:
     """One row for each question, with the lines as its `context`.
 
     Args:
-        path: for messages.
+        path: for messages, or the place of the only entry.
         dialogues: the entries.
 
     Yields:
@@ -33,7 +33,7 @@ def dialogue_questions(path: str, dialogues: list[Any]) -> Iterator[Row]:
         InputError: where an entry is something else.
     """
     for number, dialogue in enumerate(dialogues):
-        place = f"{path} dialogue {number}"
+        place = f"{path} dialogue {number}" if len(dialogues) > 1 else path
         if not isinstance(dialogue, list) or len(dialogue) < 2 or not isinstance(dialogue[1], list):
             raise InputError(f"{place}: {shortened(dialogue)} where [lines, questions, id] should be, as C3 has it.")
         name = dialogue[2] if len(dialogue) > 2 else number

@@ -164,6 +164,9 @@ def _jsonl(path: str, encoding: str) -> Iterator[Row]:
                 continue
             empty = False
             row = parse_json(line, f"{path}:{number}")
+            if is_dialogues([row]):
+                yield from dialogue_questions(f"{path}:{number}", [row])
+                continue
             if not isinstance(row, dict):
                 raise InputError(f"{path}:{number}: a {type(row).__name__} where an object {{...}} should be.")
             yield f"{path}:{number}", row

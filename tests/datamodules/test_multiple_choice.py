@@ -116,13 +116,14 @@ C3: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("nested", [True, False])
+@pytest.mark.parametrize("nested", ["file", "lines", ""])
 @pytest.mark.parametrize("lines", [["it begins", "and ends"], ["it begins and ends"]])
-def test_c3(nested: bool, lines: list[str], tokenizer_folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_c3(nested: str, lines: list[str], tokenizer_folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     """As its authors have it, `[lines, questions, id]`, and as CLUE on the Hub has it, a question in each row."""
     rows = [{"id": i, "context": lines, **question} for i, question in enumerate(C3 * 3)]
-    content = json.dumps([[lines, C3, "m-1"]] * 3) if nested else "\n".join(map(json.dumps, rows))
-    path = Path("c3.json" if nested else "c3.jsonl")
+    dialogues = [[lines, C3, "m-1"]] * 3
+    content = json.dumps(dialogues) if nested == "file" else "\n".join(map(json.dumps, dialogues if nested else rows))
+    path = Path("c3.json" if nested == "file" else "c3.jsonl")
     path.write_text(content)
     with caplog.at_level("INFO"):
         data = make(tokenizer_folder, train_files=str(path))
