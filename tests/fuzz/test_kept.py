@@ -6,6 +6,7 @@ import json
 import struct
 import tracemalloc
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import datasets
@@ -26,6 +27,7 @@ from pretune.experiments.compare import compare
 from pretune.experiments.search_space import Space
 from pretune.modules.backbone import Backbone
 from pretune.modules.loggers import RunCSVLogger, forget_from
+from pretune.modules.tasks.instructions import InstructionTuning
 from pretune.run_folder import _identity, state_of
 from pretune.run_lock import writer
 from pretune.runs import locate
@@ -111,6 +113,13 @@ def test_templates_that_cannot_be_had(tokenizer: Any) -> None:
     tokenizer.chat_template = {"one": "{{ messages }}", "other": "{{ messages }}"}
     with pytest.raises(InputError, match=r"data.chat_template: .*Give one of them"):
         read_template(None, tokenizer)
+
+
+def test_the_end_of_a_turn_of_a_template_that_wants_a_system_message(tokenizer: Any) -> None:
+    tokenizer.chat_template = "{% if messages[0].role != 'system' %}{{ raise_exception('no system') }}{% endif %}"
+    module: Any = SimpleNamespace(tokenizer=tokenizer)
+    with pytest.warns(UserWarning, match=r"Which token ends an answer is not known.*no system"):
+        assert InstructionTuning._end_of_turn(module) is None
 
 
 # ---------------------------------------------------------------------- tokenizers, backbones, labels
