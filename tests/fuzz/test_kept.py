@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 import struct
 import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import datasets
 import pytest
-from fuzz_material import PREDICTIONS, QA_ROWS, ROWS, as_csv
+from fuzz_material import CONFIG, CSV, PREDICTIONS, QA_ROWS, ROWS, as_csv
 from fuzz_mutations import as_lines
 
 from pretune.cells import listed
@@ -302,3 +304,33 @@ def test_a_text_is_no_list_of_words() -> None:
     Path("text.txt").write_text("他们\n" + "说" * 5000 + "\n")
     with pytest.raises(InputError, match=r"text.txt has a word of more than 1000 characters in line 2"):
         WordList("text.txt")
+
+
+# ---------------------------------------------------------------------- configurations
+
+
+@pytest.mark.parametrize(
+    ("place", "told"),
+    [
+        ("early_stopping.patience", "early_stopping.patience is null, .* left out, it is 5"),
+        ("early_stopping.min_delta", "early_stopping.min_delta is null"),
+        ("pace.min_steps", "pace.min_steps is null"),
+        ("data.init_args.tokenizer.vocab_size", "data.tokenizer.vocab_size is null, .* left out, it is 16384"),
+        ("data.init_args.tokenizer.min_frequency", "data.tokenizer.min_frequency is null"),
+    ],
+)
+def test_null_where_there_is_none(place: str, told: str, fails: Callable[..., str]) -> None:
+    Path("a.csv").write_text(CSV)
+    config: Any = json.loads(json.dumps(CONFIG))
+    *groups, option = place.split(".")
+    group = config
+    for name in groups:
+        group = group.setdefault(name, {})
+    group[option] = None
+    Path("x.yaml").write_text(json.dumps(config))
+    assert re.search(told, fails("fit", "--config", "x.yaml"))
+
+
+def test_a_model_type_that_is_no_name() -> None:
+    with pytest.raises(InputError, match="Unknown model_type"):
+        Backbone.of({"config": {"model_type": [["bert"]]}}).load_config()
