@@ -13,7 +13,7 @@ from typing import Any
 
 import datasets
 import pytest
-from fuzz_material import CONFIG, CSV, PREDICTIONS, QA_ROWS, ROWS, as_csv
+from fuzz_material import CONFIG, CSV, PREDICTIONS, QA_ROWS, ROWS, as_csv, compressed
 from fuzz_mutations import as_lines
 
 from pretune.cells import listed
@@ -83,6 +83,14 @@ def test_rows_that_are_nested_deeply(depth: int) -> None:
     assert listed("[[[1, {'a': [2]}]]]") == [[[1, {"a": [2]}]]]
 
 
+@pytest.mark.parametrize("ending", [".gz", ".bz2", ".xz", ".zst"])
+def test_a_broken_file_that_is_not_of_its_encoding_either(ending: str) -> None:
+    whole = compressed(b"text\n\xff\n" + b"x\n" * 9000, ending)
+    Path(f"a.csv{ending}").write_bytes(whole[:-6])
+    with pytest.raises(InputError, match="not a whole compressed file"):
+        list(read_rows(f"a.csv{ending}"))
+
+
 # ---------------------------------------------------------------------- chat templates
 
 
@@ -104,6 +112,11 @@ def test_templates_that_fail_or_do_not_end(
     with pytest.raises(InputError, match=why) as caught:
         ChatFormat(tokenizer, template).render("a.jsonl:1", [{"role": "user", "content": "a"}])
     assert len(str(caught.value)) < LONGEST + 10
+
+
+def test_templates_that_write_half_a_character(tokenizer: Any) -> None:
+    messages = [{"role": "user", "content": "a"}]
+    assert ChatFormat(tokenizer, "{{ 'a\ud800' }}").render("a.jsonl:1", messages) == "a\ufffd"
 
 
 def test_templates_that_cannot_be_had(tokenizer: Any) -> None:
@@ -220,6 +233,7 @@ def compared(mine: bytes, theirs: bytes | None = None, name: str = "predictions.
         (b'{"label": "\xff"}', "predictions.jsonl is damaged"),
         (DEEP.encode(), "predictions.jsonl:1 is not JSON .nested too deeply"),
         (as_lines([{"label": 0.5, "prediction": float("nan")}]), "no finite number"),
+        (as_lines([{"label": ["<900 levels>"], "prediction": ["a"]}]), "predictions.jsonl:1 is nested too deeply"),
     ],
 )
 def test_damaged_predictions(content: bytes, why: str) -> None:
