@@ -193,7 +193,8 @@ class ChatFormat:
                 f"{where}: the chat template does not take a conversation of {roles}: {why.rstrip('.')}. "
                 "Another data.chat_template would work, such as plain."
             ) from error
-        return mended(text, where)
+        whole: str = mended(text, where)
+        return whole
 
     def prompt(self, where: str, messages: list[Message]) -> str:
         """What comes before the answer to the last thing the user said."""
