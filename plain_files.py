@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from .cells import is_too_deep
 from .errors import InputError
 
 
@@ -46,9 +47,12 @@ def parse_json(text: str, where: str) -> Any:
         InputError: where it is none.
     """
     try:
-        return json.loads(text)
+        found = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{where} is not JSON ({_said(error)}): it was cut off, or changed since.") from error
+    if is_too_deep(found):
+        raise InputError(f"{where} is nested too deeply.")
+    return found
 
 
 def _text(path: str | Path) -> str:

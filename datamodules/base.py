@@ -14,6 +14,7 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_info
 
 from ..errors import InputError
 from ..hints import with_hints
+from ..nulls import refuse_nulls
 from ..paths import local_folder
 from ..tokenization import load_tokenizer, unpack_tokenizer
 from .agreement import require_agreement
@@ -66,6 +67,8 @@ class BaseDataModule(LightningDataModule):
             raise InputError(f"data.batch_size is {batch_size}; it must be at least 1.")
         if isinstance(tokenizer, dict):
             tokenizer = (ExtendTokenizer if "extend" in tokenizer else TrainTokenizer)(**tokenizer)
+        if isinstance(tokenizer, TrainTokenizer | ExtendTokenizer):
+            refuse_nulls(tokenizer, "data.tokenizer")
         self.tokenizer_spec = tokenizer
         self.batch_size = batch_size
         self.num_workers = num_workers

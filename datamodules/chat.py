@@ -11,7 +11,7 @@ from ..cells import listed
 from ..errors import InputError, first_line
 from ..tokenization import special_frame
 from .columns import is_missing
-from .readers import open_text
+from .readers import mended, open_text
 from .template_limits import ending
 
 Message = dict[str, str]
@@ -193,7 +193,8 @@ class ChatFormat:
                 f"{where}: the chat template does not take a conversation of {roles}: {why.rstrip('.')}. "
                 "Another data.chat_template would work, such as plain."
             ) from error
-        return text
+        whole: str = mended(text, where)
+        return whole
 
     def prompt(self, where: str, messages: list[Message]) -> str:
         """What comes before the answer to the last thing the user said."""

@@ -512,7 +512,7 @@ def in_body(model: PreTrainedModel, name: str) -> bool:
 
 
 def _nearest(word: str, known: list[str]) -> str:
-    close = get_close_matches(word, known, n=3)
+    close = get_close_matches(str(word), known, n=3)  # YAML may hold anything
     return f" (did you mean {' or '.join(close)}?)" if close else ""
 
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import torch
 
+from ..nulls import refuse_nulls
+
 
 @dataclass
 class EarlyStoppingOptions:
@@ -25,6 +27,9 @@ class EarlyStoppingOptions:
     divergence_threshold: float | None = None
     check_finite: bool = True
 
+    def __post_init__(self) -> None:
+        refuse_nulls(self, "early_stopping")
+
 
 @dataclass
 class PaceOptions:
@@ -43,6 +48,9 @@ class PaceOptions:
     min_steps: int = 200
     validate_every: int | None = 500
     validation_share: float | None = 0.2
+
+    def __post_init__(self) -> None:
+        refuse_nulls(self, "pace")
 
 
 @dataclass

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from ...errors import InputError, first_line
-from .files import COMPRESSIONS, open_binary
+from .files import COMPRESSIONS, open_binary, refuse_broken
 
 Row = tuple[str, dict[str, Any]]
 
@@ -87,6 +87,9 @@ def _open(path: str, kind: str) -> Iterator[Any]:
         compressed = path.lower().endswith(tuple(COMPRESSIONS))
         what = "a whole compressed" if compressed else "a parquet" if kind == ".parquet" else "an arrow"
         raise InputError(f"{path} is not {what} file: {first_line(error).rstrip('.')}.") from error
+    except Exception as error:
+        refuse_broken(path, error)
+        raise
 
 
 def _open_arrow(binary: Any) -> Any:

@@ -206,11 +206,15 @@ def open_text(path: str, encoding: str = "utf-8", newline: str | None = None) ->
             text = io.TextIOWrapper(binary, encoding="utf-8-sig" if known == "utf-8" else encoding, newline=newline)
             yield text
     except UnicodeError as error:
-        raise InputError(_where_undecodable(path, encoding)) from error
-    except Exception as error:
-        if not path.lower().endswith(tuple(COMPRESSIONS)) or not _is_compression_error(error):
+        try:
+            place = _where_undecodable(path, encoding)
+        except Exception as broken:  # further on
+            refuse_broken(path, broken)
             raise
-        raise InputError(f"{path} is not a whole compressed file: {first_line(error).rstrip('.')}.") from error
+        raise InputError(place) from error
+    except Exception as error:
+        refuse_broken(path, error)
+        raise
 
 
 def lines(text: TextIO, path: str) -> Iterator[str]:
@@ -243,6 +247,12 @@ def _known_encoding(encoding: str) -> str:
             f"data.encoding: there is no encoding {encoding!r}; utf-8, latin-1 or gb18030 would work."
         ) from error
     return known.name
+
+
+def refuse_broken(path: str, error: Exception) -> None:
+    """Raises an `InputError` if an error is that of a compressed file which is damaged."""
+    if path.lower().endswith(tuple(COMPRESSIONS)) and _is_compression_error(error):
+        raise InputError(f"{path} is not a whole compressed file: {first_line(error).rstrip('.')}.") from error
 
 
 def _is_compression_error(error: Exception) -> bool:

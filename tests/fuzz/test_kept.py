@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 import struct
 import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import datasets
 import pytest
-from fuzz_material import PREDICTIONS, QA_ROWS, ROWS, as_csv
+from fuzz_material import CONFIG, CSV, PREDICTIONS, QA_ROWS, ROWS, as_csv, compressed
 from fuzz_mutations import as_lines
 
 from pretune.cells import listed
@@ -26,6 +29,7 @@ from pretune.experiments.compare import compare
 from pretune.experiments.search_space import Space
 from pretune.modules.backbone import Backbone
 from pretune.modules.loggers import RunCSVLogger, forget_from
+from pretune.modules.tasks.instructions import InstructionTuning
 from pretune.run_folder import _identity, state_of
 from pretune.run_lock import writer
 from pretune.runs import locate
@@ -79,6 +83,14 @@ def test_rows_that_are_nested_deeply(depth: int) -> None:
     assert listed("[[[1, {'a': [2]}]]]") == [[[1, {"a": [2]}]]]
 
 
+@pytest.mark.parametrize("ending", [".gz", ".bz2", ".xz", ".zst"])
+def test_a_broken_file_that_is_not_of_its_encoding_either(ending: str) -> None:
+    whole = compressed(b"text\n\xff\n" + b"x\n" * 9000, ending)
+    Path(f"a.csv{ending}").write_bytes(whole[:-6])
+    with pytest.raises(InputError, match="not a whole compressed file"):
+        list(read_rows(f"a.csv{ending}"))
+
+
 # ---------------------------------------------------------------------- chat templates
 
 
@@ -102,6 +114,11 @@ def test_templates_that_fail_or_do_not_end(
     assert len(str(caught.value)) < LONGEST + 10
 
 
+def test_templates_that_write_half_a_character(tokenizer: Any) -> None:
+    messages = [{"role": "user", "content": "a"}]
+    assert ChatFormat(tokenizer, "{{ 'a\ud800' }}").render("a.jsonl:1", messages) == "a\ufffd"
+
+
 def test_templates_that_cannot_be_had(tokenizer: Any) -> None:
     Path("t.jinja").write_bytes(b"{{ messages }}\xff")
     with pytest.raises(InputError, match=r"t\.jinja:1: byte 14"):
@@ -111,6 +128,13 @@ def test_templates_that_cannot_be_had(tokenizer: Any) -> None:
     tokenizer.chat_template = {"one": "{{ messages }}", "other": "{{ messages }}"}
     with pytest.raises(InputError, match=r"data.chat_template: .*Give one of them"):
         read_template(None, tokenizer)
+
+
+def test_the_end_of_a_turn_of_a_template_that_wants_a_system_message(tokenizer: Any) -> None:
+    tokenizer.chat_template = "{% if messages[0].role != 'system' %}{{ raise_exception('no system') }}{% endif %}"
+    module: Any = SimpleNamespace(tokenizer=tokenizer)
+    with pytest.warns(UserWarning, match=r"Which token ends an answer is not known.*no system"):
+        assert InstructionTuning._end_of_turn(module) is None
 
 
 # ---------------------------------------------------------------------- tokenizers, backbones, labels
@@ -209,6 +233,7 @@ def compared(mine: bytes, theirs: bytes | None = None, name: str = "predictions.
         (b'{"label": "\xff"}', "predictions.jsonl is damaged"),
         (DEEP.encode(), "predictions.jsonl:1 is not JSON .nested too deeply"),
         (as_lines([{"label": 0.5, "prediction": float("nan")}]), "no finite number"),
+        (as_lines([{"label": ["<900 levels>"], "prediction": ["a"]}]), "predictions.jsonl:1 is nested too deeply"),
     ],
 )
 def test_damaged_predictions(content: bytes, why: str) -> None:
@@ -293,3 +318,33 @@ def test_a_text_is_no_list_of_words() -> None:
     Path("text.txt").write_text("他们\n" + "说" * 5000 + "\n")
     with pytest.raises(InputError, match=r"text.txt has a word of more than 1000 characters in line 2"):
         WordList("text.txt")
+
+
+# ---------------------------------------------------------------------- configurations
+
+
+@pytest.mark.parametrize(
+    ("place", "told"),
+    [
+        ("early_stopping.patience", "early_stopping.patience is null, .* left out, it is 5"),
+        ("early_stopping.min_delta", "early_stopping.min_delta is null"),
+        ("pace.min_steps", "pace.min_steps is null"),
+        ("data.init_args.tokenizer.vocab_size", "data.tokenizer.vocab_size is null, .* left out, it is 16384"),
+        ("data.init_args.tokenizer.min_frequency", "data.tokenizer.min_frequency is null"),
+    ],
+)
+def test_null_where_there_is_none(place: str, told: str, fails: Callable[..., str]) -> None:
+    Path("a.csv").write_text(CSV)
+    config: Any = json.loads(json.dumps(CONFIG))
+    *groups, option = place.split(".")
+    group = config
+    for name in groups:
+        group = group.setdefault(name, {})
+    group[option] = None
+    Path("x.yaml").write_text(json.dumps(config))
+    assert re.search(told, fails("fit", "--config", "x.yaml"))
+
+
+def test_a_model_type_that_is_no_name() -> None:
+    with pytest.raises(InputError, match="Unknown model_type"):
+        Backbone.of({"config": {"model_type": [["bert"]]}}).load_config()

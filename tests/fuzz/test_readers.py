@@ -44,6 +44,12 @@ def test_compressed(ending: str, child: Child) -> None:
     explore(whole, lambda way: read(child, f"a{way[0]}{ending}", way[1]), 60)
 
 
+@pytest.mark.parametrize("ending", [".gz", ".bz2", ".xz", ".zst"])
+def test_compressed_streams(ending: str, child: Child) -> None:
+    whole = compressed(as_arrow(table(), "stream"), ending)
+    explore(damaged(whole), lambda content: read(child, f"a.arrow{ending}", content), 40)
+
+
 @pytest.mark.parametrize("kind", ["parquet", "feather", "file", "stream"])
 def test_arrow(kind: str, child: Child) -> None:
     name = {"file": "a.arrow", "stream": "a.arrow"}.get(kind, f"a.{kind}")
