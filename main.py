@@ -92,7 +92,7 @@ def see_own_code(given: list[str]) -> None:
     sys.path[:] = [entry for entry in sys.path if not entry or Path(entry).resolve() != here]
     files = [after for option, after in pairwise(given) if option in ("--config", "-c")]
     files += [argument.partition("=")[2] for argument in given if argument.startswith("--config=")]
-    for folder in [Path.cwd(), *(Path(file).resolve().parent for file in files if Path(file).is_file())]:
+    for folder in [Path.cwd(), *(Path(file).resolve().parent for file in files if os.path.isfile(file))]:
         if str(folder) not in sys.path:
             sys.path.append(str(folder))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from contextvars import ContextVar
 from difflib import get_close_matches
@@ -53,7 +54,7 @@ def with_known_verb(given: Sequence[str]) -> list[str]:
         raise InputError(f"the command comes first: {verb or 'fit'} {after}. {_all()}")
     word = first.lower().replace(" ", "-")
     meant = next((verb for verb, words in MEANT.items() if word in words or word == verb), None)
-    if meant is None and (Path(first).suffix in (".yaml", ".yml") or Path(first).is_file()):
+    if meant is None and (Path(first).suffix in (".yaml", ".yml") or os.path.isfile(first)):
         raise InputError(f"the command comes first: fit --config {first}. {_all()}")
     if meant is None:
         words = {word: verb for verb, words in MEANT.items() for word in (verb, *words)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -67,7 +68,7 @@ def configurations(args: Sequence[str]) -> Iterator[tuple[str, str]]:
     for arg, after in zip(args, [*args[1:], ""], strict=False):
         option, given, value = arg.partition("=")
         value = value if given else after
-        if option == "--config" or (option in PARTS and Path(value).suffix in SUFFIXES and Path(value).is_file()):
+        if option == "--config" or (option in PARTS and Path(value).suffix in SUFFIXES and os.path.isfile(value)):
             yield option, value
 
 
@@ -90,13 +91,13 @@ def read_written(config: str, option: str = "--config") -> Written | None:
     inline = "\n" in config or config.lstrip().startswith("{") or ": " in config
     if inline:
         return _parsed(option, config)
-    if path.is_dir():
+    if os.path.isdir(path):
         _refuse_folder(path)
-    if not path.exists():
+    if not os.path.exists(path):
         if config == "-" or "://" in config:
             return None
         raise InputError(f"{option}: there is no file {config!r}{_near(path)}.")
-    if not path.is_file():  # a pipe
+    if not os.path.isfile(path):  # a pipe
         return None
     stat = path.stat()
     return _read(config, stat.st_mtime_ns, stat.st_size)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import os
 from difflib import get_close_matches
-from pathlib import Path
 from typing import Any
 
 from .known_options import PARTS, SECTIONS, classes, example
@@ -22,7 +22,7 @@ def unknown_class(name: str, option: str) -> str:
     part = option.partition(".")[0]
     where = f"{option}: " if option else ""
     names = _names(option)
-    if part in PARTS and option == part and ("/" in name or "-" in name or Path(name).exists()):
+    if part in PARTS and option == part and ("/" in name or "-" in name or os.path.exists(name)):
         what = "--model.backbone" if part == "model" else "--data.train_files"
         return f"{where}there is no class {name!r}: --{part} CLASS names one of {', '.join(names)}; {what} {name}."
     return f"{where}there is no class {name!r}{nearest(name, names)}; there are: {', '.join(names)}."

@@ -7,6 +7,7 @@ the message is about what was written. It is asked only once something is known 
 from __future__ import annotations
 
 import argparse
+import os
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -87,7 +88,7 @@ class _Walk:
         if parts[-1] == "help" or key.startswith("print_"):
             return None
         part = parts[0]
-        if key == "trainer" and value is not None and not value.lstrip().startswith("{") and not Path(value).exists():
+        if key == "trainer" and value is not None and not value.lstrip().startswith("{") and not os.path.exists(value):
             option, _, number = value.partition("=")
             cure = f"--trainer.{option} {number}" if f"trainer.{option}" in self.known else "--trainer.OPTION VALUE"
             return f"--trainer takes a file or a mapping; {cure} sets one option."
@@ -213,7 +214,7 @@ class _Walk:
                 self.chosen[part] is None
                 and part == "data"
                 and Path(value).suffix not in SUFFIXES
-                and Path(value).exists()
+                and os.path.exists(value)
             ):
                 inside = f"{{class_path: CLASS, init_args: {{{self._files()}: {value}}}}}"
                 return f"{written.place(path)}: data names a class: `data: {inside}` reads files."

@@ -348,3 +348,17 @@ def test_null_where_there_is_none(place: str, told: str, fails: Callable[..., st
 def test_a_model_type_that_is_no_name() -> None:
     with pytest.raises(InputError, match="Unknown model_type"):
         Backbone.of({"config": {"model_type": [["bert"]]}}).load_config()
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["x" * 5000],
+        ["fit", "--config", json.dumps({"name": "x" * 5000})],
+        ["fit", "--config", "x" * 5000],
+        ["fit", "--model", "x" * 5000],
+        ["fit", "--trainer", "x" * 5000],
+    ],
+)
+def test_values_that_are_longer_than_names_of_files(args: list[str], fails: Callable[..., str]) -> None:
+    fails(*args)
