@@ -16,6 +16,7 @@ from .launch import CHECKPOINT, RUN, agree, is_launched
 from .run_lock import RunLock, is_being_written, said, writer
 from .runs import damage, find_checkpoint, read_checkpoint, run_of, versions
 from .slurm import SlurmJob
+from .stop_signals import requests
 
 
 @dataclass
@@ -136,7 +137,8 @@ class RunFolder:
         """Makes the folder unless it is there; `checkpoints/` marks a training run."""
         try:
             if not self.folder.is_dir():
-                self.folder, self.is_new = _new_version(root), True
+                with requests.held_back():  # between its folders, nobody would know whose they are
+                    self.folder, self.is_new = _new_version(root), True
             target = self.folder / "checkpoints" if for_training else self.folder
             target.mkdir(exist_ok=True)
             probe = target / ".writable"

@@ -67,12 +67,24 @@ class StopRequests:
 
     def __init__(self) -> None:
         self.deferred = False
+        self.held = False
         self.asked: int | None = None
         self.on_abort: Callable[[], None] = lambda: None
 
     def reset(self) -> None:
         """Forgets what an earlier command in this process was asked."""
         self.__init__()  # type: ignore[misc]
+
+    @contextmanager
+    def held_back(self) -> Iterator[None]:
+        """Has what is asked within answered at the end: for what takes no time, and must not be left half done."""
+        before, self.held = self.asked, True
+        try:
+            yield
+        finally:
+            self.held = False
+        if before is None and self.asked is not None and not self.deferred:
+            raise Interrupted(self.asked)
 
     def handle(self, number: int, frame: FrameType | None = None) -> None:
         """The handler of every signal."""
@@ -81,6 +93,8 @@ class StopRequests:
             self.on_abort()
             os.write(2, b"Stopped at once.\n")
             os._exit(exit_code(number))
+        if self.held:
+            return
         if not self.deferred:
             if not again:
                 raise Interrupted(number)

@@ -18,15 +18,16 @@ from typing import Any
 import pytest
 import torch
 
-from pretune import run_lock
+from pretune import run_folder, run_lock
 from pretune.arguments import check_name
 from pretune.atomic_files import disk_full, final_name, swapped_in, write_text
 from pretune.errors import InputError
 from pretune.launch import CHECKPOINT, RUN
 from pretune.modules.loggers import RunCSVLogger, forget_from
-from pretune.run_folder import _new_version
+from pretune.run_folder import RunFolder, _new_version
 from pretune.run_lock import RunLock, is_being_written, writer
 from pretune.runs import damage, find_checkpoint, is_complete, read_checkpoint, versions
+from pretune.stop_signals import Interrupted, handling_signals
 
 Run = Callable[..., Any]
 Fails = Callable[..., str]
@@ -186,6 +187,20 @@ def hold(folder: Path) -> int:
         os._exit(0)
     os.read(ready, 1)
     return child
+
+
+def test_a_signal_while_a_folder_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing of it stays, wherever the signal comes."""
+    root = tmp_path / "runs" / "name"
+
+    def interrupted(folder: Path) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(0.01)  # Python handles it here
+
+    monkeypatch.setattr(run_folder, "sync_folder", interrupted)
+    with pytest.raises(Interrupted), handling_signals():
+        RunFolder.choose(root, "fit", None, [])
+    assert not (tmp_path / "runs").exists()
 
 
 def test_one_process_trains_in_a_run(review: tuple[str, ...], run: Run, fails: Fails) -> None:
