@@ -47,7 +47,10 @@ def test_names_beside_numbers_and_tables_that_can_be_compared(
         ({"prediction": "25"}, {"prediction": "25"}),
         ({"prediction": '["O", "B-A"]'}, {"prediction": ["O", "B-A"]}),
         ({"prediction": "['O', 'B-A']"}, {"prediction": ["O", "B-A"]}),
-        ({"answers.text": '["a"]', "answers.answer_start": "[3]"}, {"answers": {"text": ["a"], "answer_start": [3]}}),
+        (
+            {"prediction": "b", "answers.text": '["a"]', "answers.answer_start": "[3]"},
+            {"prediction": "b", "answers": {"text": ["a"], "answer_start": [3]}},
+        ),
         ({"prediction": "[a", "a.b": "c"}, {"prediction": "[a", "a.b": "c"}),
     ],
 )
