@@ -40,6 +40,13 @@ def write_text(path: str | Path, text: str) -> None:
     sync_folder(target.parent)
 
 
+def clear_unfinished(path: str | Path) -> None:
+    """Removes what processes that were killed have left of a file, by whoever alone may write it now."""
+    target = Path(path)
+    for left in target.parent.glob(f".{target.name}.{'[0-9a-f]' * 8}.tmp"):
+        left.unlink(missing_ok=True)
+
+
 def sync_folder(folder: str | Path) -> None:
     """Flushes a folder's list of names: a rename is safe from then on. Some file systems know no such thing."""
     with suppress(OSError):

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .atomic_files import sync_folder
+from .atomic_files import clear_unfinished, sync_folder
 from .errors import InputError
 from .launch import CHECKPOINT, RUN, agree, is_launched
 from .run_lock import RunLock, is_being_written, said, writer
@@ -150,6 +150,7 @@ class RunFolder:
                 self._lock.acquire(job.id if job else None)
                 for left in target.glob("*.ckpt.tmp"):  # of a process that was killed while it wrote
                     left.unlink()
+                clear_unfinished(self.folder / "config.yaml")
         except OSError as error:
             raise InputError(
                 f"The run folder {self.folder} cannot be written ({error.strerror}): choose another place with "

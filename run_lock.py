@@ -14,7 +14,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from .atomic_files import write_text
+from .atomic_files import clear_unfinished, write_text
 from .errors import InputError
 
 LOCK, WRITER, SHARED = ".lock", ".writer.json", ".shared.lock"
@@ -55,6 +55,7 @@ class RunLock:
                     f"{self.folder} is locked by what process {holder.get('pid')} left behind; end that first."
                 ) from None
         note = {"pid": os.getpid(), "host": socket.gethostname(), "since": _now(), "job": job}
+        clear_unfinished(self.folder / WRITER)
         write_text(self.folder / WRITER, json.dumps(note) + "\n")
 
     def release(self) -> None:
@@ -102,6 +103,8 @@ def shared_files(folder: Path) -> Iterator[None]:
     """For the moment of a change to files that training and evaluation both write: metrics.csv and summary.json."""
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / SHARED, timeout=60):
+        for name in ("metrics.csv", "summary.json"):
+            clear_unfinished(folder / name)
         yield
 
 

@@ -25,7 +25,7 @@ from pretune.errors import InputError
 from pretune.launch import CHECKPOINT, RUN
 from pretune.modules.loggers import RunCSVLogger, forget_from
 from pretune.run_folder import RunFolder, _new_version
-from pretune.run_lock import RunLock, is_being_written, writer
+from pretune.run_lock import RunLock, is_being_written, shared_files, writer
 from pretune.runs import damage, find_checkpoint, is_complete, read_checkpoint, versions
 from pretune.stop_signals import Interrupted, handling_signals
 
@@ -250,6 +250,14 @@ def test_training_and_a_test_write_one_table(tmp_path: Path) -> None:
     rows = list(csv.DictReader(path.read_text().splitlines()))
     assert [row["train/loss"] for row in rows if row["train/loss"]] == ["1.0", "2.0", "3.0", "9.0"]
     assert [row["test/2"] for row in rows if row["test/2"]] == ["0.5"]
+
+
+def test_what_killed_processes_left_of_files_goes(tmp_path: Path) -> None:
+    left = [tmp_path / f".{name}.0c28daeb.tmp" for name in ("summary.json", "metrics.csv", "mine.json")]
+    for path in left:
+        path.write_text("{")
+    with shared_files(tmp_path):
+        assert [path.exists() for path in left] == [False, False, True]
 
 
 def test_what_is_trained_again_is_told_once(tmp_path: Path) -> None:
