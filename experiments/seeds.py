@@ -12,6 +12,7 @@ from ..arguments import read_config, run_name, runs_folder, values_of, without
 from ..errors import InputError
 from ..runs import find_checkpoint, versions
 from ..stop_signals import Interrupted
+from .one_run import run_alone
 from .significance import interval, range_of
 from .suites import aside, read, write
 
@@ -81,8 +82,6 @@ def run_seeds(args: Sequence[str]) -> dict[str, Any]:
 
 def _one(seed: int, root: Path, args: Sequence[str]) -> dict[str, Any]:
     """The scores of a seed; trains it unless that was done."""
-    from ..main import main
-
     home = root / f"seed_{seed}"
     state = read(home / "result.json")
     if state and state["options"] != list(args):
@@ -96,8 +95,8 @@ def _one(seed: int, root: Path, args: Sequence[str]) -> dict[str, Any]:
     own += [f"--seed_everything={seed}", f"--data.seed={seed}", "--seeds=null"]
     resumed = any(find_checkpoint(version, "last") for version in versions(home))
     gc.collect()  # a model is part of cycles: the one before would still hold memory of the device
-    main(["fit", *own, *(["--ckpt_path=last"] if resumed else [])])
-    cli = main(["validate", *own])
+    run_alone(["fit", *own, *(["--ckpt_path=last"] if resumed else [])])
+    cli = run_alone(["validate", *own])
     scores = {name: float(value) for name, value in cli.trainer.callback_metrics.items() if name.startswith("val/")}
     counted = getattr(cli.datamodule, "occurrences", None)
     counts: dict[str, int] = counted("validation") if counted is not None else {}

@@ -19,6 +19,7 @@ from ..paths import local_folder
 from ..plain_files import read_json, read_yaml
 from ..runs import find_checkpoint, versions
 from ..stop_signals import Interrupted
+from .one_run import run_alone
 from .suite_checks import check_metrics, check_task
 from .suite_results import Part, Scores, Task, format_predictions, merit, pack, tabulate
 
@@ -182,15 +183,13 @@ class Runner:
 
     def command(self, verb: str, name: str, seed: int, part: Part | None = None) -> Any:
         """Runs a command on a run; part: what to evaluate."""
-        from ..main import main
-
         home, task = self.root / name / f"seed_{seed}", self.suite.tasks[name]
         configs = [self.locate(task.config), str(home / "overrides.yaml")]
         configs += [self.locate(part.config)] if part not in (None, task) else []
         chosen = "last" if verb == "fit" else "best"
         resumed = verb != "fit" or any(find_checkpoint(version, "last") for version in versions(home))
         gc.collect()  # a model is part of cycles: the one before would still hold memory of the device
-        return main(
+        return run_alone(
             [verb, "--trainer.devices=1"]
             + [f"--config={config}" for config in configs]
             + self.arguments
