@@ -12,6 +12,7 @@ from ..errors import InputError
 from ..run_folder import RunFolder
 from .known_options import PARTS, classes
 from .missing_packages import packages_named
+from .null_options import refuse_null_options
 from .option_values import check_values
 from .other_options import own_options_named
 
@@ -28,6 +29,7 @@ class CheckedCLI(LightningCLI):
         super().parse_arguments(parser, args)
         verb = self.config.get("subcommand")
         if verb is not None:
+            refuse_null_options(self._parser(verb), self.config[verb])
             check_values(verb, self.config[verb])
 
     @override

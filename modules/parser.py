@@ -110,6 +110,8 @@ def explain(message: str) -> str:
     ):
         paths = " or ".join(several[2].split(", "))
         return f"{option_of(message)}: there are several classes {several[1]}; {paths} would work."
+    if re.search("Unable to load config ['\"]null['\"]", message) and (group := option_of(message).rpartition(".")[2]):
+        return f"{group} is null, which is no value of it; --{group}.OPTION VALUE sets one of its options."
     if found_value := wrong_value(message):
         return found_value
     return shortened(message)

@@ -55,10 +55,10 @@ def test_nothing_is_left_of_a_launch(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOCAL_RANK", "0")  # of torchrun: the next run needs it
 
     def external(args: Any) -> Any:
-        raise ValueError
+        raise ValueError("broken")
 
     monkeypatch.setattr(pretune.main, "main", external)
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="broken"):
         run_alone(["fit"])
     assert os.environ["LOCAL_RANK"] == "0"
 
