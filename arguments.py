@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -100,6 +101,9 @@ def run_name(args: Sequence[str]) -> str:
     named += values_of(args, "name")
     if named:
         return check_name(named[-1])
-    if configs:
-        return Path(configs[0]).stem
-    return (values_of(args, "model") or values_of(args, "model.class_path") or ["run"])[-1].rpartition(".")[2]
+    if files := [path for path in configs if "\n" not in path and os.path.isfile(path)]:  # a text has no name
+        return Path(files[0]).stem
+    parts = [read_config(text).get("model") for text in configs]
+    models = [str(part.get("class_path")) if isinstance(part, dict) else str(part) for part in parts if part]
+    models += values_of(args, "model") or values_of(args, "model.class_path")
+    return (models or ["run"])[-1].rpartition(".")[2]

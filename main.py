@@ -113,8 +113,13 @@ def run(given: list[str], alone: bool) -> Any:
         return run_compare(given[1:])
     from pretune.arguments import check_once
     from pretune.overlays import undone
+    from pretune.pipes import without_pipes
     from pretune.written import check_configurations
 
+    if (read := without_pipes(given)) != given:
+        given = read
+        if alone:  # what a strategy launches reads these, and has no such pipe
+            sys.argv[1:] = given
     check_once(given)
     check_configurations(given)
     for said in undone(given) if not is_launched() else ():

@@ -105,7 +105,7 @@ def read_written(config: str, option: str = "--config") -> Written | None:
 
 @lru_cache(maxsize=64)
 def _read(config: str, changed: int, size: int) -> Written:
-    return _parsed(config, _decoded(config, Path(config).read_bytes()))
+    return _parsed(config, decoded(config, Path(config).read_bytes()))
 
 
 def _refuse_folder(path: Path) -> None:
@@ -126,7 +126,21 @@ def _near(path: Path) -> str:
     return f" (did you mean {' or '.join(known[name] for name in close)}?)" if close else ""
 
 
-def _decoded(name: str, content: bytes) -> str:
+def check_text(name: str, text: str) -> None:
+    """Refuses a text that is no configuration.
+
+    Raises:
+        InputError: with the line.
+    """
+    _parsed(name, text)
+
+
+def decoded(name: str, content: bytes) -> str:
+    """The text of a file.
+
+    Raises:
+        InputError: if it is not of UTF-8.
+    """
     if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
         raise InputError(f"{name} is UTF-16; saved as UTF-8 it would work.")
     try:

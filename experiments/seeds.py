@@ -10,6 +10,7 @@ from typing import Any
 
 from ..arguments import read_config, run_name, runs_folder, values_of, without
 from ..errors import InputError
+from ..modules.layers.majority import majority_scores
 from ..runs import find_checkpoint, versions
 from ..stop_signals import Interrupted
 from .one_run import run_alone
@@ -106,7 +107,7 @@ def _one(seed: int, root: Path, args: Sequence[str]) -> dict[str, Any]:
         "scores": scores,
         "monitor": cli.model.monitor,
         "mode": getattr(cli.model, "mode", None),
-        "commonest": max(counts.values()) / sum(counts.values()) if single else None,
+        "commonest": majority_scores(list(counts.values()))["accuracy"] if single else None,
     }
     write(home / "result.json", state)
     return state

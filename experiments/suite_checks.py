@@ -9,6 +9,7 @@ from pathlib import Path
 import yaml
 
 from ..errors import InputError
+from ..modules.parser import about
 from .parsing import check_options as read_options
 from .suite_results import Task
 
@@ -44,7 +45,7 @@ def check_metrics(name: str, task: Task, config: str) -> None:
 
 
 def check_task(name: str, configs: Sequence[str], arguments: Sequence[str]) -> None:
-    """Reads the options of a task, and does nothing with them.
+    """Reads the options of a task, and does nothing with them: the parser says which cannot be read.
 
     Args:
         name: of the task.
@@ -52,11 +53,7 @@ def check_task(name: str, configs: Sequence[str], arguments: Sequence[str]) -> N
         arguments: that follow them.
 
     Raises:
-        InputError: if they cannot be read, once the parser has said why.
+        SystemExit: if they cannot be read, with the parser's message, which begins with the task.
     """
-    try:
+    with about(f"The task {name}"):
         read_options([*(f"--config={config}" for config in configs), *arguments])
-    except SystemExit as error:
-        if not error.code:
-            raise
-        raise InputError(f"The task {name} has options that cannot be read: nothing was trained.") from error

@@ -15,6 +15,7 @@ from .missing_packages import packages_named
 from .null_options import refuse_null_options
 from .option_values import check_values
 from .other_options import own_options_named
+from .processes import check_processes
 
 
 class CheckedCLI(LightningCLI):
@@ -44,6 +45,8 @@ class CheckedCLI(LightningCLI):
                 f"nothing says which data to read: give --data CLASS with its options; there are: {names}."
             )
         accelerator = str(config.trainer.accelerator)
+        if accelerator == "cpu" or (accelerator == "auto" and not torch.accelerator.is_available()):
+            check_processes(config.trainer.devices)
         able = torch.cuda.is_available() or (accelerator == "gpu" and torch.backends.mps.is_available())
         if accelerator in ("gpu", "cuda") and not able:
             raise InputError(f"trainer.accelerator is {accelerator}, and no GPU is seen here; auto or cpu would work.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..errors import InputError
@@ -61,11 +61,27 @@ def check_values(verb: str | None, config: Any) -> None:
             raise InputError(f"{key} is {numbers[key]}; it must be above 0.")
     if numbers.get("seed_everything", 0) > SEEDS:
         raise InputError(f"seed_everything is {numbers['seed_everything']}; it must be at most {SEEDS}.")
+    if verb == "fit":
+        _check_order(numbers)
     for key in UNTRAINED if verb == "fit" else ():
         if numbers.get(key) == 0:
             raise InputError(
                 f"{key} is 0: nothing would be trained, and untrained weights would be kept and exported. At least 1 "
                 "would work; `validate --untrained true` scores without training."
+            )
+
+
+def _check_order(numbers: Mapping[str, float]) -> None:
+    """Refuses a least of steps or epochs above the most, which would not be reached."""
+    ends = [key for key in ("trainer.max_steps", "trainer.max_epochs") if numbers.get(key, -1) != -1]
+    for unit in ("epochs", "steps"):
+        least, most = f"trainer.min_{unit}", f"trainer.max_{unit}"
+        if unit == "epochs" and not ends and "pace.epochs" in numbers:
+            most = "pace.epochs"
+        if -1 < numbers.get(most, -1) < numbers.get(least, 0):
+            raise InputError(
+                f"{least} is {numbers[least]}, above {most}, {numbers[most]}, where training ends: "
+                f"trainer.max_{unit} {numbers[least]} or more would work."
             )
 
 

@@ -6,8 +6,9 @@ import json
 import os
 import re
 import sys
-from collections.abc import Sequence
-from contextlib import chdir
+from collections.abc import Iterator, Sequence
+from contextlib import chdir, contextmanager
+from contextvars import ContextVar
 from importlib import import_module
 from itertools import pairwise
 from typing import Any, NoReturn
@@ -15,11 +16,30 @@ from typing import Any, NoReturn
 from jsonargparse import Namespace
 from lightning.pytorch.cli import LightningArgumentParser
 
+from ..errors import InputError
 from ..visible import visible
 from .class_names import nearest, unknown_class
 from .known_options import SECTIONS, example, options_of
 from .own_code import why_not
 from .slips import find_slip
+
+_about: ContextVar[str] = ContextVar("about", default="")
+
+
+@contextmanager
+def about(what: str) -> Iterator[None]:
+    """Has messages begin with what is read, where that is one of several.
+
+    Args:
+        what: such as a task of a suite.
+    """
+    token = _about.set(f"{what}: ")
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{what}: {error}") from error
+    finally:
+        _about.reset(token)
 
 
 class HelpfulParser(LightningArgumentParser):
@@ -61,7 +81,7 @@ class HelpfulParser(LightningArgumentParser):
             root = above
         with chdir(root.folder):
             slip = find_slip(root.given, root)
-        print(f"error: {visible(slip or explain(message))}", file=sys.stderr)
+        print(f"error: {_about.get()}{visible(slip or explain(message))}", file=sys.stderr)
         sys.exit(2)
 
 

@@ -11,6 +11,9 @@ from ..errors import InputError, first_line
 if TYPE_CHECKING:
     from .backbone import Backbone
 
+BROKEN = (ValueError, TypeError, ArithmeticError, LookupError, AttributeError, AssertionError, ImportError)
+"""What architectures raise of fields that do not go together, or that they look up."""
+
 
 def new_network(auto: Any, config: Any, attention: str | None) -> Any:
     """A network with fresh weights, on whatever device is the default one.
@@ -26,10 +29,11 @@ def new_network(auto: Any, config: Any, attention: str | None) -> Any:
     options: dict[str, Any] = {"attn_implementation": attention} if attention else {}
     try:
         return auto.from_config(config, dtype=torch.float32, **options)
-    except (ValueError, TypeError, ZeroDivisionError, ImportError) as error:
+    except BROKEN as error:
         if attention and ("attn_implementation" in str(error) or isinstance(error, ImportError)):
             raise no_attention(attention, error) from error
-        raise InputError(f"backbone.config does not make a {config.model_type}: {first_line(error)}") from error
+        what = f"no {error}" if isinstance(error, KeyError) else first_line(error)  # which is all that a KeyError says
+        raise InputError(f"backbone.config does not make a {config.model_type}: {what}") from error
 
 
 def no_attention(attention: str | None, error: Exception) -> InputError:

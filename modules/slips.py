@@ -13,10 +13,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from lightning.pytorch import Callback
+from lightning.pytorch.loggers import Logger
+
 from ..errors import InputError
 from ..verbs import VERBS
 from ..written import SUFFIXES, Written, read_written
 from .known_options import PARTS, SECTIONS, KnownOptions, find_class, known_classes
+from .listed_classes import unknown_option
 from .suggestions import in_yaml, on_command_line, suggest
 from .suggestions import written as nested
 
@@ -27,7 +31,7 @@ OTHER_KEYS = {
                     "init_args"),
 }  # fmt: skip
 """What the keys of a class are called elsewhere."""
-LISTS = ("trainer.callbacks", "trainer.logger")
+LISTS = {"trainer.callbacks": Callback, "trainer.logger": Logger}
 LIST = "--help, --model.help CLASS and --data.help CLASS list them all"
 
 
@@ -191,7 +195,11 @@ class _Walk:
         """Of callbacks and loggers."""
         for number, entry in enumerate(value if isinstance(value, list) else [value]):
             at = (*path, str(number)) if isinstance(value, list) else path
-            outside = [str(inner) for inner in entry if inner not in OWN_KEYS] if isinstance(entry, dict) else []
+            if not isinstance(entry, dict):
+                continue
+            if wrong := unknown_option(entry, LISTS[key]):
+                return f"{written.place((*at, 'init_args', wrong[0]))}: {wrong[1]}"
+            outside = [str(inner) for inner in entry if inner not in OWN_KEYS]
             if not outside:
                 continue
             where, name = written.place((*at, outside[0])), entry.get("class_path")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,6 +14,8 @@ import yaml
 from pretune.errors import InputError
 from pretune.modules.missing_packages import packages_named
 from pretune.modules.option_values import LOWEST, UNTRAINED, check_values
+from pretune.modules.processes import check_processes
+from pretune.modules.skeleton import new_network
 
 Run = Callable[..., Any]
 Fails = Callable[..., str]
@@ -90,6 +93,41 @@ def test_values_of_somebody_elses_classes_are_theirs() -> None:
             value = {name: value}
         with pytest.raises(InputError, match=key):
             check_values("test", value)
+
+
+def test_a_least_above_the_most() -> None:
+    for values in (
+        {"trainer": {"min_epochs": 3, "max_epochs": 2}},
+        {"trainer": {"min_steps": 3, "max_steps": 2, "max_epochs": -1}},
+        {"trainer": {"min_epochs": 5, "max_epochs": None, "max_steps": -1}, "pace": {"epochs": 3}},
+    ):
+        with pytest.raises(InputError, match=r"^trainer\.min_\w+ is \d, above \w+\.\w+, \d, where training ends"):
+            check_values("fit", values)
+        check_values("test", values)
+    check_values("fit", {"trainer": {"min_epochs": 3, "max_epochs": -1, "min_steps": 2, "max_steps": 2}})
+
+
+def test_more_processes_than_cores(monkeypatch: pytest.MonkeyPatch, mine: str, fails: Fails) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    message = fails("fit", "--config", mine, "--trainer.devices=99", "--trainer.accelerator=cpu")
+    assert "trainer.devices is 99, and on a CPU each is a process: there are 2 cores" in message
+    with pytest.warns(UserWarning, match=r"trainer\.devices is 3, .* more than the 2 cores"):
+        check_processes("3")
+    for devices in (2, "auto", -1):
+        check_processes(devices)
+
+
+def test_what_an_architecture_looks_up() -> None:
+    """A field that was changed after it was looked at."""
+
+    class Auto:
+        @staticmethod
+        def from_config(config: Any, **options: Any) -> None:
+            raise config.error
+
+    for error in (KeyError("gleu"), AttributeError("no field"), IndexError("out"), AssertionError("odd")):
+        with pytest.raises(InputError, match=r"^backbone\.config does not make a bert: (no 'gleu'|no field|out|odd)$"):
+            new_network(Auto, SimpleNamespace(model_type="bert", error=error), None)
 
 
 def test_fields_of_an_architecture(mine: str, fails: Fails) -> None:

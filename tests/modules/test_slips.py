@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -253,11 +254,27 @@ def test_the_command_line_says_it(mine: str, fails: Fails) -> None:
     assert not Path("runs").exists()
 
 
+def test_options_of_callbacks_and_loggers() -> None:
+    for part, name, option in (("callbacks", "EarlyStopping", "patiens"), ("logger", "CSVLogger", "save_dirs")):
+        entry = {"class_path": name, "init_args": {"name" if part == "logger" else "monitor": "a", option: 1}}
+        for full in (name, f"lightning.pytorch.{'loggers' if part == 'logger' else part}.{name}"):
+            for entries in ({**entry, "class_path": full}, [{**entry, "class_path": full}]):
+                message = changed(trainer={part: entries})
+                assert re.match(
+                    rf"changed.yaml:\d+: {name} has no option '{option}' \(did you mean {option[:6]}", message
+                )
+    assert changed(trainer={"callbacks": [{"class_path": "Unknown", "init_args": {"a": 1}}]}) == ""
+    assert changed(trainer={"callbacks": [{"class_path": "LearningRateMonitor", "init_args": None}]}) == ""
+
+
 def test_many_runs_read_their_options_once(mine: str, fails: Fails) -> None:
     """Before the first of them begins."""
     assert "did you mean --model.learning_rate" in fails("fit", "--config", mine, "--seeds", "1,2", "--lr", "1")
     glue = str(CONFIGS / "suites" / "glue.yaml")
-    assert "options that cannot be read: nothing was trained" in fails("suite", "--config", glue, "--lr", "1")
+    message = fails("suite", "--config", glue, "--lr", "1")
+    assert message.startswith("error: The task ")
+    assert "did you mean --model.learning_rate" in message
+    assert message.count("error") == 1
     assert "mine.yaml is of one training: fit --config mine.yaml" in fails("suite", "--config", mine)
     assert not Path("runs").exists()
 
