@@ -49,13 +49,13 @@ def refuse_null_options(parser: argparse.ArgumentParser, config: Any) -> None:
         given = plain.get(part)
         if not isinstance(given, Mapping):
             continue
-        name = given.get("class_path")
-        if name is None or find_class(str(name), base) is base:  # what the parser takes for it
+        class_path = given.get("class_path")
+        if class_path is None or find_class(str(class_path), base) is base:  # what the parser takes for it
             raise InputError(
                 f"{part} has no class_path, so nothing says which class it is: `{part}: {{class_path: CLASS, "
                 f"init_args: {{...}}}}`, or --{part} CLASS."
             )
-        kind = find_class(str(name), base)
+        kind = find_class(str(class_path), base)
         if kind is not None and kind.__module__.startswith("pretune."):
             _refuse(part, given.get("init_args") or {}, typed_options(kind))
 
