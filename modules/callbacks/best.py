@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
@@ -44,6 +47,27 @@ class BestCheckpoint(ModelCheckpoint):
                 f"No validation gave a finite {self.monitor}, so that no weights are worth keeping: look at the "
                 "validation data, and try a lower model.learning_rate."
             )
+
+    @override
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Takes what was kept along where the run's folder was moved, renamed or copied; Lightning would forget it."""
+        before = state_dict.get("dirpath")
+        if before and self.dirpath and Path(before) != Path(self.dirpath):
+            kept = {name: self._here(name) for name in (state_dict["best_model_path"], *state_dict["best_k_models"])}
+            if all(Path(path).is_file() for path in kept.values()):
+                state_dict = {
+                    **state_dict,
+                    "dirpath": self.dirpath,
+                    "best_model_path": kept[state_dict["best_model_path"]],
+                    "kth_best_model_path": self._here(state_dict["kth_best_model_path"]),
+                    "last_model_path": self._here(state_dict["last_model_path"]),
+                    "best_k_models": {kept[name]: score for name, score in state_dict["best_k_models"].items()},
+                }
+        super().load_state_dict(state_dict)
+
+    def _here(self, path: str) -> str:
+        """A file of the folder that was, in the folder that is."""
+        return str(Path(self.dirpath or "", Path(path).name)) if path else path
 
     @override
     def _generate_state_key(self, **options: object) -> str:

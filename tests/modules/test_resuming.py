@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ import pytest
 import torch
 from lightning.pytorch import Callback
 from tests_support import WORDS
+
+from pretune.modules.callbacks import BestCheckpoint
 
 Fit = Callable[..., Any]
 
@@ -179,3 +182,35 @@ def test_patience_is_what_is_asked_for_now(fit: Fit) -> None:
     assert first.trainer.current_epoch < 9
     again = fit(*options, "--early_stopping.patience=30", "--ckpt_path=last")
     assert again.trainer.current_epoch == 9
+
+
+@pytest.mark.parametrize("stays", [True, False])
+def test_a_run_that_was_moved_keeps_its_best(stays: bool, tmp_path: Path) -> None:
+    """Its checkpoints name the folder that they were written into."""
+    before, after = (
+        BestCheckpoint(tmp_path / "a", monitor="val/loss"),
+        BestCheckpoint(tmp_path / "b", monitor="val/loss"),
+    )
+    (tmp_path / "a").mkdir()
+    best = tmp_path / "a" / "best.ckpt"
+    best.write_bytes(b"x")
+    before.best_model_path, before.best_model_score = str(best), torch.tensor(0.25)
+    before.best_k_models = {str(best): torch.tensor(0.25)}
+    before.kth_best_model_path, before.kth_value = str(best), torch.tensor(0.25)
+    state = before.state_dict()
+    shutil.copytree(tmp_path / "a", tmp_path / "b")
+    if not stays:
+        shutil.rmtree(tmp_path / "a")
+    after.load_state_dict(state)
+    assert after.best_model_path == after.kth_best_model_path == str(tmp_path / "b" / "best.ckpt")
+    assert after.best_k_models == {after.best_model_path: torch.tensor(0.25)}
+    assert after.best_model_score == after.kth_value == 0.25
+
+
+def test_a_copied_run_goes_on_like_the_original(fit: Fit) -> None:
+    fit("--trainer.max_steps=8", "--trainer.val_check_interval=2")
+    shutil.copytree("runs/r", "runs/moved")
+    more = ("--ckpt_path=last", "--trainer.max_steps=12", "--trainer.val_check_interval=2")
+    found = [summary(fit(f"--name={name}", *more))["fit"] for name in ("r", "moved")]
+    assert found[0]["kept"] == found[1]["kept"]
+    assert found[0]["best"] == found[1]["best"]
