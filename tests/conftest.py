@@ -35,6 +35,8 @@ def _nothing_left_behind() -> Iterator[None]:
     Lightning keeps a group of processes until the interpreter ends, and the port of its store in the environment: the
     processes that a later test forks would meet at that store, read addresses of the dead, and wait for half an hour.
     """
+    for name in ("PL_GLOBAL_SEED", "PL_SEED_WORKERS", "MASTER_ADDR", "MASTER_PORT", "NODE_RANK", "LOCAL_RANK"):
+        os.environ.pop(name, None)  # of a run in a fixture that several tests share
     before = dict(os.environ)
     yield
     if torch.distributed.is_initialized():
