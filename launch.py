@@ -37,6 +37,24 @@ def rank() -> int:
     return 0
 
 
+def speak_alone(trainer: Any) -> None:
+    """Has a process that trains alone log and speak, whatever rank a left-over variable gives it.
+
+    Args:
+        trainer: that knows how many processes there are.
+    """
+    from lightning_utilities.core.rank_zero import rank_zero_only, rank_zero_warn
+
+    if trainer.world_size > 1 or not getattr(rank_zero_only, "rank", 0):
+        return
+    number, rank_zero_only.rank = rank_zero_only.rank, 0  # type: ignore[attr-defined]
+    names = [n for n in ("RANK", "LOCAL_RANK", "SLURM_PROCID", "JSM_NAMESPACE_RANK") if n in os.environ]
+    rank_zero_warn(
+        f"{' and '.join(names) or 'The environment'} says that this is process {number}, and it trains alone: it logs "
+        "and writes as the first. Processes that belong together need trainer.devices, and a strategy such as ddp."
+    )
+
+
 def is_launched() -> bool:
     """Whether Lightning has launched this process by the command line of another, which told it what it chose."""
     by_others = "TORCHELASTIC_RUN_ID" in os.environ or "SLURM_PROCID" in os.environ

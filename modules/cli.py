@@ -18,7 +18,8 @@ from typing_extensions import override
 
 from ..arguments import check_name
 from ..atomic_files import disk_full
-from ..errors import InputError
+from ..errors import InputError, first_line
+from ..launch import speak_alone
 from ..paths import local_folder
 from ..recipes import names
 from ..run_folder import RunFolder
@@ -196,7 +197,13 @@ class PretuneCLI(CheckedCLI):
             if config.strategy not in known:
                 raise InputError(f"trainer.strategy is {config.strategy!r}; there are: {', '.join(sorted(known))}.")
             kwargs["plugins"] = [*(config.plugins or []), AtomicCheckpointIO()]
-        trainer = super().instantiate_trainer(**kwargs)
+        try:
+            trainer = super().instantiate_trainer(**kwargs)
+        except RuntimeError as error:
+            if "SLURM" not in str(error):
+                raise
+            raise InputError(f"{first_line(error)} (It was started under Slurm, as the environment has it.)") from error
+        speak_alone(trainer)
         # What ends a run comes before what has its last step validated, and that before checkpoints are taken.
         trainer.callbacks.sort(key=lambda c: 2 if isinstance(c, Checkpoint) else int(isinstance(c, Pace)))  # type: ignore[attr-defined]
         return trainer

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
+from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
+from lightning_utilities.core.rank_zero import rank_zero_only
 
 from pretune import launch
 from pretune.errors import InputError
@@ -70,3 +73,34 @@ def test_a_process_alone_chooses(tmp_path: Path) -> None:
     assert not launch.is_launched()
     assert launch.agree(tmp_path, lambda: {"folder": "a"}) == ({"folder": "a"}, None)
     assert not list(tmp_path.glob(".job*"))
+
+
+@pytest.mark.parametrize("name", ["RANK", "LOCAL_RANK", "SLURM_PROCID"])
+def test_a_stray_rank_takes_nothing_away(
+    name: str, reviews: Path, tiny: dict[str, Any], run: Callable[..., Any], tokenizer_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setenv(name, "1")
+    monkeypatch.setattr(rank_zero_only, "rank", 1)  # as Lightning finds it when it is imported
+    with pytest.warns(UserWarning, match=f"{name} says that this is process 1, and it trains alone"):
+        cli = run(
+            "fit", "--model=TextClassification", f"--model.backbone={json.dumps({'config': tiny})}",
+            "--data=TextClassificationDataModule", f"--data.train_files={reviews}", "--data.text_column=review",
+            "--data.label_column=stars", f"--data.tokenizer={tokenizer_folder}", "--trainer.max_steps=2", "--name=one",
+        )  # fmt: skip
+    assert rank_zero_only.rank == 0
+    assert "val/loss" in Path(cli.run.folder, "metrics.csv").read_text()
+
+
+def test_tasks_that_slurm_does_not_count_by_node(
+    reviews: Path, encoder: Path, fails: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slurm = {"SLURM_JOB_ID": "5", "SLURM_NTASKS": "2", "SLURM_PROCID": "0", "SLURM_LOCALID": "0", "SLURM_NODEID": "0"}
+    for name, value in {**slurm, "SLURM_JOB_NAME": "x"}.items():
+        monkeypatch.setenv(name, value)
+    message = fails(
+        "fit", "--model=TextClassification", f"--model.backbone={encoder}", "--data=TextClassificationDataModule",
+        f"--data.train_files={reviews}", "--data.text_column=review", "--data.label_column=stars",
+        "--trainer.accelerator=cpu",
+    )  # fmt: skip
+    assert "--ntasks-per-node=2" in message
