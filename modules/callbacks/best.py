@@ -11,6 +11,7 @@ from typing_extensions import override
 
 from ...errors import InputError
 from ..layers.guard import all_finite
+from .report import RunReport
 
 
 class BestCheckpoint(ModelCheckpoint):
@@ -35,6 +36,13 @@ class BestCheckpoint(ModelCheckpoint):
         what = f"{self.monitor} is {float(current)}" if not score else "some of its weights are no numbers"
         rank_zero_warn(f"Step {trainer.global_step:,} is not kept as the best: {what}.")
         return False
+
+    @override
+    def _save_checkpoint(self, trainer: Trainer, filepath: str) -> None:
+        for callback in trainer.callbacks:  # type: ignore[attr-defined]
+            if isinstance(callback, RunReport):  # before: a run that is killed in between has no score of others
+                callback.forget_test(trainer, f"other weights are the best, those of step {trainer.global_step:,}")
+        super()._save_checkpoint(trainer, filepath)
 
     @override
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
