@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from .atomic_files import clear_unfinished, sync_folder
 from .errors import InputError
 from .launch import CHECKPOINT, RUN, agree, is_launched
 from .run_lock import RunLock, is_being_written, said, writer
+from .run_state import mention_end, state_of
 from .runs import damage, find_checkpoint, read_checkpoint, run_of, versions
 from .slurm import SlurmJob
 from .stop_signals import requests
@@ -158,15 +158,6 @@ class RunFolder:
             ) from error
 
 
-def state_of(run: Path) -> dict[str, Any]:
-    """What `summary.json` says of a run's training."""
-    try:
-        found = json.loads((run / "summary.json").read_text(encoding="utf-8")).get("fit", {})
-    except (OSError, ValueError, AttributeError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
 def _choose(root: Path, verb: str, wanted: str | None, identity: list[Any], same: Callable[[Path], bool]) -> RunFolder:
     from lightning.pytorch.utilities.rank_zero import rank_zero_info
 
@@ -200,6 +191,8 @@ def _choose(root: Path, verb: str, wanted: str | None, identity: list[Any], same
             _mention_unfinished(root, same)
     if found is not None:
         _check(found, verb, wanted)
+        if verb != "fit" and (run := run_of(found)) is not None:
+            mention_end(run)
     return RunFolder((run_of(found) if found else None) or root / "version_new", found, why)
 
 

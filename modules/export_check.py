@@ -16,6 +16,7 @@ from ..atomic_files import final_name
 from ..errors import InputError, first_line
 from .layers.adapters import merge_adapters
 
+INFINITE = float("inf")
 ROWS, LENGTH = 4, 32
 """How much of the first batch is compared."""
 KEPT = ("input_ids", "attention_mask", "token_type_ids", "decoder_input_ids", "cu_seq_lens_q", "use_cache")
@@ -187,6 +188,12 @@ def _compare(
             rank_zero_warn(f"The outputs of the export in {final_name(folder)} were not compared: {first_line(error)}")
             return
         for name in mine:
+            if bool(_without_padding(mine[name], inputs["attention_mask"]).isnan().any()):
+                raise InputError(
+                    f"The export in {final_name(folder)} is of no use: its {name} are NaN on rows of this run, as are "
+                    "those of what was trained. Training diverged: a lower model.learning_rate would work, or "
+                    "trainer.precision: 32-true."
+                )
             away = _distance(mine[name], theirs[name], inputs["attention_mask"])
             if away > _tolerance(network):
                 raise InputError(
@@ -215,11 +222,16 @@ def _distance(mine: Tensor, theirs: Tensor, mask: Tensor) -> float:
         words = min(mine.shape[-1], theirs.shape[-1])
         mine, theirs = mine[..., :words], theirs[..., :words]
     if mine.shape != theirs.shape:
-        return float("inf")
-    if mine.shape[: mask.ndim] == mask.shape:
-        mine, theirs = mine[mask.bool()], theirs[mask.bool()]
-    away = (mine - theirs).abs().nan_to_num(float("inf")).max()
-    return float(away / mine.abs().max().clamp(min=1e-6))
+        return INFINITE
+    mine, theirs = _without_padding(mine, mask), _without_padding(theirs, mask)
+    away = (mine - theirs).abs().nan_to_num(INFINITE, posinf=INFINITE)
+    away = away.masked_fill(mine == theirs, 0.0)  # infinities may be the same
+    largest = mine.abs()[mine.isfinite()]
+    return float(away.max() / (largest.max().clamp(min=1e-6) if largest.numel() else 1.0))
+
+
+def _without_padding(values: Tensor, mask: Tensor) -> Tensor:
+    return values[mask.bool()] if values.shape[: mask.ndim] == mask.shape else values
 
 
 def _tolerance(network: nn.Module) -> float:

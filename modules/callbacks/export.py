@@ -15,6 +15,7 @@ from ...atomic_files import swapped_in
 from ...errors import InputError
 from ...runs import read_checkpoint
 from ..layers.sharding import is_sharded, load_whole
+from .best import BestCheckpoint
 
 
 class ExportBest(Callback):
@@ -59,6 +60,9 @@ class ExportBest(Callback):
             if best is not None:
                 trainer.save_checkpoint(best.best_model_path, weights_only=True)
         elif best is None:
+            for callback in trainer.checkpoint_callbacks:
+                if isinstance(callback, BestCheckpoint):
+                    callback.refuse_in_vain()  # a run that went on, and had nothing left to train
             rank_zero_info("There was no validation: the last weights are kept.")
         else:
             content = read_checkpoint(best.best_model_path)

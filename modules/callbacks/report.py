@@ -19,6 +19,7 @@ from ..loggers import forget_from
 from .curves import LearningCurves
 from .nothing_learned import nothing_learned
 from .rollback import Rollback
+from .scored import said_of, scored
 from .stopping import stopping_reason
 
 
@@ -37,6 +38,7 @@ class RunReport(Callback):
         self._started = time.monotonic()
         self._fits = False
         self._resumed: dict[str, Any] | None = None
+        self._scored: dict[str, Any] = {}
 
     @override
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -54,6 +56,7 @@ class RunReport(Callback):
         resumed = getattr(pl_module, "resumed", None)  # known now: modules go on after callbacks have started
         if resumed is not None and resumed is not self._resumed:
             self._resumed = resumed
+            self.forget_test(trainer, "the run goes on")
             self.add(trainer, "resumed", [*self.read().get("resumed", []), resumed])
 
     @override
@@ -117,8 +120,22 @@ class RunReport(Callback):
             rank_zero_info(f"{self.path} could not be written: {error}")
 
     @override
+    def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._scored = scored(trainer)  # now: a run that goes on may have other weights there when the test is done
+
+    @override
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self.add(trainer, "test", {**_numbers(trainer, "test/"), **getattr(pl_module, "details", dict)()})
+        details = getattr(pl_module, "details", dict)()
+        self.add(trainer, "test", {**_numbers(trainer, "test/"), "scored": self._scored, **details})
+
+    def forget_test(self, trainer: Trainer, why: str) -> None:
+        """Takes the scores of a test out that are of other weights than those the run now comes to."""
+        if not trainer.is_global_zero or (test := self.read().get("test")) is None:
+            return
+        with shared_files(self.path.parent):
+            rest = {key: content for key, content in self.read().items() if key != "test"}
+            write_text(self.path, json.dumps(rest, indent=2) + "\n")
+        rank_zero_info(f"The scores of the test{said_of(test)} are taken out of {self.path}: {why}. Test again then.")
 
     def add(self, trainer: Trainer, key: str, content: dict[str, Any] | list[Any]) -> None:
         """Adds an entry to `summary.json`."""

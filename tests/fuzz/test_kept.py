@@ -30,8 +30,9 @@ from pretune.experiments.search_space import Space
 from pretune.modules.backbone import Backbone
 from pretune.modules.loggers import RunCSVLogger, forget_from
 from pretune.modules.tasks.instructions import InstructionTuning
-from pretune.run_folder import _identity, state_of
+from pretune.run_folder import _identity
 from pretune.run_lock import writer
+from pretune.run_state import state_of
 from pretune.runs import locate
 from pretune.tokenization import load_tokenizer
 

@@ -106,6 +106,27 @@ def test_weights_that_are_no_numbers_are_not_exported(module: TextClassification
     assert not Path("out").exists()
 
 
+def test_nan_is_not_taken_for_nan(module: TextClassification) -> None:
+    with torch.no_grad():
+        module.model.bert.embeddings.LayerNorm.weight.fill_(3e38)  # numbers, and what they compute is none
+    with pytest.raises(InputError, match=r"is of no use: its logits are NaN.*lower model.learning_rate"):
+        module.save_pretrained("out")
+
+
+def test_distances_of_what_is_no_number() -> None:
+    nan, inf, mask = float("nan"), float("inf"), torch.tensor([[1, 1, 0]])
+    plain = torch.tensor([[[1.0, -inf], [2.0, 4.0], [nan, nan]]])
+    assert export_check._distance(plain, plain.clone(), mask) == 0
+    for other in ([1.0, 0.0], [nan, -inf], [1.0, inf]):
+        changed = plain.clone()
+        changed[0, 0] = torch.tensor(other)
+        assert export_check._distance(plain, changed, mask) == inf
+        assert export_check._distance(changed, plain, mask) == inf
+    changed = plain.clone()
+    changed[0, 1, 0] = 3.0
+    assert export_check._distance(plain, changed, mask) == 0.25
+
+
 def test_where_memory_is_short_it_is_said(module: TextClassification, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(export_check.psutil, "virtual_memory", lambda: type("Memory", (), {"available": 1000}))
     with pytest.warns(UserWarning, match="was not read back and compared"):

@@ -110,6 +110,46 @@ def test_weights_that_are_no_numbers_are_never_the_best(
     assert not Path("runs/r/version_0/export").exists()
 
 
+class Blind(Callback):
+    """Makes the outputs of validations from a step on no numbers, of weights that are some: their loss is NaN."""
+
+    since = 0
+
+    def on_validation_start(self, trainer: Any, pl_module: Any) -> None:
+        classifier, wrong = pl_module.model.classifier, not trainer.sanity_checking and trainer.global_step > self.since
+        self.hook = classifier.register_forward_hook(lambda module, given, made: made * NAN) if wrong else None
+
+    def on_validation_end(self, trainer: Any, pl_module: Any) -> None:
+        if self.hook is not None:
+            self.hook.remove()
+
+
+def test_a_validation_whose_loss_is_no_number_is_never_the_best(
+    fit: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An accuracy is a number all the same."""
+    from pretune.modules import cli as command_line
+
+    options = ("--trainer.val_check_interval=5", "--model.learning_rate=1e-6", "--model.monitor=val/accuracy")
+    monkeypatch.setattr(command_line, "StepTimes", Blind)
+    with (
+        pytest.raises(SystemExit, match="No validation gave a finite loss and a finite val/accuracy") as caught,
+        pytest.warns(UserWarning, match="Step 5 is not kept as the best: val/loss is nan"),
+    ):
+        fit(range(0), "--trainer.max_steps=10", *options)
+    assert caught.value.code not in (0, None)
+    run = Path("runs/r/version_0")
+    assert not (run / "export").exists()
+    assert not (run / "checkpoints/best.ckpt").exists()
+    assert json.loads((run / "summary.json").read_text())["fit"]["status"] == "failed"
+    with pytest.raises(SystemExit, match="No validation gave a finite loss"):  # nothing is left to train
+        fit(range(0), "--trainer.max_steps=10", "--ckpt_path=last", *options)
+    assert not (run / "export").exists()
+    monkeypatch.setattr(Blind, "since", 5)
+    fit(range(0), "--trainer.max_steps=10", "--name=late", *options)
+    assert torch.load("runs/late/version_0/checkpoints/best.ckpt", weights_only=True)["global_step"] == 5
+
+
 def test_labels_that_float32_cannot_square_are_refused(encoder: Path, fails: Callable[..., str]) -> None:
     Path("n.csv").write_text("text,label\n" + "".join(f"a film {i},{i}.5\n" for i in range(20)) + "a book,1e39\n")
     message = fails(
