@@ -140,7 +140,8 @@ def _table(path: Path) -> list[Row]:
         for fields in filter(None, lines):
             where = f"{path}:{lines.line_num}"
             if len(fields) != len(header):
-                raise InputError(f"{where}: {len(fields)} fields, but the header has {len(header)}. Predict again.")
+                found = "1 field" if len(fields) == 1 else f"{len(fields)} fields"
+                raise InputError(f"{where}: {found}, but the header has {len(header)}. Predict again.")
             rows.append(_whole(where, _unflattened(dict(zip(header, fields, strict=True)))))
     return rows
 
