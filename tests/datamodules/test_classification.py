@@ -384,7 +384,7 @@ def test_a_line_that_is_no_row(
 
 
 def test_a_row_of_no_split_is_a_bad_row(tokenizer_folder: Path) -> None:
-    rows = [{"text": sentence(i), "label": i % 2, "split": ("train", "dev")[i % 2]} for i in range(20)]
+    rows = [{"text": sentence(i), "label": i // 2 % 2, "split": ("train", "dev")[i % 2]} for i in range(20)]
     file = write("split.jsonl", [*rows, {"text": "a film", "label": 1, "split": "elsewhere"}])
     with pytest.raises(InputError, match=r"the split .elsewhere. .*on_bad_rows: skip"):
         make(tokenizer_folder, train_files=file, split_column="split")
