@@ -13,6 +13,7 @@ from .atomic_files import clear_unfinished, sync_folder
 from .errors import InputError
 from .launch import CHECKPOINT, RUN, agree, is_launched
 from .run_lock import RunLock, is_being_written, said, writer
+from .run_names import names_below, other_names
 from .run_state import mention_end, state_of
 from .runs import damage, find_checkpoint, read_checkpoint, run_of, versions
 from .slurm import SlurmJob
@@ -47,6 +48,7 @@ class RunFolder:
         identity: list[Any],
         same: Callable[[Path], bool] = lambda run: False,
         training: bool = True,
+        name: str | None = None,
     ) -> RunFolder:
         """Resolves `--ckpt_path`, finds or makes the folder to write into, and takes the right to train in it.
 
@@ -62,6 +64,7 @@ class RunFolder:
             identity: class and backbone in question.
             same: whether a run folder is of the same configuration.
             training: whether a `fit` keeps anything, which a trial run of some steps does not.
+            name: as it was given, for messages.
 
         Raises:
             InputError: if there is no such checkpoint, it is damaged, the folder cannot be written, or another process
@@ -73,7 +76,7 @@ class RunFolder:
         mine: list[RunFolder] = []
 
         def first() -> dict[str, Any]:
-            chosen = _choose(root, verb, wanted, identity, same)
+            chosen = _choose(root, verb, wanted, identity, same, name)
             mine.append(chosen)
             chosen._take(root, verb == "fit" and training)
             return {
@@ -158,7 +161,9 @@ class RunFolder:
             ) from error
 
 
-def _choose(root: Path, verb: str, wanted: str | None, identity: list[Any], same: Callable[[Path], bool]) -> RunFolder:
+def _choose(
+    root: Path, verb: str, wanted: str | None, identity: list[Any], same: Callable[[Path], bool], name: str | None
+) -> RunFolder:
     from lightning.pytorch.utilities.rank_zero import rank_zero_info
 
     newest = versions(root)[-1] if versions(root) else None
@@ -167,7 +172,8 @@ def _choose(root: Path, verb: str, wanted: str | None, identity: list[Any], same
     if wanted in ("last", "best"):
         found = _newest_checkpoint(root, wanted)
         if found is None and verb != "fit":
-            raise InputError(f"--ckpt_path {wanted}: there is no run with a checkpoint below {root}.{_others(root)}")
+            others = other_names(root, name)
+            raise InputError(f"--ckpt_path {wanted}: there is no run with a checkpoint below {root}.{others}")
         if found is None:
             rank_zero_info(f"--ckpt_path {wanted}: no checkpoint below {root} yet, training starts from the beginning.")
     elif wanted:
@@ -175,11 +181,12 @@ def _choose(root: Path, verb: str, wanted: str | None, identity: list[Any], same
         runs = [path, *reversed(versions(path))] if os.path.isdir(path) else []
         found = next((c for run in runs if (c := find_checkpoint(run, preferred))), None) if runs else path
         if found is None or not os.path.isfile(found):
-            raise InputError(f"--ckpt_path {wanted}: there is no such checkpoint, nor a run folder with one.")
+            seeds = f" {path / below[0]} is one." if (below := names_below(path)) else ""
+            raise InputError(f"--ckpt_path {wanted}: there is no such checkpoint, nor a run folder with one.{seeds}")
     elif verb != "fit":
         found = _newest_checkpoint(root, preferred)
         if found is None:
-            why = f"There is no run with a checkpoint below {root}.{_others(root)}"
+            why = f"There is no run with a checkpoint below {root}.{other_names(root, name)}"
         elif _identity(run := found.parent.parent) != identity:
             why, found = f"{run} is of another model or backbone{_its_own(run)}.", None
             rank_zero_info(why)
@@ -252,12 +259,6 @@ def _mention_unfinished(root: Path, same: Callable[[Path], bool]) -> None:
             f"A new run begins beside {run}, which is of the same configuration and unfinished ({why}): "
             "--ckpt_path last goes on with that one."
         )
-
-
-def _others(root: Path) -> str:
-    """Which names there are, where one has no run."""
-    known = sorted(p.name for p in root.parent.glob("*") if versions(p)) if root.parent.is_dir() else []
-    return f" Runs there are: {', '.join(known[:20])}." if known and root.name not in known else ""
 
 
 def _new_version(root: Path) -> Path:

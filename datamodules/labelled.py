@@ -18,7 +18,7 @@ from .leakage import Part, warn_of_missing_labels, warn_of_shared_texts
 from .predict_rows import Inputs, write_inputs
 from .readers import mended
 from .rows import Batches, Examples, Padding, Rows, RowsInMemory, RowWriter, Tokens, fitting, row_batch
-from .sources import Files, Row, Source, Split, make_source
+from .sources import SKIPPABLE, Files, Row, Source, Split, make_source
 from .splitting import hold_out
 from .tokenizer_training import TrainTokenizer
 
@@ -88,7 +88,14 @@ class LabelledDataModule(BaseDataModule):
             raise InputError(f"data.tokens_per_batch is {tokens_per_batch}; it must be at least 1.")
         files = {"train": train_files, "validation": validation_files, "test": test_files, "predict": predict_files}
         self.source = make_source(
-            files, dataset, subset, self.cache_dir, encoding=encoding, splits=splits, split_column=split_column
+            files,
+            dataset,
+            subset,
+            self.cache_dir,
+            encoding=encoding,
+            splits=splits,
+            split_column=split_column,
+            on_bad_rows=on_bad_rows,
         )
         self.predict_files = predict_files
         self.validation_fraction = validation_fraction
@@ -315,6 +322,8 @@ class LabelledDataModule(BaseDataModule):
         writer, findings = RowWriter(folder), Findings()
         columns: Any = None
         skipped: list[str] = []
+        if isinstance(self.source, Files):
+            self.source.unreadable = skipped
 
         def usable() -> Iterator[dict[str, Any]]:
             nonlocal columns
@@ -327,7 +336,7 @@ class LabelledDataModule(BaseDataModule):
                     yield fitting(where, self.example(where, row, columns, labelled=True))
                 except InputError as error:
                     if self.on_bad_rows == "error":
-                        raise InputError(f"{error} data.on_bad_rows: skip leaves such rows out.") from error
+                        raise InputError(f"{error} {SKIPPABLE}") from error
                     skipped.append(str(error))
 
         examples, some = usable(), False

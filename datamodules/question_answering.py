@@ -210,12 +210,14 @@ class QuestionAnsweringDataModule(LabelledDataModule):
 
     def hold_out(self, rows: Rows) -> tuple[np.ndarray, np.ndarray]:
         """By context: no text is trained on that is validated on."""
+        self._require_usable(rows)
         hashes = np.array([document_hash(rows.examples[i]["context"], self.seed) for i in range(len(rows.examples))])
-        held = held_out_documents(hashes, self.validation_fraction, self.source.name("train"))
+        held = held_out_documents(hashes, self.validation_fraction, self.source.name("train"), "context")
         return np.flatnonzero(~held), np.flatnonzero(held)
 
     def choose(self, rows: Rows, examples: np.ndarray) -> np.ndarray:
         """Those whose answer is in the context; names the others."""
+        self._require_usable(rows)
         codes = rows.all("usable")[np.searchsorted(rows.owners, examples)]
         for code in np.unique(codes[codes != USABLE]).tolist():
             lost = examples[codes == code]
@@ -225,6 +227,13 @@ class QuestionAnsweringDataModule(LabelledDataModule):
         usable = codes == USABLE
         kept: np.ndarray = examples[usable]
         return kept
+
+    def _require_usable(self, rows: Rows) -> None:
+        """Raises an `InputError` if no question at all can be trained on."""
+        codes = rows.all("usable")
+        if not (codes == USABLE).any():
+            why = ", or ".join(LOST[code] for code in np.unique(codes).tolist())
+            raise InputError(f"No question of {self.source.name('train')} can be trained on, as {why}.")
 
     def collate(self) -> Padding:
         """Characters are padded with -1."""

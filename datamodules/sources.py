@@ -14,17 +14,23 @@ from . import readers
 Split = Literal["train", "validation", "test", "predict"]
 Row = tuple[str, dict[str, Any]]
 Documents = Literal["line", "paragraph", "file"]
+SKIPPABLE = "data.on_bad_rows: skip leaves such rows out."
 
 
 @dataclass
 class Files:
-    """Files of each split, by path, glob or URL."""
+    """Files of each split, by path, glob or URL.
+
+    Where `on_bad_rows` is `skip`, rows that cannot be read are passed over, and what is wrong is added to `unreadable`.
+    """
 
     patterns: dict[str, str | list[str] | None]
     encoding: str = "utf-8"
     documents_are: Documents = "line"
     text_column: str = "text"
     cache_dir: str | None = None
+    on_bad_rows: Literal["error", "skip"] | None = None
+    unreadable: list[str] = field(default_factory=list)
     _paths: dict[str, list[str]] = field(default_factory=dict)
 
     def paths(self, split: str) -> list[str]:
@@ -54,7 +60,14 @@ class Files:
     def rows(self, split: str) -> Iterator[Row]:
         """Rows with where they stand."""
         for path in self.paths(split):
-            yield from readers.read_rows(path, self.encoding)
+            yield from readers.read_rows(path, self.encoding, self._bad)
+
+    def _bad(self, error: InputError) -> None:
+        if self.on_bad_rows is None:  # of a datamodule without the option, or rows to predict: none goes unanswered
+            raise error
+        if self.on_bad_rows == "error":
+            raise InputError(f"{error} {SKIPPABLE}") from error
+        self.unreadable.append(str(error))
 
     def documents(self, split: str, skipped: Counter[str]) -> Iterator[str]:
         """Texts."""
@@ -74,7 +87,7 @@ class SplitFiles(Files):
     def has(self, split: str) -> bool:
         """Whether there is such a split."""
         if self._found is None:
-            self._found = sorted({self._split_of(*row) for row in Files.rows(self, "train")})
+            self._found = sorted({split for split, _ in self._divided()})
         return split in self._found
 
     def name(self, split: str) -> str:
@@ -90,9 +103,16 @@ class SplitFiles(Files):
         if split == "predict":
             yield from Files.rows(self, split)
             return
-        for where, row in Files.rows(self, "train"):
-            if self._split_of(where, row) == split:
-                yield where, row
+        yield from (row for found, row in self._divided() if found == split)
+
+    def _divided(self) -> Iterator[tuple[str, Row]]:
+        for row in Files.rows(self, "train"):
+            try:
+                split = self._split_of(*row)
+            except InputError as error:
+                self._bad(error)
+                continue
+            yield split, row
 
     def _split_of(self, where: str, row: dict[str, Any]) -> str:
         readers.require_columns(where, row, [self.split_column])

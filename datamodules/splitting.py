@@ -58,13 +58,14 @@ def hash_salt(seed: int) -> bytes:
     return seed.to_bytes(8, "little", signed=True)
 
 
-def held_out_documents(hashes: np.ndarray, fraction: float, name: str) -> np.ndarray:
+def held_out_documents(hashes: np.ndarray, fraction: float, name: str, what: str = "document") -> np.ndarray:
     """Which documents are held out; copies stay on one side.
 
     Args:
         hashes: (n,), from `document_hash`.
         fraction: share to hold out; at least one document.
         name: of the corpus, for messages.
+        what: is held out; documents of a corpus can be cut otherwise.
 
     Returns:
         (n,), boolean.
@@ -75,8 +76,9 @@ def held_out_documents(hashes: np.ndarray, fraction: float, name: str) -> np.nda
     count = max(1, round(fraction * len(hashes)))
     held: np.ndarray = hashes <= np.partition(hashes, count - 1)[count - 1]
     if held.all():
+        cut = "data.documents (line, paragraph, file), " if what == "document" else ""
         raise InputError(
-            f"{name} holds one document only (or copies of it), so that none can be held out: set data.documents "
-            "(line, paragraph, file), data.validation_files, or data.validation_fraction: 0."
+            f"{name} holds one {what} only (or copies of it), so that none can be held out: set {cut}"
+            "data.validation_files, or data.validation_fraction: 0."
         )
     return held

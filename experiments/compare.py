@@ -88,15 +88,16 @@ def compare(
     """
     if second is None or not any(any(map(written_by, runs_of(run))) for run in (first, second)):
         return compare_validation(first, second, metric)
-    sides = [predictions(first), predictions(second)]
+    wanted = [label] if label else [name for name in LABELS if name not in MADE]
+    sides = [predictions(first, wanted), predictions(second, wanted)]
     rows = sides[0][0][1]
     usual = sorted((name for name in LABELS if name in rows[0]), key=MADE.__contains__)  # answers rather than a score
     label = label or next(iter(usual), None)
     if label is None or label not in rows[0]:
+        missing = f"has no column {label!r}" if label else "has no column that is known to hold labels"
+        there = ", ".join(name for name in rows[0] if name not in MADE)
         raise InputError(
-            f"{sides[0][0][0]} has no column {label or 'of labels'!r}; it has: "
-            f"{', '.join(name for name in rows[0] if name not in MADE)}. Predict labelled rows, and name the column "
-            "with --label."
+            f"{sides[0][0][0]} {missing}; it has: {there}. Predict labelled rows, and name the column with --label."
         )
     if resamples < 1:
         raise InputError(f"--resamples is {resamples}; a whole number of at least 1 would work, such as 10000.")

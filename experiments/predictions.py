@@ -7,6 +7,7 @@ import json
 import os
 import re
 import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +27,16 @@ MADE = ("prediction", "probabilities", "score", "n_best", "no_answer_odds", "ent
 csv.field_size_limit(min(sys.maxsize, 2**31 - 1))  # contexts are longer than the module expects
 
 
-def predictions(run: str) -> list[tuple[Path, list[Row]]]:
-    """The predictions of a run, or of the newest run of each seed, with their files."""
+def predictions(run: str, labels: Sequence[str] = ()) -> list[tuple[Path, list[Row]]]:
+    """The predictions of a run, or of the newest run of each seed, with their files.
+
+    Args:
+        run: a run folder, or a folder of seeds.
+        labels: columns that may hold what is right; of several files the newest that has one of them is read.
+    """
     found = []
     for home in runs_of(run):
-        path = written_by(home)
+        path = labelled_by(home, labels)
         if path is None:
             raise InputError(
                 f"{home} has no predictions.jsonl or .csv: run `predict` there with --data.predict_files, on rows with "
@@ -89,12 +95,31 @@ def comparable(value: Any) -> str:
 
 def written_by(run: Path) -> Path | None:
     """The newest file of predictions in a run's folder, if there is any."""
+    return next(iter(_files(run)), None)
+
+
+def labelled_by(run: Path, labels: Sequence[str]) -> Path | None:
+    """The newest file of predictions that has a label in its first row; the newest where none has."""
+    files = _files(run)
+    if len(files) < 2:
+        return next(iter(files), None)
+    for path in files:
+        first = next(_rows(path), {})
+        if any(first.get(name) is not None for name in labels):
+            if path != files[0]:
+                print(visible(f"{files[0]} is passed over: it holds no labels. {path} is the newest that does."))
+            return path
+    return files[0]
+
+
+def _files(run: Path) -> list[Path]:
+    """A run's files of predictions, the newest first."""
     found = [
         (path.stat().st_mtime_ns, int(name[1] or 1), path)
         for path in run.glob("predictions*")
         if (name := NAME.fullmatch(path.name)) and path.is_file()
     ]
-    return max(found)[-1] if found else None
+    return [path for *_, path in sorted(found, reverse=True)]
 
 
 def read_predictions(path: Path) -> list[Row]:
@@ -109,10 +134,7 @@ def read_predictions(path: Path) -> list[Row]:
     Raises:
         InputError: if it is damaged, or a row has no prediction.
     """
-    try:
-        rows = _lines(path) if path.suffix == ".jsonl" else _table(path)
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path} is damaged: {error}. Predict again.") from error
+    rows = list(_rows(path))
     if path.suffix == ".jsonl":
         return rows
     if rows and "probabilities" not in rows[0]:
@@ -123,26 +145,31 @@ def read_predictions(path: Path) -> list[Row]:
     return rows
 
 
-def _lines(path: Path) -> list[Row]:
-    rows = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), 1):
-        if line.strip():
-            row = parse_json(line, f"{path}:{number}")
-            rows.append(_whole(f"{path}:{number}", row if isinstance(row, dict) else {}))
-    return rows
+def _rows(path: Path) -> Iterator[Row]:
+    try:
+        yield from _lines(path) if path.suffix == ".jsonl" else _table(path)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path} is damaged: {error}. Predict again.") from error
 
 
-def _table(path: Path) -> list[Row]:
-    rows = []
+def _lines(path: Path) -> Iterator[Row]:
+    with path.open(encoding="utf-8", newline="\n") as file:
+        for number, line in enumerate(file, 1):
+            if line.strip():
+                row = parse_json(line, f"{path}:{number}")
+                yield _whole(f"{path}:{number}", row if isinstance(row, dict) else {})
+
+
+def _table(path: Path) -> Iterator[Row]:
     with path.open(encoding="utf-8", newline="") as file:
         lines = csv.reader(file)
         header = next(lines, [])
         for fields in filter(None, lines):
             where = f"{path}:{lines.line_num}"
             if len(fields) != len(header):
-                raise InputError(f"{where}: {len(fields)} fields, but the header has {len(header)}. Predict again.")
-            rows.append(_whole(where, _unflattened(dict(zip(header, fields, strict=True)))))
-    return rows
+                found = "1 field" if len(fields) == 1 else f"{len(fields)} fields"
+                raise InputError(f"{where}: {found}, but the header has {len(header)}. Predict again.")
+            yield _whole(where, _unflattened(dict(zip(header, fields, strict=True))))
 
 
 def _whole(where: str, row: Row) -> Row:

@@ -54,12 +54,16 @@ class Task(Part):
 
 def mean_score(name: str, task: Task, scores: Scores) -> float:
     """A task's score: the mean over its parts of the means over their metrics."""
-    parts = {part_name: part for part_name, part in task.parts(name).items() if part.metrics}
-    return statistics.mean(statistics.mean(scores[n][m] for m in part.metrics) for n, part in parts.items())
+    return statistics.mean(statistics.mean(scores[n][m] for m in part.metrics) for n, part in measured(name, task))
+
+
+def measured(name: str, task: Task) -> list[tuple[str, Part]]:
+    """The evaluations of a task that have metrics; none of a task that is only trained and predicted."""
+    return [(part_name, part) for part_name, part in task.parts(name).items() if part.metrics]
 
 
 def merit(name: str, task: Task, scores: Scores, modes: dict[str, str]) -> float:
-    """What the best seed of a task has most of: its score, where what should fall counts negative.
+    """What the best seed of a task has most of: its score, where what should fall counts negative; all are 0 unscored.
 
     Args:
         name: of the task.
@@ -67,6 +71,8 @@ def merit(name: str, task: Task, scores: Scores, modes: dict[str, str]) -> float
         scores: of one seed.
         modes: of each metric, whether it should fall (`min`) or rise (`max`); those that are not there rise.
     """
+    if not measured(name, task):
+        return 0.0
     signed = {n: {m: -v if modes.get(m) == "min" else v for m, v in part.items()} for n, part in scores.items()}
     return mean_score(name, task, signed)
 
@@ -99,17 +105,21 @@ def tabulate(
                 found = summary({seed: scores[part_name][metric] for seed, scores in done[name].items()})
                 results["tasks"].setdefault(part_name, {})[metric] = found
                 lines.append(f"| {part_name} | {metric} | {_cells(found)} |")
-    counted = {name: task for name, task in tasks.items() if task.average}
-    whole = [seed for seed in seeds if all(seed in done[name] for name in counted)]
+    scored = [name for name, task in tasks.items() if measured(name, task)]
+    counted = {name: task for name, task in tasks.items() if task.average and name in scored}
+    whole = [seed for seed in seeds if counted and all(seed in done[name] for name in counted)]
     means = {s: statistics.mean(mean_score(name, task, done[name][s]) for name, task in counted.items()) for s in whole}
     results["average"] = {"over": list(counted), **summary(means)}
-    out = [name for name in tasks if name not in counted]
-    lines += [
-        f"| average | | {_cells(results['average'])} |",
-        "",
-        f"The average is over {', '.join(counted)}; the metrics of each were averaged first, then its parts."
-        + (f" It leaves out {', '.join(out)}." if out else ""),
-    ]
+    out = [name for name in scored if name not in counted]
+    if counted:
+        lines += [
+            f"| average | | {_cells(results['average'])} |",
+            "",
+            f"The average is over {', '.join(counted)}; the metrics of each were averaged first, then its parts."
+            + (f" It leaves out {', '.join(out)}." if out else ""),
+        ]
+    if unscored := [name for name in tasks if name not in scored]:
+        lines += ["", f"Trained and not scored, without `metrics`: {', '.join(unscored)}."]
     return results, lines
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import statistics
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from ..errors import InputError
 from ..runs import versions
 from ..visible import visible
 from .significance import POSITIVE, interval, welch
+from .validated_on import different_rows, options_of
 
 OF_A_START = ("seed_everything", "name", "seeds", "ckpt_path", "config", "stop_after")
 """What may differ between runs of one configuration."""
@@ -33,12 +34,14 @@ class Side:
         scores: of each run, by seed.
         monitor: the metric that the weights were chosen by.
         mode: `min` or `max`: whether it should fall or rise, where the runs say so.
+        data: the options of data that say on which rows, as far as they are known.
     """
 
     name: str
     scores: dict[str, dict[str, float]]
     monitor: str | None
     mode: str | None
+    data: dict[str, Any] = field(default_factory=dict)
 
     def of(self, metric: str) -> dict[str, float]:
         """One score of each seed."""
@@ -60,7 +63,8 @@ def compare_validation(first: str, second: str | None, metric: str | None = None
         metric: such as `f1`; null takes the one that the weights were chosen by.
 
     Returns:
-        `metric`; for each side `mean`, `std`, `n` and `seeds`; of two, `difference`, its interval, and `p`.
+        `metric`; for each side `mean`, `std`, `n` and `seeds`; of two, `difference`, its interval, and `p`, and
+        under `validated_on` in what their rows differ, if they do.
 
     Raises:
         InputError: if there are no scores, or no metric in common.
@@ -81,6 +85,8 @@ def compare_validation(first: str, second: str | None, metric: str | None = None
     found: dict[str, Any] = {"metric": name, "sides": told}
     if len(sides) == 2:
         found |= welch(values[0], values[1])
+        if apart := different_rows(sides[0].data, sides[1].data):
+            found["validated_on"] = apart
     print(visible("\n".join(_report(found, sides))))
     return found
 
@@ -92,6 +98,12 @@ def _report(found: dict[str, Any], sides: list[Side]) -> list[str]:
         if found["sides"][0]["n"] < 2:
             lines.append("One run: how far seeds are apart, this cannot say (fit --seeds 1,2,3).")
         return lines
+    if apart := found.get("validated_on"):
+        return [
+            *lines,
+            f"They were validated on different data ({'; '.join(apart)}): these scores cannot say which is better. "
+            "`predict` on the same held-out rows with labels, in both, lets `compare` say it.",
+        ]
     gap = found["difference"]
     ahead = sides[1 if (gap > 0) is not _falls(name, sides) else 0].name
     if found["low"] is None:
@@ -147,13 +159,15 @@ def scores_of(run: str) -> Side:
         home.name.removeprefix("seed_"): _read(home / "result.json") for home in seeds if "_old_" not in home.name
     }
     states = {seed: state for seed, state in states.items() if state.get("scores")}
+    data = next(filter(None, (options_of(root / f"seed_{seed}") for seed in reversed(states))), {})
     if not states:
         states = _versions(root)
+        data = next((state["data"] for state in reversed(states.values())), {})
     if not states:
         raise InputError(f"{run} holds no run with scores on validation: train there, with validation data.")
     newest = list(states.values())[-1]
     scores = {seed: _numbers(state["scores"]) for seed, state in states.items()}
-    return Side(run.rstrip("/"), scores, newest.get("monitor"), newest.get("mode"))
+    return Side(run.rstrip("/"), scores, newest.get("monitor"), newest.get("mode"), data)
 
 
 def _versions(root: Path) -> dict[str, dict[str, Any]]:
@@ -171,7 +185,8 @@ def _versions(root: Path) -> dict[str, dict[str, Any]]:
         seed = str(config.get("seed_everything", 0))
         wanted = _lasting(config) if wanted is None else wanted
         if _lasting(config) == wanted and seed not in found:
-            found[seed] = {"scores": fit["kept"], "monitor": fit.get("monitor"), "mode": fit.get("mode")}
+            known = {"monitor": fit.get("monitor"), "mode": fit.get("mode"), "data": options_of(version)}
+            found[seed] = {"scores": fit["kept"], **known}
     return dict(reversed(found.items()))
 
 

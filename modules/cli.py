@@ -161,6 +161,7 @@ class PretuneCLI(CheckedCLI):
             as_plain([config.model.class_path, backbone]),
             same=lambda run: is_same(parser, config, run),
             training=not config.trainer.fast_dev_run,
+            name=config.name,
         )
         config.ckpt_path = str(self.run.checkpoint) if self.run.checkpoint else None
         if self.subcommand == "predict" and config.return_predictions is None:

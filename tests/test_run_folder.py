@@ -80,6 +80,18 @@ def test_only_a_run_with_a_checkpoint_counts(
     assert run("validate", *review, "--ckpt_path=best").run.folder.name == "version_0"
 
 
+def test_runs_of_seeds_are_named(review: tuple[str, ...], fails: Fails) -> None:
+    for seed in ("10", "2", "1", "1_old_1"):
+        Path(f"runs/news/many/seed_{seed}/version_0").mkdir(parents=True)
+    cure = "Its runs lie one folder deeper: --name news/many/seed_1 (or seed_2, seed_10) takes one."
+    for verb, more in (("test", ()), ("predict", ("--data.predict_texts=a",)), ("test", ("--ckpt_path=best",))):
+        assert f"no run with a checkpoint below runs/news/many. {cure}" in (
+            fails(verb, *review, "--name=news/many", *more)
+        )
+    message = fails("test", *review, "--ckpt_path=runs/news/many")
+    assert "nor a run folder with one. runs/news/many/seed_1 is one." in message
+
+
 def test_untrained_weights_are_not_scored_unasked(
     review: tuple[str, ...], encoder: Path, run: Run, fails: Fails, monkeypatch: pytest.MonkeyPatch
 ) -> None:

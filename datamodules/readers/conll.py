@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...errors import InputError
+from .bad_rows import Bad, refuse
 from .files import lines, open_text, suffix
 
 Row = tuple[str, dict[str, Any]]
 ENDINGS = (".conll", ".iob", ".iob1", ".iob2", ".bio", ".iobes", ".bioes")
 
 
-def read_conll(path: str, encoding: str = "utf-8") -> Iterator[Row]:
+def read_conll(path: str, encoding: str = "utf-8", bad: Bad = refuse) -> Iterator[Row]:
     """Sentences in the file's order.
 
     The word is the first column and the tag the last, between tabs or else spaces. Lines of `-DOCSTART-` and
@@ -22,6 +23,7 @@ def read_conll(path: str, encoding: str = "utf-8") -> Iterator[Row]:
     Args:
         path: a file, plain or compressed.
         encoding: of the text.
+        bad: takes what is wrong with a sentence, which is then passed over.
 
     Yields:
         Where a sentence starts (`eng.train.conll:12`), and `{"tokens": [...], "ner_tags": [...]}`.
@@ -31,14 +33,14 @@ def read_conll(path: str, encoding: str = "utf-8") -> Iterator[Row]:
     """
     tokens: list[str] = []
     tags: list[str] = []
-    first, width = 0, 0
+    first, width, spoiled = 0, 0, False
     with open_text(path, encoding, newline="\n") as text:
         for number, line in enumerate(lines(text, path), 1):
             line = line.rstrip("\r\n")
             if not line.strip() or line.startswith("-DOCSTART-"):
-                if tokens:
+                if tokens and not spoiled:
                     yield f"{path}:{first}", {"tokens": tokens, "ner_tags": tags}
-                tokens, tags = [], []
+                tokens, tags, spoiled = [], [], False
                 continue
             if not tokens and re.match(r"#(\s|$)", line) and len(line.split("\t")) < 2 and not _looks_tagged(line):
                 continue
@@ -47,12 +49,15 @@ def read_conll(path: str, encoding: str = "utf-8") -> Iterator[Row]:
             width = width or len(fields)
             if len(fields) != width or len(fields) < 2:
                 want = f"the lines before have {width}" if len(fields) != width else "a word and its tag are two"
-                raise InputError(f"{path}:{number}: {len(fields)} columns, but {want}.")
+                columns = "1 column" if len(fields) == 1 else f"{len(fields)} columns"
+                if not spoiled:  # a sentence is one row
+                    bad(InputError(f"{path}:{number}: {columns}, but {want}."))
+                spoiled = True
             if not tokens:
                 first = number
             tokens.append(fields[0])
             tags.append(fields[-1].strip())
-    if tokens:
+    if tokens and not spoiled:
         yield f"{path}:{first}", {"tokens": tokens, "ner_tags": tags}
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from ...errors import InputError
 from .arrow import arrow_columns, read_arrow
+from .bad_rows import Bad, refuse
 from .conll import ENDINGS as CONLL
 from .conll import read_conll
 from .dialogues import dialogue_questions, is_dialogues
@@ -27,13 +28,15 @@ LARGEST_JSON = 2_000_000_000
 """Characters in a .json file, at most: all of it has to fit into memory, several times."""
 
 
-def read_rows(path: str, encoding: str = "utf-8") -> Iterator[Row]:
+def read_rows(path: str, encoding: str = "utf-8", bad: Bad = refuse) -> Iterator[Row]:
     """Rows in the file's order, one at a time.
 
     Args:
         path: a file of one of the formats in `TABLES`, plain or compressed. csv follows RFC 4180; tsv is taken
             literally, without quoting, as the GLUE files need it.
         encoding: of text formats.
+        bad: takes what is wrong with one row alone: another number of fields, no JSON. Of a quote out of place nobody
+            knows which rows it spoils.
 
     Yields:
         Where the row starts (`reviews.csv:12`, lines counted from 1; `reviews.parquet row 12`), and the row.
@@ -42,10 +45,16 @@ def read_rows(path: str, encoding: str = "utf-8") -> Iterator[Row]:
         InputError: naming file, line and column.
     """
     kind = _known(path)
-    readers: dict[str, Callable[[str, str], Iterator[Row]]] = dict.fromkeys(CONLL, read_conll)
+    readers: dict[str, Callable[[str, str, Bad], Iterator[Row]]] = dict.fromkeys(CONLL, read_conll)
     readers |= {".csv": _delimited, ".tsv": _delimited, ".jsonl": _jsonl, ".ndjson": _jsonl, ".json": _json}
-    rows = read_arrow(path, kind) if kind not in readers else readers[kind](path, encoding)
     empty = True
+
+    def noted(error: InputError) -> None:
+        nonlocal empty
+        bad(error)
+        empty = False  # and yet without a row that can be used, as its reader will say
+
+    rows = read_arrow(path, kind) if kind not in readers else readers[kind](path, encoding, noted)
     for where, row in rows:
         empty = False
         yield where, row
@@ -84,7 +93,7 @@ def require_columns(where: str, row: dict[str, Any], columns: Sequence[str]) -> 
             raise InputError(f"{where}: there is no column {name!r}{near}; there are: {', '.join(row)}.")
 
 
-def _delimited(path: str, encoding: str) -> Iterator[Row]:
+def _delimited(path: str, encoding: str, bad: Bad) -> Iterator[Row]:
     records = _records(path, encoding)
     line, names = next(records)
     header = _header(f"{path}:{line}", names)
@@ -93,7 +102,9 @@ def _delimited(path: str, encoding: str) -> Iterator[Row]:
             if len(fields) == 1 and not fields[0].strip():
                 continue  # a line of nothing but spaces
             hint = "a tab inside a text?" if suffix(path) == ".tsv" else "an unquoted comma or quote?"
-            raise InputError(f"{path}:{line}: {len(fields)} fields, but the header has {len(header)} ({hint}).")
+            found = "1 field" if len(fields) == 1 else f"{len(fields):,} fields"
+            bad(InputError(f"{path}:{line}: {found}, but the header has {len(header)} ({hint})."))
+            continue
         yield f"{path}:{line}", dict(zip(header, fields, strict=True))
 
 
@@ -156,25 +167,30 @@ def _header(where: str, names: list[str]) -> list[str]:
     return names
 
 
-def _jsonl(path: str, encoding: str) -> Iterator[Row]:
+def _jsonl(path: str, encoding: str, bad: Bad) -> Iterator[Row]:
     empty = True
     with open_text(path, encoding) as text:
         for number, line in enumerate(lines(text, path), 1):
             if not line.strip():
                 continue
             empty = False
-            row = parse_json(line, f"{path}:{number}")
+            try:
+                row = parse_json(line, f"{path}:{number}")
+            except InputError as error:
+                bad(error)
+                continue
             if is_dialogues([row]):
                 yield from dialogue_questions(f"{path}:{number}", [row])
                 continue
             if not isinstance(row, dict):
-                raise InputError(f"{path}:{number}: a {type(row).__name__} where an object {{...}} should be.")
+                bad(InputError(f"{path}:{number}: a {type(row).__name__} where an object {{...}} should be."))
+                continue
             yield f"{path}:{number}", row
     if empty:
         raise InputError(f"{path} is empty.")
 
 
-def _json(path: str, encoding: str) -> Iterator[Row]:
+def _json(path: str, encoding: str, bad: Bad) -> Iterator[Row]:
     with open_text(path, encoding) as text:
         # In pieces: memory for as many characters as are asked for at once is taken before there are any.
         pieces = takewhile(bool, (text.read(1 << 24) for _ in range(LARGEST_JSON // (1 << 24) + 1)))
@@ -196,5 +212,6 @@ def _json(path: str, encoding: str) -> Iterator[Row]:
         return
     for number, row in enumerate(rows):
         if not isinstance(row, dict):
-            raise InputError(f"{path} row {number}: a {type(row).__name__} where an object {{...}} should be.")
+            bad(InputError(f"{path} row {number}: a {type(row).__name__} where an object {{...}} should be."))
+            continue
         yield f"{path} row {number}", row

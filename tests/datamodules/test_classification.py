@@ -351,6 +351,47 @@ def test_a_row_that_is_no_row(tokenizer_folder: Path, monkeypatch: pytest.Monkey
     assert len(data.datasets["train"]) == 10
 
 
+@pytest.mark.parametrize(
+    ("name", "bad", "message"),
+    [
+        ("r.csv", "alone", r"r.csv:12: 1 field, but the header has 2"),
+        ("r.csv", "a,b,c", r"r.csv:12: 3 fields, but the header has 2"),
+        ("r.tsv", "alone", r"r.tsv:12: 1 field, but the header has 2"),
+        ("r.jsonl", '{"text": ', r"r.jsonl:11: not JSON"),
+        ("r.jsonl", "[1]", r"r.jsonl:11: a list where an object"),
+    ],
+)
+def test_a_line_that_is_no_row(
+    tokenizer_folder: Path, name: str, bad: str, message: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    mark = "\t" if name.endswith("tsv") else ","
+    rows = [json.dumps({"text": sentence(i), "label": "ab"[i % 2]}) for i in range(10)]
+    if not name.endswith("jsonl"):
+        rows = [mark.join(("text", "label")), *(mark.join((sentence(i), "ab"[i % 2])) for i in range(10))]
+    Path(name).write_text("\n".join([*rows, bad, rows[-1], bad]))
+    with pytest.raises(InputError, match=f"{message}.*data.on_bad_rows: skip leaves such rows out"):
+        make(tokenizer_folder, train_files=name)
+    with caplog.at_level("INFO"):
+        data = make(tokenizer_folder, train_files=name, on_bad_rows="skip", validation_fraction=0.0)
+    assert len(data.datasets["train"]) == 11
+    assert "skipped: 2 that cannot be used, the first: " + message in caplog.text
+    data.predict_files = name
+    with pytest.raises(InputError, match=message):  # each row to predict has its answer
+        data.setup("predict")
+    Path(name).write_text("\n".join([*(rows[:1] if "text" + mark in rows[0] else []), bad]))
+    with pytest.raises(InputError, match="has no usable row"):
+        make(tokenizer_folder, train_files=name, on_bad_rows="skip")
+
+
+def test_a_row_of_no_split_is_a_bad_row(tokenizer_folder: Path) -> None:
+    rows = [{"text": sentence(i), "label": i // 2 % 2, "split": ("train", "dev")[i % 2]} for i in range(20)]
+    file = write("split.jsonl", [*rows, {"text": "a film", "label": 1, "split": "elsewhere"}])
+    with pytest.raises(InputError, match=r"the split .elsewhere. .*on_bad_rows: skip"):
+        make(tokenizer_folder, train_files=file, split_column="split")
+    data = make(tokenizer_folder, train_files=file, split_column="split", on_bad_rows="skip")
+    assert (len(data.datasets["train"]), len(data.datasets["validation"])) == (10, 10)
+
+
 def test_halves_of_characters_are_no_bar(tokenizer_folder: Path) -> None:
     rows = [{"text": sentence(i) + " \ud83d", "label": f"l{i % 2}\ud83d"} for i in range(10)]
     data = make(tokenizer_folder, train_files=write("half.jsonl", rows), validation_fraction=0.0)

@@ -187,3 +187,15 @@ def test_an_answer_that_no_window_holds_is_not_trained_on(
         "Not trained on, as no window holds the whole answer (raise data.max_length or data.stride): q0." in caplog.text
     )
     assert 0 not in data.datasets["train"].columns["example"]
+
+
+@pytest.mark.parametrize("fraction", [0.0, 0.1])
+def test_without_a_question_to_train_on_the_reason_is_told(tokenizer_folder: Path, fraction: float) -> None:
+    row = {**ROWS[0], "answers": {"text": ["nowhere in it"], "answer_start": [0]}}
+    with pytest.raises(InputError, match=r"No question of r.jsonl can be trained on, as the answer is not"):
+        make(tokenizer_folder, train_files=write("r.jsonl", [row]), validation_fraction=fraction)
+
+
+def test_one_context_cannot_be_held_out(tokenizer_folder: Path) -> None:
+    with pytest.raises(InputError, match=r"holds one context only .* held out: set data.validation_files, or data"):
+        make(tokenizer_folder, train_files=write("r.jsonl", ROWS[:1]), validation_fraction=0.1)

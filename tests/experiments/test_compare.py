@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -134,6 +135,29 @@ def test_what_cannot_be_compared() -> None:
     Path("empty/version_0").mkdir(parents=True)
     with pytest.raises(InputError, match=r"has no predictions\.jsonl"):
         compare("one", "empty")
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "csv"])
+def test_the_newest_file_with_labels_is_taken(kind: str, capsys: pytest.CaptureFixture[str]) -> None:
+    for name, every in (("one", 3), ("two", 5)):
+        write(name, guesses(every), LABELS)
+        newer = {
+            "jsonl": '{"review": "dull", "label": null, "prediction": "a"}\n',
+            "csv": "review,prediction\ndull,a\n",
+        }
+        Path(name, f"predictions-2.{kind}").write_text(newer[kind])
+        os.utime(f"{name}/predictions.jsonl", (1, 1))
+    assert compare("one", "two", resamples=10)["metric"] == "accuracy"
+    assert "two/predictions-2." in (printed := capsys.readouterr().out)
+    assert "it holds no labels. one/predictions.jsonl is the newest that does." in printed
+    assert compare("one", "two", label="label", resamples=10)["metric"] == "accuracy"
+    Path("one/predictions.jsonl").unlink()
+    newest = Path(f"one/predictions-2.{kind}")
+    newest.write_text(newest.read_text().replace('"label": null, ', ""))
+    with pytest.raises(
+        InputError, match=r"predictions-2.* has no column that is known to hold labels; it has: review\."
+    ):
+        compare("one", "one", resamples=10)
 
 
 def test_seeds_and_comparison_from_the_command_line(

@@ -15,7 +15,7 @@ from test_data_configs import CASES, NLI, SHORT, _hub, backbones, texts, write  
 
 import pretune.main
 from pretune.experiments.suite_checks import check_metrics
-from pretune.experiments.suite_results import Part, Task, format_predictions, mean_score, tabulate
+from pretune.experiments.suite_results import Part, Task, format_predictions, mean_score, merit, tabulate
 from pretune.runs import read_checkpoint
 
 SUITE: dict[str, Any] = {
@@ -214,6 +214,21 @@ def test_tables_and_submissions_by_hand(tmp_path: Path) -> None:
     assert formatted(["story"], story) == '{"id": 0, "label": "100"}\n'
     (tmp_path / "predictions.json").write_text('{"q1": "北京"}')
     assert formatted([], Part("", submission="cmrc2018_predict.json")) == '{"q1": "北京"}'
+
+
+def test_a_task_without_metrics_is_trained_and_not_scored() -> None:
+    tasks = {"bare": Task("a"), "alone": Task("b", ["f1"], average=False)}
+    done: Any = {"bare": {1: {}, 2: {}}, "alone": {1: {"alone": {"f1": 0.5}}}}
+    results, lines = tabulate(tasks, [1, 2], done)
+    assert results["average"] == {"over": [], "seeds": {}, "mean": None, "std": None}
+    assert lines[2:] == ["| alone | f1 | 50.00 | 1 |", "", "Trained and not scored, without `metrics`: bare."]
+    _, lines = tabulate({**tasks, "pairs": Task("c", ["f1"])}, [1], {**done, "pairs": {1: {"pairs": {"f1": 0.25}}}})
+    assert "| average | | 25.00 | 1 |" in lines
+    assert (
+        "The average is over pairs; the metrics of each were averaged first, then its parts. It leaves out alone."
+        in (lines)
+    )
+    assert merit("bare", tasks["bare"], {}, {}) == 0.0  # so that any seed predicts
 
 
 @pytest.mark.parametrize(("name", "folder"), [("glue", "nyu-mll/glue"), ("clue", "clue/clue")])

@@ -120,3 +120,38 @@ def test_as_fit_leaves_them(encoder: Path, reviews: Path, run: Callable[..., Any
         run("fit", *options, "--name=each", f"--seed_everything={seed}", f"--data.seed={seed}")
     assert compare("runs/each")["sides"][0]["seeds"] == told["seeds"]
     assert compare("runs/many", "runs/each")["difference"] == 0
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "apart"),
+    [
+        ({"train_files": "films.csv"}, {"train_files": "news.csv"}, "data.train_files films.csv against news.csv"),
+        ({"validation_fraction": 0.1}, {"validation_fraction": 0.5}, "data.validation_fraction 0.1 against 0.5"),
+        ({"validation_files": "v.csv"}, {"validation_files": None}, "data.validation_files v.csv against null"),
+        ({"dataset": "imdb"}, {"dataset": "sst2"}, "data.dataset imdb against sst2"),
+        ({"label_column": "stars"}, {"label_column": "topic"}, "data.label_column stars against topic"),
+        ({"label_column": "stars"}, {"label_column": None}, None),
+        ({"train_files": "films.csv"}, {"train_files": ["./films.csv"], "seed": 3}, None),
+        (
+            {"train_files": "few.csv", "validation_files": "v.csv"},
+            {"train_files": "many.csv", "validation_files": "v.csv"},
+            None,
+        ),
+    ],
+)
+def test_runs_validated_on_different_data(
+    capsys: pytest.CaptureFixture[str], one: dict[str, Any], other: dict[str, Any], apart: str | None
+) -> None:
+    for name, options in (("a", one), ("b", other)):
+        version(f"runs/{name}", 0, 1, 0.8 if name == "a" else 0.9)
+        seeds(f"runs/seeds_{name}", ONE if name == "a" else TWO)
+        for home in (f"runs/{name}", f"runs/seeds_{name}/seed_10"):
+            file = Path(home, "version_0/config.yaml")
+            file.parent.mkdir(exist_ok=True)
+            file.write_text(yaml.safe_dump({"data": {"init_args": options}}))
+    for prefix in ("runs/", "runs/seeds_"):
+        found = compare(f"{prefix}a", f"{prefix}b")
+        assert found.get("validated_on") == ([apart] if apart else None)
+        printed = capsys.readouterr().out
+        assert ("They were validated on different data" in printed) is bool(apart)
+        assert ("ahead by" in printed or "better by" in printed) is not bool(apart)

@@ -28,7 +28,7 @@ def test_tabs_divide_columns_where_there_are_any() -> None:
     ("text", "message"),
     [
         ("a X O\nb O\n", "a.conll:2: 2 columns, but the lines before have 3"),
-        ("alone\n", "a.conll:1: 1 columns, but a word and its tag are two"),
+        ("alone\n", "a.conll:1: 1 column, but a word and its tag are two"),
         ("\n\n", "a.conll has no rows"),
     ],
 )
@@ -36,3 +36,14 @@ def test_errors_name_the_line(text: str, message: str) -> None:
     Path("a.conll").write_text(text)
     with pytest.raises(InputError, match=message):
         list(read_rows("a.conll"))
+
+
+def test_a_bad_sentence_can_be_passed_over() -> None:
+    Path("a.conll").write_text("a O\nb O\n\nc O\nd\ne X O\n\nf O\n\ng\n")
+    told: list[str] = []
+    rows = list(read_rows("a.conll", bad=lambda error: told.append(str(error))))
+    assert [row["tokens"] for _, row in rows] == [["a", "b"], ["f"]]
+    assert told == [
+        "a.conll:5: 1 column, but the lines before have 2.",
+        "a.conll:10: 1 column, but the lines before have 2.",
+    ]
