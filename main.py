@@ -12,13 +12,13 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from pretune.allocator import prepare_process
+from pretune.cli.launch import is_launched
+from pretune.cli.process import prepare_process
+from pretune.cli.startup import quick_imports
+from pretune.cli.stop_signals import Interrupted, handling_signals
+from pretune.cli.verbs import running, with_known_verb
 from pretune.errors import InputError, input_error
-from pretune.launch import is_launched
-from pretune.startup import quick_imports
-from pretune.stop_signals import Interrupted, handling_signals
-from pretune.verbs import running, with_known_verb
-from pretune.visible import visible
+from pretune.text.visible import visible
 
 PATH_ERRORS = {errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EDQUOT, errno.EPERM}
 
@@ -108,13 +108,13 @@ def run(given: list[str], alone: bool) -> Any:
         InputError: for whatever the user can mend.
     """
     if given[:1] == ["compare"]:  # needs no torch
-        from pretune.experiments.compare import run_compare
+        from pretune.cli.commands.compare import run_compare
 
         return run_compare(given[1:])
-    from pretune.arguments import check_once
-    from pretune.overlays import undone
-    from pretune.pipes import without_pipes
-    from pretune.written import check_configurations
+    from pretune.cli.arguments import check_once
+    from pretune.cli.mistakes.overlays import undone
+    from pretune.cli.mistakes.written import check_configurations
+    from pretune.cli.pipes import without_pipes
 
     if (read := without_pipes(given)) != given:
         given = read
@@ -132,14 +132,14 @@ def run(given: list[str], alone: bool) -> Any:
         from lightning.fabric.utilities.exceptions import MisconfigurationException
 
         from pretune import datamodules, modules  # noqa: F401  so that bare class names work in YAML
-        from pretune.costs.benchmark import run_benchmark
-        from pretune.costs.estimate import run_estimate
-        from pretune.experiments.seeds import run_seeds, seeds_of
-        from pretune.experiments.suites import run_suite
-        from pretune.experiments.tune import run_tune
-        from pretune.modules.cli import PretuneCLI
-        from pretune.quiet import silence
-        from pretune.recipes import with_recipe
+        from pretune.cli.commands.benchmark import run_benchmark
+        from pretune.cli.commands.estimate import run_estimate
+        from pretune.cli.commands.seeds import run_seeds, seeds_of
+        from pretune.cli.commands.suites import run_suite
+        from pretune.cli.commands.tune import run_tune
+        from pretune.cli.pretune_cli import PretuneCLI
+        from pretune.cli.quiet import silence
+        from pretune.cli.recipes import with_recipe
 
     try:
         with warnings.catch_warnings():

@@ -29,7 +29,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from pretune.allocator import prepare_process
+from pretune.cli.process import prepare_process
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ def options_of(case: Case, precision: str, folder: Path) -> list[str]:
 
 def one(case: Case, precision: str, steps: int, folder: Path) -> dict[str, Any]:
     """Estimates and measures a case in this process."""
-    from pretune.costs.estimate import LIBRARIES
+    from pretune.cli.commands.estimate import LIBRARIES
     from pretune.main import main
 
     options = options_of(case, precision, folder)
@@ -163,7 +163,7 @@ def train(options: list[str], steps: int, profile: bool = False) -> tuple[float,
     from torch.profiler import ProfilerActivity
     from torch.profiler import profile as profiler
 
-    from pretune.modules.cli import PretuneCLI
+    from pretune.cli.pretune_cli import PretuneCLI
 
     class Watch(Callback):
         def __init__(self) -> None:

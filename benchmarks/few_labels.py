@@ -249,7 +249,7 @@ def main(args: list[str] | None = None, runner: Any = None) -> int:
     store = shared.Store(given.results)
     failed: list[str] = []
     if not given.table:
-        from pretune.modules.options import default_precision
+        from pretune.cli.options import default_precision
 
         failed = measure(given, store, runner or shared.as_process, default_precision(), shared.machine)
     print(f"\n{table(given, store.read())}")

@@ -61,11 +61,11 @@ def one(model: str, case: str, steps: int, folder: Path) -> dict[str, float]:
     from lightning.pytorch import Callback, Trainer, seed_everything
     from lightning.pytorch.callbacks import EMAWeightAveraging
 
+    from pretune.cli.options import default_precision
+    from pretune.cli.quiet import silence
     from pretune.datamodules import TextClassificationDataModule
     from pretune.modules import TextClassification
     from pretune.modules.callbacks import EqualWeightAveraging
-    from pretune.modules.options import default_precision
-    from pretune.quiet import silence
 
     class Clock(Callback):
         def __init__(self) -> None:

@@ -61,7 +61,7 @@ def spelled(rank: int) -> str:
 
 def make_tokenizer(files: list[str], vocabulary: int, folder: Path) -> None:
     """Trains a WordPiece tokenizer on the first 20 MB."""
-    from pretune.datamodules.tokenizer_training import TrainTokenizer, train_tokenizer
+    from pretune.text.train_tokenizer import TrainTokenizer, train_tokenizer
 
     def lines() -> Any:
         left = 20_000_000

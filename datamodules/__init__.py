@@ -1,8 +1,8 @@
 """LightningDataModules for corpora and labelled sets."""
 
+from ..text.cleaning import Cleaning
+from ..text.train_tokenizer import TrainTokenizer
 from .base import BaseDataModule
-from .classification import TextClassificationDataModule
-from .cleaning import Cleaning
 from .corpus import CorpusDataModule, CorpusSource
 from .instructions import InstructionDataModule
 from .labelled import LabelledDataModule
@@ -10,8 +10,8 @@ from .multiple_choice import MultipleChoiceDataModule
 from .question_answering import QuestionAnsweringDataModule
 from .sentence_pairs import SentencePairDataModule
 from .sequence_to_sequence import SequenceToSequenceDataModule
-from .tokenizer_training import TrainTokenizer
-from .tokens import TokenClassificationDataModule
+from .text_classification import TextClassificationDataModule
+from .token_classification import TokenClassificationDataModule
 
 __all__ = [
     "BaseDataModule",

@@ -12,22 +12,22 @@ from lightning.pytorch import LightningDataModule
 from lightning.pytorch.utilities.model_helpers import is_overridden
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 
+from ..contracts import with_hints
 from ..errors import InputError
-from ..hints import with_hints
-from ..nulls import refuse_nulls
-from ..paths import local_folder
-from ..tokenization import load_tokenizer, unpack_tokenizer
-from .agreement import require_agreement
-from .cache import cached, default_cache, digest
-from .loader import BatchedDataset, BatchPlan, Opaque, ResumableLoader
-from .predict_plan import PredictPlan
-from .predict_rows import Inputs
-from .processes import cores
-from .share import Share, share_of_process
-from .small_data import tell_of_small_data
+from ..storage.cache import cached, default_cache, digest
+from ..storage.paths import local_folder
+from ..text.extend_tokenizer import ExtendTokenizer
+from ..text.nulls import refuse_nulls
+from ..text.processes import cores
+from ..text.tokenizer import load_tokenizer, unpack_tokenizer
+from ..text.train_tokenizer import TrainTokenizer
+from .batching.agreement import require_agreement
+from .batching.loader import BatchedDataset, BatchPlan, Opaque, ResumableLoader
+from .batching.predict_plan import PredictPlan
+from .batching.predict_rows import Inputs
+from .batching.share import Share, share_of_process
+from .batching.small_data import tell_of_small_data
 from .sources import Source
-from .tokenizer_extension import ExtendTokenizer
-from .tokenizer_training import TrainTokenizer
 
 MOST_WORKERS = 4
 """That are chosen for a GPU: tokens lie ready in the cache, and more than a few only wait."""

@@ -17,28 +17,28 @@ import torch
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from torch import Tensor
 
+from ..contracts import CAPACITY
 from ..errors import InputError
-from ..hints import CAPACITY
-from ..tokenization import separator_id
-from . import manifest
-from . import words as word_lists
+from ..storage import manifest
+from ..storage.cache import TokenStore, TokenWriter, cached, digest
+from ..text import words as word_lists
+from ..text.cleaning import Cleaning
+from ..text.encoding import encode
+from ..text.extend_tokenizer import ExtendTokenizer
+from ..text.findings import KNOWN, UNKNOWN, Findings, unknown_id, warn_of_unknown
+from ..text.progress import progress
+from ..text.readers import mended
+from ..text.splitting import held_out_documents
+from ..text.tokenizer import separator_id
+from ..text.tokenizing import FACTS, Tokenising, sums
+from ..text.train_tokenizer import TrainTokenizer
 from .base import BaseDataModule
-from .blocks import Blocks
-from .cache import TokenStore, TokenWriter, cached, digest
-from .cleaning import Cleaning
-from .encoding import encode
-from .findings import KNOWN, UNKNOWN, Findings, unknown_id, warn_of_unknown
-from .mixture import Mixture
-from .packing import Packs
-from .predict_rows import Inputs, write_inputs
-from .progress import progress
-from .readers import mended
-from .rows import Tokens
+from .batching.blocks import Blocks
+from .batching.mixture import Mixture
+from .batching.packing import Packs
+from .batching.predict_rows import Inputs, write_inputs
+from .batching.token_rows import Tokens
 from .sources import Documents, Files, Several, Source, make_source
-from .splitting import held_out_documents
-from .tokenising import FACTS, Tokenising, sums
-from .tokenizer_extension import ExtendTokenizer
-from .tokenizer_training import TrainTokenizer
 
 TOKENS_AT_ONCE = 1 << 24
 """Documents are divided into training and validation so many tokens at a time: memory stays bounded."""

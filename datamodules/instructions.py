@@ -11,12 +11,12 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from torch import Tensor
 
 from ..errors import InputError
-from .chat import ChatFormat, Message, answer_tokens, messages_in, read_template
-from .columns import find_column, is_missing, text_in
-from .findings import Findings
+from ..text.chat import ChatFormat, Message, answer_tokens, messages_in, read_template
+from ..text.findings import Findings
+from .batching.token_rows import Batches, Padding, Rows, RowsInMemory, Tokens
 from .labelled import LabelledDataModule
-from .rows import Batches, Padding, Rows, RowsInMemory, Tokens
 from .sources import Row
+from .tables.columns import find_column, is_missing, text_in
 
 MESSAGES_COLUMNS = ("messages", "conversations", "conversation", "chat")
 INSTRUCTION_COLUMNS = ("instruction", "prompt", "question", "query")

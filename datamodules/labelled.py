@@ -10,17 +10,17 @@ import numpy as np
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 
 from ..errors import InputError
-from . import manifest
+from ..storage import manifest
+from ..storage.cache import cached, digest, find
+from ..text.findings import Findings, told, warn_of_unknown
+from ..text.readers import mended
+from ..text.splitting import hold_out
+from ..text.train_tokenizer import TrainTokenizer
 from .base import BaseDataModule
-from .cache import cached, digest, find
-from .findings import Findings, told, warn_of_unknown
-from .leakage import Part, warn_of_missing_labels, warn_of_shared_texts
-from .predict_rows import Inputs, write_inputs
-from .readers import mended
-from .rows import Batches, Examples, Padding, Rows, RowsInMemory, RowWriter, Tokens, fitting, row_batch
+from .batching.predict_rows import Inputs, write_inputs
+from .batching.token_rows import Batches, Examples, Padding, Rows, RowsInMemory, RowWriter, Tokens, fitting, row_batch
 from .sources import SKIPPABLE, Files, Row, Source, Split, make_source
-from .splitting import hold_out
-from .tokenizer_training import TrainTokenizer
+from .tables.leakage import Part, warn_of_missing_labels, warn_of_shared_texts
 
 FORMAT = 2
 """Of what lies in the cache; a new one makes it anew."""

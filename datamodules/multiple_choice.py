@@ -10,14 +10,14 @@ import torch
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from torch import Tensor
 
-from ..cells import is_whole, listed
 from ..errors import InputError
-from .columns import find_column, label_in, text_in
-from .findings import Findings
+from ..storage.cells import is_whole, listed
+from ..text.findings import Findings
+from ..text.readers import require_columns
+from ..text.readers.squad import shortened
+from .batching.token_rows import Collate, Padding, Rows, RowsInMemory, Tokens, encode_texts
 from .labelled import LabelledDataModule
-from .readers import require_columns
-from .readers.squad import shortened
-from .rows import Collate, Padding, Rows, RowsInMemory, Tokens, encode_texts
+from .tables.columns import find_column, label_in, text_in
 
 CONTEXT_COLUMNS = ("ctx", "context", "sent1", "article", "passage", "premise", "startphrase", "dialogue", "question")
 QUESTION_COLUMNS = ("sent2", "question")

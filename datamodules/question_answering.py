@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 
-from ..cells import listed
 from ..errors import InputError
-from ..tokenization import PairFrame, joins_bare, pair_frame, special_frame
-from .columns import find_column, text_in
-from .findings import Findings
+from ..storage.cells import listed
+from ..text.findings import Findings
+from ..text.places import Place, begins_late, core, same_text, token_places
+from ..text.splitting import document_hash, held_out_documents
+from ..text.tokenizer import PairFrame, joins_bare, pair_frame, special_frame
+from .batching.token_rows import Batches, Padding, Rows, RowsInMemory, Tokens
 from .labelled import LabelledDataModule
-from .places import Place, begins_late, core, same_text, token_places
-from .rows import Batches, Padding, Rows, RowsInMemory, Tokens
-from .splitting import document_hash, held_out_documents
+from .tables.columns import find_column, text_in
 
 LEAST_ROOM = 8
 """Tokens of context that a window must have room for."""

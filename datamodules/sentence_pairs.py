@@ -17,18 +17,18 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from torch import Tensor
 
 from ..errors import InputError
-from ..tokenization import pair_frame
-from . import manifest
+from ..storage import manifest
+from ..storage.cache import TokenStore, TokenWriter, cached, digest, mapped
+from ..text.cleaning import Cleaning, function_key
+from ..text.extend_tokenizer import ExtendTokenizer
+from ..text.progress import progress
+from ..text.sentences import split_sentences
+from ..text.splitting import held_out_documents
+from ..text.tokenizer import pair_frame
+from ..text.tokenizing import SentenceTokenising, Tokenising
+from ..text.train_tokenizer import TrainTokenizer
 from .base import BaseDataModule
-from .cache import TokenStore, TokenWriter, cached, digest, mapped
-from .cleaning import Cleaning, function_key
-from .progress import progress
-from .sentences import split_sentences
 from .sources import Documents, make_source
-from .splitting import held_out_documents
-from .tokenising import SentenceTokenising, Tokenising
-from .tokenizer_extension import ExtendTokenizer
-from .tokenizer_training import TrainTokenizer
 
 
 class SentencePairDataModule(BaseDataModule):

@@ -9,12 +9,12 @@ import numpy as np
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 
 from ..errors import InputError
-from ..tokenization import special_frame
-from .columns import find_column
-from .findings import Findings
+from ..text.findings import Findings
+from ..text.tokenizer import special_frame
+from .batching.token_rows import Batches, Padding, Rows, RowsInMemory, Tokens
 from .labelled import LabelledDataModule
-from .rows import Batches, Padding, Rows, RowsInMemory, Tokens
 from .sources import Row
+from .tables.columns import find_column
 
 PAIRS = (
     ("article", "highlights"),

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from ..errors import InputError
-from ..visible import MOST_NAMES, shown_paths
-from . import readers
+from ..text import readers
+from ..text.visible import MOST_NAMES, shown_paths
 
 Split = Literal["train", "validation", "test", "predict"]
 Row = tuple[str, dict[str, Any]]

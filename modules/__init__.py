@@ -1,6 +1,6 @@
 """LightningModules for pretraining objectives and downstream tasks."""
 
-from .backbone import Backbone
+from .backbone.backbone import Backbone
 from .base import BaseModule, Output
 from .objectives.causal import CausalLanguageModeling
 from .objectives.masked import MaskedLanguageModeling
@@ -8,12 +8,12 @@ from .objectives.next_sentence import NextSentencePrediction
 from .objectives.replaced_token import ReplacedTokenDetection
 from .objectives.sentence_order import SentenceOrderPrediction
 from .objectives.span_denoising import SpanDenoising
-from .tasks.classification import TextClassification
 from .tasks.instructions import InstructionTuning
 from .tasks.multiple_choice import MultipleChoice
 from .tasks.question_answering import QuestionAnswering
 from .tasks.sequence_to_sequence import SequenceToSequence
-from .tasks.tokens import TokenClassification
+from .tasks.text_classification import TextClassification
+from .tasks.token_classification import TokenClassification
 
 __all__ = [
     "Backbone",

@@ -16,31 +16,31 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_info, rank_zero_warn
 from torch import Tensor, nn
 from torchmetrics import Metric, MetricCollection
 
+from ..checkpoints import STORED
+from ..contracts import FULL
 from ..errors import InputError
-from ..hints import FULL
-from ..runs import STORED
-from ..tokenization import pack_tokenizer, unpack_tokenizer
-from .backbone import Backbone, WeightReport, config_from_json
-from .carried import CARRIED
+from ..text.tokenizer import pack_tokenizer, unpack_tokenizer
+from .backbone.backbone import Backbone, WeightReport, config_from_json
+from .backbone.carried import CARRIED
+from .backbone.positions import max_positions
+from .batches.targets import Targets, find_targets
 from .early_callbacks import refuse_early
 from .early_checks import check_early
 from .export import export, export_adapters
 from .export_check import Sample
-from .layers.agreement import Kind, disagreement
-from .layers.directions import Direction, directions_of, named_directions, redirect
-from .layers.dropout import use_fast_dropout
-from .layers.guard import NumericGuard
-from .layers.metrics import MeanPerTarget, Perplexity
-from .layers.packed_attention import full_inputs, packed_inputs, prefer_own_attention
-from .layers.padding_check import leave_out_padding_check
-from .layers.positions import max_positions
-from .layers.sharding import is_sharded, shard
-from .layers.static_shapes import compiling, fill_pack, has_the_shape
-from .layers.targets import Targets, find_targets
-from .layers.unpadding import leave_out_padding, unpadding_inputs
-from .layers.varlen_attention import dropout_works
-from .optimization import OptimizedModule
+from .losses.agreement import Kind, disagreement
+from .metrics.basic import MeanPerTarget, Perplexity
+from .metrics.directions import Direction, directions_of, named_directions, redirect
+from .optimization.guard import NumericGuard
+from .optimization.module import OptimizedModule
 from .refusals import refuse_divided, refuse_predicting
+from .sharding import is_sharded, shard
+from .shortcuts.dropout import use_fast_dropout
+from .shortcuts.packed_attention import full_inputs, packed_inputs, prefer_own_attention
+from .shortcuts.padding_check import leave_out_padding_check
+from .shortcuts.static_shapes import compiling, fill_pack, has_the_shape
+from .shortcuts.unpadding import leave_out_padding, unpadding_inputs
+from .shortcuts.varlen_attention import dropout_works
 
 NETWORK_INPUTS = frozenset({"input_ids", "attention_mask", "token_type_ids", "position_ids", "use_cache"})
 

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from lightning.pytorch.trainer.states import TrainerFn
 
+from ..checkpoints import locate, stored
 from ..errors import InputError
-from ..runs import locate, stored
+from .backbone.skeleton import try_out
 from .early_monitors import check_monitors
-from .layers.schedules import schedule
+from .optimization.schedules import schedule
 from .refusals import no_start, refuse_divided, refuse_predicting, refuse_unfreezing
-from .skeleton import try_out
 from .strategies import FullySharded
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def _check_architecture(module: BaseModule) -> None:
     """Looks at the configuration that names or describes the weights."""
     import transformers
 
-    from .backbone import refuse_unsupported
+    from .backbone.backbone import refuse_unsupported
 
     config = module.backbone.load_config()
     module.check_backbone(config)
@@ -103,7 +103,7 @@ def _check_kind_of_data(module: BaseModule) -> None:
 
 def _check_length_of_training(module: BaseModule) -> None:
     """Refuses a schedule that goes by the length of a training without an end."""
-    from .optimization import OptimizedModule
+    from .optimization.module import OptimizedModule
 
     trainer: Any = module.trainer
     own = type(module).configure_optimizers is not OptimizedModule.configure_optimizers

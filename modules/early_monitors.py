@@ -11,7 +11,7 @@ from lightning.pytorch.callbacks import LambdaCallback, ModelCheckpoint
 from lightning.pytorch.utilities.rank_zero import rank_zero_warn
 
 from ..errors import InputError
-from .layers.directions import Direction, named_directions
+from .metrics.directions import Direction, named_directions
 
 if TYPE_CHECKING:
     from .base import BaseModule

@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING, Any
 import torch
 from lightning.pytorch.utilities.rank_zero import rank_zero_info, rank_zero_warn
 
-from ..atomic_files import final_name
-from ..checksums import write_checksums
+from ..checkpoints import locate
 from ..errors import InputError
-from ..runs import locate
+from ..storage.atomic_files import final_name
+from ..storage.checksums import write_checksums
+from .backbone.adapter_files import save_adapters
+from .backbone.adapters import merge_adapters
+from .backbone.positions import max_positions
 from .card import LINEAGE, lineage, model_card
 from .export_check import check_adapters, check_whole, fits_memory, refuse_non_finite
-from .layers.adapter_files import save_adapters
-from .layers.adapters import merge_adapters
-from .layers.positions import max_positions
-from .layers.sharding import is_sharded, whole_state
+from .sharding import is_sharded, whole_state
 
 if TYPE_CHECKING:
-    from .backbone import Backbone
+    from .backbone.backbone import Backbone
     from .base import BaseModule
 
 

@@ -12,9 +12,9 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_warn
 from lightning.pytorch.utilities.seed import isolate_rng
 from torch import Tensor, nn
 
-from ..atomic_files import final_name
 from ..errors import InputError, first_line
-from .layers.adapters import merge_adapters
+from ..storage.atomic_files import final_name
+from .backbone.adapters import merge_adapters
 
 INFINITE = float("inf")
 ROWS, LENGTH = 4, 32

@@ -11,8 +11,8 @@ from lightning.pytorch import LightningModule, Trainer
 from torch import Tensor, nn
 from torchmetrics import Metric
 
+from ..checkpoints import STORED, read_checkpoint
 from ..errors import InputError
-from ..runs import STORED, read_checkpoint
 
 
 class HostedModule(LightningModule):

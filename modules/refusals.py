@@ -11,7 +11,7 @@ from ..errors import InputError
 
 if TYPE_CHECKING:
     from .base import BaseModule
-    from .optimization import OptimizedModule
+    from .optimization.module import OptimizedModule
 
 
 def refuse_divided(module: BaseModule) -> None:

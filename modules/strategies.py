@@ -12,9 +12,9 @@ from torch.optim import Optimizer
 from torch.utils._pytree import tree_iter
 from typing_extensions import override
 
+from ..checkpoints import read_checkpoint
 from ..errors import InputError
-from ..runs import read_checkpoint
-from .layers.sharding import load_optimizer_state, load_whole, whole_optimizer_state
+from .sharding import load_optimizer_state, load_whole, whole_optimizer_state
 
 
 class FullySharded(ModelParallelStrategy):

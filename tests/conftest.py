@@ -68,7 +68,7 @@ def reviews(tmp_path: Path) -> Path:
 @pytest.fixture(scope="session")
 def tokenizer_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A WordPiece tokenizer trained on the sentences above."""
-    from pretune.datamodules.tokenizer_training import TrainTokenizer, train_tokenizer
+    from pretune.text.train_tokenizer import TrainTokenizer, train_tokenizer
 
     folder = tmp_path_factory.mktemp("tokenizer")
     train_tokenizer(
@@ -80,7 +80,7 @@ def tokenizer_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def tokenizer(tokenizer_folder: Path) -> Any:
     """That tokenizer, loaded."""
-    from pretune.tokenization import load_tokenizer
+    from pretune.text.tokenizer import load_tokenizer
 
     return load_tokenizer(str(tokenizer_folder))
 

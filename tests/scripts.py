@@ -6,7 +6,7 @@ import json
 import unicodedata
 from pathlib import Path
 
-from pretune.datamodules.tokenizer_training import SPECIAL, TrainTokenizer, train_tokenizer
+from pretune.text.train_tokenizer import SPECIAL, TrainTokenizer, train_tokenizer
 
 _MARKED = {
     "plain": "old [Tom Brown] lives in [Rome], now",

@@ -81,7 +81,7 @@ def world(
     tmp_path: Path, docs: dict[str, Path], reviews: Path, corpus: Path, encoder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Path:
     """A folder in which every shipped command finds what it names."""
-    monkeypatch.setattr("pretune.datamodules.readers.installed_docs.installed_roots", lambda: docs)
+    monkeypatch.setattr("pretune.text.readers.installed_docs.installed_roots", lambda: docs)
     (tmp_path / "corpus").mkdir()
     documents = (" ".join(capitalised(7 * i + j, 12) for j in range(3 + i % 3)) for i in range(120))
     (tmp_path / "corpus/a.txt").write_text("\n\n".join(documents))

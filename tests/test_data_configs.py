@@ -234,9 +234,9 @@ def write(case: Case, rows: int = 24) -> None:
 @pytest.fixture(scope="module")
 def backbones(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folders in place of the models of the Hub: tiny, untrained."""
-    from pretune.datamodules.tokenizer_training import TrainTokenizer, train_tokenizer
     from pretune.modules import Backbone
-    from pretune.tokenization import load_tokenizer
+    from pretune.text.tokenizer import load_tokenizer
+    from pretune.text.train_tokenizer import TrainTokenizer, train_tokenizer
 
     root = tmp_path_factory.mktemp("hub")
     some = [*map(sentence, range(99)), *CHINESE]

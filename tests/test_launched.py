@@ -19,7 +19,7 @@ from safetensors.torch import load_file
 import pretune
 from pretune.errors import InputError
 from pretune.modules import Backbone, MaskedLanguageModeling
-from pretune.modules.layers.sharding import shard
+from pretune.modules.sharding import shard
 from pretune.modules.strategies import FullySharded
 
 CONFIG = """

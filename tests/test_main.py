@@ -286,7 +286,7 @@ def test_checkpoints_load_without_us_around(
 KILL = """
 import os, sys
 from lightning.pytorch import Callback
-from pretune.modules import cli
+from pretune.cli import pretune_cli as cli
 
 class Kill(Callback):
     def on_train_batch_start(self, trainer, *args):
@@ -500,7 +500,7 @@ def test_run_folders_that_cannot_be_written(sentiment: str, fails: Fails, monkey
     def full(*args: Any, **kwargs: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("pretune.modules.callbacks.checkpoints.torch.save", full)
+    monkeypatch.setattr("pretune.cli.callbacks.checkpoints.torch.save", full)
     message = fails("fit", "--config", sentiment, "--trainer.max_epochs=1")
     assert "could not be written" in message
     assert "No space left" in message

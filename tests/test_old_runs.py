@@ -13,8 +13,8 @@ import pytest
 import torch
 from transformers import AutoModelForMaskedLM, AutoModelForSequenceClassification, AutoTokenizer
 
-from pretune.datamodules.cache import TokenStore
-from pretune.datamodules.manifest import damage
+from pretune.storage.cache import TokenStore
+from pretune.storage.manifest import damage
 
 OLD = Path(__file__).parent / "data" / "runs-0.1"
 

@@ -18,10 +18,18 @@ import torch
 from lightning.pytorch import Callback
 
 import pretune
+from pretune.cli import pretune_cli as cli
+from pretune.cli.slurm import SlurmJob
+from pretune.cli.stop_signals import (
+    SLURM_LIMIT,
+    TIME_LIMIT,
+    exit_code,
+    handling_signals,
+    name_of,
+    requests,
+    seconds_of,
+)
 from pretune.errors import InputError
-from pretune.modules import cli
-from pretune.slurm import SlurmJob
-from pretune.stop_signals import SLURM_LIMIT, TIME_LIMIT, exit_code, handling_signals, name_of, requests, seconds_of
 
 Run = Callable[..., Any]
 FIT = (
@@ -85,7 +93,7 @@ def stopped(run: Run, *args: str) -> int:
 SCRIPT = """
 import os, signal, sys
 from lightning.pytorch import Callback
-from pretune.modules import cli
+from pretune.cli import pretune_cli as cli
 
 class Send(Callback):
     def on_train_batch_start(self, trainer, *args):

@@ -212,7 +212,7 @@ def main(args: list[str] | None = None, runner: Runner = as_process) -> int:
     store = Store(given.results)
     failed: list[str] = []
     if not given.table:
-        from pretune.modules.options import default_precision
+        from pretune.cli.options import default_precision
 
         failed = measure(given, store, runner, default_precision())
     print(f"\n{table(given, store.read())}")

@@ -13,7 +13,7 @@ from typing import Any
 
 from scores import squad_scores
 
-from pretune.allocator import prepare_process
+from pretune.cli.process import prepare_process
 from pretune.main import main
 
 CLASSES = {

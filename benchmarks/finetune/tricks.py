@@ -14,7 +14,7 @@ from lightning.pytorch import Callback
 from torch import Tensor, nn
 
 from pretune.modules.base import Output
-from pretune.modules.layers.agreement import disagreement
+from pretune.modules.losses.agreement import disagreement
 
 
 class Mixout(Callback):

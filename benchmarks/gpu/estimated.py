@@ -52,7 +52,7 @@ def one(case: Case, spec: dict[str, Any], folder: Path) -> dict[str, Any]:
     """Estimates a case, and trains it for some steps."""
     import torch
 
-    from pretune.costs.hardware import find
+    from pretune.cli.costs.hardware import find
     from pretune.main import main
 
     gpu = spec["device"] == "cuda"

@@ -16,7 +16,7 @@ import torch.nn.functional as F  # noqa: E402
 import turn  # noqa: E402
 from torch import Tensor  # noqa: E402
 
-from pretune.modules.layers.vocabulary_loss import vocabulary_loss  # noqa: E402
+from pretune.modules.losses.vocabulary import vocabulary_loss  # noqa: E402
 
 SIZES = {"BERT-base, 5,120 targets x 30,528": (5120, 768, 30528), "GPT-2, 16,384 x 50,304": (16384, 768, 50304)}
 SMOKE = {"tiny": (64, 16, 128)}

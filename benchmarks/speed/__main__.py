@@ -131,7 +131,7 @@ def spec_of(work: str, side: str, repeat: int, given: argparse.Namespace) -> dic
 
 def measure(given: argparse.Namespace, store: Store, runner: Runner) -> list[str]:
     """Runs what is missing; returns the names of the runs that failed."""
-    from pretune.modules.options import default_precision
+    from pretune.cli.options import default_precision
 
     failed, where = [], {**machine(), "precision": default_precision()}
     for work, side, repeat in runs(given):

@@ -18,9 +18,9 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from operations import Operations
 from typing_extensions import override
 
-from pretune.costs.flops import forward_cost, training_factor
-from pretune.costs.hardware import peak_flops
-from pretune.modules.layers.sizes import batch_sizes
+from pretune.cli.costs.flops import forward_cost, training_factor
+from pretune.cli.costs.hardware import peak_flops
+from pretune.modules.batches.sizes import batch_sizes
 
 LONG = 1_000_000
 """Optimiser steps that the schedule is told: training ends when all is measured."""

@@ -13,7 +13,7 @@ from clock import LONG, Measured, clock_of
 from peer import language, network, tokenizer_of
 from torch import Tensor
 
-from pretune.modules.options import default_precision
+from pretune.cli.options import default_precision
 
 MASKED = 0.15
 """Share of tokens that are predicted."""

@@ -18,7 +18,7 @@ from typing import Any
 
 import turn
 
-from pretune.allocator import prepare_process
+from pretune.cli.process import prepare_process
 
 MAIN = Path(__file__).resolve().parents[2] / "main.py"
 CLASSES = {
@@ -106,8 +106,8 @@ def by_hand(verb: str, wanted: dict[str, Any], callback: Any) -> Any:
     from lightning.pytorch import Trainer, seed_everything
 
     from pretune import datamodules, modules
+    from pretune.cli.options import default_precision
     from pretune.modules.callbacks import StepTimes, Throughput
-    from pretune.modules.options import default_precision
 
     seed_everything(wanted["seed_everything"])
     place, name = callback["class_path"].split(".")
@@ -195,7 +195,7 @@ def series(spec: dict[str, Any]) -> dict[str, Any]:
 def loading(spec: dict[str, Any]) -> dict[str, Any]:
     """True tokens a second of the loader, over epochs until the time is up; the first epoch warms it up."""
     from pretune import datamodules
-    from pretune.modules.layers.sizes import batch_sizes
+    from pretune.modules.batches.sizes import batch_sizes
 
     made = config(spec)["data"]
     data = getattr(datamodules, made["class_path"])(**made["init_args"])

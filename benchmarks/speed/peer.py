@@ -32,7 +32,7 @@ from transformers import (
     set_seed,
 )
 
-from pretune.modules.options import default_precision
+from pretune.cli.options import default_precision
 
 HEADS = {"mlm": "MaskedLM", "clm": "CausalLM", "classification": "SequenceClassification"}
 Columns = dict[str, list[Any]]

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from pretune.atomic_files import write_text
+from pretune.storage.atomic_files import write_text
 
 SEED = 20
 COPIES = 20

@@ -23,7 +23,7 @@ def wait_for_turn(spec: dict[str, Any]) -> None:
     import torch
     import transformers  # noqa: F401
 
-    from pretune.modules.layers import varlen_attention
+    from pretune.modules.shortcuts import varlen_attention
 
     if spec.get("null"):  # the stand-in of tests/null_gpu has no cuDNN, and no figures to look at
         torch.backends.cuda.enable_cudnn_sdp(False)

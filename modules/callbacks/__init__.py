@@ -1,24 +1,24 @@
 """What Lightning does not have."""
 
+from ...cli.callbacks.best import BestCheckpoint
+from ...cli.callbacks.checkpoints import AtomicCheckpointIO, LastCheckpoint
+from ...cli.callbacks.curves import LearningCurves
+from ...cli.callbacks.early_stopping import EarlyStopping
+from ...cli.callbacks.export import ExportBest
+from ...cli.callbacks.orderly_stop import OrderlyStop
+from ...cli.callbacks.overfitting import OverfittingWarnings
+from ...cli.callbacks.pace import Pace
+from ...cli.callbacks.predictions import PredictionWriter
+from ...cli.callbacks.progress_bar import RunProgressBar
+from ...cli.callbacks.report import RunReport
+from ...cli.callbacks.step_times import StepTimes
+from ...cli.callbacks.throughput import Throughput
+from ...cli.callbacks.untrained import RefuseUntrained
 from .averaging import EqualWeightAveraging
-from .best import BestCheckpoint
-from .checkpoints import AtomicCheckpointIO, LastCheckpoint
-from .curves import LearningCurves
-from .early_stopping import EarlyStopping
-from .export import ExportBest
 from .forgetting import Forgetting
 from .old_and_new import OldAndNew
-from .orderly_stop import OrderlyStop
-from .overfitting import OverfittingWarnings
-from .pace import Pace
-from .predictions import PredictionWriter
 from .probe import Probe
-from .progress_bar import RunProgressBar
-from .report import RunReport
 from .rollback import Rollback
-from .step_times import StepTimes
-from .throughput import Throughput
-from .untrained import RefuseUntrained
 from .warm_up import BatchSizeWarmup, SequenceLengthWarmup
 
 __all__ = [

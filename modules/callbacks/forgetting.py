@@ -10,17 +10,17 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from torch import Tensor
 from typing_extensions import override
 
+from ...cli.callbacks.report import RunReport
 from ...errors import InputError
-from ..backbone import Backbone
+from ..backbone.adapters import merge_adapters
+from ..backbone.backbone import Backbone
+from ..backbone.depth import parameter_depths
+from ..backbone.families import family
 from ..base import BaseModule
-from ..families import family
-from ..layers.adapters import merge_adapters
-from ..layers.depth import parameter_depths
 from ..objectives.causal import CausalLanguageModeling
 from ..objectives.masked import MaskedLanguageModeling
 from ..objectives.span_denoising import SpanDenoising
 from .held_out import held_out
-from .report import RunReport
 
 OBJECTIVES: dict[str, type[BaseModule]] = {
     "encoder": MaskedLanguageModeling,

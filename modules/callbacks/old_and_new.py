@@ -9,11 +9,11 @@ from lightning.pytorch import Callback, LightningDataModule, LightningModule, Tr
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from typing_extensions import override
 
+from ...cli.callbacks.report import RunReport
 from ...errors import InputError
-from ..backbone import Backbone
+from ..backbone.backbone import Backbone
 from ..base import BaseModule
 from .held_out import held_out
-from .report import RunReport
 
 Table = dict[str, dict[str, dict[str, float]]]
 

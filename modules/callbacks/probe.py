@@ -13,7 +13,7 @@ from typing_extensions import override
 
 from ...errors import InputError
 from ..base import BaseModule
-from ..layers.logistic import fit_logistic
+from .logistic import fit_logistic
 
 
 class Probe(Callback):

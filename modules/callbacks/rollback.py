@@ -14,12 +14,12 @@ from torch.optim import Optimizer
 from torch.utils._pytree import tree_map_only
 from typing_extensions import override
 
+from ...checkpoints import is_complete, read_checkpoint
+from ...cli.callbacks.checkpoints import LastCheckpoint, is_between_steps
 from ...errors import InputError
-from ...runs import is_complete, read_checkpoint
-from ..layers.guard import READ_EVERY, NumericGuard, all_finite
-from ..layers.sharding import load_optimizer_state, load_whole
-from ..layers.spikes import ENOUGH
-from .checkpoints import LastCheckpoint, is_between_steps
+from ..optimization.guard import READ_EVERY, NumericGuard, all_finite
+from ..optimization.spikes import ENOUGH
+from ..sharding import load_optimizer_state, load_whole
 
 
 class Rollback(Callback):

@@ -9,8 +9,8 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 from typing_extensions import override
 
+from ...contracts import FULL
 from ...errors import InputError
-from ...hints import FULL
 
 
 class _WarmUp(Callback):

@@ -10,17 +10,17 @@ from torch import Tensor, nn
 from torchmetrics import Metric
 
 from ...errors import InputError, first_line
-from ...tokenization import separator_id
-from ..backbone import Backbone
+from ...text.tokenizer import separator_id
+from ..backbone.backbone import Backbone
+from ..backbone.families import require
 from ..base import BaseModule, Output
-from ..families import require
-from ..layers.directions import Direction, directions_of
-from ..layers.metrics import AccuracyPerTarget, MeanPerTarget, Perplexity
-from ..layers.packed_attention import can_pack
-from ..layers.rows import Rows
-from ..layers.sharding import is_sharded
-from ..layers.sparse_head import only_inputs
-from ..layers.targets import before
+from ..batches.padded_rows import Rows
+from ..batches.targets import before
+from ..metrics.basic import AccuracyPerTarget, MeanPerTarget, Perplexity
+from ..metrics.directions import Direction, directions_of
+from ..sharding import is_sharded
+from ..shortcuts.packed_attention import can_pack
+from ..shortcuts.sparse_head import only_inputs
 from .masked import recovered
 
 

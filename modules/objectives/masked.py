@@ -10,18 +10,18 @@ from torch.nn.utils.rnn import pad_sequence
 from torchmetrics import Metric
 
 from ...errors import InputError
-from ...tokenization import special_frame
-from ..backbone import Backbone
+from ...text.tokenizer import special_frame
+from ..backbone.backbone import Backbone
+from ..backbone.families import require
 from ..base import BaseModule, Output
-from ..families import require
-from ..layers.hashing import row_keys
-from ..layers.masking import choose_spans, choose_tokens, choose_words, corrupt
-from ..layers.metrics import AccuracyPerTarget
-from ..layers.packed_attention import can_pack
-from ..layers.rows import Rows
-from ..layers.sparse_head import only_positions
-from ..layers.targets import Targets, most_targets
-from ..layers.vocabulary_loss import IGNORED, vocabulary_loss
+from ..batches.padded_rows import Rows
+from ..batches.targets import Targets, most_targets
+from ..corruption.hashing import row_keys
+from ..corruption.masking import choose_spans, choose_tokens, choose_words, corrupt
+from ..losses.vocabulary import IGNORED, vocabulary_loss
+from ..metrics.basic import AccuracyPerTarget
+from ..shortcuts.packed_attention import can_pack
+from ..shortcuts.sparse_head import only_positions
 
 
 class MaskedLanguageModeling(BaseModule):

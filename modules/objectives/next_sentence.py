@@ -14,15 +14,15 @@ from torch import Tensor, nn
 from torchmetrics import Metric
 
 from ...errors import InputError
-from ...tokenization import pair_frame
-from ..backbone import Backbone
+from ...text.tokenizer import pair_frame
+from ..backbone.backbone import Backbone
 from ..base import Output
-from ..layers.hashing import row_keys, uniform
-from ..layers.losses import cross_entropy
-from ..layers.metrics import AccuracyPerTarget
-from ..layers.pairs import join_pairs
-from ..layers.rows import Rows
-from ..layers.sparse_head import only_positions
+from ..batches.padded_rows import Rows
+from ..corruption.hashing import row_keys, uniform
+from ..corruption.pairs import join_pairs
+from ..losses.cross_entropy import cross_entropy
+from ..metrics.basic import AccuracyPerTarget
+from ..shortcuts.sparse_head import only_positions
 from .masked import MaskedLanguageModeling, recovered, token_logits
 
 _FLIP = 7

@@ -13,12 +13,12 @@ from torchmetrics import Metric
 from torchmetrics.classification import BinaryAccuracy, BinaryPrecision, BinaryRecall
 
 from ...errors import InputError
-from ..backbone import Backbone, config_from_json
+from ..backbone.backbone import Backbone, config_from_json
 from ..base import Output
-from ..layers.hashing import uniform
-from ..layers.losses import binary_cross_entropy
-from ..layers.metrics import AccuracyPerTarget
-from ..layers.sparse_head import only_positions
+from ..corruption.hashing import uniform
+from ..losses.cross_entropy import binary_cross_entropy
+from ..metrics.basic import AccuracyPerTarget
+from ..shortcuts.sparse_head import only_positions
 from .masked import MaskedLanguageModeling, recovered
 
 _SAMPLE = 8

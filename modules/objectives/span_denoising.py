@@ -9,16 +9,16 @@ from torch import Tensor
 from torchmetrics import Metric
 
 from ...errors import InputError
-from ...tokenization import separator_id
-from ..backbone import Backbone
+from ...text.tokenizer import separator_id
+from ..backbone.backbone import Backbone
+from ..backbone.families import require
 from ..base import BaseModule, Output
-from ..families import require
-from ..layers.denoising import bart_infill, most_spans, random_spans, t5_corrupt
-from ..layers.hashing import row_keys
-from ..layers.metrics import AccuracyPerTarget
-from ..layers.rows import Rows
-from ..layers.sparse_head import only_inputs
-from ..layers.vocabulary_loss import IGNORED
+from ..batches.padded_rows import Rows
+from ..corruption.denoising import bart_infill, most_spans, random_spans, t5_corrupt
+from ..corruption.hashing import row_keys
+from ..losses.vocabulary import IGNORED
+from ..metrics.basic import AccuracyPerTarget
+from ..shortcuts.sparse_head import only_inputs
 from .masked import recovered
 
 SENTINELS = 100

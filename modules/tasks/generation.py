@@ -9,11 +9,11 @@ from torch import Tensor
 from torchmetrics import Metric
 
 from ...errors import InputError, first_line
-from ..backbone import Backbone
+from ..backbone.adapters import is_adapter
+from ..backbone.backbone import Backbone
 from ..base import BaseModule
-from ..layers.adapters import is_adapter
-from ..layers.metrics import AccuracyPerTarget
-from ..layers.sharding import is_sharded
+from ..metrics.basic import AccuracyPerTarget
+from ..sharding import is_sharded
 
 SPELLED = ("forced_bos_token_id", "decoder_start_token_id")
 """Options of `generate` that may be given as a token, such as mBART's `de_DE`."""

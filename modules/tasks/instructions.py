@@ -7,18 +7,18 @@ from typing import Any
 from lightning.pytorch.utilities.rank_zero import rank_zero_warn
 from torch import Tensor
 
-from ...datamodules.chat import ChatFormat
+from ...contracts import known_targets
 from ...errors import InputError
-from ...hints import known_targets
-from ..backbone import Backbone
+from ...text.chat import ChatFormat
+from ..backbone.backbone import Backbone
+from ..backbone.families import EXAMPLES, TRAINS, family
 from ..base import Output
-from ..families import EXAMPLES, TRAINS, family
-from ..layers.packed_attention import can_pack
-from ..layers.rows import Rows
-from ..layers.sparse_head import only_inputs
-from ..layers.targets import before
-from ..layers.vocabulary_loss import IGNORED
+from ..batches.padded_rows import Rows
+from ..batches.targets import before
+from ..losses.vocabulary import IGNORED
 from ..objectives.masked import recovered
+from ..shortcuts.packed_attention import can_pack
+from ..shortcuts.sparse_head import only_inputs
 from .generation import GeneratingModule
 
 ANSWER = "an answer of nothing else"

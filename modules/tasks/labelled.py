@@ -10,7 +10,7 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from torch import Tensor
 
 from ...errors import InputError
-from ..backbone import Backbone, in_body, reinitialize
+from ..backbone.backbone import Backbone, in_body, reinitialize
 from ..base import BaseModule
 
 

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 from torchmetrics import Metric
 
-from ..backbone import Backbone
+from ..backbone.backbone import Backbone
 from ..base import BaseModule, Output
-from ..layers.losses import cross_entropy
-from ..layers.metrics import AccuracyPerTarget
+from ..losses.cross_entropy import cross_entropy
+from ..metrics.basic import AccuracyPerTarget
 
 
 class MultipleChoice(BaseModule):

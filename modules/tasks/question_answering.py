@@ -11,13 +11,13 @@ from torch import Tensor
 from torchmetrics import Metric, MetricCollection
 
 from ...errors import InputError
-from ...squad_scores import Scoring
-from ..backbone import Backbone
+from ...text.answers import Scoring
+from ..backbone.backbone import Backbone
+from ..backbone.families import family
 from ..base import BaseModule, Output
-from ..families import family
 from ..hosted import one_loader
-from ..layers.answer_spans import NONE, AnswerKind, AnswerScore, best_spans, merged
-from ..layers.losses import cross_entropy
+from ..losses.cross_entropy import cross_entropy
+from ..metrics.answer_spans import NONE, AnswerKind, AnswerScore, best_spans, merged
 
 EXACT = torch.float32 if torch.backends.mps.is_available() else torch.float64
 """Holds scores, and numbers of characters and questions; Apple's GPUs have no doubles."""

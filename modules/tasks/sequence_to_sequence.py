@@ -6,18 +6,18 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from ...contracts import known_targets
 from ...errors import InputError
-from ...hints import known_targets
-from ..backbone import Backbone, config_from_json
+from ..backbone.backbone import Backbone, config_from_json
+from ..backbone.families import EXAMPLES, TRAINS, family
 from ..base import Output
-from ..families import EXAMPLES, TRAINS, family
+from ..batches.targets import before
 from ..hosted import one_loader
-from ..layers.directions import Direction
-from ..layers.sparse_head import only_inputs
-from ..layers.targets import before
-from ..layers.text_scores import NAMES, BleuTokenizer, bleu_tokenizer, text_scores
-from ..layers.vocabulary_loss import IGNORED
+from ..losses.vocabulary import IGNORED
+from ..metrics.directions import Direction
+from ..metrics.text_scores import NAMES, BleuTokenizer, bleu_tokenizer, text_scores
 from ..objectives.masked import recovered
+from ..shortcuts.sparse_head import only_inputs
 from .generation import GeneratingModule
 
 SPLITS = {"val": "validation", "test": "test"}

@@ -12,8 +12,8 @@ from tests_support import WORDS, sentence  # type: ignore[import-not-found]
 
 from pretune.datamodules import Cleaning, CorpusDataModule
 from pretune.datamodules.corpus import encode
-from pretune.datamodules.tokenising import Tokenising
 from pretune.errors import InputError
+from pretune.text.tokenizing import Tokenising
 
 
 def make(tokenizer_folder: Path, **options: Any) -> CorpusDataModule:
@@ -94,7 +94,7 @@ def test_formats_and_several_files(corpus: Path, tmp_path: Path, tokenizer_folde
 def test_second_start_does_no_work(corpus: Path, tokenizer_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make(tokenizer_folder, train_files=str(corpus))
     monkeypatch.setattr(Tokenising, "__call__", lambda *a: pytest.fail("tokenised again"))
-    monkeypatch.setattr("pretune.datamodules.readers.read_documents", lambda *a, **k: pytest.fail("read again"))
+    monkeypatch.setattr("pretune.text.readers.read_documents", lambda *a, **k: pytest.fail("read again"))
     make(tokenizer_folder, train_files=str(corpus), block_size=32)
     corpus.write_text(corpus.read_text() + "one more line\n")
     with pytest.raises(pytest.fail.Exception):

@@ -10,9 +10,9 @@ from chat_templates import CHATML, THINKING
 from tests_support import sentence
 
 from pretune.datamodules.instructions import InstructionDataModule, best_fit
-from pretune.datamodules.tokenizer_training import TrainTokenizer, train_tokenizer
 from pretune.errors import InputError
-from pretune.tokenization import load_tokenizer
+from pretune.text.tokenizer import load_tokenizer
+from pretune.text.train_tokenizer import TrainTokenizer, train_tokenizer
 
 ROWS: list[dict[str, Any]] = [
     {"instruction": sentence(i, 4), "input": sentence(i, 3) if i % 2 else "", "output": sentence(i, 2 + i % 4)}

@@ -8,8 +8,8 @@ import pytest
 from tests_support import sentence
 
 from pretune.datamodules import QuestionAnsweringDataModule
-from pretune.datamodules.tokenizer_training import TrainTokenizer, train_tokenizer
 from pretune.errors import InputError
+from pretune.text.train_tokenizer import TrainTokenizer, train_tokenizer
 
 CONTEXTS = [" ".join(sentence(7 * i + j, 9) for j in range(4)) for i in range(6)]
 

@@ -9,8 +9,8 @@ import torch
 from tests_support import capitalised  # type: ignore[import-not-found]
 
 from pretune.datamodules import SentencePairDataModule
-from pretune.datamodules.encoding import encode
 from pretune.errors import InputError
+from pretune.text.encoding import encode
 
 
 @pytest.fixture

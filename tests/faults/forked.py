@@ -28,8 +28,9 @@ CHANGES = ("os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.chmod", "os.tru
 IMPORTED = (
     "matplotlib.backends.backend_agg", "matplotlib.pyplot", "torch.utils.tensorboard",
     "transformers.models.bert.modeling_bert", "transformers.models.bert.tokenization_bert",
-    "pretune.main", "pretune.datamodules", "pretune.modules", "pretune.costs.benchmark", "pretune.costs.estimate",
-    "pretune.experiments.seeds", "pretune.experiments.suites", "pretune.experiments.tune", "pretune.modules.cli",
+    "pretune.main", "pretune.datamodules", "pretune.modules", "pretune.cli.commands.benchmark",
+    "pretune.cli.commands.estimate",
+    "pretune.cli.commands.seeds", "pretune.cli.commands.suites", "pretune.cli.commands.tune", "pretune.cli.pretune_cli",
 )  # fmt: skip
 
 Action = Callable[[], None]
@@ -130,7 +131,8 @@ def _become(args: Sequence[str], folder: Path, log: Path, before: Action) -> Non
         os.environ["PRETUNE_CACHE"] = str(folder / "cache")
         signal.signal(signal.SIGINT, signal.default_int_handler)
         random.seed()
-        from pretune import main, stop_signals
+        from pretune import main
+        from pretune.cli import stop_signals
 
         stop_signals.STARTED = time.monotonic()
         sys.argv = ["main.py", *args]

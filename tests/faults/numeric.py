@@ -64,7 +64,7 @@ def _install(kind: str, value: float, first: int, lasts: bool) -> None:
     import torch
     from lightning.pytorch import Callback
 
-    from pretune.modules import cli
+    from pretune.cli import pretune_cli as cli
 
     class Inject(Callback):
         def is_due(self, trainer: Any) -> bool:

@@ -22,9 +22,9 @@ def prepare(home: Path) -> None:
     import torch
 
     from pretune import datamodules, modules  # noqa: F401
-    from pretune.datamodules.tokenizer_training import TrainTokenizer, train_tokenizer
-    from pretune.modules import cli  # noqa: F401
-    from pretune.tokenization import load_tokenizer
+    from pretune.cli import pretune_cli as cli  # noqa: F401
+    from pretune.text.tokenizer import load_tokenizer
+    from pretune.text.train_tokenizer import TrainTokenizer, train_tokenizer
 
     torch.set_num_threads(1)
     texts = [sentence(i, 12) for i in range(99)] + ["### Instruction:\n ### Response:\n"] * 9
@@ -37,8 +37,8 @@ def prepare(home: Path) -> None:
 
 def read_table(name: str, encoding: str = "utf-8") -> None:
     """The rows and columns of a table."""
-    from pretune.datamodules.readers import column_names, read_rows
     from pretune.errors import InputError
+    from pretune.text.readers import column_names, read_rows
 
     try:
         for where, row in read_rows(name, encoding):
@@ -53,7 +53,7 @@ def read_table(name: str, encoding: str = "utf-8") -> None:
 
 def read_text(name: str, encoding: str = "utf-8", documents: Any = "line") -> None:
     """The documents of a file."""
-    from pretune.datamodules.readers import read_documents
+    from pretune.text.readers import read_documents
 
     for text in read_documents(name, documents=documents, encoding=encoding):
         text.encode()
@@ -92,7 +92,7 @@ def use_rows(kind: str, name: str, tokenizer: str = "wordpiece", **options: Any)
 
 def load_tokenizer(folder: str = "tokenizer") -> None:
     """A tokenizer from a folder, as datamodules use it."""
-    from pretune import tokenization
+    from pretune.text import tokenizer as tokenization
 
     tokenizer: Any = tokenization.load_tokenizer(folder)
     tokenization.special_frame(tokenizer)
@@ -103,7 +103,7 @@ def load_tokenizer(folder: str = "tokenizer") -> None:
 
 def read_checkpoint(name: str = "x.ckpt") -> None:
     """What a checkpoint says of itself."""
-    from pretune.runs import stored
+    from pretune.checkpoints import stored
 
     stored(name)
 
@@ -129,7 +129,7 @@ def use_folder(folder: str = "folder") -> None:
 
 def load_backbone(folder: str = "encoder") -> None:
     """A network from a folder."""
-    from pretune.modules.backbone import Backbone
+    from pretune.modules.backbone.backbone import Backbone
 
     backbone = Backbone.of(folder)
     backbone.build("AutoModelForSequenceClassification", backbone.load_tokenizer(), head={"num_labels": 2})
@@ -137,6 +137,6 @@ def load_backbone(folder: str = "encoder") -> None:
 
 def use_words(name: str = "words.txt") -> None:
     """A list of words."""
-    from pretune.datamodules.words import WordList, boundaries
+    from pretune.text.words import WordList, boundaries
 
     boundaries(WordList(name), "他们说了 one 什么")

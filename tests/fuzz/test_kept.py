@@ -16,25 +16,26 @@ import pytest
 from fuzz_material import CONFIG, CSV, PREDICTIONS, QA_ROWS, ROWS, as_csv, compressed
 from fuzz_mutations import as_lines
 
-from pretune.cells import listed
-from pretune.datamodules import QuestionAnsweringDataModule, template_limits
-from pretune.datamodules.chat import ChatFormat, read_template
-from pretune.datamodules.labels import LabelNames
-from pretune.datamodules.readers import read_rows
+from pretune.checkpoints import locate
+from pretune.cli.commands.compare import compare
+from pretune.cli.commands.search_space import Space
+from pretune.cli.loggers import RunCSVLogger, forget_from
+from pretune.cli.run_folder import _identity
+from pretune.cli.run_lock import writer
+from pretune.cli.run_state import state_of
+from pretune.datamodules import QuestionAnsweringDataModule
 from pretune.datamodules.sources import Hub
-from pretune.datamodules.splitting import sort_labels
-from pretune.datamodules.words import WordList
+from pretune.datamodules.tables.labels import LabelNames
 from pretune.errors import LONGEST, InputError
-from pretune.experiments.compare import compare
-from pretune.experiments.search_space import Space
-from pretune.modules.backbone import Backbone
-from pretune.modules.loggers import RunCSVLogger, forget_from
+from pretune.modules.backbone.backbone import Backbone
 from pretune.modules.tasks.instructions import InstructionTuning
-from pretune.run_folder import _identity
-from pretune.run_lock import writer
-from pretune.run_state import state_of
-from pretune.runs import locate
-from pretune.tokenization import load_tokenizer
+from pretune.storage.cells import listed
+from pretune.text import template_limits
+from pretune.text.chat import ChatFormat, read_template
+from pretune.text.readers import read_rows
+from pretune.text.splitting import sort_labels
+from pretune.text.tokenizer import load_tokenizer
+from pretune.text.words import WordList
 
 DEEP = "[" * 100_000
 

@@ -30,10 +30,10 @@ import torch
 from gpu_support import ACCELERATOR, COUNTED, NULL, ON_CPU
 from transformers import GenerationMixin
 
+from pretune.cli.callbacks import best
 from pretune.main import main
-from pretune.modules import optimization
-from pretune.modules.callbacks import best
-from pretune.modules.layers import packed_attention, varlen_attention
+from pretune.modules.optimization import module as optimization
+from pretune.modules.shortcuts import packed_attention, varlen_attention
 
 if not ON_CPU and not torch.cuda.is_available():
     collect_ignore_glob = ["test_[!d]*.py"]  # all but test_device.py, which says so

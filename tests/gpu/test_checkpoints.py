@@ -13,7 +13,7 @@ from test_combinations import make  # type: ignore[import-not-found]
 from test_invariances import collate, rows  # type: ignore[import-not-found]
 from torch.utils.data import DataLoader
 
-from pretune.runs import read_checkpoint
+from pretune.checkpoints import read_checkpoint
 
 CASES = [
     ("MaskedLanguageModeling", "bert"),

@@ -11,7 +11,7 @@ from gpu_support import DEVICE, ROUNDING, on_device, same
 from test_combinations import batch_for, make  # type: ignore[import-not-found]
 from test_shortcuts import result  # type: ignore[import-not-found]
 
-from pretune.hints import with_hints
+from pretune.contracts import with_hints
 
 OBJECTIVES = [
     ("MaskedLanguageModeling", "bert"),

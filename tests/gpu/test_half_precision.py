@@ -10,11 +10,11 @@ import torch
 from gpu_support import DEVICE, NULL, ON_CPU, flat, holds, on_device, some, trainer
 from test_combinations import batch_for, make, total  # type: ignore[import-not-found]
 from test_equality import OBJECTIVES, TASKS, built  # type: ignore[import-not-found]
-from test_optimization import batch, loader  # type: ignore[import-not-found]
+from test_module import batch, loader  # type: ignore[import-not-found]
 from test_references import REFERENCES, seen  # type: ignore[import-not-found]
 from torch import Tensor
 
-from pretune.hints import with_hints
+from pretune.contracts import with_hints
 from pretune.modules import Backbone, TextClassification
 
 HALF = [torch.bfloat16] if ON_CPU else [torch.bfloat16, torch.float16]

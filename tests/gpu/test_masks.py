@@ -12,9 +12,9 @@ from test_combinations import make  # type: ignore[import-not-found]
 from test_references import seen  # type: ignore[import-not-found]
 from torch import Tensor
 
-from pretune.hints import with_hints
-from pretune.modules.layers.denoising import poisson_lengths, poisson_spans, random_spans
-from pretune.modules.layers.hashing import integers, row_keys, uniform
+from pretune.contracts import with_hints
+from pretune.modules.corruption.denoising import poisson_lengths, poisson_spans, random_spans
+from pretune.modules.corruption.hashing import integers, row_keys, uniform
 
 ROWS, LENGTH = 96, 64
 

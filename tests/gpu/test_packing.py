@@ -13,10 +13,10 @@ from gpu_support import DEVICE, NULL, ON_CPU, ROUNDING, flat, holds, on_device, 
 from test_packed_attention import documents, make, run  # type: ignore[import-not-found]
 from torch import Tensor
 
-from pretune.hints import with_hints
-from pretune.modules.layers import varlen_attention
-from pretune.modules.layers.packed_attention import prefer_own_attention
-from pretune.modules.layers.unpadding import leave_out_padding, unpadding_inputs
+from pretune.contracts import with_hints
+from pretune.modules.shortcuts import varlen_attention
+from pretune.modules.shortcuts.packed_attention import prefer_own_attention
+from pretune.modules.shortcuts.unpadding import leave_out_padding, unpadding_inputs
 
 BACKBONES = ["bert", "modernbert", "gpt2", "llama", "mistral"]  # two of them with windows shorter than a document
 HALF = [torch.bfloat16] if ON_CPU else [torch.bfloat16, torch.float16]

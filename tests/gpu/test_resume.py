@@ -13,7 +13,7 @@ from test_combinations import BACKBONES  # type: ignore[import-not-found]
 from test_invariances import CASES, weights  # type: ignore[import-not-found]
 from tests_support import capitalised
 
-from pretune.modules import cli
+from pretune.cli import pretune_cli as cli
 
 
 class Stopped(Exception):

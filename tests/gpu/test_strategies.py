@@ -12,7 +12,7 @@ from test_combinations import make  # type: ignore[import-not-found]
 from test_invariances import collate, rows  # type: ignore[import-not-found]
 from torch.utils.data import DataLoader
 
-from pretune.modules.layers.sharding import is_sharded, whole_state
+from pretune.modules.sharding import is_sharded, whole_state
 from pretune.modules.strategies import FullySharded
 
 BACKEND = "gloo" if ON_CPU or NULL else "nccl"

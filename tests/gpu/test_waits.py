@@ -14,7 +14,7 @@ from lightning.pytorch.loops.training_epoch_loop import _TrainingEpochLoop
 from test_combinations import BACKBONES, batch_for, make  # type: ignore[import-not-found]
 from waits import watched  # type: ignore[import-not-found]
 
-from pretune.hints import with_hints
+from pretune.contracts import with_hints
 
 RUNS: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "masked": ("MaskedLanguageModeling", "bert", ()),

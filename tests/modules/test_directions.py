@@ -12,13 +12,14 @@ from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from torchmetrics import Metric
 
 from pretune import modules
+from pretune.cli.commands.suite_results import Task, merit
 from pretune.errors import InputError
-from pretune.experiments.suite_results import Task, merit
 from pretune.modules import Backbone, BaseModule, CausalLanguageModeling, TextClassification
 from pretune.modules.callbacks import EarlyStopping as OurEarlyStopping
 from pretune.modules.early_monitors import validated
-from pretune.modules.layers import answer_spans, entities, metrics, multilabel, text_scores
-from pretune.modules.layers.directions import SCORES, direction_of, redirect
+from pretune.modules.metrics import answer_spans, entities, multilabel, text_scores
+from pretune.modules.metrics import basic as metrics
+from pretune.modules.metrics.directions import SCORES, direction_of, redirect
 
 FALLING = {"loss", "perplexity", "word_perplexity", "bits_per_byte", "mse"}
 

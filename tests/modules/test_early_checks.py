@@ -15,14 +15,15 @@ from lightning.pytorch.callbacks import EarlyStopping, LambdaCallback, ModelChec
 from lightning.pytorch.strategies import DDPStrategy
 from lightning.pytorch.trainer.states import TrainerFn
 
-from pretune.datamodules import CorpusDataModule, readers
+from pretune.datamodules import CorpusDataModule
 from pretune.errors import InputError
 from pretune.main import main
 from pretune.modules import Backbone, MaskedLanguageModeling, NextSentencePrediction, TextClassification
+from pretune.modules.backbone.skeleton import try_out
 from pretune.modules.early_checks import check_early
 from pretune.modules.early_monitors import check_monitors
-from pretune.modules.skeleton import try_out
 from pretune.modules.strategies import FullySharded
+from pretune.text import readers
 
 GPT = {"model_type": "gpt2", "n_embd": 32, "n_layer": 1, "n_head": 2}
 

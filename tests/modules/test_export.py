@@ -22,7 +22,7 @@ from pretune.modules import (
     TextClassification,
     TokenClassification,
 )
-from pretune.tokenization import load_tokenizer
+from pretune.text.tokenizer import load_tokenizer
 
 QUIET: dict[str, Any] = {
     "max_steps": 1, "accelerator": "cpu", "logger": False, "enable_checkpointing": False,

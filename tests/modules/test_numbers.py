@@ -48,7 +48,7 @@ class Spoil(Callback):
 
 @pytest.fixture
 def fit(reviews: Path, encoder: Path, run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
-    from pretune.modules.cli import PretuneCLI
+    from pretune.cli.pretune_cli import PretuneCLI
 
     plain = PretuneCLI._callbacks
 
@@ -100,7 +100,7 @@ class Ruin(Callback):
 def test_weights_that_are_no_numbers_are_never_the_best(
     fit: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, run: Any
 ) -> None:
-    from pretune.modules import cli as command_line
+    from pretune.cli import pretune_cli as command_line
 
     monkeypatch.setattr(command_line, "StepTimes", Ruin)
     with pytest.raises(SystemExit, match="The weights are"), pytest.warns(UserWarning, match="is not kept as the best"):
@@ -128,7 +128,7 @@ def test_a_validation_whose_loss_is_no_number_is_never_the_best(
     fit: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An accuracy is a number all the same."""
-    from pretune.modules import cli as command_line
+    from pretune.cli import pretune_cli as command_line
 
     options = ("--trainer.val_check_interval=5", "--model.learning_rate=1e-6", "--model.monitor=val/accuracy")
     monkeypatch.setattr(command_line, "StepTimes", Blind)

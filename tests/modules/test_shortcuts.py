@@ -8,9 +8,9 @@ import pytest
 import torch
 from test_combinations import WORKS, batch_for, make, total  # type: ignore[import-not-found]
 
-from pretune.hints import with_hints
-from pretune.modules.layers import targets as targets_module
-from pretune.modules.layers.packed_attention import NAME, use_own_attention
+from pretune.contracts import with_hints
+from pretune.modules.batches import targets as targets_module
+from pretune.modules.shortcuts.packed_attention import NAME, use_own_attention
 
 CASES = [
     case for case in WORKS if case[1] in ("bert", "modernbert", "electra", "gpt2", "llama", "mistral", "t5", "bart")

@@ -12,12 +12,12 @@ import torch
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import EMAWeightAveraging
 from test_combinations import BACKBONES  # type: ignore[import-not-found]
-from test_optimization import QUIET, SGD, batch, loader, sharpen, state  # type: ignore[import-not-found]
+from test_module import QUIET, SGD, batch, loader, sharpen, state  # type: ignore[import-not-found]
 from transformers import AutoModelForSequenceClassification
 
 from pretune.modules import Backbone, TextClassification
+from pretune.modules.backbone.depth import layer_stacks
 from pretune.modules.callbacks import EqualWeightAveraging
-from pretune.modules.layers.depth import layer_stacks
 
 FAMILIES = ("bert", "gpt2", "t5")
 LABELS = ["a", "b", "c"]

@@ -12,7 +12,7 @@ import pytest
 import torch
 from lightning.pytorch import Trainer
 from test_combinations import BACKBONES  # type: ignore[import-not-found]
-from test_optimization import QUIET, loader  # type: ignore[import-not-found]
+from test_module import QUIET, loader  # type: ignore[import-not-found]
 
 from pretune.datamodules import CorpusDataModule
 from pretune.errors import InputError
@@ -85,8 +85,8 @@ def test_every_family(family: str, tokenizer: Any, corpus: Path, tmp_path: Path)
     pretrained = HEADS[family](Backbone(config={"model_type": family, **BACKBONES[family][1]}))
     pretrained.tokenizer = tokenizer
     if family == "t5":
-        from pretune.datamodules.tokenizer_training import TrainTokenizer, train_tokenizer
-        from pretune.tokenization import load_tokenizer
+        from pretune.text.tokenizer import load_tokenizer
+        from pretune.text.train_tokenizer import TrainTokenizer, train_tokenizer
 
         train_tokenizer(TrainTokenizer("unigram", 200), iter(corpus.read_text().split("\n")), tmp_path / "t5-words")
         pretrained.tokenizer = load_tokenizer(str(tmp_path / "t5-words"))

@@ -11,7 +11,6 @@ import torch
 from tests_support import capitalised
 
 from pretune.datamodules import CorpusDataModule
-from pretune.datamodules.tokenizer_training import TrainTokenizer, train_tokenizer
 from pretune.errors import InputError
 from pretune.modules import (
     CausalLanguageModeling,
@@ -21,7 +20,8 @@ from pretune.modules import (
     SpanDenoising,
 )
 from pretune.modules.callbacks.held_out import held_out
-from pretune.tokenization import load_tokenizer
+from pretune.text.tokenizer import load_tokenizer
+from pretune.text.train_tokenizer import TrainTokenizer, train_tokenizer
 
 SIZES = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 64}
 T5 = {"model_type": "t5", "d_model": 32, "d_kv": 16, "d_ff": 64, "num_layers": 1, "num_heads": 2}

@@ -16,7 +16,7 @@ import torch
 from lightning.pytorch import Callback
 
 import pretune
-from pretune.modules import cli
+from pretune.cli import pretune_cli as cli
 from pretune.modules.callbacks import EqualWeightAveraging, Rollback
 
 Fit = Callable[..., Any]
@@ -184,7 +184,7 @@ def test_off_by_default(fit: Fit) -> None:
 SCRIPT = """
 import torch
 from lightning.pytorch import Callback
-from pretune.modules import cli
+from pretune.cli import pretune_cli as cli
 from pretune.modules.callbacks import Rollback
 
 class Spoil(Callback):

@@ -13,9 +13,9 @@ import torch
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.strategies import DDPStrategy
 
+from pretune.contracts import FULL
 from pretune.datamodules import CorpusDataModule, TextClassificationDataModule
 from pretune.errors import InputError
-from pretune.hints import FULL
 from pretune.modules import CausalLanguageModeling, TextClassification
 from pretune.modules.callbacks import BatchSizeWarmup, SequenceLengthWarmup
 

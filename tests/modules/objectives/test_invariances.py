@@ -18,8 +18,8 @@ from tests_support import capitalised  # type: ignore[import-not-found]
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from pretune.cli import pretune_cli as cli
 from pretune.datamodules import CorpusDataModule, SentencePairDataModule
-from pretune.modules import cli
 
 USUAL = {"CausalLanguageModeling": "llama", "SpanDenoising": "t5", "ReplacedTokenDetection": "electra"}
 CASES = [*((name, USUAL.get(name, "bert")) for name in OBJECTIVES), ("NextSentencePrediction", "roberta")]

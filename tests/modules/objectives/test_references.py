@@ -11,9 +11,9 @@ import torch
 from test_combinations import WORKS, batch_for, make, total  # type: ignore[import-not-found]
 from torch import Tensor, nn
 
-from pretune.modules.layers.hashing import row_keys, uniform
-from pretune.modules.layers.pairs import join_pairs
-from pretune.modules.layers.rows import Rows
+from pretune.modules.batches.padded_rows import Rows
+from pretune.modules.corruption.hashing import row_keys, uniform
+from pretune.modules.corruption.pairs import join_pairs
 from pretune.modules.objectives.next_sentence import _FLIP
 
 

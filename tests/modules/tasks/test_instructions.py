@@ -14,11 +14,11 @@ from test_combinations import BACKBONES  # type: ignore[import-not-found]
 from tests_support import sentence
 
 from pretune.datamodules.instructions import InstructionDataModule
-from pretune.datamodules.tokenizer_training import TrainTokenizer, train_tokenizer
 from pretune.errors import InputError
 from pretune.modules import Backbone
 from pretune.modules.tasks.instructions import InstructionTuning
-from pretune.tokenization import load_tokenizer
+from pretune.text.tokenizer import load_tokenizer
+from pretune.text.train_tokenizer import TrainTokenizer, train_tokenizer
 
 MODEL = "--model=pretune.modules.tasks.instructions.InstructionTuning"
 DATA = "--data=pretune.datamodules.instructions.InstructionDataModule"

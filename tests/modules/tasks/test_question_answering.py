@@ -10,7 +10,7 @@ import torch
 from tests_support import sentence
 
 from pretune.modules import Backbone, QuestionAnswering
-from pretune.squad_scores import score
+from pretune.text.answers import score
 
 
 def test_loss_and_gradient_are_those_of_the_hugging_face_head(tokenizer: Any, tiny: dict[str, Any]) -> None:

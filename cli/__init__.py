@@ -1,0 +1,1 @@
+"""What `python main.py VERB` adds to the library."""

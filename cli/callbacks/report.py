@@ -1,0 +1,171 @@
+"""What a run came to, in the log and in `summary.json`: whether it is finished, why it stopped, its scores."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.utilities.rank_zero import rank_zero_info, rank_zero_warn
+from typing_extensions import override
+
+from ...errors import first_line
+from ...modules.callbacks.rollback import Rollback
+from ...storage.atomic_files import write_text
+from ..loggers import forget_from
+from ..run_lock import shared_files
+from ..stop_signals import Interrupted
+from .curves import LearningCurves
+from .nothing_learned import nothing_learned
+from .scored import said_of, scored
+from .stopping import stopping_reason
+
+
+class RunReport(Callback):
+    """Logs each validation in a line and writes `summary.json`.
+
+    `fit.status` there is `running`, `finished`, `interrupted` (a signal, a time limit) or `failed`; a run that says
+    `running` and is not locked was killed.
+
+    Args:
+        folder: the run folder.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        self.path = Path(folder) / "summary.json"
+        self._started = time.monotonic()
+        self._fits = False
+        self._resumed: dict[str, Any] | None = None
+        self._scored: dict[str, Any] = {}
+
+    @override
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._started, self._fits = time.monotonic(), not trainer.fast_dev_run  # type: ignore[attr-defined]
+        if self._fits:
+            self.add(trainer, "fit", {"status": "running"})
+
+    @override
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if self._fits and trainer.global_step and trainer.is_global_zero:
+            forget_from(self.path.with_name("metrics.csv"), trainer.global_step)
+
+    @override
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+        resumed = getattr(pl_module, "resumed", None)  # known now: modules go on after callbacks have started
+        if resumed is not None and resumed is not self._resumed:
+            self._resumed = resumed
+            self.forget_test(trainer, "the run goes on")
+            self.add(trainer, "resumed", [*self.read().get("resumed", []), resumed])
+
+    @override
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if trainer.state.fn != "fit" or (trainer.sanity_checking and not self._whole(trainer)):
+            return
+        scores = _numbers(trainer, "val/")
+        shown = ", ".join(f"{name.removeprefix('val/')} {value:.4f}" for name, value in scores.items())
+        when = "before training" if trainer.sanity_checking else f"epoch {trainer.current_epoch}"
+        rank_zero_info(f"step {trainer.global_step:,}, {when}: validation {shown}")
+        if trainer.sanity_checking:
+            self.add(trainer, "before", scores)
+            for logger in trainer.loggers:  # Lightning logs nothing of this pass
+                logger.log_metrics({**scores, "epoch": 0}, step=0)
+
+    def _whole(self, trainer: Trainer) -> bool:
+        """Whether the pass before training sees the whole validation set."""
+        return list(trainer.num_sanity_val_batches) == list(trainer.num_val_batches)
+
+    @override
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if trainer.fast_dev_run:  # type: ignore[attr-defined]
+            return
+        best = trainer.checkpoint_callback
+        score = getattr(best, "best_model_score", None)
+        reason = stopping_reason(trainer)
+        curves = next((c for c in trainer.callbacks if isinstance(c, LearningCurves)), None)  # type: ignore[attr-defined]
+        rank_zero_info(f"Training stopped: {reason}")
+        if in_vain := nothing_learned(trainer, pl_module, self.read().get("before", {})):
+            rank_zero_warn(in_vain)
+        self.add(
+            trainer,
+            "fit",
+            {
+                "status": "finished",
+                "stopped": reason,
+                "steps": trainer.global_step,
+                "epochs": trainer.current_epoch,
+                "seconds": round(time.monotonic() - self._started, 1),
+                "monitor": getattr(pl_module, "monitor", None),
+                "mode": getattr(best, "mode", None),
+                "best": float(score) if score is not None else None,
+                **({"nothing_learned": in_vain} if in_vain else {}),
+                **(curves.kept(trainer, pl_module) if curves is not None else {}),
+                **_troubles(trainer, pl_module),
+            },
+        )
+
+    @override
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        if not self._fits:
+            return
+        asked = isinstance(exception, Interrupted)
+        why = str(exception) if asked else f"{type(exception).__name__}: {first_line(exception)}"
+        entry = {"status": "interrupted" if asked else "failed", "stopped": f"{why} at step {trainer.global_step:,}."}
+        seconds = round(time.monotonic() - self._started, 1)
+        try:
+            steps = {"steps": trainer.global_step, "seconds": seconds}
+            self.add(trainer, "fit", {**entry, **steps, **_troubles(trainer, pl_module)})
+        except OSError as error:  # the disk is full, perhaps, which `exception` says already
+            rank_zero_info(f"{self.path} could not be written: {error}")
+
+    @override
+    def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._scored = scored(trainer)  # now: a run that goes on may have other weights there when the test is done
+
+    @override
+    def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        details: dict[str, Any] = getattr(pl_module, "details", dict)()
+        self.add(trainer, "test", {**_numbers(trainer, "test/"), "scored": self._scored, **details})
+
+    def forget_test(self, trainer: Trainer, why: str) -> None:
+        """Takes the scores of a test out that are of other weights than those the run now comes to."""
+        if not trainer.is_global_zero or (test := self.read().get("test")) is None:
+            return
+        with shared_files(self.path.parent):
+            rest = {key: content for key, content in self.read().items() if key != "test"}
+            write_text(self.path, json.dumps(rest, indent=2) + "\n")
+        rank_zero_info(f"The scores of the test{said_of(test)} are taken out of {self.path}: {why}. Test again then.")
+
+    def add(self, trainer: Trainer, key: str, content: dict[str, Any] | list[Any]) -> None:
+        """Adds an entry to `summary.json`."""
+        if not trainer.is_global_zero:
+            return
+        with shared_files(self.path.parent):
+            write_text(self.path, json.dumps({**self.read(), key: content}, indent=2) + "\n")
+
+    def read(self) -> dict[str, Any]:
+        """What `summary.json` holds so far."""
+        if not self.path.is_file():
+            return {}
+        try:
+            found = json.loads(self.path.read_text(encoding="utf-8"))
+        except (ValueError, RecursionError):
+            found = None
+        if isinstance(found, dict):
+            return found
+        rank_zero_warn(f"{self.path} is damaged: it is written anew, without what it told of before.")
+        return {}
+
+
+def _troubles(trainer: Trainer, pl_module: LightningModule) -> dict[str, Any]:
+    """Steps that were left out as their numbers were none, jumps of the loss, and goings back; where there are such."""
+    if (guard := getattr(pl_module, "guard", None)) is None:
+        return {}
+    rollbacks = [one for c in trainer.callbacks if isinstance(c, Rollback) for one in c.done]  # type: ignore[attr-defined]
+    found = {"left_out": guard.left_out, "loss_jumps": guard.spikes.noted, "rollbacks": rollbacks}
+    return {name: value for name, value in found.items() if value}
+
+
+def _numbers(trainer: Trainer, prefix: str) -> dict[str, float]:
+    return {name: float(value) for name, value in trainer.callback_metrics.items() if name.startswith(prefix)}

@@ -1,0 +1,30 @@
+"""Which weights were scored, and on what: scores outlive neither."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch import Trainer
+
+from ...checkpoints import read_checkpoint
+
+
+def scored(trainer: Trainer) -> dict[str, Any]:
+    """The checkpoint's name and step, and the data, of a test that begins; without what nobody knows."""
+    found: dict[str, Any] = {}
+    if path := trainer.ckpt_path:
+        found["checkpoint"] = Path(path).name
+        found["step"] = int(read_checkpoint(path, whole=False)["global_step"])
+    source = getattr(trainer.datamodule, "source", None)  # type: ignore[attr-defined]
+    if callable(name := getattr(source, "name", None)):
+        found["files"] = name("test")
+    return found
+
+
+def said_of(test: Any) -> str:
+    """Of which weights the scores of a summary are, for messages; empty where it does not say."""
+    entry = test.get("scored") if isinstance(test, dict) else None
+    if not isinstance(entry, dict) or "checkpoint" not in entry:
+        return ""
+    return f" of {entry['checkpoint']} (step {entry.get('step')})"

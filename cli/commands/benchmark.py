@@ -1,0 +1,241 @@
+"""How fast a configuration trains, and what limits it: `python main.py benchmark --config FILE`."""
+
+from __future__ import annotations
+
+import json
+import platform
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+from typing_extensions import override
+
+from ...errors import InputError
+from ...modules.batches.sizes import batch_sizes
+from ...modules.callbacks import StepTimes, Throughput
+from ..arguments import asks_for_help, values_of, without
+from ..callbacks.throughput import device_peak
+from ..pretune_cli import PretuneCLI
+from ..recipes import with_recipe
+
+OWN = {"steps": "20", "warmup": "5", "json": ""}
+WAITING = 0.1
+"""Data limit where more than this share of a step is spent waiting for them."""
+
+
+def run_benchmark(args: Sequence[str]) -> dict[str, Any]:
+    """Measures a configuration after some steps of warm-up, and leaves no run behind.
+
+    Shown are true tokens and samples a second, padding, the parts of a step, peak memory, the FLOPs of a token, and the
+    share of the device's peak that is reached; then the data loader alone, and the model alone (one batch again and
+    again), so that it is to be seen which one limits. Training is real: the weights are those that `fit` would have.
+
+    Args:
+        args: what stands after `benchmark`: the options of `fit`, and --steps N, --warmup N (optimiser steps), --json
+            FILE.
+
+    Returns:
+        The figures, as in the file.
+
+    Raises:
+        InputError: if an option is wrong, or there is too little data for a batch.
+    """
+    if asks_for_help(args, run_benchmark):
+        PretuneCLI(["fit", "--help"])
+    given = {name: (values_of(args, name) or [default])[-1] for name, default in OWN.items()}
+    rest = list(args)
+    for name in OWN:
+        rest = without(rest, name)
+    steps, warmup = (_whole(given[name], name) for name in ("steps", "warmup"))
+    if not steps:
+        raise InputError("--steps is 0; at least 1 step can be measured.")
+    with tempfile.TemporaryDirectory() as folder:
+        fixed = {"max_steps": steps + warmup, "max_epochs": -1, "limit_val_batches": 0, "num_sanity_val_steps": 0}
+        fixed |= {"logger": False, "log_every_n_steps": 10**9, "enable_progress_bar": False}
+        fixed |= {"enable_checkpointing": False}
+        for name in ("name", "trainer.default_root_dir"):
+            rest = without(rest, name)
+        own = [f"--trainer.{name}={str(value).lower()}" for name, value in fixed.items()]
+        own += [f"--trainer.default_root_dir={folder}", "--early_stopping=null", "--name=benchmark"]
+        found = BenchmarkCLI(with_recipe(["fit", *rest, *own]), steps).found
+    print("\n" + report(found))
+    if given["json"]:
+        Path(given["json"]).write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    return found
+
+
+def _whole(text: str, name: str) -> int:
+    if not text.isdecimal():
+        raise InputError(f"--{name} is {text!r}; a whole number would work.")
+    return int(text)
+
+
+class Measure(Callback):
+    """Measures the last steps of a training; the last batch is kept.
+
+    Args:
+        steps: how many to measure; those before them are the warm-up.
+    """
+
+    def __init__(self, steps: int) -> None:
+        self.steps = steps
+        self.throughput, self.times = Throughput(), StepTimes()
+        self.found: dict[str, float] = {}
+        self.batch: Any = None
+        self.device = torch.device("cpu")
+        self._before = self._batches = 0
+
+    @override
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._before = trainer.global_step
+        self.device = pl_module.device  # after the training it is the CPU again
+        self._begin(trainer, pl_module)
+
+    def _begin(self, trainer: Trainer, module: LightningModule) -> None:
+        _wait(module.device)
+        self.throughput.on_train_start(trainer, module)
+        self.times.on_train_start(trainer, module)
+        self._batches = 0
+
+    @override
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        self.batch = batch
+        self._batches += 1
+        if trainer.global_step == self._before:
+            return  # in the middle of an accumulation window
+        self._before = trainer.global_step
+        if trainer.global_step == trainer.max_steps - self.steps:
+            self._begin(trainer, pl_module)
+        elif trainer.global_step == trainer.max_steps:
+            _wait(pl_module.device)
+            parts = self.times.measure()
+            self.found = self.throughput.measure(trainer, pl_module)
+            self.found |= {f"ms_{part}": value for part, value in parts.items()}
+            self.found["batches_per_step"] = self._batches / self.steps
+
+
+class BenchmarkCLI(PretuneCLI):
+    """Measures in place of `fit`.
+
+    Args:
+        args: `fit` and its options.
+        steps: to measure.
+    """
+
+    def __init__(self, args: list[str], steps: int) -> None:
+        self.measure = Measure(steps)
+        self.found: dict[str, Any] = {}
+        super().__init__(args)
+
+    @override
+    def _callbacks(self) -> list[Callback]:
+        return [self.measure.times, self.measure.throughput, self.measure]
+
+    @override
+    def _run_subcommand(self, subcommand: str) -> None:
+        trainer, model, data = self.trainer, self.model, self.datamodule
+        trainer.fit(model, datamodule=data)
+        whole = dict(self.measure.found)
+        if not whole:
+            raise InputError(f"Training ended after {trainer.global_step} steps, before all were measured.")
+        loader = _loader_alone(data.train_dataloader(), self.measure.steps)
+        # The same batch again and again, in place of the loader.
+        steps, batch = trainer.max_steps, self.measure.batch
+        data.train_dataloader = lambda: Repeated(batch, steps * trainer.accumulate_grad_batches)
+        trainer.fit_loop.epoch_loop.max_steps += trainer.global_step
+        trainer.fit(model, datamodule=data)
+        device = self.measure.device
+        peak = device_peak(device, str(trainer.precision))
+        seconds = sum(whole[f"ms_{part}"] for part in ("data", "forward", "backward", "optimizer")) / 1000
+        tokens = whole["tokens_per_second"] / trainer.world_size
+        self.found = {
+            "device": torch.cuda.get_device_name(device) if device.type == "cuda" else _processor(),
+            "devices": trainer.world_size,
+            "threads": torch.get_num_threads() if device.type == "cpu" else None,
+            "precision": str(trainer.precision),
+            "torch": torch.__version__,
+            "steps": self.measure.steps,
+            **{name: value for name, value in whole.items() if name != "learning_rate"},
+            "ms_step": 1000 * seconds * whole["batches_per_step"],
+            "flops_per_token": whole.get("teraflops", 0.0) * 1e12 / max(tokens, 1e-9),
+            "peak_teraflops": peak / 1e12 if peak else None,
+            "loader_alone": loader,
+            "model_alone": self.measure.found["tokens_per_second"],
+            "waiting": whole["ms_data"] / 1000 / seconds,
+        }
+
+
+class Repeated:
+    """A loader of one batch, again and again.
+
+    Args:
+        batch: on its device.
+        length: how often.
+    """
+
+    def __init__(self, batch: Any, length: int) -> None:
+        self.batch, self.length = batch, length
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter([self.batch] * self.length)
+
+
+def _loader_alone(loader: Any, batches: int) -> float:
+    """True tokens a second, on this process, of a loader that nobody waits for; the first batches warm it up."""
+    tokens, began = 0, time.perf_counter()
+    for number, batch in enumerate(islice(loader, batches + 2)):
+        if number == 1 and len(loader) > 2:
+            tokens, began = 0, time.perf_counter()
+        sizes = batch_sizes(batch)
+        tokens += int(sizes.tokens) if sizes is not None else 0
+    return tokens / (time.perf_counter() - began)
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.is_file() else []
+    named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return (named or [platform.processor() or platform.machine()])[0]
+
+
+def report(found: dict[str, Any]) -> str:
+    """What is printed."""
+    parts = {name: found[f"ms_{name}"] for name in ("data", "forward", "backward", "optimizer")}
+    whole = max(sum(parts.values()), 1e-9)
+    peak, mfu = found["peak_teraflops"], found.get("mfu")
+    flops = f"{found['flops_per_token'] / 1e6:,.1f} MFLOP a token, {found['teraflops']:.3f} TFLOP/s"
+    share = f"MFU {mfu:.1%} of {peak:,.0f} TFLOP/s" if mfu else "MFU unknown, as the device's peak is"
+    threads = f", {found['threads']} threads" if found["threads"] else ""
+    device = f"{found['devices']} x {found['device']}" if found["devices"] > 1 else found["device"]
+    data = found["waiting"] > WAITING
+    return "\n".join(
+        [
+            f"{device}{threads}, {found['precision']}, torch {found['torch']}, {found['steps']} steps:",
+            f"  speed        {found['tokens_per_second']:,.0f} true tokens/s, {found['samples_per_second']:,.1f} "
+            f"samples/s, {found['padding_fraction']:.1%} padding",
+            f"  step         {found['ms_step']:,.1f} ms: "
+            + ", ".join(f"{name} {value / whole:.0%}" for name, value in parts.items()),
+            f"  memory       {found['peak_memory']:.2f} GB at its peak",
+            f"  computing    {flops}, {share}",
+            f"  data alone   {found['loader_alone'] * found['devices']:,.0f} tokens/s",
+            f"  model alone  {found['model_alone']:,.0f} tokens/s",
+            f"The data limit: {found['waiting']:.0%} of a step waits for them; more data.num_workers would help."
+            if data
+            else f"The model limits: {found['waiting']:.0%} of a step waits for data.",
+        ]
+    )
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)

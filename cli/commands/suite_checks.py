@@ -1,0 +1,59 @@
+"""What is wrong with a task of a suite is said before the first one is trained, and not when its turn comes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from difflib import get_close_matches
+from pathlib import Path
+
+import yaml
+
+from ...errors import InputError
+from ..parser import about
+from .parsing import check_options as read_options
+from .suite_results import Task
+
+
+def check_metrics(name: str, task: Task, config: str) -> None:
+    """Refuses metrics that no module of this package measures, where the task trains one of its modules.
+
+    Args:
+        name: of the task.
+        task: whose metrics, and those of its other evaluations, are looked at.
+        config: the path of its configuration.
+
+    Raises:
+        InputError: naming the nearest.
+    """
+    from ... import modules
+    from ...modules.metrics.directions import SCORES
+    from ...modules.metrics.text_scores import NAMES
+
+    model = (yaml.safe_load(Path(config).read_text(encoding="utf-8")) or {}).get("model")
+    kind = str(model.get("class_path") if isinstance(model, dict) else model)
+    if kind.removeprefix("pretune.modules.") not in modules.__all__:  # one of the user's own measures what it likes
+        return
+    known = sorted({*SCORES, *NAMES})
+    for part in task.parts(name).values():
+        for metric in part.metrics:
+            if metric not in known and not any(metric.endswith(f"_{score}") for score in known):
+                close = get_close_matches(metric, known, n=1)
+                raise InputError(
+                    f"tasks.{name}: nothing measures {metric!r}{f' (did you mean {close[0]}?)' if close else ''}; "
+                    f"there are: {', '.join(known)}."
+                )
+
+
+def check_task(name: str, configs: Sequence[str], arguments: Sequence[str]) -> None:
+    """Reads the options of a task, and does nothing with them: the parser says which cannot be read.
+
+    Args:
+        name: of the task.
+        configs: paths, or YAML.
+        arguments: that follow them.
+
+    Raises:
+        SystemExit: if they cannot be read, with the parser's message, which begins with the task.
+    """
+    with about(f"The task {name}"):
+        read_options([*(f"--config={config}" for config in configs), *arguments])

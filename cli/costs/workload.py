@@ -1,0 +1,154 @@
+"""What a step of a module computes, as far as its options tell: rows, their lengths, and where words are predicted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ...errors import InputError
+from ...modules import InstructionTuning, MultipleChoice, NextSentencePrediction, SequenceToSequence, SpanDenoising
+from ...modules.backbone.backbone import padded_size
+from ...modules.backbone.families import family
+from ...modules.backbone.positions import max_positions
+from ...modules.objectives.causal import refuse_single_tokens
+from ...text.tokenizer import load_tokenizer
+
+CHOICES = 4
+"""Endings of a question of multiple choice; how many there are only the data know."""
+LABELS = 2
+"""Labels where only the data know; the head that predicts them is small."""
+
+
+@dataclass(frozen=True)
+class Workload:
+    """The step of one device.
+
+    Args:
+        rows: that a network reads at once.
+        length: of each in tokens, as the datamodule gives it.
+        source: the same as the network reads it, after corruption.
+        target: tokens that a decoder beside an encoder reads for each row; 0 without one.
+        heads: places of all rows at which the vocabulary is predicted.
+        padded: whether rows are padded, so that attention gets a mask.
+    """
+
+    rows: int
+    length: int
+    source: int
+    target: int
+    heads: int
+    padded: bool
+
+
+def workload(module: Any, data: Any, config: Any) -> Workload:
+    """What a step computes, every row of the full length.
+
+    Args:
+        module: an objective or a task, prepared.
+        data: its datamodule, not set up.
+        config: of the backbone.
+
+    Raises:
+        InputError: if rows are too short for a token to follow another.
+    """
+    length, rows = _length(data, config), data.batch_size
+    if data.tokens_per_batch:
+        rows = max(1, data.tokens_per_batch // length)
+    if isinstance(module, MultipleChoice):
+        rows *= CHOICES
+    source, target, heads, padded = length, 0, 0.0, True
+    if isinstance(module, SequenceToSequence):
+        target = data.max_target_length or min(128, max_positions(config) or 128)
+        heads = target
+        if family(config) == "decoder":  # both stand in one row
+            source, target = min(length + target, max_positions(config) or length + target), 0
+    elif isinstance(module, InstructionTuning):
+        heads = _followers(data, length)  # at most: the answers alone are predicted
+    elif isinstance(module, SpanDenoising):
+        noise = min(max(1, round(length * module.noise_density)), max(1, length - 1))
+        spans = max(1, round(noise / module.mean_span))
+        source = length - noise + spans
+        target = heads = length if module.kind == "infilling" else noise + spans + 2  # the last sentinel, and the end
+    elif hasattr(module, "mask_probability"):
+        share = max(module.mask_probability, module.final_mask_probability)
+        heads = length * share if getattr(module, "mlm_weight", 1) else 0
+        padded = isinstance(module, NextSentencePrediction)
+    elif module.perplexity_of is not None:
+        heads, padded = _followers(data, length), False
+    if config.is_encoder_decoder and not target:
+        target = source  # a classifier: the decoder reads the text once more
+    return Workload(rows, length, source, target, round(rows * heads), padded)
+
+
+def _followers(data: Any, length: int) -> int:
+    """Tokens of a row that the one before them predicts."""
+    refuse_single_tokens(data.length_option, length)
+    return length - 1
+
+
+def _length(data: Any, config: Any) -> int:
+    given: int | None = getattr(data, data.length_option)
+    return given or min(512, max_positions(config) or 512)
+
+
+def prepare(module: Any, data: Any) -> Any:
+    """Gives a module what it asks of data, without reading any.
+
+    Args:
+        module: an objective or a task, not built.
+        data: its datamodule, not set up.
+
+    Returns:
+        The configuration of its backbone.
+
+    Raises:
+        InputError: if the backbone cannot be trained like this.
+    """
+    spec = data.tokenizer_spec
+    scratch = module.backbone.name is None
+    trained = getattr(spec, "vocab_size", None)
+    named = isinstance(spec, str) and scratch
+    module.tokenizer = load_tokenizer(spec) if named else _stand_in()
+    known = len(module.tokenizer)
+    if hasattr(module, "labels"):
+        module.labels = module.known_labels(True) or [f"label {i}" for i in range(LABELS)]
+        if getattr(module, "problem", None) == "regression":
+            module.labels = ["score"]
+    config = module.backbone.load_config(module.tokenizer if named else None)
+    if scratch and trained and "vocab_size" not in (module.backbone.config or {}):
+        config.vocab_size = padded_size(trained)
+    module.prepare(None)
+    module.check_backbone(config)
+    module.check_tokenizer(module.tokenizer)
+    if scratch and config.vocab_size < (added := (trained or known) + len(module.tokenizer) - known):
+        config.vocab_size = padded_size(added)  # sentinels
+    limit, length = max_positions(config), _length(data, config)
+    if limit is not None and length > limit:
+        raise InputError(
+            f"data.{data.length_option} is {length}, but {module.backbone.label} takes at most {limit} tokens: set "
+            f"data.{data.length_option} to at most {limit}"
+            + (" or raise backbone.config.max_position_embeddings." if scratch else ".")
+        )
+    for name, value in module.head_options().items():
+        setattr(config, name, value)
+    return config
+
+
+def _stand_in() -> Any:
+    """A tokenizer that knows no word, for modules that ask which special tokens there are."""
+    from tokenizers import Tokenizer
+    from tokenizers.models import WordLevel
+    from tokenizers.processors import TemplateProcessing
+    from transformers import PreTrainedTokenizerFast
+
+    names = ["unk_token", "pad_token", "cls_token", "sep_token", "mask_token", "bos_token", "eos_token"]
+    special = {name: f"[{name}]" for name in names}
+    ids = {token: number for number, token in enumerate(special.values())}
+    tokenizer = Tokenizer(WordLevel(ids, unk_token="[unk_token]"))
+    begin, end = "[cls_token]", "[sep_token]"
+    tokenizer.post_processor = TemplateProcessing(
+        single=f"{begin} $A {end}",
+        pair=f"{begin} $A {end} $B:1 {end}:1",
+        special_tokens=[(token, ids[token]) for token in (begin, end)],
+    )
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, **special)

@@ -1,0 +1,298 @@
+"""The command line: a thin LightningCLI that adds run folders, early stopping and checkpoints."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Literal
+
+from lightning.pytorch import Trainer
+from lightning.pytorch.callbacks import Callback, Checkpoint, ProgressBar
+from lightning.pytorch.cli import LightningArgumentParser
+from lightning.pytorch.strategies import StrategyRegistry
+from lightning.pytorch.utilities.model_helpers import is_overridden
+from typing_extensions import override
+
+from ..checkpoints import stored
+from ..errors import InputError, first_line
+from ..modules.base import BaseModule
+from ..modules.callbacks import (
+    AtomicCheckpointIO,
+    BestCheckpoint,
+    EarlyStopping,
+    ExportBest,
+    LastCheckpoint,
+    LearningCurves,
+    OrderlyStop,
+    OverfittingWarnings,
+    Pace,
+    PredictionWriter,
+    RefuseUntrained,
+    RunProgressBar,
+    RunReport,
+    StepTimes,
+    Throughput,
+)
+from ..modules.strategies import FullySharded
+from ..storage.atomic_files import disk_full
+from ..storage.paths import local_folder
+from .arguments import check_name
+from .callbacks.prediction_place import weights_of
+from .callbacks.save_config import SaveConfig, is_same
+from .callbacks.untrained import CURE
+from .checked_cli import CheckedCLI
+from .launch import speak_alone
+from .loggers import RunCSVLogger, RunTensorBoardLogger
+from .options import CheckpointOptions, EarlyStoppingOptions, PaceOptions, default_precision
+from .parser import HelpfulParser, as_plain
+from .recipes import names
+from .run_folder import RunFolder
+from .stop_signals import STARTED, TIME_LIMIT, Interrupted, requests, seconds_of
+
+StrategyRegistry.register("fully_sharded", FullySharded, "FSDP2")
+
+
+class PretuneCLI(CheckedCLI):
+    """`python main.py {fit,validate,test,predict} --config FILE [--key value ...]`."""
+
+    _taken: RunFolder | None = None
+    _alarm: Any = None
+    """Who handled SIGALRM before."""
+
+    def __init__(self, args: list[str] | None = None) -> None:
+        done = False
+        try:
+            super().__init__(
+                parser_class=HelpfulParser,
+                save_config_callback=SaveConfig,
+                trainer_defaults={
+                    "default_root_dir": "runs",
+                    "precision": default_precision(),
+                    "gradient_clip_val": 1.0,
+                    "enable_model_summary": False,  # the report of weights counts the parameters
+                    "num_sanity_val_steps": -1,  # all of them: whether training beats no training is to be seen
+                },
+                seed_everything_default=42,
+                auto_configure_optimizers=False,
+                args=args,
+            )
+            done = True
+        finally:
+            if self._alarm is not None:
+                signal.setitimer(signal.ITIMER_REAL, 0)
+                signal.signal(signal.SIGALRM, self._alarm)
+            if self._taken is not None:
+                self._taken.release(keep=done)
+
+    @override
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        parser.add_argument(
+            "--name", type=str | None, default=None, help="Of the run: runs/NAME/version_N. Null: the config's."
+        )
+        parser.add_argument(
+            "--early_stopping", type=EarlyStoppingOptions | None, default=EarlyStoppingOptions(), help="Null: off."
+        )
+        parser.add_argument(
+            "--recipe",
+            type=str | None,
+            default=None,
+            help=f"Sets of options to start from ({', '.join(names())}); what you write yourself overrides them.",
+        )
+        parser.add_argument(
+            "--seeds",
+            type=str | list[int] | None,
+            default=None,
+            help="Of `fit`: 1,2,3 trains each, tells their spread.",
+        )
+        parser.add_argument(
+            "--stop_after",
+            type=str | int | None,
+            default=None,
+            help="90m, 1h30m, 01:30:00 or seconds: then saves, says how to go on, and ends with code 143.",
+        )
+        parser.add_argument(
+            "--untrained", type=bool, default=False, help="Score or predict with weights that were never trained."
+        )
+        parser.add_argument("--pace", type=PaceOptions, default=PaceOptions())
+        parser.add_argument("--checkpoint", type=CheckpointOptions, default=CheckpointOptions())
+        parser.add_argument(
+            "--export_check",
+            type=bool,
+            default=True,
+            help="Read the export back by its own library, and compare it with what was trained.",
+        )
+        parser.add_argument("--predictions", type=Literal["jsonl", "csv"], default="jsonl", help="Format of `predict`.")
+        parser.add_argument(
+            "--predictions_file",
+            type=str | None,
+            default=None,
+            help="Of `predict`: this file (.jsonl or .csv) instead of the next free one of the run.",
+        )
+        parser.add_argument(
+            "--predictions_top",
+            type=int | None,
+            default=None,
+            help="Of `predict`: so many of a row's probabilities, the highest. Null: all of up to 100, else 20.",
+        )
+
+    @override
+    def _parse_ckpt_path(self) -> None:
+        """Lightning lays a checkpoint's hyperparameters over YAML and command line here; nothing overrides the user."""
+
+    @override
+    def before_instantiate_classes(self) -> None:
+        super().before_instantiate_classes()
+        config = self.config[self.subcommand]
+        files = [path for path in config.get("config") or [] if path is not None]  # a recipe is no file
+        first = Path(str(files[0])).stem if files else config.model.class_path.rpartition(".")[2]
+        config.name = check_name(config.name or first)
+        self._set_alarm(seconds_of(config.stop_after))
+        if not self.writes:
+            return
+        backbone = config.model.init_args.get("backbone")
+        parser = self._parser(self.subcommand)
+        self.run = self._taken = RunFolder.choose(
+            Path(local_folder(config.trainer.default_root_dir or "runs", "trainer.default_root_dir"), config.name),
+            str(self.subcommand),
+            config.ckpt_path,
+            as_plain([config.model.class_path, backbone]),
+            same=lambda run: is_same(parser, config, run),
+            training=not config.trainer.fast_dev_run,
+            name=config.name,
+        )
+        config.ckpt_path = str(self.run.checkpoint) if self.run.checkpoint else None
+        if self.subcommand == "predict" and config.return_predictions is None:
+            config.return_predictions = False  # they are written, and would fill the memory
+        self.save_config_kwargs = {"folder": self.run.folder}
+
+    def _set_alarm(self, limit: float | None) -> None:
+        """Asks to stop when the time is over, wherever the command is then."""
+        if limit is None or threading.current_thread() is not threading.main_thread():
+            return
+        self._alarm = signal.signal(signal.SIGALRM, lambda number, frame: requests.handle(TIME_LIMIT, frame))
+        signal.setitimer(signal.ITIMER_REAL, max(0.01, limit - (time.monotonic() - STARTED)))
+
+    @override
+    def instantiate_trainer(self, **kwargs: Any) -> Trainer:
+        config = self._get(self.config_init, "trainer")
+        callbacks = [*self._callbacks(), *(config.callbacks or [])]  # the user's see the best weights at the end
+        if self.subcommand == "fit":
+            pace, options = self._pace(config)
+            callbacks, kwargs = [*callbacks, pace], kwargs | options
+        if config.enable_progress_bar is not False and not any(isinstance(c, ProgressBar) for c in callbacks):
+            callbacks.append(RunProgressBar())
+        last = next((c for c in callbacks if isinstance(c, LastCheckpoint)), None)
+        if config.enable_checkpointing is not False:  # it counts as a checkpoint callback
+            callbacks.append(OrderlyStop(self.run.folder, last))
+        kwargs["callbacks"] = callbacks
+        kwargs["default_root_dir"] = str(self.run.folder)  # where Lightning looks for files of Slurm jobs, and writes
+        if config.logger in (None, True):
+            place: dict[str, Any] = {"name": self.run.folder.parent.name, "version": self.run.folder.name}
+            root = str(self.run.folder.parent.parent)
+            kwargs["logger"] = [RunTensorBoardLogger(root, **place), RunCSVLogger(root, **place)]
+        if isinstance(config.strategy, str) and not config.strategy.startswith(("fsdp", "deepspeed", "xla")):
+            known = ["auto", *StrategyRegistry.available_strategies()]
+            if config.strategy not in known:
+                raise InputError(f"trainer.strategy is {config.strategy!r}; there are: {', '.join(sorted(known))}.")
+            kwargs["plugins"] = [*(config.plugins or []), AtomicCheckpointIO()]
+        try:
+            trainer = super().instantiate_trainer(**kwargs)
+        except RuntimeError as error:
+            if "SLURM" not in str(error):
+                raise
+            raise InputError(f"{first_line(error)} (It was started under Slurm, as the environment has it.)") from error
+        speak_alone(trainer)
+        # What ends a run comes before what has its last step validated, and that before checkpoints are taken.
+        trainer.callbacks.sort(key=lambda c: 2 if isinstance(c, Checkpoint) else int(isinstance(c, Pace)))  # type: ignore[attr-defined]
+        return trainer
+
+    def _pace(self, config: Any) -> tuple[Pace, dict[str, Any]]:
+        """What sets epochs and validations where the user did not, and options of the trainer."""
+        pace: PaceOptions = self._get(self.config_init, "pace")
+        free = config.max_epochs is None and config.max_steps == -1 and config.max_time is None
+        every = pace.validate_every if config.val_check_interval is None else None
+        found = Pace(pace.epochs if free else None, pace.min_steps, every, pace.validation_share)
+        return found, {"max_epochs": pace.epochs} if free else {}
+
+    def _callbacks(self) -> list[Callback]:
+        folder, model = self.run.folder, self.model
+        callbacks: list[Callback] = [StepTimes(), Throughput(), RunReport(folder)]
+        if self.subcommand in ("validate", "test") and not self._get(self.config, "untrained"):
+            callbacks.append(RefuseUntrained(self.run.why_untrained))
+        if self.subcommand == "predict":
+            return [self._writer(folder)]
+        if self.subcommand != "fit":
+            return callbacks
+        callbacks += [LearningCurves(folder), OverfittingWarnings(recipe=self._get(self.config, "recipe"))]
+        # What a metric says of its direction is heard when there are metrics.
+        mode = (model.direction() or "min") if isinstance(model, BaseModule) else model.mode
+        if (stopping := self._get(self.config_init, "early_stopping")) is not None:
+            callbacks.append(EarlyStopping(monitor=model.monitor, mode=mode, **asdict(stopping)))
+        best = BestCheckpoint(
+            folder / "checkpoints",
+            filename="best",
+            monitor=model.monitor,
+            mode=mode,
+            save_weights_only=True,
+            save_on_train_epoch_end=False,
+            enable_version_counter=False,
+        )
+        last = LastCheckpoint(folder / "checkpoints", **asdict(self._get(self.config_init, "checkpoint")))
+        check = self._get(self.config_init, "export_check")
+        return [*callbacks, best, last, ExportBest(folder / "export", check)]
+
+    def _writer(self, folder: Path) -> PredictionWriter:
+        options = {name: self._get(self.config, f"predictions_{name}") for name in ("file", "top")}
+        inline = getattr(self.datamodule, "predict_texts", None) is not None
+        kind = self._get(self.config, "predictions")
+        weights = weights_of(self.run.checkpoint, self.model.backbone)
+        return PredictionWriter(folder, kind, **options, weights=weights, answers=inline)
+
+    @property
+    def predictions(self) -> Path | None:
+        """Where `predict` wrote."""
+        writers = [c for c in self.trainer.callbacks if isinstance(c, PredictionWriter)]  # type: ignore[attr-defined]
+        return writers[0].path if writers else None
+
+    @override
+    def _run_subcommand(self, subcommand: str) -> None:
+        try:
+            super()._run_subcommand(subcommand)
+        except Interrupted as stop:
+            if stop.message is None:
+                what = "before the first step was done" if subcommand == "fit" else f"during {subcommand}"
+                stop.message = f"{what}; {self.run.saved()}"
+            raise
+        except Exception as error:
+            if (full := disk_full(error)) is None:
+                raise
+            cure = "the same command with --ckpt_path last goes on" if self.run.can_go_on() else "begin anew"
+            raise InputError(
+                f"{full} (writing to {self.run.folder}; {self.run.saved()}). Make room, then {cure}."
+            ) from error
+
+    @override
+    def after_instantiate_classes(self) -> None:
+        if self.run.checkpoint is not None:
+            entry = stored(self.run.checkpoint)
+            asked = self._get(self.config, "seed_everything")
+            if self.subcommand == "fit" and type(asked) is int and asked % (1 << 31) != entry.get("seed", asked):
+                raise InputError(
+                    f"seed_everything is {asked}, but the run that is resumed goes on with its own: set it to "
+                    f"{entry['seed']}."
+                )
+            if hasattr(self.model, "check_class"):
+                self.model.check_class(entry)
+                self.model.stored = entry
+        if (why := self.run.why_untrained) and not self._get(self.config, "untrained"):
+            backbone, able = getattr(self.model, "backbone", None), self.subcommand != "predict"
+            able = able or is_overridden("predict_step", self.model)
+            if able and backbone is not None and backbone.name is None:  # of a new head, once its weights are loaded
+                raise InputError(f"{why} {CURE}")
+        if hasattr(self.model, "predicts_untrained"):
+            self.model.predicts_untrained = self._get(self.config, "untrained")
+            self.model.why_untrained = f"{why} " if why else ""
+        self.run.tell()

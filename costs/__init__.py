@@ -1,1 +1,0 @@
-"""What a training takes: estimated before, measured while it runs."""

@@ -1,0 +1,101 @@
+"""Tagged sentences as windows of tokens, and windows as batches."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from ...text.places import firsts
+from .token_rows import Padding, Tokens
+
+
+class TagPadding(Padding):
+    """Pads rows, and turns tags as the data number them into indices of labels.
+
+    Args:
+        tokenizer: knows the padding.
+        table: (tags in the data,), the index of each.
+    """
+
+    def __init__(self, tokenizer: Any, table: np.ndarray) -> None:
+        super().__init__(tokenizer, values={"words": -1, "gold": -100})
+        self.table = np.append(table, -100)
+
+    def __call__(self, rows: list[dict[str, np.ndarray]]) -> dict[str, Tensor]:
+        """(rows, longest) of each key, int64."""
+        rows = [{**row, **{k: self.table[np.maximum(row[k], -1)] for k in ("labels", "gold")}} for row in rows]
+        batch = super().__call__(rows)
+        if "token_type_ids" not in self.leave_out:
+            batch["token_type_ids"] = batch["input_ids"].new_zeros(batch["input_ids"].shape)
+        return batch
+
+
+def windows_of(
+    ids: list[int],
+    owner: np.ndarray,
+    sizes: np.ndarray,
+    tags: np.ndarray,
+    frame: tuple[list[int], list[int]],
+    room: int,
+    overlap: int,
+    every_piece: bool,
+) -> list[Tokens]:
+    """The windows of a sentence; every word is a target in the one where it is farthest from an edge.
+
+    Args:
+        ids: its tokens, without special ones.
+        owner: (tokens,), the word that each answers for, or -1.
+        sizes: (words,), how many words are answered for together with this one, itself included.
+        tags: (words,), as numbers; empty where there are none.
+        frame: special tokens before and after.
+        room: tokens in a window at most.
+        overlap: tokens that two windows share.
+        every_piece: whether all tokens of a word are targets, or its first.
+    """
+    first = firsts(owner)
+    labels = np.full(len(ids), -100)
+    if len(tags):
+        asked = owner >= 0 if every_piece else first
+        labels[asked] = tags[owner[asked]]
+    words = np.where(first, owner, -1)
+    covers = np.where(first, sizes[owner], 0)
+    windows = _starts(len(ids), room, overlap)
+    around = tuple(map(len, frame))
+    found: list[Tokens] = []
+    for number, start in enumerate(windows):
+        part = slice(start, start + room)
+        mine = _mine(owner, first, windows, number, room)[part]
+        found.append(
+            {
+                "input_ids": [*frame[0], *ids[part], *frame[1]],
+                "labels": np.pad(np.where(mine, labels[part], -100), around, constant_values=-100),
+                "words": np.pad(np.where(mine, words[part], -1), around, constant_values=-1),
+                "covers": np.pad(np.where(mine, covers[part], 0), around),
+                "gold": tags if number == 0 else tags[:0],
+            }
+        )
+    return found
+
+
+def _starts(tokens: int, room: int, overlap: int) -> list[int]:
+    """Where windows begin; the last one ends with the sentence."""
+    if tokens <= room:
+        return [0]
+    return [*range(0, tokens - room, room - overlap), tokens - room]
+
+
+def _mine(owner: np.ndarray, first: np.ndarray, windows: list[int], number: int, room: int) -> np.ndarray:
+    """(tokens,), whether a token's word is a target in this window: where its first token is farthest from an edge."""
+    if len(windows) == 1:
+        return np.ones(len(owner), bool)
+    places = np.flatnonzero(first)
+    starts = np.array(windows)[:, None]
+    margin = np.minimum(places - starts, starts + room - 1 - places)
+    best = margin.argmax(0)
+    chosen = np.zeros(int(owner.max(initial=-1)) + 2, bool)
+    chosen[owner[places[best == number]]] = True
+    chosen[-1] = False  # tokens of no word
+    found: np.ndarray = chosen[owner]
+    return found

@@ -1,0 +1,1 @@
+"""Labelled tables: columns, labels, rows on both sides of a split."""

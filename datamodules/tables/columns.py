@@ -1,0 +1,109 @@
+"""Which column of a table holds what: as the user says, else by the usual names."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from ...errors import InputError
+from ...text import readers
+
+DECIMAL_COMMA = re.compile(r"\s*[+-]?\d+,\d+\s*")
+"""A number as many countries write it, which is none here."""
+LARGEST = 1e18
+"""Of the numbers to be learned: the loss is made of their squares, in float32."""
+
+
+def find_column(where: str, row: dict[str, Any], option: str, given: str | None, usual: Sequence[str]) -> str:
+    """The column that an option names, else the first of the usual names that is there.
+
+    Args:
+        where: the place, for messages.
+        row: the first row.
+        option: the option's name, such as `text_column`.
+        given: its value.
+        usual: names to look for.
+
+    Raises:
+        InputError: listing the columns there are.
+    """
+    found = given or next((name for name in usual if name in row), None)
+    if found is None:
+        raise InputError(f"{where}: which column is it? Set data.{option} to one of: {', '.join(row)}.")
+    readers.require_columns(where, row, [found])
+    return found
+
+
+def text_in(where: str, row: dict[str, Any], column: str) -> str:
+    """The text in a column.
+
+    Raises:
+        InputError: if there is none.
+    """
+    value = row.get(column)
+    if not isinstance(value, str) or not value.strip():
+        raise InputError(f"{where}: the text in column {column!r} is {'empty' if not value else f'{value!r}'}.")
+    return value
+
+
+def is_missing(value: Any) -> bool:
+    """Whether a cell holds nothing: null, not a number, or white space. A word, such as `none`, is something."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return True
+    return isinstance(value, str) and not value.strip()
+
+
+def label_in(where: str, row: dict[str, Any], column: str) -> str:
+    """The label in a column as a string.
+
+    Raises:
+        InputError: if there is none, or it is neither a word nor an integer.
+    """
+    return label_of(where, row.get(column), f"column {column!r}")
+
+
+def label_of(where: str, value: Any, place: str) -> str:
+    """A label as a string.
+
+    Args:
+        where: the row, for messages.
+        value: what stands there.
+        place: where in the row, for messages.
+
+    Raises:
+        InputError: if there is none, or it is neither a word nor an integer.
+    """
+    if is_missing(value):
+        raise InputError(f"{where}: there is no label in {place} (it is {value!r}).")
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)  # pandas turns integers into floats where one is missing
+    if isinstance(value, float | list | dict):
+        raise InputError(f"{where}: the label {value!r} in {place} is neither a word nor an integer.")
+    return str(value).strip()
+
+
+def number_in(where: str, row: dict[str, Any], column: str) -> float:
+    """The number in a column.
+
+    Raises:
+        InputError: if there is none.
+    """
+    value = row.get(column)
+    try:
+        number = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        number = math.nan
+    if not math.isfinite(number) or isinstance(value, bool):
+        cure = "data.problem is regression"
+        if isinstance(value, str) and DECIMAL_COMMA.fullmatch(value):
+            meant = value.strip().replace(",", ".")
+            cure = f"a decimal comma? {meant} would work; data.problem: single takes it as a class"
+        raise InputError(f"{where}: {value!r} in column {column!r} is not a number ({cure}).")
+    if abs(number) > LARGEST:
+        raise InputError(
+            f"{where}: {value!r} in column {column!r} is too large a number to be learned: {LARGEST:g} is the "
+            "largest, as the loss is made of squares in float32. Divide the column."
+        )
+    return number

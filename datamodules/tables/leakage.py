@@ -1,0 +1,107 @@
+"""What makes validation lie: texts that are in training too, and labels that only one side has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from lightning.pytorch.utilities.rank_zero import rank_zero_warn
+
+from ..batching.token_rows import Rows
+
+EXAMPLES_AT_ONCE = 1 << 16
+MOST_NAMES = 10
+
+
+@dataclass(frozen=True)
+class Part:
+    """The examples of a split.
+
+    Args:
+        rows: where they lie.
+        examples: (n,), which of them.
+    """
+
+    rows: Rows
+    examples: np.ndarray
+
+
+def fingerprints(rows: Rows) -> np.ndarray:
+    """(examples,) uint64, a hash of each example's tokens; 0 where an example has none.
+
+    What counts is what a network reads: spelling that the tokenizer does not tell apart, and what was cut off, make no
+    difference; a pair counts as a whole, and so do the windows of a long text. Labels do not count, except where the
+    answer is part of the text (a decoder's). A hundred million tokens take some seconds.
+    """
+    ids, ends = rows.stores["input_ids"].ids, rows.stores["input_ids"].ends
+    count = len(rows.examples)
+    # Of each example, where its rows begin in the store; they lie side by side.
+    places = np.concatenate([[0], ends])[np.searchsorted(rows.owners, np.arange(count + 1))]
+    found = np.zeros(count, np.uint64)
+    for first in range(0, count, EXAMPLES_AT_ONCE):
+        bounds = places[first : first + EXAMPLES_AT_ONCE + 1]
+        positions = np.arange(bounds[0], bounds[-1]) - np.repeat(bounds[:-1], np.diff(bounds))
+        sums = np.cumsum(_mixed(np.asarray(ids[bounds[0] : bounds[-1]], np.uint64), positions.astype(np.uint64)))
+        sums = np.concatenate([[np.uint64(0)], sums])[bounds - bounds[0]]
+        found[first : first + len(bounds) - 1] = np.diff(sums)  # modulo 2 ** 64, as all of this
+    return found
+
+
+def warn_of_shared_texts(train: Part, other: Part, split: str) -> None:
+    """Warns when rows of a split are also in training."""
+    hashes = fingerprints(other.rows)
+    of_train = hashes if train.rows is other.rows else fingerprints(train.rows)
+    hashes = hashes[other.examples]
+    shared = np.isin(hashes, of_train[train.examples]) & (hashes != 0)
+    if count := int(shared.sum()):
+        first = other.rows.examples[int(other.examples[shared.argmax()])]["where"]
+        rank_zero_warn(
+            f"{count:,} of {len(hashes):,} {split} rows ({count / len(hashes):.1%}) are also in train: scores will "
+            f"flatter. The first is {first}; take such rows out of one side."
+        )
+
+
+def warn_of_missing_labels(train: dict[str, int], validation: dict[str, int]) -> None:
+    """Warns when a label occurs in training or in validation alone.
+
+    Args:
+        train: how often each label occurs.
+        validation: the same.
+    """
+    for here, there, missing, other, so in (
+        (validation, train, "validation", "train", "scores say nothing of it; more validation rows would"),
+        (train, validation, "train", "validation", "it cannot be learned; training rows with it would help"),
+    ):
+        names = [name for name, count in there.items() if count and not here.get(name)]
+        if names:
+            shown = ", ".join(repr(name) for name in names[:MOST_NAMES])
+            more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+            label, times = ("label", "occurs") if len(names) == 1 else ("labels", "occur")
+            rank_zero_warn(
+                f"{label} {shown}{more} {times} 0 times in {missing} ({sum(there[n] for n in names):,} times in "
+                f"{other}): {so}."
+            )
+
+
+def warn_of_lone_labels(counts: np.ndarray, column: str) -> None:
+    """Warns when most rows have a label that no other row has: of a column of texts or numbers nothing is learned.
+
+    Args:
+        counts: (labels,), how often each occurs.
+        column: that they are taken from.
+    """
+    lone, rows = int((counts == 1).sum()), int(counts.sum())
+    if lone > MOST_NAMES and 2 * lone > rows:
+        rank_zero_warn(
+            f"{lone:,} of {rows:,} rows have a label of their own in column {column!r}: no class can be learned from "
+            "one row. Is it data.label_column? Numbers are learned by data.problem: regression."
+        )
+
+
+def _mixed(ids: np.ndarray, positions: np.ndarray) -> np.ndarray:
+    """A pseudo-random number for each token at its position (the last steps of splitmix64)."""
+    x = ids | (positions << np.uint64(32))
+    x = (x + np.uint64(0x9E3779B97F4A7C15)) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    mixed: np.ndarray = x ^ (x >> np.uint64(31))
+    return mixed

@@ -1,0 +1,370 @@
+"""Labelled texts: one text or two; one label, several, or a number."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from lightning.pytorch.utilities.rank_zero import rank_zero_info
+
+from ..errors import InputError
+from ..storage.cache import cached
+from ..storage.cells import is_whole, listed
+from ..text.findings import Findings
+from ..text.readers import require_columns
+from ..text.splitting import draw, hold_out, sort_labels
+from .batching.token_rows import Batches, Padding, Rows, Tokens, encode_texts
+from .labelled import LabelledDataModule
+from .sources import Row
+from .tables.columns import DECIMAL_COMMA, find_column, is_missing, label_in, label_of, number_in, text_in
+from .tables.labels import LabelNames
+from .tables.leakage import warn_of_lone_labels
+from .tables.multi_hot import MultiHot
+
+TEXT_COLUMNS = ("text", "sentence", "sentence1", "premise", "question1", "question", "review", "content")
+PAIR_COLUMNS = {
+    "sentence1": "sentence2",
+    "premise": "hypothesis",
+    "question1": "question2",
+    "question": "sentence",
+    "text": "text_pair",
+}
+LABEL_COLUMNS = ("label", "labels", "coarse_label", "category", "class", "sentiment", "target", "stars", "score")
+WORDS_FOR_NOTHING = ("none", "null", "nan", "na", "n/a")
+Problem = Literal["single", "multi", "regression"]
+
+
+class TextClassificationDataModule(LabelledDataModule):
+    """Texts, or pairs of texts, each with a label, several labels, or a number.
+
+    Batch: `input_ids` and `attention_mask` (rows, length) int64; `token_type_ids` (rows, length) int64 where the
+    tokenizer has them; `labels`: (rows,) int64, an index into `labels` (single); (rows, labels) float32, 0 or 1
+    (multi); or (rows,) float32 (regression). Prediction batches have no labels, and `index` (rows,) int64, the row in
+    `predict_rows`. Texts that are longer than `max_length` are truncated, which is counted and reported.
+
+    Args:
+        train_files: paths, globs or URLs of what is trained on.
+        text_column: null looks for the usual names.
+        text_pair_column: the second text of a pair.
+        label_column: null looks for the usual names. A list of columns that hold 0 or 1 makes a row's labels of those
+            that hold 1.
+        problem: `single` (one label a row, a word or an integer), `multi` (several: a list, or words divided by
+            `label_separator`) or `regression` (a number); null finds it in the data: lists are several labels,
+            fractions are numbers.
+        label_separator: divides several labels in one text, such as "," or "|".
+        label_names: names for the labels in the data, as `{0: negative, 1: positive}` or a list for 0, 1, ...;
+            also fixes their order.
+        examples_per_label: train on so many rows of each label, drawn by `seed`: learning from few labels.
+        predict_texts: texts to predict, in place of files; a pair of texts is a list of two.
+        **rows: the options of every datamodule for labelled data: `validation_files`, `dataset`, `max_length`, ...
+    """
+
+    def __init__(
+        self,
+        train_files: str | list[str] | None = None,
+        text_column: str | None = None,
+        text_pair_column: str | None = None,
+        label_column: str | list[str] | None = None,
+        problem: Problem | None = None,
+        label_separator: str | None = None,
+        label_names: dict[str, str] | list[str] | None = None,
+        examples_per_label: int | None = None,
+        predict_texts: str | list[str] | list[list[str]] | None = None,
+        **rows: Any,
+    ) -> None:
+        super().__init__(train_files, **rows)
+        self.text_column, self.text_pair_column = text_column, text_pair_column
+        self.label_column = label_column
+        self.label_separator = label_separator
+        self.names = LabelNames(label_names)
+        self.examples_per_label = examples_per_label
+        self.predict_texts = [predict_texts] if isinstance(predict_texts, str) else predict_texts
+        self.given_problem = problem
+        self._problem: Problem | None = None
+        self.labels: list[str] | None = None
+        """The label names in the order of their indices; known after `setup`. None for numbers."""
+        self.label_counts: list[int] = []
+        """Training rows of each label; known after `setup('fit')`."""
+
+    # ------------------------------------------------------------------ the kind of problem
+
+    @property
+    def problem(self) -> Problem:
+        """Whether rows have one label, several, or a number: as given here or in the module, or found in the data."""
+        if self._problem is None:
+            asked = getattr(self.module, "asked_problem", lambda: None)()
+            if self.given_problem and asked and self.given_problem != asked:
+                raise InputError(f"data.problem is {self.given_problem}, but the model's is {asked}: set one of them.")
+            several = isinstance(self.label_column, list) or self.label_separator is not None
+            self._problem = self.given_problem or asked or ("multi" if several else self._found_problem())
+        return self._problem
+
+    def _found_problem(self) -> Problem:
+        split = next((split for split in ("train", "validation", "test") if self.source.has(split)), None)
+        if split is None:
+            return "single"
+
+        def make(folder: Path) -> None:
+            (folder / "problem.json").write_text(json.dumps(self._look_at(split)))
+
+        folder = cached(self.cache_dir, "problems", [self.source.key(split), self.label_column], make)
+        found: Problem = json.loads((folder / "problem.json").read_text())
+        return found
+
+    def _look_at(self, split: str) -> Problem:
+        column, numbers, fractions, count = None, 0, 0, 0
+        for where, row in self.source.rows(split):
+            column = column or self.columns(where, row, labelled=True)[1]
+            value = listed(row.get(column))
+            if isinstance(value, list):
+                return "multi"
+            if is_missing(value):
+                continue
+            count += 1
+            if isinstance(value, str) and DECIMAL_COMMA.fullmatch(value):
+                value = value.replace(",", ".")  # the row itself is then refused
+            try:
+                number = float(value)
+            except (TypeError, ValueError):
+                continue
+            if math.isfinite(number):  # a class may be called nan or infinity
+                numbers += 1
+                fractions += not number.is_integer()
+        return "regression" if fractions and 2 * numbers > count else "single"
+
+    # ------------------------------------------------------------------ rows
+
+    def options(self) -> Any:
+        """Columns and how labels are read."""
+        texts = [self.text_column, self.text_pair_column]
+        return [texts, self.label_column, self.label_separator, self.problem]
+
+    def _label_columns(self, row: dict[str, Any]) -> list[str]:
+        return [name for name in LABEL_COLUMNS if name not in self._text_columns(row)]
+
+    def _text_columns(self, row: dict[str, Any]) -> list[str]:
+        first = self.text_column or next((name for name in TEXT_COLUMNS if name in row), None)
+        second = self.text_pair_column
+        if second is None and self.text_column is None and PAIR_COLUMNS.get(first or "") in row:
+            second = PAIR_COLUMNS[first or ""]
+        return [name for name in (first, second) if name is not None]
+
+    def columns(self, where: str, row: dict[str, Any], labelled: bool) -> tuple[list[str], Any]:
+        """The columns of the texts, and that of the label or those of the labels."""
+        texts = self._text_columns(row)
+        find_column(where, row, "text_column", texts[0] if texts else None, ())
+        require_columns(where, row, texts)
+        if not labelled:
+            return texts, None
+        if isinstance(self.label_column, list):
+            require_columns(where, row, self.label_column)
+            return texts, self.label_column
+        return texts, find_column(where, row, "label_column", self.label_column, self._label_columns(row))
+
+    def say_columns(self, columns: tuple[list[str], Any]) -> None:
+        """Says what was guessed."""
+        texts, label = columns
+        if self.text_column is None or self.label_column is None:
+            names = " and ".join(map(repr, texts))
+            kind = {"single": "label", "multi": "labels", "regression": "number"}[self.problem]
+            rank_zero_info(f"Columns: text {names}, {kind} {label!r}.")
+
+    def example(
+        self, where: str, row: dict[str, Any], columns: tuple[list[str], Any], labelled: bool
+    ) -> dict[str, Any]:
+        """The texts, and the labels as the data spell them."""
+        texts, column = columns
+        example: dict[str, Any] = {"texts": [text_in(where, row, name) for name in texts]}
+        if labelled and self.problem == "multi":
+            example["labels"] = self._several(where, row, column)
+        elif labelled and self.problem == "regression":
+            example["labels"] = number_in(where, row, column)
+        elif labelled:
+            example["labels"] = [label_in(where, row, column)]
+        return example
+
+    def _several(self, where: str, row: dict[str, Any], column: str | list[str]) -> list[str]:
+        if isinstance(column, list):
+            for name in column:
+                if str(row.get(name)).lower() not in ("0", "1", "0.0", "1.0", "true", "false"):
+                    raise InputError(f"{where}: column {name!r} holds {row.get(name)!r}, where 0 or 1 should be.")
+            return [name for name in column if str(row[name]).lower() in ("1", "1.0", "true")]
+        value = row.get(column)
+        if isinstance(value, str) and self.label_separator is not None:
+            return [part.strip() for part in value.split(self.label_separator) if part.strip()]
+        value = listed(value)
+        if not isinstance(value, list):
+            raise InputError(
+                f"{where}: {value!r} in column {column!r} is no list of labels; data.label_separator divides a text."
+            )
+        return [label_of(where, label, f"the list in column {column!r}") for label in value]
+
+    def encode(self, examples: list[dict[str, Any]], findings: Findings) -> list[list[Tokens]]:
+        """One row of tokens each, with the numbers of its labels."""
+        texts = [(e["texts"][0], e["texts"][1] if len(e["texts"]) > 1 else None) for e in examples]
+        rows: list[list[Tokens]] = []
+        for example, row in zip(examples, encode_texts(self.tokenizer, texts, self.longest, findings), strict=True):
+            labels = example.get("labels")
+            if isinstance(labels, float):
+                rows.append([{**row, "labels": [labels]}])
+            else:
+                numbers = [findings.number(label, example["where"]) for label in dict.fromkeys(labels or [])]
+                rows.append([{**row, "labels": numbers}])
+        return rows
+
+    # ------------------------------------------------------------------ labels
+
+    def inspect(self, rows: dict[str, Rows], fitting: bool) -> None:
+        """Finds the label names, and every row's labels as batches have them."""
+        split, first = next(iter(rows.items()))
+        self.labels = None if self.problem == "regression" else self._find_labels(split, first, fitting)
+        self._targets = {id(found): self._targets_of(found, split) for split, found in rows.items()}
+        for name, found in rows.items():
+            numbers = self._targets[id(found)]
+            if isinstance(numbers, MultiHot) or self.problem != "regression" or len(numbers) < 2:
+                continue
+            if (numbers == numbers[0]).all():
+                raise InputError(
+                    f"{self.source.name(name)}: there is no label in column {found.meta['columns'][1]!r}: it is "
+                    f"{numbers[0]:g} in every row. `predict` needs none."
+                )
+        if fitting and (words := [raw for raw in first.meta["labels"] if raw.lower() in WORDS_FOR_NOTHING]):
+            said = ", ".join(f"{raw!r} ({first.meta['labels'][raw]})" for raw in words)
+            rank_zero_info(f"Taken as labels, as they are written out, and not as missing ones: {said}.")
+        if fitting and self.problem == "single":
+            counts = self._count(self._targets[id(first)])
+            if (counts > 0).sum() < 2:
+                only = (self.labels or [])[int(counts.argmax())]
+                raise InputError(f"{self.source.name(split)} has one class only ({only!r}); at least two are needed.")
+            warn_of_lone_labels(counts, first.meta["columns"][1])
+
+    def _find_labels(self, split: str, rows: Rows, fitting: bool) -> list[str]:
+        if (fixed := self.names.fixed(self.module, fitting)) is not None:
+            return fixed
+        if isinstance(self.label_column, list):
+            return list(self.label_column)
+        found = {self.names.rename(raw) for raw in rows.meta["labels"]}
+        own = self.source.class_names(rows.meta["columns"][1], split)
+        labels = own if own is not None and found <= set(own) else sort_labels(found)
+        if len(labels) < (2 if self.problem == "single" else 1):
+            only = f": every row has the label {labels[0]!r}" if labels else ""
+            raise InputError(f"{self.source.name(split)} has one class only{only}. At least two are needed.")
+        return labels
+
+    def _targets_of(self, rows: Rows, split: str) -> np.ndarray | MultiHot:
+        raw = rows.all("labels")
+        if self.problem == "regression":
+            return np.asarray(raw, np.float32)
+        indices: np.ndarray = self.names.table(rows.meta["labels"], self.labels or [], split)[raw]
+        if self.problem == "single":
+            return indices
+        return MultiHot(np.asarray(rows.stores["labels"].ends), indices, len(self.labels or []))
+
+    def hold_out(self, rows: Rows) -> tuple[np.ndarray, np.ndarray]:
+        """Every label gives its share."""
+        targets = self._targets[id(rows)]
+        if isinstance(targets, MultiHot) or self.problem != "single":
+            targets = np.zeros(len(targets), np.int64)
+        return hold_out(targets, self.validation_fraction, self.seed)
+
+    def choose(self, rows: Rows, examples: np.ndarray) -> np.ndarray:
+        """So many of each label, where that is wanted."""
+        targets = self._targets[id(rows)]
+        if self.examples_per_label:
+            if isinstance(targets, MultiHot) or self.problem != "single":
+                raise InputError(
+                    f"data.examples_per_label draws rows of each class, and this is {self.problem}: leave it out."
+                )
+            examples = draw(targets, examples, self.examples_per_label, self.seed)
+        if self.problem != "regression":
+            self.label_counts = self._count(_some(targets, examples)).tolist()
+        return examples
+
+    def _count(self, targets: np.ndarray | MultiHot) -> np.ndarray:
+        if isinstance(targets, MultiHot):
+            return targets.counts()
+        return np.bincount(targets, minlength=len(self.labels or []))
+
+    # ------------------------------------------------------------------ batches
+
+    def collate(self) -> Padding:
+        """The labels come as a column of their own."""
+        padding = Padding(self.tokenizer)
+        padding.leave_out |= {"labels"}
+        return padding
+
+    def dataset(self, rows: Rows, examples: np.ndarray, split: str) -> Batches:
+        """Rows with their labels."""
+        lengths = rows.lengths[examples] if self.group_by_length or self.tokens_per_batch else None
+        labels = {"labels": _some(self._targets[id(rows)], examples)}
+        return Batches(rows, examples, self.collate(), labels, lengths)
+
+    def occurrences(self, split: str) -> dict[str, int]:
+        """How often each label occurs in a split; empty for numbers."""
+        if self.labels is None:
+            return {}
+        counts = self._count(self.datasets[split].columns["labels"])
+        return dict(zip(self.labels, counts.tolist(), strict=True))
+
+    def describe(self, split: str, examples: np.ndarray) -> str:
+        """How often each label occurs, or where the numbers lie."""
+        targets = self.datasets[split].columns["labels"]
+        if self.problem == "regression":
+            return f"numbers from {targets.min():g} to {targets.max():g}, mean {targets.mean():.3g}"
+        shares = [f"{name} {n:,} ({n / len(targets):.0%})" for name, n in self.occurrences(split).items()]
+        return ", ".join(shares[:20]) + (", ..." if len(shares) > 20 else "")
+
+    def judged(self, row: dict[str, Any], made: dict[str, Any]) -> dict[str, Any]:
+        """Whether a prediction is right, where the row says what is: `label` may be 0 where `prediction` is a name."""
+        known: list[str] = getattr(self.module, "labels", None) or []
+        guess = made.get("prediction")
+        if "correct" in row or not isinstance(guess, str | list):
+            return {}
+        try:
+            column = self.columns("", row, labelled=True)[1]
+            gold = self._several("", row, column) if isinstance(guess, list) else [label_in("", row, column)]
+        except InputError:  # rows to predict need no labels
+            return {}
+        names = {self._known_name(raw, known) for raw in gold}
+        return {} if None in names else {"correct": names == set(guess if isinstance(guess, list) else [guess])}
+
+    def judgements(self, columns: Sequence[str], made: dict[str, Any]) -> list[str]:
+        """`correct`, where there is a column of labels."""
+        if "correct" in columns or not isinstance(made.get("prediction"), str | list):
+            return []
+        try:
+            self.columns("", dict.fromkeys(columns, ""), labelled=True)
+        except InputError:
+            return []
+        return ["correct"]
+
+    def _known_name(self, raw: str, known: list[str]) -> str | None:
+        name = self.names.rename(raw)
+        if name not in known and is_whole(name) and 0 <= int(name) < len(known):
+            return known[int(name)]
+        return name if name in known else None
+
+    def inline_rows(self) -> list[Row] | None:
+        """The `predict_texts`."""
+        if self.predict_texts is None:
+            return None
+        names = (self.text_column or "text", self.text_pair_column or "text_pair")
+        rows = []
+        for index, text in enumerate(self.predict_texts):
+            pair = [text] if isinstance(text, str) else list(text)
+            rows.append((f"data.predict_texts[{index}]", dict(zip(names, pair, strict=False))))
+        return rows
+
+    def training_texts(self) -> Iterator[str]:
+        """The texts of the training rows."""
+        for _, row in self.source.rows("train"):
+            yield from (str(row[name]) for name in self._text_columns(row) if name in row)
+
+
+def _some(targets: np.ndarray | MultiHot, rows: np.ndarray) -> np.ndarray | MultiHot:
+    """The targets of some rows."""
+    return targets.of(rows) if isinstance(targets, MultiHot) else targets[rows]

@@ -1,0 +1,335 @@
+"""Tagged words: named entities, parts of speech, ..."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from lightning.pytorch.utilities.rank_zero import rank_zero_info
+
+from ..errors import InputError
+from ..storage.cache import cached
+from ..storage.cells import listed
+from ..text.encoding import IDEOGRAPH
+from ..text.findings import Findings
+from ..text.places import begins_late, owners, token_places, words_of
+from ..text.readers import conll_line
+from ..text.splitting import sort_labels
+from ..text.tag_spans import short, spans_in, tags_of, warn_of_slips
+from ..text.tags import Convention, Scheme, continued, detect
+from ..text.tokenizer import special_frame
+from .batching.tag_windows import TagPadding, windows_of
+from .batching.token_rows import Batches, Rows, RowsInMemory, Tokens
+from .labelled import LabelledDataModule
+from .sources import Row
+from .tables.columns import find_column, text_in
+from .tables.labels import LabelNames
+
+TOKENS_COLUMNS = ("tokens", "words")
+TAGS_COLUMNS = ("ner_tags", "tags", "labels", "ner", "pos_tags", "upos", "pos")
+SPANS_COLUMNS = ("entities", "spans", "ner", "labels")
+WIDENED = "spans that begin or end inside a word, widened to it"
+SILENT = "words without a token, which go on with the word before"
+SHARED = "words that share a token with a word of another tag, and cannot be told apart"
+
+
+class TokenClassificationDataModule(LabelledDataModule):
+    """Sentences with a tag for each word, or texts with labelled spans of characters.
+
+    Tags of spans are converted to IOB2, whatever their scheme and spelling (`B-X`, `B_X`, `X-B`, `b-x`, or `B` where
+    there is one kind); names for every word, such as parts of speech, stay as they are. Sentences that are longer than
+    `max_length` come in windows that overlap; every word is a target in one of them, where it has most context.
+
+    Batch: `input_ids` and `attention_mask` (rows, length) int64; `token_type_ids` where the tokenizer has them;
+    `labels` (rows, length) int64, an index into `labels`, or -100 where nothing is asked; `words` (rows, length) int64,
+    the number in its sentence of the word that is answered for here, or -1; `example` (rows,) int64, the sentence.
+    To evaluate also `covers` (rows, length) int64, for how many words, from that one on, a token answers, as some
+    tokens hold several; and `gold` (rows, words) int64, the tags of all words, with or without a token, once for each
+    sentence, padded with -100. Prediction batches have `index` in place of `example`, and neither `labels` nor `gold`.
+
+    Args:
+        train_files: paths, globs or URLs of what is trained on.
+        tokens_column: a list of words; null looks for the usual names. CoNLL files (.conll, .iob, .bio, ...) have the
+            words in their first column and the tags in the last.
+        tags_column: a list of tags, one for each word.
+        text_column: a text in place of words; it is split at white space and punctuation, and in scripts without spaces
+            (Chinese, Japanese, Thai, ...) every character is a word.
+        spans_column: the spans of a text, as `[{start: 0, end: 5, label: PER}, ...]` or `[[0, 5, PER], ...]`.
+        scheme: `iob1`, `iob2` (BIO), `iobes` (or BILOU, BMES), `io` (names of entities without a prefix), or `tags` (a
+            class for every word, such as parts of speech, scored by accuracy); null finds what most tags follow.
+        label_names: names of the tags, where the data hold numbers: a list for 0, 1, ..., or a dictionary.
+        label_pieces: whether a word's `first` piece is labelled, or `all` of them. Its first answers for it.
+        stride: tokens by which windows overlap; null means a quarter of a window.
+        predict_texts: texts to predict, in place of files.
+        **rows: the options of every datamodule for labelled data: `validation_files`, `dataset`, `max_length`, ...
+    """
+
+    def __init__(
+        self,
+        train_files: str | list[str] | None = None,
+        tokens_column: str | None = None,
+        tags_column: str | None = None,
+        text_column: str | None = None,
+        spans_column: str | None = None,
+        scheme: Scheme | None = None,
+        label_names: dict[str, str] | list[str] | None = None,
+        label_pieces: Literal["first", "all"] = "first",
+        stride: int | None = None,
+        predict_texts: str | list[str] | None = None,
+        **rows: Any,
+    ) -> None:
+        super().__init__(train_files, **rows)
+        self.tokens_column, self.tags_column = tokens_column, tags_column
+        self.text_column, self.spans_column = text_column, spans_column
+        self.given_scheme = scheme
+        self.names = LabelNames(label_names)
+        self.label_pieces = label_pieces
+        self.stride = stride
+        self.predict_texts = [predict_texts] if isinstance(predict_texts, str) else predict_texts
+        self.labels: list[str] | None = None
+        """The tag names in the order of their indices; known after `setup`."""
+        self._training: tuple[Rows, np.ndarray] | None = None
+        self._convention: Convention | None = None
+        self.tagging: bool | None = None
+        """Whether tags name words and not spans; known after `setup` for labelled data."""
+
+    # ------------------------------------------------------------------ columns and the scheme
+
+    def options(self) -> Any:
+        """Columns, scheme and windows."""
+        columns = [self.tokens_column, self.tags_column, self.text_column, self.spans_column]
+        return [columns, self.given_scheme, self.names.given, self.label_pieces, self.stride]
+
+    def columns(self, where: str, row: dict[str, Any], labelled: bool) -> dict[str, Any]:
+        """Words and tags, or text and spans."""
+        words = self.tokens_column or next((name for name in TOKENS_COLUMNS if name in row), None)
+        if words is not None and self.text_column is None:
+            find_column(where, row, "tokens_column", words, ())
+            tags = find_column(where, row, "tags_column", self.tags_column, TAGS_COLUMNS) if labelled else None
+            return {"tokens": words, "tags": tags}
+        text = find_column(where, row, "tokens_column", self.text_column, ("text", "sentence"))
+        spans = find_column(where, row, "spans_column", self.spans_column, SPANS_COLUMNS) if labelled else None
+        return {"text": text, "spans": spans}
+
+    def say_columns(self, columns: dict[str, Any]) -> None:
+        """Says what was guessed."""
+        rank_zero_info("Columns: " + ", ".join(f"{what} {name!r}" for what, name in columns.items() if name) + ".")
+        if "tokens" in columns and (line := self.convention.said(self.names.given is not None)):
+            rank_zero_info(line)
+
+    @property
+    def scheme(self) -> Scheme:
+        """The scheme of the tags: as given, or found in the whole training data."""
+        return self.convention.scheme
+
+    @property
+    def convention(self) -> Convention:
+        """The scheme and its spelling."""
+        if self._convention is None:
+            found = self._found_convention()
+            if self.given_scheme in ("io", "tags"):  # names, whatever they look like
+                found = Convention(self.given_scheme)
+            elif self.given_scheme is not None:
+                found = replace(found, scheme=self.given_scheme)
+            self._convention = found
+        return self._convention
+
+    def _found_convention(self) -> Convention:
+        split = next(split for split in ("train", "validation", "test") if self.source.has(split))
+
+        def sentences() -> Iterator[list[str]]:
+            columns = None
+            for where, row in self.source.rows(split):
+                columns = columns or self.columns(where, row, labelled=True)
+                tags = listed(row.get(columns["tags"]))
+                if isinstance(tags, list):
+                    yield [self.names.rename(str(tag)) for tag in tags if tag is not None]
+
+        def make(folder: Path) -> None:
+            (folder / "convention.json").write_text(json.dumps(detect(sentences()).to_dict()))
+
+        key = [self.source.key(split), self.tokens_column, self.tags_column, self.names.given]
+        folder = cached(self.cache_dir, "conventions", key, make)
+        return Convention(**json.loads((folder / "convention.json").read_text()))
+
+    # ------------------------------------------------------------------ sentences
+
+    def example(self, where: str, row: dict[str, Any], columns: dict[str, Any], labelled: bool) -> dict[str, Any]:
+        """The text, where its words are, and their tags in IOB2."""
+        if "tokens" in columns:
+            return self._from_words(where, row, columns, labelled)
+        text = text_in(where, row, columns["text"])
+        words = words_of(text)
+        if not words:
+            raise InputError(f"{where}: the text in column {columns['text']!r} has no word.")
+        example: dict[str, Any] = {"text": text, "words": words, "divided": True}
+        if labelled:
+            spans = spans_in(where, listed(row.get(columns["spans"])), text, self.names.rename)
+            example["tags"], example["widened"] = tags_of(where, text, words, spans)
+        return example
+
+    def _from_words(self, where: str, row: dict[str, Any], columns: dict[str, Any], labelled: bool) -> dict[str, Any]:
+        tokens = listed(row.get(columns["tokens"]))
+        if not isinstance(tokens, list) or not tokens or not all(map(_is_word, tokens)):
+            raise InputError(f"{where}: column {columns['tokens']!r} holds {short(tokens)}, where words should be.")
+        words: list[tuple[int, int]] = []
+        text = ""
+        for before, token in zip(["", *tokens], tokens, strict=False):
+            together = IDEOGRAPH.fullmatch(before[-1:]) and IDEOGRAPH.fullmatch(token[:1])
+            text += "" if together or not before else " "
+            words.append((len(text), len(text) + len(token)))
+            text += token
+        example: dict[str, Any] = {"text": text, "words": words}
+        if labelled:
+            tags = listed(row.get(columns["tags"]))
+            if not isinstance(tags, list) or len(tags) != len(tokens):
+                count = len(tags) if isinstance(tags, list) else short(tags)
+                raise InputError(f"{where}: {len(tokens)} words in {columns['tokens']!r}, but {count} tags.")
+            if missing := [i for i, tag in enumerate(tags) if tag is None]:
+                raise InputError(f"{where}: word {missing[0] + 1} has no tag.")
+            named = [self.names.rename(str(tag)) for tag in tags]
+            example["tags"] = self.convention.read(where, named, lambda number: conll_line(where, number))
+        return example
+
+    # ------------------------------------------------------------------ windows
+
+    def encode(self, examples: list[dict[str, Any]], findings: Findings) -> list[list[Tokens]]:
+        """The windows of each sentence."""
+        if not getattr(self.tokenizer, "is_fast", False):
+            raise InputError("Tags of words need a fast tokenizer (one with a tokenizer.json).")
+        frame = special_frame(self.tokenizer)
+        room = self.longest - len(frame[0]) - len(frame[1])
+        overlap = room // 4 if self.stride is None else self.stride
+        if not 0 <= overlap < room:
+            raise InputError(f"data.stride is {overlap}; a window has room for {room} tokens, which must be more.")
+        encoded = self.tokenizer(
+            [e["text"] for e in examples],
+            add_special_tokens=False,
+            return_offsets_mapping=True,
+            return_attention_mask=False,
+            verbose=False,
+        )
+        late = begins_late(self.tokenizer)
+        rows: list[list[Tokens]] = []
+        pairs = zip(encoded["input_ids"], encoded["offset_mapping"], strict=True)
+        for n, (e, (ids, offsets)) in enumerate(zip(examples, pairs, strict=True)):
+            owner, leader = owners(*token_places(e["text"], offsets, late), e["words"])
+            tags = e.get("tags", [])
+            numbers = np.array([findings.number(tag, e["where"]) for tag in tags], np.int64)
+            sizes = np.bincount(leader, minlength=len(leader))
+            rows.append(
+                windows_of(ids, owner, sizes, numbers, frame, room, overlap, every_piece=self.label_pieces == "all")
+            )
+            findings.note(SILENT, n, int((~np.isin(leader, owner)).sum()))
+            spans = bool(tags) and ("divided" in e or self.scheme != "tags")
+            findings.note(SHARED, n, _apart(tags, leader, spans))
+            findings.note(WIDENED, n, e.get("widened", 0))
+            findings.note("sentences in windows", n, len(rows[-1]) > 1)
+        return rows
+
+    # ------------------------------------------------------------------ labels and batches
+
+    def inspect(self, rows: dict[str, Rows], fitting: bool) -> None:
+        """Finds the tag names: of every type a beginning and a continuation."""
+        split, first = next(iter(rows.items()))
+        names = self.names.fixed(self.module, fitting)
+        column = first.meta["columns"].get("tags")
+        own = names or (self.source.class_names(column, split) if column else None)
+        self.tagging = column is not None and self.scheme == "tags"
+        found = set(first.meta["labels"])
+        if self._is_fixed(fitting):
+            self.labels = names
+        elif self.tagging:
+            self.labels = own if own is not None and found <= set(own) else sort_labels(found)
+        else:
+            kept = [name for name in own or [] if name == "O" or name[:2] in ("B-", "I-")]
+            kinds = {name[2:] for name in [*found, *kept] if name != "O"}
+            whole = ["O", *(f"{prefix}-{kind}" for kind in sorted(kinds) for prefix in "BI")]
+            self.labels = kept + [name for name in whole if name not in kept]
+            if fitting:
+                warn_of_slips(first.meta["labels"], np.bincount(first.all("gold"), minlength=len(first.meta["labels"])))
+        self._tables = {
+            id(data): LabelNames(None).table(data.meta["labels"], self.labels or [], split)
+            for split, data in rows.items()
+        }
+
+    def _is_fixed(self, fitting: bool) -> bool:
+        return getattr(self.module, "known_labels", lambda fitting: None)(fitting) is not None
+
+    def choose(self, rows: Rows, examples: np.ndarray) -> np.ndarray:
+        """Remembers what is trained on, for `label_counts`."""
+        self._training = rows, examples
+        return examples
+
+    @property
+    def label_counts(self) -> list[int]:
+        """How often each tag is asked for in training; what balanced weights ask."""
+        if self._training is None:
+            return []
+        rows, examples = self._training
+        counts = np.zeros(len(self.labels or []), np.int64)
+        table = self._tables[id(rows)]
+        for row in rows.of(examples):
+            tags = rows[row]["labels"]
+            np.add.at(counts, table[tags[tags >= 0]], 1)
+        found: list[int] = counts.tolist()
+        return found
+
+    def dataset(self, rows: Rows, examples: np.ndarray, split: str) -> Batches:
+        """Windows of sentences, in which tags are indices into `labels`."""
+        batches: Batches = super().dataset(rows, examples, split)
+        padding = TagPadding(self.tokenizer, self._tables[id(rows)])
+        if split == "train":
+            padding.leave_out |= {"covers", "gold"}
+        batches.collate = padding
+        return batches
+
+    def predict_dataset(self, rows: Rows | RowsInMemory) -> Batches:
+        """Windows of sentences without tags."""
+        batches: Batches = super().predict_dataset(rows)
+        padding = TagPadding(self.tokenizer, np.zeros(0, np.int64))
+        padding.leave_out |= {"labels", "gold"}
+        batches.collate = padding
+        return batches
+
+    def describe(self, split: str, examples: np.ndarray) -> str:
+        """The tags there are."""
+        if self.tagging:
+            return f"tags: {', '.join((self.labels or [])[:20])}{', ...' if len(self.labels or []) > 20 else ''}"
+        kinds = sorted({name[2:] for name in self.labels or [] if name != "O"})
+        return f"entities: {', '.join(kinds[:20])}{', ...' if len(kinds) > 20 else ''}"
+
+    def inline_rows(self) -> list[Row] | None:
+        """The `predict_texts`."""
+        if self.predict_texts is None:
+            return None
+        name = self.text_column or "text"
+        return [(f"data.predict_texts[{i}]", {name: text}) for i, text in enumerate(self.predict_texts)]
+
+    def training_texts(self) -> Iterator[str]:
+        """The texts of the training rows."""
+        columns = None
+        for where, row in self.source.rows("train"):
+            columns = columns or self.columns(where, row, labelled=False)
+            yield self.example(where, row, columns, labelled=False)["text"]
+
+
+def _apart(tags: list[str], leader: np.ndarray, spans: bool) -> int:
+    """How many words do not go on with the word that answers for them.
+
+    Args:
+        tags: of the words; empty where there are none.
+        leader: (words,), from `owners`.
+        spans: whether tags are IOB2.
+    """
+    pairs = [(tags[i], tags[leader[i]]) for i in np.flatnonzero(leader != np.arange(len(leader))).tolist() if tags]
+    return sum(tag != (continued(first) if spans else first) for tag, first in pairs)
+
+
+def _is_word(token: Any) -> bool:
+    """Whether something can have a tag: spaces of other kinds, such as no-break ones, are found in many data sets."""
+    return isinstance(token, str) and bool(token.strip(" \t\r\n"))

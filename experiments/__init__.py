@@ -1,1 +1,0 @@
-"""Many runs in one command, and what they tell together."""

@@ -1,0 +1,1 @@
+"""Where a network comes from: weights, families, adapters, depth."""

@@ -1,0 +1,1 @@
+"""What a step takes out of a batch."""

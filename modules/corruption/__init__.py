@@ -1,0 +1,1 @@
+"""What pretraining does to text before the network sees it."""

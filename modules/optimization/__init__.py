@@ -1,0 +1,1 @@
+"""How a module learns: optimizers, schedules, the gradient of a window."""

@@ -1,0 +1,1 @@
+"""What changes how a network computes, and not what."""

@@ -1,0 +1,204 @@
+"""Text classification: sentiment, topic, entailment, similarity, ... of one text or two."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torchmetrics import Metric
+from torchmetrics.classification import MulticlassAccuracy, MultilabelExactMatch, MultilabelF1Score
+from torchmetrics.regression import MeanSquaredError, SpearmanCorrCoef
+
+from ...errors import InputError
+from ..backbone.backbone import Backbone
+from ..base import Output
+from ..losses.cross_entropy import binary_cross_entropy, cross_entropy
+from ..metrics.basic import F1, BinaryF1, Confusion, Matthews, Pearson
+from ..metrics.majority import majority_scores
+from ..metrics.multilabel import TunedF1
+from .labelled import LabelledModule
+
+Problem = Literal["single", "multi", "regression"]
+PROBLEM_TYPES: dict[Problem, str] = {
+    "single": "single_label_classification",
+    "multi": "multi_label_classification",
+    "regression": "regression",
+}
+MONITORS: dict[Problem, str] = {"single": "val/accuracy", "multi": "val/f1", "regression": "val/pearson"}
+
+
+MOST_CONFUSED = 1000
+"""Labels that a confusion matrix has at most: it grows with their square, and nobody reads a larger one."""
+
+
+class TextClassification(LabelledModule):
+    """A label, several labels, or a number for a text or a pair of texts.
+
+    Batch: `input_ids` and `attention_mask` (rows, length) int64, `token_type_ids` where there are, and `labels`:
+    (rows,) int64, the index into `labels` (single); (rows, labels) float32, 0 or 1 (multi); (rows,) float32
+    (regression).
+
+    Logs `loss`, and: for one label `accuracy`, `f1` (macro), `f1_weighted`, `mcc` (Matthews) and, where there are
+    two labels, `f1_binary` (of the second, as MRPC and QQP are scored); for several `f1` (macro), `f1_micro` and
+    `accuracy` (all labels right), all at a probability of one half, and `f1_tuned`, macro with the threshold for each
+    label that is best on validation, which test and predict use; for numbers `pearson`, `spearman` and `mse`. Label
+    smoothing and class weights shape the training loss alone: the other stages report plain likelihood. The confusion
+    matrix of a test is in `summary.json`, for up to 1,000 labels.
+
+    Args:
+        backbone: a hub id, a folder, an earlier run's folder or its `.ckpt`, or a `Backbone` with options.
+        labels: the label names in the order of their indices; null asks the datamodule.
+        problem: `single`, `multi` or `regression`; null asks the checkpoint, the datamodule or the weights.
+        **optimization: the options of every module: `learning_rate`, `weight_decay`, `schedule`, `warmup`, ...
+    """
+
+    auto_class = "AutoModelForSequenceClassification"
+    default_monitor = "val/accuracy"
+    may_score: tuple[str, ...] = (
+        *("accuracy", "f1", "f1_micro", "f1_tuned", "f1_weighted", "f1_binary", "mcc"),
+        *("pearson", "spearman", "mse"),
+    )
+    datamodules = ("TextClassificationDataModule",)
+    thresholds: Tensor
+
+    def __init__(
+        self,
+        backbone: str | Backbone,
+        labels: list[str] | None = None,
+        problem: Problem | None = None,
+        **optimization: Any,
+    ) -> None:
+        super().__init__(backbone, labels, **optimization)
+        self.problem = problem
+        self.register_buffer("thresholds", None)
+        self.confusion: Metric | None = None
+
+    # ------------------------------------------------------------------ building
+
+    def asked_problem(self) -> Problem | None:
+        """The kind of problem that does not come from the data, if one is fixed; what a datamodule asks."""
+        return self.problem or (self.stored or {}).get("problem")
+
+    def prepare(self, data: Any) -> None:
+        """Finds the kind of problem, then the labels."""
+        found = getattr(data, "problem", None)
+        if self.problem and found and self.problem != found:
+            raise InputError(f"model.problem is {self.problem}, but the data are {found}: leave model.problem out.")
+        self.problem = self.asked_problem() or found or self._problem_of_weights()
+        if self.problem == "regression":
+            self.labels = self.labels or ["score"]
+        self.fewest_labels = 2 if self.problem == "single" else 1
+        super().prepare(data)
+        if self.problem != "single" and self.class_weights is not None:
+            raise InputError(f"model.class_weights weighs classes, and this is {self.problem}: leave it out.")
+        if self.monitor == self.default_monitor:
+            self.use_monitor(MONITORS[self.problem])
+
+    def _problem_of_weights(self) -> Problem:
+        trained = None if self.backbone.name is None else getattr(self.backbone.load_config(), "problem_type", None)
+        return next((name for name, kind in PROBLEM_TYPES.items() if kind == trained), "single")
+
+    def finish(self) -> None:
+        """Writes label names and problem into the network."""
+        super().finish()
+        self.model.config.problem_type = PROBLEM_TYPES[self.problem or "single"]
+        if self.problem == "multi":
+            self.register_buffer("thresholds", torch.full((len(self.labels or []),), 0.5))
+        if self.problem == "single" and len(self.labels or []) <= MOST_CONFUSED:
+            self.confusion = Confusion(len(self.labels or []))
+
+    def make_metrics(self, part: str) -> dict[str, Metric]:
+        """As the class says."""
+        n = len(self.labels or [])
+        if self.problem == "regression":
+            return {"pearson": Pearson(), "spearman": SpearmanCorrCoef(), "mse": MeanSquaredError()}
+        if self.problem == "multi":
+            return {
+                "accuracy": MultilabelExactMatch(n, validate_args=False),
+                "f1": MultilabelF1Score(n, average="macro", validate_args=False),
+                "f1_micro": MultilabelF1Score(n, average="micro", validate_args=False),
+                "f1_tuned": TunedF1(n),
+            }
+        return {
+            "accuracy": MulticlassAccuracy(n, average="micro", validate_args=False),
+            "f1": F1(n, "macro"),
+            "f1_weighted": F1(n, "weighted"),
+            "mcc": Matthews(n),
+            **({"f1_binary": BinaryF1()} if n == 2 else {}),
+        }
+
+    # ------------------------------------------------------------------ steps
+
+    def step(self, batch: dict[str, Tensor], stage: str) -> Output:
+        """Cross entropy over the labels, binary cross entropy of each, or the squared error."""
+        logits = self.model(**self.network_inputs(batch)).logits.float()
+        targets = batch["labels"]
+        count = torch.full((), len(targets), device=logits.device)
+        if self.problem == "regression":
+            numbers = logits.squeeze(-1)
+            loss = F.mse_loss(numbers, targets.float(), reduction="sum")
+            return Output(loss, count, numbers, targets.float(), (numbers,), "numbers")
+        if self.problem == "multi":
+            loss = binary_cross_entropy(logits, targets.float(), self.smoothing(stage))
+            return Output(loss, count * targets.shape[1], logits, targets.long(), (logits,), "binary")
+        if stage == "test" and self.confusion is not None:
+            self.confusion.update(logits, targets)
+        weights = self.weights if stage == "train" else None
+        loss = cross_entropy(logits, targets, self.smoothing(stage), weights)
+        return Output(loss, count if weights is None else weights[targets].sum(), logits, targets, (logits,))
+
+    def predict_step(self, batch: dict[str, Tensor], batch_idx: int, dataloader_idx: int = 0) -> list[dict[str, Any]]:
+        """For each row the most likely label and every label's probability; its labels; or its number."""
+        logits = self.model(**self.network_inputs(batch)).logits.float()
+        names = self.labels or []
+        if self.problem == "regression":
+            return [{"prediction": number} for number in logits.squeeze(-1).tolist()]
+        probabilities = logits.sigmoid() if self.problem == "multi" else logits.softmax(-1)
+        if self.problem == "multi":
+            chosen = (probabilities >= self.thresholds).tolist()
+            predictions: list[Any] = [[n for n, yes in zip(names, row, strict=True) if yes] for row in chosen]
+        else:
+            predictions = [names[i] for i in probabilities.argmax(-1).tolist()]
+        return [
+            {"prediction": prediction, "probabilities": dict(zip(names, row, strict=True))}
+            for prediction, row in zip(predictions, probabilities.tolist(), strict=True)
+        ]
+
+    # ------------------------------------------------------------------ thresholds and the confusion matrix
+
+    def on_validation_epoch_end(self) -> None:
+        """Keeps the thresholds that are best on validation."""
+        if self.problem == "multi":
+            scores: Any = self.metrics["val_scores_"]
+            with scores["f1_tuned"].sync_context():
+                self.thresholds.copy_(scores["f1_tuned"].thresholds())
+
+    def on_test_start(self) -> None:
+        """Scores at the thresholds of the validation, and counts anew."""
+        super().on_test_start()
+        if self.problem == "multi":
+            scores: Any = self.metrics["test_scores_"]
+            scores["f1_tuned"].fixed = self.thresholds
+        if self.confusion is not None:
+            self.confusion.reset()
+
+    def details(self) -> dict[str, Any]:
+        """The confusion matrix of the test: rows are what is right, columns what was predicted."""
+        if self.problem == "single" and self.confusion is None:
+            return {"confusion_matrix": f"left out: {len(self.labels or []):,} labels, more than {MOST_CONFUSED:,}"}
+        if self.confusion is None or not self.confusion.update_called:
+            return {}
+        return {"labels": self.labels, "confusion_matrix": self.confusion.compute().tolist()}
+
+    def guess(self) -> dict[str, float]:
+        """What always saying the most frequent of single labels would score."""
+        occurrences = getattr(self.datamodule, "occurrences", None)
+        if self.problem != "single" or occurrences is None:
+            return {}
+        return majority_scores(list(occurrences("validation").values()))
+
+    def describe(self) -> dict[str, Any]:
+        """Adds the kind of problem."""
+        return {**super().describe(), "problem": self.problem}

@@ -1,0 +1,158 @@
+"""Token classification: named entities, parts of speech, ... a tag for every word."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torchmetrics import Metric
+
+from ...contracts import known_targets
+from ...text.tags import is_spans
+from ..base import Output
+from ..batches.targets import find_targets
+from ..losses.cross_entropy import cross_entropy
+from ..metrics.entities import EntityScore, TagAccuracy, whole_tags
+from .labelled import LabelledModule
+
+
+class TokenClassification(LabelledModule):
+    """A tag for every word: entities are read from it (IOB2), or it is a part of speech and the like.
+
+    Which of the two the datamodule says, else the labels: without a B- among them they name words.
+
+    Batch: `input_ids` and `attention_mask` (rows, length) int64, `token_type_ids` where there are; `labels` (rows,
+    length) int64, an index into `labels`, or -100 where nothing is asked. For the scores `words` (rows, length) int64,
+    the number of the word that is answered for, or -1, and `example` (rows,) int64, its sentence; without them a row is
+    a sentence and every label a word. Where tokens and words are not the same, `covers` (rows, length) int64, for how
+    many words a token answers, and `gold` (rows, words) int64, the tags of all words of a sentence, or -100.
+
+    Logs `loss`, and of entities `precision`, `recall` and `f1`: right only if beginning, end and kind are, over all
+    entities (as seqeval counts in strict mode); of tags that name words `accuracy`. What is scored is what `predict`
+    gives. Scores of each kind of entity are in the `summary.json` of a test.
+
+    Args:
+        backbone: a hub id, a folder, an earlier run's folder or its `.ckpt`, or a `Backbone` with options.
+        labels: the tag names in the order of their indices (`O`, `B-PER`, `I-PER`, ...); null asks the datamodule.
+        **optimization: the options of every module: `learning_rate`, `weight_decay`, `schedule`, `warmup`, ...
+    """
+
+    auto_class = "AutoModelForTokenClassification"
+    default_monitor = "val/f1"
+    may_score: tuple[str, ...] = ("precision", "recall", "f1", "accuracy")
+    datamodules = ("TokenClassificationDataModule",)
+
+    tagging = False
+
+    def prepare(self, data: Any) -> None:
+        """Finds the labels, and what they are of."""
+        super().prepare(data)
+        said = [getattr(data, "tagging", None), (self.stored or {}).get("tagging")]
+        self.tagging = any(said) if said != [None, None] else not is_spans(self.labels or [])
+        if self.tagging and self.monitor == self.default_monitor:
+            self.use_monitor("val/accuracy")
+
+    def make_metrics(self, part: str) -> dict[str, Metric]:
+        """Precision, recall and F1 of entities, or the accuracy of tags."""
+        if self.tagging:
+            return {"accuracy": TagAccuracy(self.labels or [])}
+        return {kind: EntityScore(self.labels or [], kind) for kind in ("precision", "recall", "f1")}
+
+    def step(self, batch: dict[str, Tensor], stage: str) -> Output:
+        """Cross entropy over the tags of the labelled tokens."""
+        logits = self.model(**self.network_inputs(batch)).logits.float()
+        labels = batch["labels"]
+        places = find_targets(labels >= 0, known_targets(batch)).places
+        targets, outputs = labels.flatten()[places], logits.flatten(0, 1)[places]
+        weights = self.weights if stage == "train" else None
+        loss = cross_entropy(outputs, targets, self.smoothing(stage), weights)
+        count = torch.full((), len(places), device=loss.device) if weights is None else weights[targets].sum()
+        rows, length = labels.shape
+        words = batch.get("words", torch.arange(length, device=labels.device).expand_as(labels))
+        example = batch.get("example", torch.arange(rows, device=labels.device)).unsqueeze(1).expand_as(labels)
+        covers = batch.get("covers", torch.ones_like(words))
+        columns = (example.flatten()[places], words.flatten()[places], outputs.argmax(-1), covers.flatten()[places])
+        asked = _numbered(batch) if "gold" in batch else targets
+        return Output(loss, count, torch.stack(columns, 1), asked, (outputs,))
+
+    def details(self) -> dict[str, Any]:
+        """Precision, recall and F1 of each kind of entity in the test."""
+        if self.tagging:
+            return {}
+        scores: Any = self.metrics["test_scores_"]
+        metric = scores["f1"]
+        with metric.sync_context(should_sync=False):
+            counts = metric.counts().tolist()
+        return {
+            "entities": {
+                name: {
+                    "precision": right / max(1, predicted),
+                    "recall": right / max(1, there),
+                    "f1": 2 * right / max(1, predicted + there),
+                    "support": there,
+                }
+                for name, (right, predicted, there) in zip(metric.types, counts, strict=True)
+            }
+        }
+
+    # ------------------------------------------------------------------ prediction
+
+    def predict_step(self, batch: dict[str, Tensor], batch_idx: int, dataloader_idx: int = 0) -> list[dict[Any, Any]]:
+        """For each row the tags of its words, by number, with their probabilities, and for how many words they are."""
+        scores, tags = self.model(**self.network_inputs(batch)).logits.float().softmax(-1).max(-1)
+        names, words = self.labels or [], batch["words"]
+        covers = batch.get("covers", torch.ones_like(words))
+        columns = (words.tolist(), tags.tolist(), scores.tolist(), covers.tolist())
+        return [
+            {w: (names[t], s, n) for w, t, s, n in zip(*row, strict=True) if w >= 0}
+            for row in zip(*columns, strict=True)
+        ]
+
+    def merge_predictions(self, parts: list[tuple[int, dict[Any, Any]]]) -> dict[int, dict[str, Any]]:
+        """For each input row the tags of its words; its entities with text, place in characters and score."""
+        found: dict[int, dict[int, tuple[str, float, int]]] = {}
+        for index, words in parts:
+            found.setdefault(index, {}).update(words)
+        examples = self.datamodule.examples("predict")
+        made: dict[int, dict[str, Any]] = {}
+        for index, words in found.items():
+            example = examples[index]
+            tags = whole_tags(words, len(example["words"]), spans=not self.tagging)
+            made[index] = {} if self.tagging else {"entities": _entities(example, tags)}
+            made[index]["prediction"] = [tag for tag, _ in tags]
+            if self.tagging and example.get("divided"):  # else the row has them
+                made[index]["words"] = [example["text"][start:end] for start, end in example["words"]]
+        return made
+
+    def describe(self) -> dict[str, Any]:
+        """Adds what the labels are of."""
+        return {**super().describe(), "tagging": self.tagging}
+
+
+def _numbered(batch: dict[str, Tensor]) -> Tensor:
+    """(words, 3): the example, the number of the word in it, and its right tag."""
+    gold = batch["gold"]
+    rows, columns = torch.nonzero(gold >= 0).unbind(1)
+    return torch.stack((batch["example"][rows], columns, gold[rows, columns]), 1)
+
+
+def _entities(example: dict[str, Any], tags: list[tuple[str, float]]) -> list[dict[str, Any]]:
+    """Entities out of the tags of words, strictly as they are scored."""
+    entities: list[dict[str, Any]] = []
+    kind, chances = "", [0.0]
+    for (tag, chance), (start, end) in zip(tags, example["words"], strict=True):
+        if kind and tag == f"I-{kind}":
+            chances.append(chance)
+            entities[-1]["end"] = end
+        elif tag.startswith("B-"):
+            kind, chances = tag[2:], [chance]
+            entities.append({"text": "", "label": kind, "start": start, "end": end, "score": 0.0})
+        else:
+            kind = ""
+            continue
+        entities[-1] |= {
+            "text": example["text"][entities[-1]["start"] : end],
+            "score": sum(chances) / len(chances),
+        }
+    return entities

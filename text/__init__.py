@@ -1,0 +1,1 @@
+"""Text before it is numbers: readers, tokenizers, tags, cleaning. Imports no torch."""

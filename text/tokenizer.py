@@ -1,0 +1,147 @@
+"""Tokenizers: loading one from wherever it lies, and carrying one inside a checkpoint."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lightning.pytorch.utilities.rank_zero import rank_zero_info
+
+from ..checkpoints import locate, stored
+from ..errors import InputError, first_line
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+
+EXTENDS = "extends"
+"""The entry of tokenizer_config.json that names the tokenizer which was extended."""
+
+
+class MissingTokenizer(InputError):
+    """There are weights, and no tokenizer beside them."""
+
+
+def pack_tokenizer(tokenizer: PreTrainedTokenizerBase) -> dict[str, str]:
+    """A tokenizer's files as plain strings, so that a checkpoint needs nothing beside it."""
+    with tempfile.TemporaryDirectory() as folder:
+        tokenizer.save_pretrained(folder)
+        # Latin-1 carries any byte, also those of a binary SentencePiece model.
+        return {p.name: p.read_bytes().decode("latin-1") for p in sorted(Path(folder).iterdir()) if p.is_file()}
+
+
+def unpack_tokenizer(files: dict[str, str]) -> PreTrainedTokenizerBase:
+    """The tokenizer that `pack_tokenizer` packed."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name, text in files.items():
+            Path(folder, os.path.basename(name)).write_bytes(text.encode("latin-1"))
+        return load_tokenizer(folder)
+
+
+def load_tokenizer(name: str, revision: str | None = None, trust_remote_code: bool = False) -> PreTrainedTokenizerBase:
+    """Loads a tokenizer from whatever `locate` understands, with padding and truncation left to the caller."""
+    from transformers import AutoTokenizer
+
+    place = locate(name)
+    if isinstance(place, Path) and place.suffix == ".ckpt":
+        files = stored(place).get("tokenizer")
+        if not files:
+            raise MissingTokenizer(f"The checkpoint {place} carries no tokenizer; name one.")
+        return unpack_tokenizer(files)
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(str(place), revision=revision, trust_remote_code=trust_remote_code)
+        # Some damage shows only where the tokenizer is used, or saved.
+        tokenizer("a b", "c")
+        json.dumps(tokenizer.init_kwargs, ensure_ascii=False, default=str).encode()
+    except BaseException as error:
+        # What is wrong within its files comes as whatever it leads to; from Rust as a bare Exception, or as a panic.
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise
+        raise MissingTokenizer(f"No tokenizer can be loaded from {name!r}: {first_line(error)}") from error
+    if _made_up(tokenizer):
+        raise MissingTokenizer(f"{name!r} holds no tokenizer: put its files beside the weights, or name another one.")
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    if backend is not None:
+        # Some published tokenizer.json files (all-MiniLM-L6-v2) switch fixed padding and truncation on.
+        backend.no_padding()
+        backend.no_truncation()
+    if tokenizer.pad_token is None and tokenizer.eos_token is not None:
+        tokenizer.pad_token = tokenizer.eos_token
+        rank_zero_info(f"The tokenizer of {name} has no padding token; {tokenizer.eos_token!r} is used.")
+    return tokenizer
+
+
+def _made_up(tokenizer: Any) -> bool:
+    """Whether transformers made a tokenizer without a word up, as it does where there is none in the folder."""
+    words = set(tokenizer.get_vocab()) - {str(token) for token in tokenizer.all_special_tokens}
+    return len(words) <= 1  # T5's has the mark of a space
+
+
+def separator_id(tokenizer: Any) -> int | None:
+    """The token that divides documents: the separator, or the end of text; None where there is neither."""
+    return next((i for i in (tokenizer.sep_token_id, tokenizer.eos_token_id) if i is not None), None)
+
+
+def special_frame(tokenizer: Any) -> tuple[list[int], list[int]]:
+    """The special tokens before and after a text: ([CLS], [SEP]) for BERT, nothing for GPT-2."""
+    plain = tokenizer("a", add_special_tokens=False)["input_ids"]
+    framed = tokenizer("a")["input_ids"]
+    start = _find(plain, framed)
+    return ([], []) if start is None else (framed[:start], framed[start + len(plain) :])
+
+
+@dataclass
+class PairFrame:
+    """The special tokens before, between and after two texts, and the token types of all parts.
+
+    Args:
+        before: `[CLS]` for BERT.
+        between: `[SEP]` for BERT, `</s></s>` for RoBERTa.
+        after: `[SEP]` for BERT.
+        types: of what is before, the first text, what is between, the second text, and what is after.
+    """
+
+    before: list[int]
+    between: list[int]
+    after: list[int]
+    types: tuple[int, int, int, int, int]
+
+    def __len__(self) -> int:
+        return len(self.before) + len(self.between) + len(self.after)
+
+
+def pair_frame(tokenizer: Any) -> PairFrame:
+    """How a tokenizer puts two texts together.
+
+    Raises:
+        InputError: if it puts nothing between them.
+    """
+    plain = tokenizer("a", add_special_tokens=False)["input_ids"]
+    found = tokenizer("a", "a")
+    ids, types = found["input_ids"], found.get("token_type_ids") or [0] * len(found["input_ids"])
+    first = _find(plain, ids)
+    second = None if first is None else _find(plain, ids, first + len(plain))
+    if first is None or second is None or second == first + len(plain):
+        raise InputError(
+            "The tokenizer puts no separator between two texts, which sentence pairs need; a tokenizer of the BERT or "
+            "RoBERTa family would work, or one trained here: data.tokenizer: {train: wordpiece}."
+        )
+    end = second + len(plain)
+    middle = first + len(plain)
+    kinds = (types[0], types[first], types[middle], types[second], types[end] if end < len(ids) else types[second])
+    return PairFrame(ids[:first], ids[middle:second], ids[end:], kinds)
+
+
+def joins_bare(tokenizer: Any) -> bool:
+    """Whether a tokenizer puts nothing between two texts."""
+    plain = tokenizer("a", add_special_tokens=False)["input_ids"]
+    return _find([*plain, *plain], tokenizer("a", "a")["input_ids"]) is not None
+
+
+def _find(part: list[int], whole: list[int], start: int = 0) -> int | None:
+    ends = range(start, len(whole) - len(part) + 1)
+    return next((i for i in ends if whole[i : i + len(part)] == part), None)
