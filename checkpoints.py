@@ -68,7 +68,7 @@ def find_checkpoint(run: Path, preferred: str) -> Path | None:
     Raises:
         InputError: if `best` is wanted and half-written: no other weights take its place unasked.
     """
-    from lightning.pytorch.utilities.rank_zero import rank_zero_warn  # here: `compare` needs only the folders
+    from lightning_utilities.core.rank_zero import rank_zero_warn  # here: `compare` needs only the folders
 
     folder = run / "checkpoints"
     # best.ckpt holds weights only: nothing to resume from.

@@ -35,7 +35,9 @@ def keep_freed_memory() -> None:
     line says, or where a debugger looks on.
     """
     if wants_restart(os.environ):
-        os.environ["GLIBC_TUNABLES"] = TUNABLES
+        from ..text.processes import ADDED
+
+        os.environ["GLIBC_TUNABLES"] = os.environ[ADDED] = TUNABLES
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
 
 
@@ -47,11 +49,6 @@ def wants_restart(environment: Mapping[str, str]) -> bool:
     script = given == sys.orig_argv[len(sys.orig_argv) - len(given) :] and sys.argv[0] not in ("", "-")
     watched = sys.gettrace() is not None or "debugpy" in sys.modules
     return _is_glibc() and not chosen and environment.get(SWITCH) != "0" and script and not watched
-
-
-def without_tunables(environment: Mapping[str, str]) -> dict[str, str]:
-    """The environment of a process that has many small objects and no tensors: these options are not for it."""
-    return {name: value for name, value in environment.items() if (name, value) != ("GLIBC_TUNABLES", TUNABLES)}
 
 
 def bound_kernels() -> None:

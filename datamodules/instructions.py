@@ -11,12 +11,13 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from torch import Tensor
 
 from ..errors import InputError
+from ..storage.cells import is_missing
 from ..text.chat import ChatFormat, Message, answer_tokens, messages_in, read_template
 from ..text.findings import Findings
 from .batching.token_rows import Batches, Padding, Rows, RowsInMemory, Tokens
 from .labelled import LabelledDataModule
 from .sources import Row
-from .tables.columns import find_column, is_missing, text_in
+from .tables.columns import find_column, text_in
 
 MESSAGES_COLUMNS = ("messages", "conversations", "conversation", "chat")
 INSTRUCTION_COLUMNS = ("instruction", "prompt", "question", "query")

@@ -13,14 +13,14 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_info
 
 from ..errors import InputError
 from ..storage.cache import cached
-from ..storage.cells import is_whole, listed
+from ..storage.cells import is_missing, is_whole, listed
 from ..text.findings import Findings
 from ..text.readers import require_columns
 from ..text.splitting import draw, hold_out, sort_labels
 from .batching.token_rows import Batches, Padding, Rows, Tokens, encode_texts
 from .labelled import LabelledDataModule
 from .sources import Row
-from .tables.columns import DECIMAL_COMMA, find_column, is_missing, label_in, label_of, number_in, text_in
+from .tables.columns import DECIMAL_COMMA, find_column, label_in, label_of, number_in, text_in
 from .tables.labels import LabelNames
 from .tables.leakage import warn_of_lone_labels
 from .tables.multi_hot import MultiHot

@@ -16,7 +16,7 @@ from secrets import token_hex
 from typing import IO, Any
 
 import numpy as np
-from lightning.pytorch.utilities.rank_zero import rank_zero_warn
+from lightning_utilities.core.rank_zero import rank_zero_warn
 
 from ..errors import InputError
 from . import manifest

@@ -25,7 +25,7 @@ def write_checksums(folder: str | Path) -> None:
 @lru_cache(maxsize=64)
 def warn_of_changes(folder: Path) -> None:
     """Compares the small files of a folder with what was written, and warns of each that is another; once."""
-    from lightning.pytorch.utilities.rank_zero import rank_zero_warn
+    from lightning_utilities.core.rank_zero import rank_zero_warn
 
     changed = [name for name in _changed(folder) if not _is_weights(name)]
     if changed:

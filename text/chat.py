@@ -7,9 +7,8 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
-from ..datamodules.tables.columns import is_missing
 from ..errors import InputError, first_line
-from ..storage.cells import listed
+from ..storage.cells import is_missing, listed
 from .readers import mended, open_text
 from .template_limits import ending
 from .tokenizer import special_frame

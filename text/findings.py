@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from lightning.pytorch.utilities.rank_zero import rank_zero_warn
+from lightning_utilities.core.rank_zero import rank_zero_warn
 
 KNOWN, UNKNOWN = "_known", "_unknown"
 """Tokens of text, and those among them that stand for what the tokenizer does not know."""

@@ -12,15 +12,13 @@ import pickle
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from itertools import islice
-from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
-from ..cli.process import without_tunables
 from ..errors import InputError
 
 ALONE = 8
@@ -29,24 +27,14 @@ ALONE = 8
 MOST_HELPERS = 16
 """More would wait for the one process that reads and writes."""
 
-# The package itself would import everything that there is; its modules are found without it as well. Only where a
-# user's function asks for one of the package's own names is it imported after all.
+ADDED = "PRETUNE_ADDED_TUNABLES"
+"""What this process has set GLIBC_TUNABLES to for itself; helpers, which have many small objects, do without."""
+
 _BEGIN = """
-import pickle, sys, types
-sys.path[:], name, folder = pickle.load(sys.stdin.buffer)
-package = types.ModuleType(name)
-package.__path__, package.__package__ = [folder], name
-def whole(attribute):
-    if attribute.startswith("__"):
-        raise AttributeError(attribute)
-    del package.__getattr__
-    with open(folder + "/__init__.py", encoding="utf-8") as file:
-        exec(compile(file.read(), file.name, "exec"), package.__dict__)
-    return getattr(package, attribute)
-package.__getattr__ = whole
-sys.modules[name] = package
-__import__(name + ".processes")
-sys.modules[name + ".processes"].serve()
+import pickle, sys
+sys.path[:] = pickle.load(sys.stdin.buffer)
+from pretune.text.processes import serve
+serve()
 """
 
 
@@ -144,8 +132,14 @@ def _pickled(function: Any) -> bytes | None:
     return None if b"__main__" in message else message  # which is another module there
 
 
+def environment_of_helpers(own: Mapping[str, str]) -> dict[str, str]:
+    """The environment without the options of malloc that a command took for its tensors."""
+    added = own.get(ADDED)
+    return {name: value for name, value in own.items() if (name, value) != ("GLIBC_TUNABLES", added) and name != ADDED}
+
+
 def _start(message: bytes) -> subprocess.Popen[bytes]:
-    environment = {**without_tunables(os.environ), "TOKENIZERS_PARALLELISM": "false", "OMP_NUM_THREADS": "1"}
+    environment = {**environment_of_helpers(os.environ), "TOKENIZERS_PARALLELISM": "false", "OMP_NUM_THREADS": "1"}
     helper = subprocess.Popen(
         [sys.executable, "-c", _BEGIN],
         stdin=subprocess.PIPE,
@@ -154,9 +148,7 @@ def _start(message: bytes) -> subprocess.Popen[bytes]:
         process_group=0 if os.name == "posix" else None,  # Ctrl-C is for the one that started it, which ends it
     )
     assert helper.stdin is not None
-    assert __package__ is not None
-    begin = (sys.path, __package__, str(Path(__file__).parent))
-    helper.stdin.write(pickle.dumps(begin, 5) + pickle.dumps(message, 5))
+    helper.stdin.write(pickle.dumps(sys.path, 5) + pickle.dumps(message, 5))
     helper.stdin.flush()
     return helper
 

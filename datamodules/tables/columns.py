@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...errors import InputError
+from ...storage.cells import is_missing
 from ...text import readers
 
 DECIMAL_COMMA = re.compile(r"\s*[+-]?\d+,\d+\s*")
@@ -46,13 +47,6 @@ def text_in(where: str, row: dict[str, Any], column: str) -> str:
     if not isinstance(value, str) or not value.strip():
         raise InputError(f"{where}: the text in column {column!r} is {'empty' if not value else f'{value!r}'}.")
     return value
-
-
-def is_missing(value: Any) -> bool:
-    """Whether a cell holds nothing: null, not a number, or white space. A word, such as `none`, is something."""
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return True
-    return isinstance(value, str) and not value.strip()
 
 
 def label_in(where: str, row: dict[str, Any], column: str) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from pretune.cli import process as allocator
+from pretune.cli import process
 
 PROGRAM = """
 import resource, sys, numpy
@@ -53,7 +53,7 @@ for _ in range(50):
 print(resident() - before)
 """
 
-linux = pytest.mark.skipif(not allocator._is_glibc(), reason="glibc's own")
+linux = pytest.mark.skipif(not process._is_glibc(), reason="glibc's own")
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def program(tmp_path: Path) -> Callable[..., str]:
     def run(code: str, *args: str, **switches: str) -> str:
         script = tmp_path / "program.py"
         script.write_text(code)
-        taken = ("MALLOC_", "LD_PRELOAD", "GLIBC_TUNABLES", allocator.SWITCH)
+        taken = ("MALLOC_", "LD_PRELOAD", "GLIBC_TUNABLES", process.SWITCH)
         clean = {name: value for name, value in os.environ.items() if not name.startswith(taken)}
         clean |= {"NUMPY_MADVISE_HUGEPAGE": "0", "OMP_NUM_THREADS": "1", **switches}
         run = [sys.executable, str(script), *args]
@@ -89,29 +89,23 @@ def test_tensors_of_many_sizes_leave_no_holes(program: Callable[..., str]) -> No
 
 
 def test_only_a_process_that_does_what_its_command_line_says_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(allocator, "_is_glibc", lambda: True)
+    monkeypatch.setattr(process, "_is_glibc", lambda: True)
     monkeypatch.setattr(sys, "gettrace", lambda: None)
     monkeypatch.setattr(sys, "orig_argv", ["python", "-u", "main.py", "fit", "--name=x"])
     monkeypatch.setattr(sys, "argv", ["main.py", "fit", "--name=x"])
-    assert allocator.wants_restart({})
-    assert allocator.wants_restart({"LD_PRELOAD": ""})
-    assert not allocator.wants_restart({"PRETUNE_KEEP_MEMORY": "0"})
-    assert not allocator.wants_restart({"GLIBC_TUNABLES": allocator.TUNABLES})
-    assert not allocator.wants_restart({"LD_PRELOAD": "libjemalloc.so"})
+    assert process.wants_restart({})
+    assert process.wants_restart({"LD_PRELOAD": ""})
+    assert not process.wants_restart({"PRETUNE_KEEP_MEMORY": "0"})
+    assert not process.wants_restart({"GLIBC_TUNABLES": process.TUNABLES})
+    assert not process.wants_restart({"LD_PRELOAD": "libjemalloc.so"})
     monkeypatch.setattr(sys, "gettrace", lambda: print)
-    assert not allocator.wants_restart({})
+    assert not process.wants_restart({})
     monkeypatch.setattr(sys, "gettrace", lambda: None)
     monkeypatch.setattr(sys, "argv", ["main.py", "test"])  # a script that changed its arguments
-    assert not allocator.wants_restart({})
+    assert not process.wants_restart({})
     monkeypatch.setattr(sys, "orig_argv", ["python", "-"])  # what it reads is gone
     monkeypatch.setattr(sys, "argv", ["-"])
-    assert not allocator.wants_restart({})
-
-
-def test_processes_without_tensors_are_as_usual() -> None:
-    own = {"GLIBC_TUNABLES": allocator.TUNABLES, "HOME": "/"}
-    assert allocator.without_tunables(own) == {"HOME": "/"}
-    assert allocator.without_tunables({"GLIBC_TUNABLES": "theirs"}) == {"GLIBC_TUNABLES": "theirs"}
+    assert not process.wants_restart({})
 
 
 SHAPES = """
@@ -157,4 +151,4 @@ def test_the_command_line_bounds_them_before_torch_comes() -> None:
     clean = {key: value for key, value in os.environ.items() if "CACHE_CAPACITY" not in key}
     run = [sys.executable, "-c", code]
     shown = subprocess.run(run, env={**clean, "LRU_CACHE_CAPACITY": "7"}, capture_output=True, text=True, check=True)
-    assert shown.stdout.splitlines()[-1] == f"7 {allocator.KERNELS}"  # the first is the user's
+    assert shown.stdout.splitlines()[-1] == f"7 {process.KERNELS}"  # the first is the user's

@@ -141,3 +141,9 @@ def test_a_script_without_a_main_guard(tmp_path: Path) -> None:
         "[[True, True, True], [False, False, False]]",
         "[-1, -2, -3]",
     ]
+
+
+def test_helpers_are_without_the_options_of_a_command() -> None:
+    own = {"GLIBC_TUNABLES": "ours", processes.ADDED: "ours", "HOME": "/"}
+    assert processes.environment_of_helpers(own) == {"HOME": "/"}
+    assert processes.environment_of_helpers({"GLIBC_TUNABLES": "theirs"}) == {"GLIBC_TUNABLES": "theirs"}
