@@ -1,13 +1,37 @@
-"""What is wrong with a class of the user's own that a configuration names."""
+"""Classes of the user's own that a configuration names: where they are found, and what is wrong with them."""
 
 from __future__ import annotations
 
+import os
 import re
+import sys
 import traceback
+from collections.abc import Sequence
 from importlib import import_module
+from itertools import pairwise
+from pathlib import Path
 from types import FunctionType
 
 NAMED = re.compile(r"class_path'?:? '([\w.]+\.\w+)'|Given value: ([A-Za-z_]\w*(?:\.\w+)+)$", re.MULTILINE)
+
+
+def see_own_code(given: Sequence[str]) -> None:
+    """Let YAML name classes of files in the working folder and beside the YAML, as `class_path: mine.Mine`.
+
+    They come last, so that a file of the user's cannot stand in for a library. The folder of main.py, which Python
+    puts first when it runs as a script, goes: what is in it is the package `pretune`, and `modules` or `runs` are
+    names that a user may well use.
+
+    Args:
+        given: the verb and its arguments.
+    """
+    here = Path(__file__).resolve().parents[1]
+    sys.path[:] = [entry for entry in sys.path if not entry or Path(entry).resolve() != here]
+    files = [after for option, after in pairwise(given) if option in ("--config", "-c")]
+    files += [argument.partition("=")[2] for argument in given if argument.startswith("--config=")]
+    for folder in [Path.cwd(), *(Path(file).resolve().parent for file in files if os.path.isfile(file))]:
+        if str(folder) not in sys.path:
+            sys.path.append(str(folder))
 
 
 def why_not(message: str) -> str | None:

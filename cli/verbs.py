@@ -3,35 +3,84 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
+from dataclasses import dataclass
 from difflib import get_close_matches
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from ..errors import InputError
 
-VERBS = ("fit", "validate", "test", "predict", "tune", "suite", "compare", "estimate", "benchmark")
-MEANT = {
-    "fit": ("train", "training", "finetune", "fine-tune", "fine_tune", "pretrain", "pre-train", "learn", "run",
-            "start", "resume", "continue", "export"),
-    "validate": ("val", "valid", "validation", "dev"),
-    "test": ("eval", "evaluate", "evaluation", "score", "testing"),
-    "predict": ("infer", "inference", "generate", "classify", "prediction", "predictions", "apply"),
-    "tune": ("search", "sweep", "hpo", "optimize", "optimise", "tuning", "hyperparameters", "lr_find"),
-    "suite": ("glue", "suites", "all"),
-    "compare": ("diff", "comparison"),
-    "estimate": ("plan", "cost", "costs", "flops", "memory"),
-    "benchmark": ("bench", "profile", "speed", "measure"),
+
+@dataclass(frozen=True)
+class Verb:
+    """A command.
+
+    Args:
+        says: its line in the help.
+        place: the function that runs it, as `module:function`; it takes what stands after the verb.
+        meant: what people type for it.
+        options: those that it takes before it hands the others to the parser of `fit`.
+        light: whether it needs neither torch nor configurations.
+    """
+
+    says: str
+    place: str
+    meant: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
+    light: bool = False
+
+    def load(self) -> Callable[[Sequence[str]], Any]:
+        """Import the function."""
+        module, _, name = self.place.partition(":")
+        function: Callable[[Sequence[str]], Any] = getattr(import_module(f".{module}", __package__), name)
+        return function
+
+
+VERBS = {
+    "fit": Verb(
+        "trains; keeps, exports and reports the best weights; several seeds: --seeds 1,2,3", "commands.trainer:run_fit",
+        ("train", "training", "finetune", "fine-tune", "fine_tune", "pretrain", "pre-train", "learn", "run", "start",
+         "resume", "continue", "export"),
+    ),
+    "validate": Verb(
+        "scores a run, or weights, on the validation part", "commands.trainer:run_validate",
+        ("val", "valid", "validation", "dev"),
+    ),
+    "test": Verb(
+        "the same on the test part", "commands.trainer:run_test",
+        ("eval", "evaluate", "evaluation", "score", "testing"),
+    ),
+    "predict": Verb(
+        "writes predictions for files or texts", "commands.trainer:run_predict",
+        ("infer", "inference", "generate", "classify", "prediction", "predictions", "apply"),
+    ),
+    "tune": Verb(
+        "finds a learning rate and other options on validation, and writes them as an overlay",
+        "commands.tune:run_tune",
+        ("search", "sweep", "hpo", "optimize", "optimise", "tuning", "hyperparameters", "lr_find"),
+        ("space", "trials", "range_test", "sampler_seed"),
+    ),
+    "suite": Verb(
+        "tasks x seeds in one command, with one table at the end", "commands.suites:run_suite",
+        ("glue", "suites", "all"),
+    ),
+    "compare": Verb(
+        "says whether one run is really better than another: compare RUN_A RUN_B", "commands.compare:run_compare",
+        ("diff", "comparison"), light=True,
+    ),
+    "estimate": Verb(
+        "says what a training would need: parameters, FLOPs, memory, time, before anything is allocated",
+        "commands.estimate:run_estimate", ("plan", "cost", "costs", "flops", "memory"),
+        ("hardware", "mfu", "teraflops", "tokens", "json"),
+    ),
+    "benchmark": Verb(
+        "measures how fast a configuration trains, and what limits it", "commands.benchmark:run_benchmark",
+        ("bench", "profile", "speed", "measure"), ("steps", "warmup", "json"),
+    ),
 }  # fmt: skip
-"""What people type for each."""
-
-
-OWN_OPTIONS = {
-    "tune": ("space", "trials", "range_test", "sampler_seed"),
-    "benchmark": ("steps", "warmup", "json"),
-    "estimate": ("hardware", "mfu", "teraflops", "tokens", "json"),
-}
-"""Options that a command takes before it hands the others to the parser of `fit`."""
 running: ContextVar[str] = ContextVar("running", default="")
 """The command that runs."""
 
@@ -53,11 +102,11 @@ def with_known_verb(given: Sequence[str]) -> list[str]:
         after = " ".join([first, *(arg for arg in rest if arg != verb)])
         raise InputError(f"the command comes first: {verb or 'fit'} {after}. {_all()}")
     word = first.lower().replace(" ", "-")
-    meant = next((verb for verb, words in MEANT.items() if word in words or word == verb), None)
+    meant = next((name for name, verb in VERBS.items() if word in verb.meant or word == name), None)
     if meant is None and (Path(first).suffix in (".yaml", ".yml") or os.path.isfile(first)):
         raise InputError(f"the command comes first: fit --config {first}. {_all()}")
     if meant is None:
-        words = {word: verb for verb, words in MEANT.items() for word in (verb, *words)}
+        words = {word: name for name, verb in VERBS.items() for word in (name, *verb.meant)}
         meant = next((words[close] for close in get_close_matches(word, words, n=1)), None)
     near = f" (did you mean {meant}?)" if meant else ""
     raise InputError(f"there is no command {first!r}{near}. {_all()}")

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
+from ..run_command import run_command
+
 LAUNCH = ("MASTER_ADDR", "MASTER_PORT", "NODE_RANK", "LOCAL_RANK", "WORLD_SIZE")
 """What Lightning leaves in the environment, where it launches processes by the command line again."""
 PATIENCE = 60.0
@@ -28,13 +30,11 @@ def run_alone(args: Sequence[str]) -> Any:
     Returns:
         The command line object.
     """
-    from ...main import main
-
     argv, before = sys.argv, {name: os.environ.get(name) for name in LAUNCH}
     sys.argv = [*argv[:1], *args]
     launched: list[subprocess.Popen[bytes]] = []
     try:
-        cli = main(list(args))
+        cli = run_command(args)
         launched = getattr(cli.trainer.strategy.launcher, "procs", [])
         return cli
     finally:

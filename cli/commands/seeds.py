@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ...checkpoints import find_checkpoint, versions
-from ...errors import InputError
+from ...errors import InputError, input_error
 from ...modules.metrics.majority import majority_scores
 from ..arguments import read_config, run_name, runs_folder, values_of, without
 from ..stop_signals import Interrupted
@@ -71,7 +71,7 @@ def run_seeds(args: Sequence[str]) -> dict[str, Any]:
                 raise
             broken[seed] = str(error.code).removeprefix("error: ")
         except Exception as error:
-            broken[seed] = f"{type(error).__name__}: {error}"
+            broken[seed] = str(input_error(error) or f"{type(error).__name__}: {error}")
         results = summarise(done, broken)
         write(root / "seeds.json", results)
         (root / "seeds.md").write_text(table(results), encoding="utf-8")

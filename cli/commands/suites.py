@@ -14,7 +14,7 @@ from typing import Any, Literal
 import yaml
 
 from ...checkpoints import find_checkpoint, versions
-from ...errors import InputError
+from ...errors import InputError, input_error
 from ...storage.paths import local_folder
 from ...storage.plain_files import read_json, read_yaml
 from ..arguments import check_name, read_config, values_of
@@ -167,7 +167,7 @@ class Runner:
                 raise
             why = str(error.code).removeprefix("error: ") if isinstance(error.code, str) else "see above"
         except Exception as error:
-            why = f"{type(error).__name__}: {error}"
+            why = str(input_error(error) or f"{type(error).__name__}: {error}")
         self.failures[what] = why
         print(f"{what} failed: {why}")
         return None

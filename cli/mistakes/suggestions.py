@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from difflib import SequenceMatcher, get_close_matches
 
-from ..verbs import OWN_OPTIONS, running
+from ..verbs import VERBS, running
 from .aliases import ALIASES
 from .known_options import KnownOptions
 
@@ -31,7 +31,7 @@ def suggest(key: str, known: KnownOptions) -> list[str]:
 
 
 def _suggest(whole: str, known: KnownOptions) -> list[str]:
-    own = get_close_matches(whole, OWN_OPTIONS.get(running.get(), ()), n=1, cutoff=0.8)
+    own = get_close_matches(whole, VERBS[running.get()].options if running.get() in VERBS else (), n=1, cutoff=0.8)
     if own:
         return own
     leaf = whole.rpartition(".")[2]

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from pretune.cli.startup import collector_at_rest, signal_processing_later
+from pretune.cli.process import quick_imports
 
 HEAVY = {"torch", "lightning", "torchmetrics", "transformers", "jsonargparse", "datasets", "scipy", "matplotlib"}
 WHERE_USED = {
@@ -62,7 +62,7 @@ def everything() -> dict[str, Any]:
     return python(
         "import gc, json, sys\nimport lightning.pytorch.cli\nbefore = set(sys.modules)\n"
         "from pretune import datamodules, modules\nimport pretune.cli.pretune_cli\n"
-        "from pretune.experiments import compare, seeds, suites, tune\nfrom pretune.costs import benchmark, estimate\n"
+        "from pretune.cli.commands import benchmark, compare, estimate, seeds, suites, tune\n"
         "added = sorted(set(sys.modules) - before)\nfrom pretune.main import main\n"
         "try:\n    main(['fit', '--help'])\nexcept SystemExit:\n    pass\n"
         "print(json.dumps({'added': added, 'frozen': gc.get_freeze_count(), 'enabled': gc.isenabled()}))"
@@ -94,7 +94,7 @@ def test_the_collector_comes_back(enabled: bool) -> None:
     before = gc.get_freeze_count()
     try:
         gc.enable() if enabled else gc.disable()
-        with suppress(KeyError), collector_at_rest():
+        with suppress(KeyError), quick_imports():
             resting = not gc.isenabled()
             raise KeyError
         assert resting
@@ -103,21 +103,3 @@ def test_the_collector_comes_back(enabled: bool) -> None:
     finally:
         gc.enable()
         gc.unfreeze()
-
-
-def test_signal_processing_is_imported_by_who_needs_it() -> None:
-    alone = python(
-        "import json, sys\nfrom pretune.main import main\nsys.argv = ['main.py', 'fit', '--help']\n"
-        "try:\n    main()\nexcept SystemExit:\n    pass\n"
-        "before = 'scipy.signal' in sys.modules\nimport scipy.signal\n"
-        "print(json.dumps({'before': before, 'works': len(scipy.signal.get_window('hann', 8))}))"
-    )
-    assert alone == {"before": False, "works": 8}
-
-
-def test_signal_processing_that_is_there_stays() -> None:
-    import scipy.signal
-
-    with signal_processing_later():
-        assert sys.modules["scipy.signal"] is scipy.signal
-    assert sys.modules["scipy.signal"] is scipy.signal

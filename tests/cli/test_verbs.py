@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pretune.cli.verbs import MEANT, VERBS, with_known_verb
+from pretune.cli.verbs import VERBS, Verb, with_known_verb
 from pretune.errors import InputError
 
 
@@ -31,8 +31,7 @@ def test_words_for_commands() -> None:
         ("bench", "benchmark"),
     ):
         assert f"there is no command {word!r} (did you mean {verb}?). There are: fit, validate" in said(word)
-    assert set(MEANT) == set(VERBS)
-    words = [word for words in MEANT.values() for word in words]
+    words = [word for verb in VERBS.values() for word in verb.meant]
     assert len({*words, *VERBS}) == len(words) + len(VERBS)
 
 
@@ -52,3 +51,9 @@ def test_the_short_option_is_written_out() -> None:
 def test_a_recipe_behind_the_short_option(fails: Callable[..., str]) -> None:
     Path("mine.yaml").write_text("recipe: nothing\n")
     assert "There is no recipe 'nothing'" in fails("fit", "-c", "mine.yaml")
+
+
+@pytest.mark.parametrize("verb", VERBS.values(), ids=VERBS)
+def test_each_has_a_function_and_a_line(verb: Verb) -> None:
+    assert callable(verb.load())
+    assert verb.says

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-import pretune.main
+from pretune.cli.commands import seeds
 from pretune.cli.commands.seeds import failed, seeds_of, summarise, table
 
 Run = Callable[..., Any]
@@ -36,15 +36,15 @@ trainer: {{max_epochs: 1}}
 @pytest.fixture
 def commands(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     seen: list[str] = []
-    real = pretune.main.main
+    real = seeds.run_alone
 
-    def main(args: Any) -> Any:
+    def command(args: Any) -> Any:
         names = [arg.partition("=")[2] for arg in args if arg.startswith("--name=")]
         if "--trainer.default_root_dir=runs/mine" in args:
             seen.append(f"{args[0]} {names[-1]}")
         return real(args)
 
-    monkeypatch.setattr(pretune.main, "main", main)
+    monkeypatch.setattr(seeds, "run_alone", command)
     return seen
 
 

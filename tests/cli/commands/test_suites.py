@@ -13,10 +13,12 @@ import pytest
 import yaml
 from test_data_configs import CASES, NLI, SHORT, _hub, backbones, texts, write  # noqa: F401
 
-import pretune.main
+import pretune
 from pretune.checkpoints import read_checkpoint
+from pretune.cli.commands import suites
 from pretune.cli.commands.suite_checks import check_metrics
 from pretune.cli.commands.suite_results import Part, Task, format_predictions, mean_score, merit, tabulate
+from pretune.main import main
 
 SUITE: dict[str, Any] = {
     "name": "small",
@@ -41,7 +43,7 @@ OPTIONS = [*(option for option in SHORT if "max_steps" not in option), "--traine
 
 
 def run(*args: str) -> Any:
-    return pretune.main.main(["suite", "--config=small.yaml", *args, *OPTIONS])
+    return main(["suite", "--config=small.yaml", *args, *OPTIONS])
 
 
 @pytest.fixture
@@ -51,23 +53,23 @@ def commands(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     write(CASES["glue/mnli"])
     Path("small.yaml").write_text(yaml.safe_dump(SUITE, sort_keys=False))
     seen: list[str] = []
-    real = pretune.main.main
+    real = suites.run_alone
 
-    def main(args: list[str]) -> Any:
+    def command(args: list[str]) -> Any:
         if args[0] != "suite":
             (root,) = [Path(arg.partition("=")[2]) for arg in args if arg.startswith("--trainer.default_root_dir=")]
             (name,) = [arg.partition("=")[2] for arg in args if arg.startswith("--name=")]
             seen.append(f"{args[0]} {root.name} {name}{' +' * ('--ckpt_path=last' in args)}")
         return real(args)
 
-    monkeypatch.setattr(pretune.main, "main", main)
+    monkeypatch.setattr(suites, "run_alone", command)
     return seen
 
 
 def test_interrupted_and_resumed(
     commands: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    watched = pretune.main.main
+    watched = suites.run_alone
 
     def killed(args: list[str]) -> Any:
         stop = args[0] == "fit" and "--name=seed_1" in args and "--trainer.default_root_dir=runs/small/mnli" in args
@@ -76,14 +78,14 @@ def test_interrupted_and_resumed(
             raise KeyboardInterrupt
         return found
 
-    monkeypatch.setattr(pretune.main, "main", killed)
+    monkeypatch.setattr(suites, "run_alone", killed)
     with pytest.raises(KeyboardInterrupt):
         run()
     assert commands == ["fit cola seed_1", "validate cola seed_1", "fit mnli seed_1"]
     assert "cola | mcc" in Path("runs/small/results.md").read_text()
     commands.clear()
 
-    monkeypatch.setattr(pretune.main, "main", watched)
+    monkeypatch.setattr(suites, "run_alone", watched)
     results = run("--seeds", "1,2")
     assert commands == [
         *("fit mnli seed_1 +", "validate mnli seed_1", "validate mnli seed_1"),
@@ -239,7 +241,7 @@ def test_shipped_suites(name: str, folder: str) -> None:
     write(texts("nyu-mll/glue/ax", "premise hypothesis", NLI, splits=("test",)), rows=5)
     config = Path(pretune.__file__).parent / f"configs/suites/{name}.yaml"
     short = ("--trainer.max_steps=2", "--trainer.enable_progress_bar=false", *OPTIONS)
-    results = pretune.main.main(["suite", "--config", str(config), "--seeds=3", *short])
+    results = main(["suite", "--config", str(config), "--seeds=3", *short])
     assert results["average"]["mean"] is not None
     suite = yaml.safe_load(config.read_text())
     parts = [part for task in suite["tasks"].values() for part in (task, *task.get("also", {}).values())]
