@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
+
+DataKind = Literal["text", "sentence pairs", "labels"]
+"""What rows of data are: running text, pairs of sentences for their own objectives, or text with labels."""
 
 FULL = "full"
 """Whether nothing in the batch is padding: then no mask is needed, and attention has faster ways without one."""

@@ -19,7 +19,11 @@ from typing_extensions import override
 from ..checkpoints import stored
 from ..errors import InputError, first_line
 from ..modules.base import BaseModule
-from ..modules.callbacks import (
+from ..modules.strategies import FullySharded
+from ..storage.atomic_files import disk_full
+from ..storage.paths import local_folder
+from .arguments import check_name
+from .callbacks import (
     AtomicCheckpointIO,
     BestCheckpoint,
     EarlyStopping,
@@ -36,10 +40,6 @@ from ..modules.callbacks import (
     StepTimes,
     Throughput,
 )
-from ..modules.strategies import FullySharded
-from ..storage.atomic_files import disk_full
-from ..storage.paths import local_folder
-from .arguments import check_name
 from .callbacks.prediction_place import weights_of
 from .callbacks.save_config import SaveConfig, is_same
 from .callbacks.untrained import CURE

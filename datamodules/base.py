@@ -12,7 +12,7 @@ from lightning.pytorch import LightningDataModule
 from lightning.pytorch.utilities.model_helpers import is_overridden
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 
-from ..contracts import with_hints
+from ..contracts import DataKind, with_hints
 from ..errors import InputError
 from ..storage.cache import cached, default_cache, digest
 from ..storage.paths import local_folder
@@ -93,6 +93,8 @@ class BaseDataModule(LightningDataModule):
         self._share: Share | None = None
 
     source: Source
+    holds: DataKind = "text"
+    """What its rows are."""
 
     # ------------------------------------------------------------------ tokenizer
 

@@ -57,6 +57,8 @@ class LabelledDataModule(BaseDataModule):
         seed: of the held-out rows and the order of training.
     """
 
+    holds = "labels"
+
     def __init__(
         self,
         train_files: str | list[str] | None = None,

@@ -73,6 +73,8 @@ class SentencePairDataModule(BaseDataModule):
         seed: of the held-out split, of the pairs' lengths and of the order of training.
     """
 
+    holds = "sentence pairs"
+
     def __init__(
         self,
         train_files: str | list[str] | None = None,

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torchmetrics import Metric, MetricCollection
 
 from ..checkpoints import STORED
-from ..contracts import FULL
+from ..contracts import FULL, DataKind
 from ..errors import InputError
 from ..text.tokenizer import pack_tokenizer, unpack_tokenizer
 from .backbone.backbone import Backbone, WeightReport, config_from_json
@@ -105,6 +105,8 @@ class BaseModule(OptimizedModule):
     """The part whose perplexity is reported; None where none is."""
     batch_keys: tuple[str, ...] = ("input_ids",)
     """What a batch must hold."""
+    learns_from: DataKind = "text"
+    """What the rows of its data must be."""
     datamodules: tuple[str, ...] = ()
     """Those that give such batches, for messages."""
     frames_text: bool = True

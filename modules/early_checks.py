@@ -85,16 +85,11 @@ def _check_weights(name: str | None) -> None:
 
 def _check_kind_of_data(module: BaseModule) -> None:
     """Refuses text without labels for a task, and pairs of sentences for anything but what learns from them."""
-    from .. import datamodules
-
     data = module.datamodule
     if not module.datamodules or not type(data).__module__.startswith("pretune."):
         return
-    fitting = [getattr(datamodules, name) for name in module.datamodules]
-    labelled = all(issubclass(kind, datamodules.LabelledDataModule) for kind in fitting)
-    pairs = datamodules.SentencePairDataModule in fitting
-    wrong = isinstance(data, datamodules.SentencePairDataModule) is not pairs
-    if wrong or (labelled and not isinstance(data, datamodules.LabelledDataModule)):
+    holds, wants = data.holds, module.learns_from
+    if (holds == "sentence pairs") is not (wants == "sentence pairs") or (wants == "labels" and holds != "labels"):
         raise InputError(
             f"{type(module).__name__} cannot learn from a {type(data).__name__}; the data of a "
             f"{' or '.join(module.datamodules)} would work."

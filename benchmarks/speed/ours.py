@@ -106,8 +106,8 @@ def by_hand(verb: str, wanted: dict[str, Any], callback: Any) -> Any:
     from lightning.pytorch import Trainer, seed_everything
 
     from pretune import datamodules, modules
+    from pretune.cli.callbacks import StepTimes, Throughput
     from pretune.cli.options import default_precision
-    from pretune.modules.callbacks import StepTimes, Throughput
 
     seed_everything(wanted["seed_everything"])
     place, name = callback["class_path"].split(".")

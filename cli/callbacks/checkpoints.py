@@ -11,10 +11,10 @@ from typing import Any
 
 import torch
 from lightning.pytorch import LightningModule, Trainer
-from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 from typing_extensions import override
 
+from ...modules.callbacks.save_points import SavesOnRequest, is_between_steps, validates_next
 from ...storage.atomic_files import sync_folder
 
 NEARLY_FULL = 1 << 20
@@ -51,7 +51,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
             unfinished.unlink(missing_ok=True)
 
 
-class LastCheckpoint(Checkpoint):
+class LastCheckpoint(SavesOnRequest):
     """Keeps `last.ckpt`, from which a killed run goes on as if it had not been killed.
 
     Saved after each validation, at the end of an epoch, at the end of training, and every so often in between; never
@@ -71,8 +71,6 @@ class LastCheckpoint(Checkpoint):
         self.every_n_steps = every_n_steps
         self._saved_at = time.monotonic()
         self._saved_step = 0
-        self.is_asked = False
-        """Whether to save as soon as that can be resumed from, however long ago the latest one was."""
 
     @override
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -110,14 +108,3 @@ class LastCheckpoint(Checkpoint):
         trainer.save_checkpoint(self.path, weights_only=False)
         self._saved_at = time.monotonic()
         self._saved_step, self.is_asked = trainer.global_step, False
-
-
-def is_between_steps(trainer: Trainer) -> bool:
-    """Whether a batch that just ended was the last of its optimiser step."""
-    return not trainer.fit_loop.epoch_loop._should_accumulate()
-
-
-def validates_next(trainer: Trainer) -> bool:
-    """Whether a validation follows the batch that just ended."""
-    loop = trainer.fit_loop.epoch_loop
-    return bool(sum(trainer.num_val_batches) and loop._should_check_val_fx(trainer.fit_loop._data_fetcher))  # type: ignore

@@ -15,11 +15,12 @@ from torch import distributed
 from typing_extensions import override
 
 from ...checkpoints import find_checkpoint, versions
+from ...modules.callbacks.save_points import is_between_steps, validates_next
 from ..launch import is_launched
 from ..run_lock import note_requeued
 from ..slurm import SlurmJob
 from ..stop_signals import SLURM_LIMIT, Interrupted, name_of, requests
-from .checkpoints import LastCheckpoint, is_between_steps, validates_next
+from .checkpoints import LastCheckpoint
 from .owed_validation import owe_validation, pay_validation
 
 REQUEUES = (signal.SIGUSR1, signal.SIGUSR2, SLURM_LIMIT)

@@ -7,12 +7,13 @@ import time
 from pathlib import Path
 from typing import Any
 
-from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.utilities.rank_zero import rank_zero_info, rank_zero_warn
 from typing_extensions import override
 
 from ...errors import first_line
 from ...modules.callbacks.rollback import Rollback
+from ...modules.callbacks.summary import Summary
 from ...storage.atomic_files import write_text
 from ..loggers import forget_from
 from ..run_lock import shared_files
@@ -23,7 +24,7 @@ from .scored import said_of, scored
 from .stopping import stopping_reason
 
 
-class RunReport(Callback):
+class RunReport(Summary):
     """Logs each validation in a line and writes `summary.json`.
 
     `fit.status` there is `running`, `finished`, `interrupted` (a signal, a time limit) or `failed`; a run that says

@@ -17,8 +17,8 @@ from typing_extensions import override
 
 from ...errors import InputError
 from ...modules.batches.sizes import batch_sizes
-from ...modules.callbacks import StepTimes, Throughput
 from ..arguments import asks_for_help, values_of, without
+from ..callbacks import StepTimes, Throughput
 from ..callbacks.throughput import device_peak
 from ..pretune_cli import PretuneCLI
 from ..recipes import with_recipe

@@ -18,8 +18,8 @@ from typing_extensions import override
 
 from ...checkpoints import versions
 from ...errors import InputError, input_error
-from ...modules.callbacks import ExportBest, LastCheckpoint, LearningCurves
 from ..arguments import asks_for_help, run_name, runs_folder, values_of, without
+from ..callbacks import ExportBest, LastCheckpoint, LearningCurves
 from ..pretune_cli import PretuneCLI
 from ..recipes import with_recipe
 from .parsing import check_options

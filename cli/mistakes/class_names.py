@@ -42,8 +42,9 @@ def _of_lightning(what: str) -> list[str]:
     from lightning.pytorch import callbacks, loggers
 
     from ...modules import callbacks as ours
+    from .. import callbacks as switched_on
 
-    found: list[Any] = [callbacks, ours] if what == "callbacks" else [loggers]
+    found: list[Any] = [callbacks, ours, switched_on] if what == "callbacks" else [loggers]
     base = callbacks.Callback if what == "callbacks" else loggers.Logger
     kinds = {kind.__name__ for module in found for kind in vars(module).values() if _is_kind(kind, base)}
     return sorted(kinds)

@@ -1,19 +1,7 @@
-"""What Lightning does not have."""
+"""Callbacks that a user names: `trainer.callbacks` of a configuration, or `Trainer(callbacks=[...])`."""
 
-from ...cli.callbacks.best import BestCheckpoint
-from ...cli.callbacks.checkpoints import AtomicCheckpointIO, LastCheckpoint
-from ...cli.callbacks.curves import LearningCurves
-from ...cli.callbacks.early_stopping import EarlyStopping
-from ...cli.callbacks.export import ExportBest
-from ...cli.callbacks.orderly_stop import OrderlyStop
-from ...cli.callbacks.overfitting import OverfittingWarnings
-from ...cli.callbacks.pace import Pace
-from ...cli.callbacks.predictions import PredictionWriter
-from ...cli.callbacks.progress_bar import RunProgressBar
-from ...cli.callbacks.report import RunReport
-from ...cli.callbacks.step_times import StepTimes
-from ...cli.callbacks.throughput import Throughput
-from ...cli.callbacks.untrained import RefuseUntrained
+from typing import Any
+
 from .averaging import EqualWeightAveraging
 from .forgetting import Forgetting
 from .old_and_new import OldAndNew
@@ -22,26 +10,23 @@ from .rollback import Rollback
 from .warm_up import BatchSizeWarmup, SequenceLengthWarmup
 
 __all__ = [
-    "AtomicCheckpointIO",
     "BatchSizeWarmup",
-    "BestCheckpoint",
-    "EarlyStopping",
     "EqualWeightAveraging",
-    "ExportBest",
     "Forgetting",
-    "LastCheckpoint",
-    "LearningCurves",
     "OldAndNew",
-    "OrderlyStop",
-    "OverfittingWarnings",
-    "Pace",
-    "PredictionWriter",
     "Probe",
-    "RefuseUntrained",
     "Rollback",
-    "RunProgressBar",
-    "RunReport",
     "SequenceLengthWarmup",
-    "StepTimes",
-    "Throughput",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Find those of the command line, which lay here in version 0.1."""
+    import warnings
+    from importlib import import_module
+
+    found = import_module("pretune.cli.callbacks")
+    if name not in found.__all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    warnings.warn(f"{name} lies in pretune.cli.callbacks now.", FutureWarning, stacklevel=2)
+    return getattr(found, name)

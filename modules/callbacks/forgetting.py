@@ -10,7 +10,6 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from torch import Tensor
 from typing_extensions import override
 
-from ...cli.callbacks.report import RunReport
 from ...errors import InputError
 from ..backbone.adapters import merge_adapters
 from ..backbone.backbone import Backbone
@@ -21,6 +20,7 @@ from ..objectives.causal import CausalLanguageModeling
 from ..objectives.masked import MaskedLanguageModeling
 from ..objectives.span_denoising import SpanDenoising
 from .held_out import held_out
+from .summary import add_to_summary
 
 OBJECTIVES: dict[str, type[BaseModule]] = {
     "encoder": MaskedLanguageModeling,
@@ -67,9 +67,7 @@ class Forgetting(Callback):
                 rank_zero_info(f"Pretraining {name} on held-out text: {self._before[name]:.4f}, now {after[name]:.4f}.")
         far = ", ".join(f"{place} {share:.4f}" for place, share in moved.items())
         rank_zero_info(f"How far the weights moved, over their length: {far}.")
-        for callback in trainer.callbacks:  # type: ignore[attr-defined]
-            if isinstance(callback, RunReport):
-                callback.add(trainer, "forgetting", found)
+        add_to_summary(trainer, "forgetting", found)
         self._start = {}
 
     def _evaluate(self, module: BaseModule, device: torch.device, changed: bool) -> dict[str, float] | None:

@@ -9,11 +9,11 @@ from lightning.pytorch import Callback, LightningDataModule, LightningModule, Tr
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from typing_extensions import override
 
-from ...cli.callbacks.report import RunReport
 from ...errors import InputError
 from ..backbone.backbone import Backbone
 from ..base import BaseModule
 from .held_out import held_out
+from .summary import add_to_summary
 
 Table = dict[str, dict[str, dict[str, float]]]
 
@@ -54,9 +54,7 @@ class OldAndNew(Callback):
         after = self._measure(pl_module, trainer.strategy.root_device)  # type: ignore[arg-type]
         found = {"before": self._before, "after": after}
         rank_zero_info(table(found))
-        for callback in trainer.callbacks:  # type: ignore[attr-defined]
-            if isinstance(callback, RunReport):
-                callback.add(trainer, "old_and_new", found)
+        add_to_summary(trainer, "old_and_new", found)
         self._before = {}
 
     def _measure(self, module: BaseModule, device: torch.device) -> dict[str, dict[str, float]]:

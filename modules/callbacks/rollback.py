@@ -15,11 +15,11 @@ from torch.utils._pytree import tree_map_only
 from typing_extensions import override
 
 from ...checkpoints import is_complete, read_checkpoint
-from ...cli.callbacks.checkpoints import LastCheckpoint, is_between_steps
 from ...errors import InputError
 from ..optimization.guard import READ_EVERY, NumericGuard, all_finite
 from ..optimization.spikes import ENOUGH
 from ..sharding import load_optimizer_state, load_whole
+from .save_points import SavesOnRequest, is_between_steps
 
 
 class Rollback(Callback):
@@ -117,7 +117,7 @@ class Rollback(Callback):
         for callback in trainer.callbacks:  # type: ignore[attr-defined]
             if isinstance(callback, WeightAveraging):
                 callback.on_load_checkpoint(trainer, pl_module, content)
-            elif isinstance(callback, LastCheckpoint):
+            elif isinstance(callback, SavesOnRequest):
                 callback.is_asked = True  # a run that is killed later must not need this good checkpoint, but the next
         guard.spikes.close()
         self.done.append({"at": step, "to": int(content["global_step"]), "spike": spike["step"]})

@@ -55,6 +55,7 @@ class NextSentencePrediction(MaskedLanguageModeling):
 
     perplexity_of: str | None = "mlm"
     batch_keys: tuple[str, ...] = ("segment_a", "segment_b", "segment_other")
+    learns_from = "sentence pairs"
     datamodules: tuple[str, ...] = ("SentencePairDataModule",)
     pair_part = "nsp"
 

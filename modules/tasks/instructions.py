@@ -46,6 +46,7 @@ class InstructionTuning(GeneratingModule):
 
     auto_class = "AutoModelForCausalLM"
     batch_keys = ("input_ids", "labels")
+    learns_from = "labels"
     datamodules = ("InstructionDataModule",)
 
     def __init__(self, backbone: str | Backbone, generation: dict[str, Any] | None = None, **optimization: Any) -> None:

@@ -35,6 +35,7 @@ class MultipleChoice(BaseModule):
     default_monitor = "val/accuracy"
     may_score: tuple[str, ...] = ("accuracy",)
     batch_keys = ("input_ids", "attention_mask")
+    learns_from = "labels"
     datamodules = ("MultipleChoiceDataModule",)
     needs_tokenizer = False
 

@@ -51,6 +51,7 @@ class QuestionAnswering(BaseModule):
     auto_class = "AutoModelForQuestionAnswering"
     default_monitor = "val/f1"
     may_score: tuple[str, ...] = ("exact_match", "f1", "has_answer_exact_match", "has_answer_f1", "no_answer_accuracy")
+    learns_from = "labels"
     datamodules = ("QuestionAnsweringDataModule",)
     needs_tokenizer = False
     null_threshold: Tensor

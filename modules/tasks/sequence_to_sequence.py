@@ -52,6 +52,7 @@ class SequenceToSequence(GeneratingModule):
 
     auto_class = "AutoModelForSeq2SeqLM"
     batch_keys = ("input_ids", "attention_mask", "labels")
+    learns_from = "labels"
     datamodules = ("SequenceToSequenceDataModule",)
 
     def __init__(

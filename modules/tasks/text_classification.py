@@ -60,6 +60,7 @@ class TextClassification(LabelledModule):
         *("accuracy", "f1", "f1_micro", "f1_tuned", "f1_weighted", "f1_binary", "mcc"),
         *("pearson", "spearman", "mse"),
     )
+    learns_from = "labels"
     datamodules = ("TextClassificationDataModule",)
     thresholds: Tensor
 

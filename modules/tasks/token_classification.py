@@ -41,6 +41,7 @@ class TokenClassification(LabelledModule):
     auto_class = "AutoModelForTokenClassification"
     default_monitor = "val/f1"
     may_score: tuple[str, ...] = ("precision", "recall", "f1", "accuracy")
+    learns_from = "labels"
     datamodules = ("TokenClassificationDataModule",)
 
     tagging = False

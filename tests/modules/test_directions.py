@@ -12,10 +12,10 @@ from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from torchmetrics import Metric
 
 from pretune import modules
+from pretune.cli.callbacks import EarlyStopping as OurEarlyStopping
 from pretune.cli.commands.suite_results import Task, merit
 from pretune.errors import InputError
 from pretune.modules import Backbone, BaseModule, CausalLanguageModeling, TextClassification
-from pretune.modules.callbacks import EarlyStopping as OurEarlyStopping
 from pretune.modules.early_monitors import validated
 from pretune.modules.metrics import answer_spans, entities, multilabel, text_scores
 from pretune.modules.metrics import basic as metrics

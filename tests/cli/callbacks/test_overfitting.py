@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from pretune.cli.callbacks import EarlyStopping, LastCheckpoint, OverfittingWarnings
 from pretune.errors import InputError
-from pretune.modules.callbacks import EarlyStopping, LastCheckpoint, OverfittingWarnings
 
 FALLING = [2.0 - 0.05 * step for step in range(40)]
 RISING = [1.0 + 0.05 * step for step in range(40)]

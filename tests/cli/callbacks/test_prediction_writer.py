@@ -15,6 +15,7 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from tests_support import sentence  # type: ignore[import-not-found]
 
+from pretune.cli.callbacks import PredictionWriter
 from pretune.cli.callbacks.answers import answer, print_answers
 from pretune.cli.callbacks.prediction_files import Likeliest, Table, to_json
 from pretune.datamodules import (
@@ -33,7 +34,6 @@ from pretune.modules import (
     TextClassification,
     TokenClassification,
 )
-from pretune.modules.callbacks import PredictionWriter
 
 ROWS = 100
 TASKS: dict[str, tuple[type[Any], type[Any]]] = {

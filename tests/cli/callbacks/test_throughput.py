@@ -12,12 +12,12 @@ import pytest
 import torch
 from lightning.pytorch import Callback, Trainer
 
+from pretune.cli.callbacks import StepTimes, Throughput
 from pretune.cli.callbacks.throughput import device_peak
 from pretune.cli.costs.flops import forward_cost
 from pretune.datamodules import CorpusDataModule
 from pretune.modules import MaskedLanguageModeling
 from pretune.modules.batches.sizes import batch_sizes
-from pretune.modules.callbacks import StepTimes, Throughput
 
 
 def test_sizes_of_batches() -> None:

@@ -122,7 +122,7 @@ def test_seeds_of_a_configuration() -> None:
 
 
 def test_bad_seeds_say_so(config: str, fails: Fails) -> None:
-    for seeds in ("one", "1,x", ",", "", "-1", "1,1"):
-        assert "whole numbers between commas" in fails("fit", "--config", config, f"--seeds={seeds}")
+    for given in ("one", "1,x", ",", "", "-1", "1,1"):
+        assert "whole numbers between commas" in fails("fit", "--config", config, f"--seeds={given}")
     assert not Path("runs").exists()
     assert "leave --seed_everything out" in fails("fit", "--config", config, "--seeds=1,2", "--seed_everything=3")
