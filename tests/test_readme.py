@@ -1,4 +1,4 @@
-"""The README is run: its YAML, its commands in their order, and its Python."""
+"""README and docs are run: their YAML, their commands in their order, and their Python."""
 
 from __future__ import annotations
 
@@ -16,14 +16,24 @@ import pretune
 from pretune.main import main
 
 ROOT = Path(pretune.__file__).parent
-TEXT = (ROOT / "README.md").read_text()
+ORDER = ("runs", "pretraining", "fine-tuning", "overfitting", "speed", "scaling", "python", "components")
+PAGES = [
+    ROOT / "README.md",
+    *(ROOT / "docs" / f"{name}.md" for name in ORDER),
+    *sorted({*(ROOT / "docs").glob("*.md")} - {ROOT / "docs" / f"{name}.md" for name in ORDER}),
+]
+"""A page may use what an earlier one has made; those about adding components have a test of their own."""
+TEXT = "\n".join(page.read_text() for page in PAGES if not page.name.startswith("adding-"))
 
 
 def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", TEXT, re.DOTALL)
+    """Those of all pages in their order; what stands on two pages once."""
+    return list(dict.fromkeys(re.findall(rf"```{language}\n(.*?)```", TEXT, re.DOTALL)))
 
 
-COMMANDS = [line for block in blocks("bash") for line in block.splitlines() if line.startswith("python main.py")]
+COMMANDS = list(
+    dict.fromkeys(line for block in blocks("bash") for line in block.splitlines() if line.startswith("python main.py"))
+)
 
 
 def test_commands(
@@ -89,8 +99,10 @@ def test_pip_lines_are_those_of_the_makefile() -> None:
 
 
 def test_links_and_names_exist() -> None:
-    for target in re.findall(r"\]\(([^)#:]+)\)", TEXT):
-        assert (ROOT / target).exists(), target
+    for page in PAGES:
+        for target in re.findall(r"\]\(([^)#:]+)[^)]*\)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 150
     from pretune import datamodules, modules
 
     for name in re.findall(r"^\| `(\w+)`", TEXT, re.MULTILINE):
@@ -98,8 +110,9 @@ def test_links_and_names_exist() -> None:
 
 
 def test_the_chinese_readme_says_the_same() -> None:
-    chinese = (ROOT / "README.zh-CN.md").read_text()
-    for language in ("bash", "yaml"):
-        for block in re.findall(rf"```{language}\n(.*?)```", chinese, re.DOTALL):
-            for line in block.splitlines():
-                assert line in TEXT.splitlines(), line
+    english, chinese = ((ROOT / name).read_text() for name in ("README.md", "README.zh-CN.md"))
+    for language in ("bash", "yaml", "python"):
+        found = [re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL) for text in (english, chinese)]
+        assert found[0] == found[1]
+    for pattern in (r"\]\((docs[^)]*|benchmarks[^)]*)\)", r"^\| `(\w+)` \| `(\w+)` \|", r"^#+"):
+        assert re.findall(pattern, english, re.MULTILINE) == re.findall(pattern, chinese, re.MULTILINE)
