@@ -14,6 +14,7 @@ import pytest
 import torch
 
 import pretune
+from pretune.cli.commands import one_run
 from pretune.cli.commands.one_run import LAUNCH, run_alone
 
 CONFIG = """
@@ -44,7 +45,7 @@ def test_nothing_is_left_of_a_launch(monkeypatch: pytest.MonkeyPatch) -> None:
             trainer=SimpleNamespace(strategy=SimpleNamespace(launcher=SimpleNamespace(procs=[process])))
         )
 
-    monkeypatch.setattr(pretune.main, "main", main)
+    monkeypatch.setattr(one_run, "run_command", main)
     before = list(sys.argv)
     for verb in ("fit", "validate"):
         run_alone([verb, "--name=a"])
@@ -57,7 +58,7 @@ def test_nothing_is_left_of_a_launch(monkeypatch: pytest.MonkeyPatch) -> None:
     def external(args: Any) -> Any:
         raise ValueError("broken")
 
-    monkeypatch.setattr(pretune.main, "main", external)
+    monkeypatch.setattr(one_run, "run_command", external)
     with pytest.raises(ValueError, match="broken"):
         run_alone(["fit"])
     assert os.environ["LOCAL_RANK"] == "0"
