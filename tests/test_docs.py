@@ -1,0 +1,99 @@
+"""The pages of docs/ that build a component: their blocks are run in a folder outside the repository."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests_support import sentence
+
+import pretune
+from pretune.cli.own_code import see_own_code
+
+ROOT = Path(pretune.__file__).parent
+DOCS = ROOT / "docs"
+OWN = ("swapped", "senses")
+
+
+def blocks(page: str, language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", (DOCS / page).read_text(), re.DOTALL)
+
+
+def write(page: str) -> None:
+    """Writes the files that a page shows, each under the name in its first line."""
+    for text in [*blocks(page, "python"), *blocks(page, "yaml")]:
+        name = re.match(r"# (\S+)\n", text)
+        assert name, text
+        Path(name[1]).write_text(text)
+
+
+@pytest.fixture(autouse=True)
+def _no_trace() -> Iterator[None]:
+    """What the commands made importable is forgotten, and is not the next test's."""
+    path = list(sys.path)
+    yield
+    sys.path[:] = path
+    for name in OWN:
+        sys.modules.pop(name, None)
+
+
+def follow(page: str, run: Callable[..., Any]) -> dict[str, Any]:
+    """Runs the commands of a page in their order; the last result of each verb."""
+    write(page)
+    Path("configs").symlink_to(ROOT / "configs")
+    made: dict[str, Any] = {}
+    see_own_code([])  # as the command does that has a process for itself
+    for line in [line for block in blocks(page, "bash") for line in block.splitlines()]:
+        verb, *args = shlex.split(line.removeprefix("python main.py "))
+        made[verb] = run(verb, *args)
+    return made
+
+
+def exported(run: str) -> Path:
+    return Path("runs") / run / "version_0" / "export"
+
+
+def test_an_objective_of_ones_own(corpus: Path, reviews: Path, run: Callable[..., Any]) -> None:
+    from transformers import AutoModelForSequenceClassification, AutoModelForTokenClassification
+
+    made = follow("adding-an-objective.md", run)
+    assert made["estimate"]["parameters"] > 0
+    summary = json.loads(Path("runs/swapped/version_0/summary.json").read_text())
+    assert summary["fit"]["best"] < summary["before"]["val/loss"]
+    assert AutoModelForTokenClassification.from_pretrained(exported("swapped")).config.num_labels == 1
+    assert len(AutoModelForSequenceClassification.from_pretrained(exported("sentiment")).config.id2label) == 2
+
+
+def test_a_datamodule_of_ones_own(run: Callable[..., Any], fails: Callable[..., str]) -> None:
+    from transformers import AutoModelForSequenceClassification
+
+    rows = [
+        {"word": "film", "sentence1": sentence(i), "sentence2": sentence(i + i % 2), "label": 1 - i % 2}
+        for i in range(60)
+    ]
+    Path("senses.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    made = follow("adding-a-datamodule.md", run)
+    assert made["estimate"]["parameters"] > 0
+    config = AutoModelForSequenceClassification.from_pretrained(exported("senses")).config
+    assert config.id2label == {0: "other sense", 1: "same sense"}
+    written = [json.loads(line) for line in Path("runs/senses/version_0/predictions.jsonl").read_text().splitlines()]
+    assert len(written) == len(rows)
+    assert {row["prediction"] for row in written} <= set(config.id2label.values())
+    Path("bad.jsonl").write_text(json.dumps(rows[0]) + "\n" + json.dumps(rows[1] | {"label": "yes"}))
+    assert "bad.jsonl:2: the label is 'yes'" in fails("fit", "--config=senses.yaml", "--data.train_files=bad.jsonl")
+
+
+@pytest.mark.parametrize("page", sorted(path.name for path in DOCS.glob("adding-*.md")))
+def test_components_are_small_and_links_lead_somewhere(page: str) -> None:
+    (code,) = blocks(page, "python")
+    body = code.partition("\nclass ")[2]
+    written = re.sub(r'"""[\s\S]*?"""', "", body)
+    assert len([line for line in written.splitlines() if line.strip()]) <= 50
+    for target in re.findall(r"\]\(([^)#:]+)\)", (DOCS / page).read_text()):
+        assert (DOCS / target).exists(), target
