@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -83,20 +84,41 @@ def test_wheel_holds_the_package_and_nothing_else(wheel: list[str], sources: tup
     assert any(name.startswith("pretune/configs/") for name in wheel)
 
 
-def test_constraints_pin_every_dependency():
-    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+def pins(file: str) -> dict[str, str]:
     pinned = {}
-    for line in lines:
+    for line in (ROOT / file).read_text(encoding="utf-8").splitlines():
         if not line.startswith("#"):
             match = re.fullmatch(r"([A-Za-z0-9._-]+)==([A-Za-z0-9.]+)", line)
             assert match, f"not of the form name==version: {line!r}"
             pinned[canonicalize_name(match[1])] = match[2]
+    return pinned
 
-    for text in PROJECT["dependencies"] + PROJECT["optional-dependencies"]["dev"]:
-        wanted = Requirement(text)
+
+DIRECT = [Requirement(text) for text in PROJECT["dependencies"] + PROJECT["optional-dependencies"]["dev"]]
+
+
+@pytest.mark.parametrize("file", ["constraints.txt", "constraints-lowest.txt"])
+def test_constraints_pin_every_dependency(file: str):
+    pinned = pins(file)
+    for wanted in DIRECT:
         name = canonicalize_name(wanted.name)
-        assert name in pinned, f"constraints.txt does not pin {name}"
-        assert wanted.specifier.contains(pinned[name]), f"constraints.txt pins {name}=={pinned[name]}, not {text}"
+        assert name in pinned, f"{file} does not pin {name}"
+        assert wanted.specifier.contains(pinned[name]), f"{file} pins {name}=={pinned[name]}, not {wanted}"
+
+
+@pytest.mark.parametrize("wanted", DIRECT, ids=lambda wanted: wanted.name)
+def test_lowest_versions_are_the_bounds(wanted: Requirement):
+    """Else CI would try others than those that pyproject.toml promises."""
+    (bound,) = [part.version for part in wanted.specifier if part.operator == ">="]
+    found = Version(pins("constraints-lowest.txt")[canonicalize_name(wanted.name)])
+    assert found.release[: len(Version(bound).release)] == Version(bound).release
+
+
+def test_extras_have_one_bound():
+    """`dev` repeats what the other extras hold."""
+    extras = PROJECT["optional-dependencies"]
+    for extra in ("lora", "tune", "cleaning"):
+        assert set(extras[extra]) <= set(extras["dev"])
 
 
 def test_root_init_imports_nothing():

@@ -95,7 +95,8 @@ def test_python(world: Path, capsys: pytest.CaptureFixture[str]) -> None:  # noq
 def test_pip_lines_are_those_of_the_makefile() -> None:
     makefile = (ROOT / "Makefile").read_text()
     assert 'pip install -c constraints.txt -e ".[dev]"' in TEXT
-    assert '-c constraints.txt -e ".[dev]"' in makefile
+    assert "\nCONSTRAINTS ?= constraints.txt\n" in makefile
+    assert '-c $(CONSTRAINTS) -e ".[dev]"' in makefile
 
 
 def test_links_and_names_exist() -> None:
