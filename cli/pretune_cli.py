@@ -17,6 +17,7 @@ from lightning.pytorch.utilities.model_helpers import is_overridden
 from typing_extensions import override
 
 from ..checkpoints import stored
+from ..contracts import data_facts, module_facts
 from ..errors import InputError, first_line
 from ..modules.base import BaseModule
 from ..modules.strategies import FullySharded
@@ -246,7 +247,7 @@ class PretuneCLI(CheckedCLI):
 
     def _writer(self, folder: Path) -> PredictionWriter:
         options = {name: self._get(self.config, f"predictions_{name}") for name in ("file", "top")}
-        inline = getattr(self.datamodule, "predict_texts", None) is not None
+        inline = data_facts(self.datamodule).predict_texts is not None
         kind = self._get(self.config, "predictions")
         weights = weights_of(self.run.checkpoint, self.model.backbone)
         return PredictionWriter(folder, kind, **options, weights=weights, answers=inline)
@@ -276,6 +277,7 @@ class PretuneCLI(CheckedCLI):
 
     @override
     def after_instantiate_classes(self) -> None:
+        model = module_facts(self.model)
         if self.run.checkpoint is not None:
             entry = stored(self.run.checkpoint)
             asked = self._get(self.config, "seed_everything")
@@ -284,15 +286,13 @@ class PretuneCLI(CheckedCLI):
                     f"seed_everything is {asked}, but the run that is resumed goes on with its own: set it to "
                     f"{entry['seed']}."
                 )
-            if hasattr(self.model, "check_class"):
-                self.model.check_class(entry)
-                self.model.stored = entry
+            model.check_class(entry)
+            model.stored = entry
         if (why := self.run.why_untrained) and not self._get(self.config, "untrained"):
-            backbone, able = getattr(self.model, "backbone", None), self.subcommand != "predict"
+            backbone, able = model.backbone, self.subcommand != "predict"
             able = able or is_overridden("predict_step", self.model)
             if able and backbone is not None and backbone.name is None:  # of a new head, once its weights are loaded
                 raise InputError(f"{why} {CURE}")
-        if hasattr(self.model, "predicts_untrained"):
-            self.model.predicts_untrained = self._get(self.config, "untrained")
-            self.model.why_untrained = f"{why} " if why else ""
+        model.predicts_untrained = self._get(self.config, "untrained")
+        model.why_untrained = f"{why} " if why else ""
         self.run.tell()

@@ -12,7 +12,7 @@ from lightning.pytorch import LightningDataModule
 from lightning.pytorch.utilities.model_helpers import is_overridden
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 
-from ..contracts import DataKind, with_hints
+from ..contracts import DataFacts, ModuleFacts, module_facts, with_hints
 from ..errors import InputError
 from ..storage.cache import cached, default_cache, digest
 from ..storage.paths import local_folder
@@ -33,7 +33,7 @@ MOST_WORKERS = 4
 """That are chosen for a GPU: tokens lie ready in the cache, and more than a few only wait."""
 
 
-class BaseDataModule(LightningDataModule):
+class BaseDataModule(LightningDataModule, DataFacts):
     """Reads once into a cache, then hands out batches.
 
     A subclass fills `self.datasets` (one `BatchedDataset` per split) in `setup`, and does everything slow in
@@ -93,8 +93,6 @@ class BaseDataModule(LightningDataModule):
         self._share: Share | None = None
 
     source: Source
-    holds: DataKind = "text"
-    """What its rows are."""
 
     # ------------------------------------------------------------------ tokenizer
 
@@ -116,8 +114,7 @@ class BaseDataModule(LightningDataModule):
             return
         self._find_tokenizer()
         self.use_tokenizer(self.tokenizer)
-        if (check := getattr(self.module, "check_data", None)) is not None:
-            check(self)
+        module_facts(self.module).check_data(self)
 
     def find_sources(self) -> None:
         """Looks whether all that will be read is there: a mistyped name is to be said before the others are read."""
@@ -158,13 +155,13 @@ class BaseDataModule(LightningDataModule):
 
     def _restored(self) -> bool:
         """Whether the module comes from a checkpoint with its tokenizer."""
-        return bool((getattr(self.module, "stored", None) or {}).get("tokenizer"))
+        return bool((module_facts(self.module).stored or {}).get("tokenizer"))
 
     def _backbone_tokenizer(self) -> Any:
-        module = self.module
-        if self._restored():
+        module = module_facts(self.module)
+        if module.stored and module.stored.get("tokenizer"):
             return unpack_tokenizer(module.stored["tokenizer"])
-        if getattr(module, "backbone", None) is None:
+        if module.backbone is None:
             raise InputError(
                 f"{type(self).__name__} needs a tokenizer: name one (tokenizer='bert-base-uncased'), or use it with a "
                 "module whose backbone has one."
@@ -175,6 +172,13 @@ class BaseDataModule(LightningDataModule):
     def module(self) -> Any:
         """The module in training, if there is one: it knows the backbone."""
         return getattr(self.trainer, "lightning_module", None) if self.trainer is not None else None
+
+    def serve(self, module: ModuleFacts) -> None:
+        """Takes over length and tokenizer from a module that no trainer runs; one process reads all."""
+        length = getattr(self, self.length_option)
+        setattr(self, self.length_option, min(length, module.input_limit() or length))
+        self.use_tokenizer(module.tokenizer)
+        self.take_share(0, 1)  # one process may ask alone
 
     def tokenizer_key(self) -> str:
         """Names the tokenizer in cache keys."""

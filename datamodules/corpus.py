@@ -17,7 +17,7 @@ import torch
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from torch import Tensor
 
-from ..contracts import CAPACITY
+from ..contracts import CAPACITY, ModuleFacts, module_facts
 from ..errors import InputError
 from ..storage import manifest
 from ..storage.cache import TokenStore, TokenWriter, cached, digest
@@ -196,7 +196,7 @@ class CorpusDataModule(BaseDataModule):
         return Several(parts, Files(files, **reading))
 
     @property
-    def longest(self) -> int:
+    def longest(self) -> int:  # type: ignore[override]
         """The longest input in tokens."""
         return self.block_size
 
@@ -204,13 +204,19 @@ class CorpusDataModule(BaseDataModule):
     def frames(self) -> bool:
         """Whether the tokenizer's special tokens go around a text."""
         if self.special_tokens is None:
-            return bool(getattr(self.module, "frames_text", True))
+            return bool(module_facts(self.module).frames_text)
         return self.special_tokens
 
     @property
     def numbers_words(self) -> bool:
         """Whether batches number the words."""
-        return bool(getattr(self.module, "needs_word_ids", False)) if self.word_ids is None else self.word_ids
+        return bool(module_facts(self.module).needs_word_ids) if self.word_ids is None else self.word_ids
+
+    def serve(self, module: ModuleFacts) -> None:
+        """Takes over the form of texts, too."""
+        self.special_tokens = module.frames_text if self.special_tokens is None else self.special_tokens
+        self.word_ids = module.needs_word_ids if self.word_ids is None else self.word_ids
+        super().serve(module)
 
     @cached_property
     def segmenter(self) -> Callable[[str], list[str]] | None:

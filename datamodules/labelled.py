@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 
+from ..contracts import module_facts
 from ..errors import InputError
 from ..storage import manifest
 from ..storage.cache import cached, digest, find
@@ -216,12 +217,12 @@ class LabelledDataModule(BaseDataModule):
     # ------------------------------------------------------------------ preparing
 
     @property
-    def longest(self) -> int:
-        """The longest input in tokens."""
+    def longest(self) -> int:  # type: ignore[override]
+        """The longest input in tokens; at least as many as that while there is no tokenizer to ask."""
         if self.max_length is not None:
             return self.max_length
-        of_backbone = getattr(self.module, "input_limit", lambda: None)()
-        return min(512, int(self.tokenizer.model_max_length), of_backbone or 512)
+        of_tokenizer = 512 if self.tokenizer is None else int(self.tokenizer.model_max_length)
+        return min(512, of_tokenizer, module_facts(self.module).input_limit() or 512)
 
     def examples(self, split: str) -> Examples | list[dict[str, Any]]:
         """The examples of a split by number, as batches have it under `example` (or `index`, when predicting)."""
@@ -396,7 +397,7 @@ class LabelledDataModule(BaseDataModule):
         elif not isinstance(self.source, Files) and self.source.has("test"):
             source, split = self.source, "test"
         else:
-            inline = ", or data.predict_texts" if hasattr(self, "predict_texts") else ""
+            inline = ", or data.predict_texts" if "predict_texts" in vars(self) else ""
             raise InputError(f"There is nothing to predict: set data.predict_files{inline}.")
         columns: Any = None
 

@@ -117,7 +117,7 @@ class SentencePairDataModule(BaseDataModule):
         self.cleaning = cleaning
 
     @property
-    def longest(self) -> int:
+    def longest(self) -> int:  # type: ignore[override]
         """The longest input in tokens."""
         return self.max_length
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 
+from ..contracts import module_facts
 from ..errors import InputError
 from ..text.findings import Findings
 from ..text.tokenizer import special_frame
@@ -91,14 +92,13 @@ class SequenceToSequenceDataModule(LabelledDataModule):
         """Whether source and target stand in one row, as a decoder reads them."""
         if self.given_shape is not None:
             return self.given_shape == "decoder"
-        return bool(getattr(self.module, "one_row", False))
+        return bool(module_facts(self.module).one_row)
 
     def _limit(self) -> int | None:
-        found: int | None = getattr(self.module, "input_limit", lambda: None)()
-        return found
+        return module_facts(self.module).input_limit()
 
     @property
-    def longest_target(self) -> int:
+    def longest_target(self) -> int:  # type: ignore[override]
         """The longest target in tokens."""
         if self.max_target_length is not None:
             return self.max_target_length
@@ -106,7 +106,7 @@ class SequenceToSequenceDataModule(LabelledDataModule):
         return min(LONGEST_TARGET, limit // 2 if self.one_row else limit)
 
     @property
-    def longest(self) -> int:
+    def longest(self) -> int:  # type: ignore[override]
         """The longest source in tokens; for a decoder, what fits before the longest target."""
         found, limit = super().longest, self._limit()
         if self.max_length is None and self.one_row and limit is not None:

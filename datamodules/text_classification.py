@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 
+from ..contracts import module_facts
 from ..errors import InputError
 from ..storage.cache import cached
 from ..storage.cells import is_missing, is_whole, listed
@@ -93,10 +94,10 @@ class TextClassificationDataModule(LabelledDataModule):
     # ------------------------------------------------------------------ the kind of problem
 
     @property
-    def problem(self) -> Problem:
+    def problem(self) -> Problem:  # type: ignore[override]
         """Whether rows have one label, several, or a number: as given here or in the module, or found in the data."""
         if self._problem is None:
-            asked = getattr(self.module, "asked_problem", lambda: None)()
+            asked = module_facts(self.module).asked_problem()
             if self.given_problem and asked and self.given_problem != asked:
                 raise InputError(f"data.problem is {self.given_problem}, but the model's is {asked}: set one of them.")
             several = isinstance(self.label_column, list) or self.label_separator is not None
@@ -320,7 +321,7 @@ class TextClassificationDataModule(LabelledDataModule):
 
     def judged(self, row: dict[str, Any], made: dict[str, Any]) -> dict[str, Any]:
         """Whether a prediction is right, where the row says what is: `label` may be 0 where `prediction` is a name."""
-        known: list[str] = getattr(self.module, "labels", None) or []
+        known = module_facts(self.module).labels or []
         guess = made.get("prediction")
         if "correct" in row or not isinstance(guess, str | list):
             return {}

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 
+from ..contracts import module_facts
 from ..errors import InputError
 from ..storage.cache import cached
 from ..storage.cells import listed
@@ -258,7 +259,7 @@ class TokenClassificationDataModule(LabelledDataModule):
         }
 
     def _is_fixed(self, fitting: bool) -> bool:
-        return getattr(self.module, "known_labels", lambda fitting: None)(fitting) is not None
+        return module_facts(self.module).known_labels(fitting) is not None
 
     def choose(self, rows: Rows, examples: np.ndarray) -> np.ndarray:
         """Remembers what is trained on, for `label_counts`."""
@@ -266,7 +267,7 @@ class TokenClassificationDataModule(LabelledDataModule):
         return examples
 
     @property
-    def label_counts(self) -> list[int]:
+    def label_counts(self) -> list[int]:  # type: ignore[override]
         """How often each tag is asked for in training; what balanced weights ask."""
         if self._training is None:
             return []

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torchmetrics import Metric, MetricCollection
 
 from ..checkpoints import STORED
-from ..contracts import FULL, DataKind
+from ..contracts import FULL, DataKind, data_facts
 from ..errors import InputError
 from ..text.tokenizer import pack_tokenizer, unpack_tokenizer
 from .backbone.backbone import Backbone, WeightReport, config_from_json
@@ -109,18 +109,12 @@ class BaseModule(OptimizedModule):
     """What the rows of its data must be."""
     datamodules: tuple[str, ...] = ()
     """Those that give such batches, for messages."""
-    frames_text: bool = True
-    """Whether a text is to be put between the tokenizer's special tokens; what a corpus asks."""
-    needs_word_ids: bool = False
-    """Whether batches must tell words apart; what a corpus asks."""
     kept_step: int | None = None
     """After which step the weights are as they are now, where those of the last one were put back."""
     needs_tokenizer: bool = True
     """Whether it cannot do without one; not where batches say all that there is to know."""
     may_score: tuple[str, ...] = ()
     """What `make_metrics` may measure, whatever the data are; all of these are in `layers.directions.SCORES`."""
-    validation_cost: float = 1 / 3
-    """Of a batch in validation, in batches of training: a forward pass without a backward pass."""
     scores_all_before_training: bool = True
     """Whether the validation before training measures everything that those in training do."""
 
@@ -148,7 +142,7 @@ class BaseModule(OptimizedModule):
                 raise InputError(f"model.{name} is {value}; it must be finite.")
         self.label_smoothing = label_smoothing
         self.r_drop = r_drop
-        self.monitor = monitor or self.default_monitor
+        self.monitor: str = monitor or self.default_monitor
         self.monitor_mode = monitor_mode
         self.shortcuts = shortcuts
         self.model: Any = None
@@ -193,18 +187,10 @@ class BaseModule(OptimizedModule):
         """Fields of the Hugging Face configuration that the head needs."""
         return {}
 
-    def details(self) -> dict[str, Any]:
-        """What a report says of a test beside its scores; plain data."""
-        return {}
-
-    def guess(self) -> dict[str, float]:
-        """What a guess would score in validation, by name (`accuracy`); empty where nobody knows."""
-        return {}
-
     # ------------------------------------------------------------------ building
 
     @property
-    def mode(self) -> Direction:
+    def mode(self) -> Direction:  # type: ignore[override]
         """Whether the monitored metric should fall or rise.
 
         Raises:
@@ -288,7 +274,7 @@ class BaseModule(OptimizedModule):
 
     def _meet(self, data: Any) -> None:
         """Agrees with data that were not known when the network was built."""
-        theirs = getattr(data, "tokenizer", None)
+        theirs = data_facts(data).tokenizer
         if theirs is None:
             return
         if self.tokenizer is None and len(theirs) <= self.model.config.vocab_size:
@@ -382,8 +368,8 @@ class BaseModule(OptimizedModule):
         """Finds the tokenizer: the checkpoint's, the datamodule's, or the backbone's own."""
         if self.tokenizer is not None:
             return
-        if getattr(data, "tokenizer", None) is not None:
-            self.tokenizer = data.tokenizer
+        if (theirs := data_facts(data).tokenizer) is not None:
+            self.tokenizer = theirs
         elif self.stored is not None and self.stored.get("tokenizer"):
             self.tokenizer = unpack_tokenizer(self.stored["tokenizer"])
         elif self.backbone.name is not None:
@@ -397,9 +383,10 @@ class BaseModule(OptimizedModule):
         )
 
     def _check_length(self) -> None:
-        length, limit = getattr(self.datamodule, "longest", None), self.input_limit()
+        data, limit = data_facts(self.datamodule), self.input_limit()
+        length = data.longest
         if length is not None and limit is not None and length > limit:
-            name = getattr(self.datamodule, "length_option", "max_length")
+            name = data.length_option or "max_length"
             cure = " or raise backbone.config.max_position_embeddings" if self.backbone.name is None else ""
             raise InputError(
                 f"data.{name} is {length}, but {self.backbone.label} takes at most {limit} tokens: "
@@ -582,9 +569,6 @@ class BaseModule(OptimizedModule):
         if self.is_untrained() and not self.predicts_untrained:
             raise InputError(f"The head is new and untrained: predictions would be chance. {self._cure()}")
 
-    predicts_untrained: bool = False
-    """Whether predictions of a head that was never trained are wanted all the same."""
-
     def is_untrained(self) -> bool:
         """Whether the network, or its head, is new: neither trained, nor loaded with trained weights."""
         report = self.weight_report
@@ -593,9 +577,6 @@ class BaseModule(OptimizedModule):
     def _cure(self) -> str:
         cure = "Give --ckpt_path (a checkpoint or a run folder), or a fine-tuned model as model.backbone."
         return f"{self.why_untrained}{cure}"
-
-    why_untrained: str = ""
-    """Why no checkpoint was found, a sentence before the others; the command line knows."""
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         """Seeds dropout by (seed, batch), so that a resumed run draws what the uninterrupted one would."""

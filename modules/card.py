@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from ..contracts import data_facts
 from .markdown import code, listed, public
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def model_card(module: BaseModule) -> str:
         for name, value in sorted(module.hparams.items())
         if isinstance(value, int | float | str) and not isinstance(value, bool) and not name.startswith("_")
     }
-    names = getattr(module, "labels", None)
+    names = module.labels
     name = public(module.backbone.name) if module.backbone.name is not None else None
     return TEMPLATE.format(
         tag=type(module).__name__,
@@ -102,7 +103,7 @@ def _value(value: object) -> str:
 
 def _data(module: BaseModule) -> str | None:
     """What was trained on, in few words: the first files of many, and no place on this machine."""
-    source = getattr(module.datamodule, "source", None)
+    source = data_facts(module.datamodule).source
     if source is None or not source.has("train"):
         return None
     parts = str(source.name("train")).split(" + ")

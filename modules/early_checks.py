@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from lightning.pytorch.trainer.states import TrainerFn
 
 from ..checkpoints import locate, stored
+from ..contracts import data_facts, set_length
 from ..errors import InputError
 from .backbone.skeleton import try_out
 from .early_monitors import check_monitors
@@ -37,11 +38,10 @@ def check_early(module: BaseModule) -> None:
     if module.model is None and module.stored is None:
         _check_architecture(module)
     _check_kind_of_data(module)
-    if getattr(module.datamodule, getattr(module.datamodule, "length_option", ""), None) is not None:
+    if set_length(module.datamodule) is not None:
         module._check_length()  # of the others the tokenizer decides
     for callback in trainer.callbacks:
-        if (find := getattr(getattr(callback, "data", None), "find_sources", None)) is not None:
-            find()
+        data_facts(getattr(callback, "data", None)).find_sources()
     if trainer.state.fn == TrainerFn.PREDICTING:
         refuse_predicting(module)
     if isinstance(trainer.strategy, FullySharded):

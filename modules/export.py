@@ -10,6 +10,7 @@ import torch
 from lightning.pytorch.utilities.rank_zero import rank_zero_info, rank_zero_warn
 
 from ..checkpoints import locate
+from ..contracts import data_facts
 from ..errors import InputError
 from ..storage.atomic_files import final_name
 from ..storage.checksums import write_checksums
@@ -117,7 +118,7 @@ def _save_tokenizer(module: BaseModule, folder: str | Path) -> None:
             f"input_ids are from, tokenizer.save_pretrained({place!r}); transformers may make one up otherwise."
         )
         return
-    trained = getattr(module.datamodule, "longest", None) if module.backbone.name is None else None
+    trained = data_facts(module.datamodule).longest if module.backbone.name is None else None
     limits = [n for n in (max_positions(module.model.config), trained, tokenizer.model_max_length) if n]
     tokenizer.model_max_length = min(limits)
     tokenizer.save_pretrained(folder)

@@ -281,7 +281,7 @@ def test_data_configs(name: str, run: Callable[..., Any], fails: Callable[..., s
     assert (cli.run.folder / "export/model.safetensors").is_file()
     label = case.features.get("label")
     names = case.labels or (list(label.names) if isinstance(label, ClassLabel) else None)
-    if not hasattr(cli.model, "labels"):
+    if cli.model.labels is None:
         names = None
     if names is not None:
         assert cli.model.labels == names

@@ -12,6 +12,7 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_info, rank_zero_warn
 from typing_extensions import override
 
 from ...checkpoints import read_checkpoint
+from ...contracts import module_facts
 from ..stop_signals import Interrupted
 from .history import TRAIN, VALIDATION, Curves, History, curves, loss_of_step
 from .plots import draw_curves
@@ -121,7 +122,7 @@ def _whole(trainer: Trainer) -> bool:
 
 
 def _monitor(pl_module: LightningModule) -> str | None:
-    return getattr(pl_module, "monitor", None)
+    return module_facts(pl_module).monitor
 
 
 def _kept_step(trainer: Trainer) -> int | None:

@@ -8,6 +8,7 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import EarlyStopping as LightningEarlyStopping
 from typing_extensions import override
 
+from ...contracts import module_facts
 from ...errors import InputError
 
 
@@ -35,7 +36,7 @@ class EarlyStopping(LightningEarlyStopping):
     @override
     def on_sanity_check_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         # A misspelt metric is to be said now, not after hours. What callbacks measure may come with training alone.
-        all_of_them = getattr(pl_module, "scores_all_before_training", False) and sum(trainer.num_sanity_val_batches)
+        all_of_them = module_facts(pl_module).scores_all_before_training and any(trainer.num_sanity_val_batches)
         if all_of_them and self.monitor.startswith("val/"):
             self._validate_condition_metric(trainer.callback_metrics)
 

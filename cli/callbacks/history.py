@@ -12,6 +12,8 @@ import torch
 from lightning.pytorch import Trainer
 from torch import Tensor
 
+from ...contracts import module_facts
+
 MOST_LOSSES = 2000
 """Of training losses, twice what a picture can show; then each is the mean of two, of four, ... steps."""
 FEWEST_STEPS = 4
@@ -26,7 +28,7 @@ Points = list[tuple[int, float]]
 
 def loss_of_step(trainer: Trainer) -> Tensor | None:
     """The training loss of the step just taken, on its device; None where the module logs none."""
-    if (loss := getattr(trainer.lightning_module, "last_loss", None)) is not None:
+    if (loss := module_facts(trainer.lightning_module).last_loss) is not None:
         found: Tensor = loss
         return found
     metrics = trainer.callback_metrics

@@ -8,6 +8,8 @@ from typing import Any
 from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 
+from ...contracts import module_facts
+
 CLOSE = 1e-6
 """Scores that are no further apart are the same."""
 
@@ -29,7 +31,7 @@ def nothing_learned(trainer: Trainer, pl_module: Any, before: Mapping[str, float
     name, score = best.monitor, float(best.best_model_score)
     sign = 1 if best.mode == "max" else -1
     whole = not isinstance(trainer.limit_val_batches, int) and trainer.limit_val_batches == 1  # as an int: one batch
-    guess: Mapping[str, float] = getattr(pl_module, "guess", dict)() if whole else {}
+    guess: Mapping[str, float] = module_facts(pl_module).guess() if whole else {}
     others = {
         "what it was before training": before.get(name),
         "what always saying the most frequent label scores": guess.get(name.removeprefix("val/")),

@@ -11,6 +11,7 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_warn
 from torch import Tensor
 from typing_extensions import override
 
+from ...contracts import module_facts
 from ...errors import InputError
 from .history import VALIDATION, loss_of_step
 
@@ -73,7 +74,7 @@ class OverfittingWarnings(Callback):
         metrics = trainer.callback_metrics
         if trainer.state.fn != "fit" or trainer.sanity_checking or VALIDATION not in metrics or self._sum is None:
             return
-        monitor = str(getattr(pl_module, "monitor", VALIDATION))
+        monitor = module_facts(pl_module).monitor or VALIDATION
         score = float(metrics.get(monitor, float("nan")))
         self._losses.append([trainer.global_step, float(self._sum) / self._count, float(metrics[VALIDATION]), score])
         self._sum, self._count = None, 0

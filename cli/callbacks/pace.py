@@ -9,6 +9,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from typing_extensions import override
 
+from ...contracts import module_facts
 from ...errors import InputError
 from .stopping import timed_out
 
@@ -65,7 +66,7 @@ class Pace(Callback):
         steps = -(-batches // trainer.accumulate_grad_batches)
         validated = self._batches(trainer, "val") if self.validation_share is not None else 0
         share = self.validation_share or 0.5
-        cost = validated * getattr(pl_module, "validation_cost", 1 / 3)  # of a validation, in batches of training
+        cost = validated * module_facts(pl_module).validation_cost  # of a validation, in batches of training
         between = cost * (1 - share) / share  # batches of training that pay for one
         if self.epochs is not None:
             self._set_epochs(trainer, self.epochs, steps, batches, between)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import repeat
 from pathlib import Path
 from typing import Any, Literal
@@ -14,6 +14,7 @@ from lightning.pytorch.callbacks import BasePredictionWriter
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from typing_extensions import override
 
+from ...contracts import DataFacts, ModuleFacts, data_facts, is_defined, module_facts
 from ...errors import InputError
 from ...text.visible import shown_path
 from .answers import print_answers
@@ -83,10 +84,8 @@ class PredictionWriter(BasePredictionWriter):
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         if stage != "predict":
             return
-        data: Any = trainer.datamodule  # type: ignore[attr-defined]
-        self._inputs: Sequence[dict[str, Any]] = getattr(data, "predict_rows", [])
-        self._judged: Callable[[Any, Any], dict[str, Any]] = getattr(data, "judged", lambda row, made: {})
-        self._judgements: Callable[[Any, Any], list[str]] = getattr(data, "judgements", lambda columns, made: [])
+        data = self._data = data_facts(trainer.datamodule)  # type: ignore[attr-defined]
+        self._inputs = data.predict_rows
         self._done, self._saved = 0, time.monotonic()
         self._steps: Iterator[Any] | None = None
         self._pending: Parts = []
@@ -95,11 +94,10 @@ class PredictionWriter(BasePredictionWriter):
         if trainer.is_global_zero:
             self._begin(trainer, pl_module, data)
         self._done = int(trainer.strategy.broadcast(self._done))
-        if hasattr(data, "predict_from"):
-            data.predict_from = self._done
+        data.predict_from = self._done
 
-    def _begin(self, trainer: Trainer, pl_module: LightningModule, data: Any) -> None:
-        key = getattr(data, "predict_key", "")
+    def _begin(self, trainer: Trainer, pl_module: LightningModule, data: DataFacts) -> None:
+        key = data.predict_key
         known = [key, self.weights, dict(pl_module.hparams), trainer.precision, self.format, self.top]
         able = key and self.weights is not None
         self._identity = identity_of(*known) if able else f"{time.time_ns()}"  # else like no other
@@ -115,7 +113,7 @@ class PredictionWriter(BasePredictionWriter):
         self._file = GrowingFile(self._place.path)
         self._file.open(state.get("bytes", 0))
         self._official: GrowingFile | None = None
-        if hasattr(pl_module, "official_prediction"):
+        if is_defined(module_facts(pl_module), ModuleFacts.official_prediction):
             self._official = GrowingFile(self._place.official)
             self._official.open(state.get("official", 0))
         if self._done:
@@ -129,7 +127,7 @@ class PredictionWriter(BasePredictionWriter):
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int, dataloader_idx: int = 0
     ) -> None:
         if self._steps is None:
-            plan = getattr(trainer.datamodule, "predict_plan", None)  # type: ignore[attr-defined]
+            plan = self._data.predict_plan
             self._steps = plan.steps() if plan is not None else repeat(None)
         self._step = next(self._steps)
         if self._step is not None:  # what is drawn, where texts are sampled, does not depend on where it began
@@ -161,7 +159,11 @@ class PredictionWriter(BasePredictionWriter):
         self._pending += [(i, self._likeliest(row)) for i, row in zip(indices[:real], prediction[:real], strict=True)]
         if step is not None and step.closes is not None:
             self._write(trainer, pl_module, step.closes)
-        elif step is None and trainer.world_size == 1 and not hasattr(pl_module, "merge_predictions"):
+        elif (
+            step is None
+            and trainer.world_size == 1
+            and not is_defined(module_facts(pl_module), ModuleFacts.merge_predictions)
+        ):
             self._write(trainer, pl_module, self._done + len(self._pending))
 
     def _write(self, trainer: Trainer, pl_module: LightningModule, done: int) -> None:
@@ -170,8 +172,8 @@ class PredictionWriter(BasePredictionWriter):
         if not trainer.is_global_zero:
             self._done = done
             return
-        module: Any = pl_module
-        found: dict[int, dict[str, Any]] = getattr(module, "merge_predictions", dict)(gathered)
+        module = module_facts(pl_module)
+        found = module.merge_predictions(gathered)
         for index in sorted(found):
             self._add(module, index, found[index])
         self._done = done
@@ -179,15 +181,15 @@ class PredictionWriter(BasePredictionWriter):
         if time.monotonic() - self._saved >= self.save_every:
             self._save()
 
-    def _add(self, module: Any, index: int, found: dict[str, Any]) -> None:
+    def _add(self, module: ModuleFacts, index: int, found: dict[str, Any]) -> None:
         given = self._inputs[index] if len(self._inputs) else {}
-        found = {**found, **self._judged(given, found)}
+        found = {**found, **self._data.judged(given, found)}
         if self._file.size == 0:
             known: list[str] | None = getattr(self._inputs, "columns", None)
             columns = known or list(dict.fromkeys(name for row in self._inputs for name in row))
             if clash := set(columns) & found.keys():
                 raise InputError(f"The input has columns that predictions are called: {', '.join(sorted(clash))}.")
-            first = {**found, **{name: found.get(name) for name in self._judgements(columns, found)}}
+            first = {**found, **{name: found.get(name) for name in self._data.judgements(columns, found)}}
             self._file.write(self._rows.begin(columns, first, self._likeliest.left_out == 0))
         self._file.write(self._rows.row(given, found))
         self._count += 1

@@ -11,6 +11,7 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.utilities.rank_zero import rank_zero_info, rank_zero_warn
 from typing_extensions import override
 
+from ...contracts import module_facts
 from ...errors import first_line
 from ...modules.callbacks.rollback import Rollback
 from ...modules.callbacks.summary import Summary
@@ -54,7 +55,7 @@ class RunReport(Summary):
 
     @override
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
-        resumed = getattr(pl_module, "resumed", None)  # known now: modules go on after callbacks have started
+        resumed = module_facts(pl_module).resumed  # known now: modules go on after callbacks have started
         if resumed is not None and resumed is not self._resumed:
             self._resumed = resumed
             self.forget_test(trainer, "the run goes on")
@@ -97,7 +98,7 @@ class RunReport(Summary):
                 "steps": trainer.global_step,
                 "epochs": trainer.current_epoch,
                 "seconds": round(time.monotonic() - self._started, 1),
-                "monitor": getattr(pl_module, "monitor", None),
+                "monitor": module_facts(pl_module).monitor,
                 "mode": getattr(best, "mode", None),
                 "best": float(score) if score is not None else None,
                 **({"nothing_learned": in_vain} if in_vain else {}),
@@ -126,7 +127,7 @@ class RunReport(Summary):
 
     @override
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        details: dict[str, Any] = getattr(pl_module, "details", dict)()
+        details = module_facts(pl_module).details()
         self.add(trainer, "test", {**_numbers(trainer, "test/"), "scored": self._scored, **details})
 
     def forget_test(self, trainer: Trainer, why: str) -> None:
@@ -161,7 +162,7 @@ class RunReport(Summary):
 
 def _troubles(trainer: Trainer, pl_module: LightningModule) -> dict[str, Any]:
     """Steps that were left out as their numbers were none, jumps of the loss, and goings back; where there are such."""
-    if (guard := getattr(pl_module, "guard", None)) is None:
+    if (guard := module_facts(pl_module).guard) is None:
         return {}
     rollbacks = [one for c in trainer.callbacks if isinstance(c, Rollback) for one in c.done]  # type: ignore[attr-defined]
     found = {"left_out": guard.left_out, "loss_jumps": guard.spikes.noted, "rollbacks": rollbacks}

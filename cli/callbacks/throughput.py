@@ -5,12 +5,14 @@ from __future__ import annotations
 import resource
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from typing_extensions import override
 
+from ...contracts import ModuleFacts, module_facts
 from ...modules.batches.sizes import Sizes, batch_sizes
 from ..costs.flops import Cost, forward_cost, training_factor
 from ..costs.hardware import dtype_of, peak_flops
@@ -52,7 +54,7 @@ class Throughput(Callback):
         sizes = batch_sizes(batch)
         if sizes is None:
             return  # somebody else's module
-        self._add(sizes, getattr(pl_module, "target_counts", {}))
+        self._add(sizes, module_facts(pl_module).target_counts)
         if will_log(trainer):
             found = self.measure(trainer, pl_module)
             self.tokens_per_second = found["tokens_per_second"]
@@ -70,19 +72,19 @@ class Throughput(Callback):
             "learning_rate": trainer.optimizers[0].param_groups[-1]["lr"],
             "peak_memory": peak_memory(pl_module.device),
         }
-        if hasattr(pl_module, "networks"):
-            speed = self._flops(pl_module) / seconds
+        module = module_facts(pl_module)
+        if networks := module.networks():
+            speed = self._flops(module, networks) / seconds
             found["teraflops"] = speed / 1e12
             if peak := device_peak(pl_module.device, str(trainer.precision)):
                 found["mfu"] = speed / peak
         return found
 
-    def _flops(self, module: Any) -> float:
+    def _flops(self, module: ModuleFacts, networks: Sequence[Any]) -> float:
         """Of all steps since the last time, on this device."""
-        networks = module.networks()
         if self._costs is None:
             self._costs = [forward_cost(network) for network in networks]
-        tokens, pairs, passes = float(self._tokens), float(self._pairs), 2 if getattr(module, "r_drop", 0) else 1
+        tokens, pairs, passes = float(self._tokens), float(self._pairs), 2 if module.r_drop else 1
         targets = float(self._targets.get(module.perplexity_of, 0))  # where a vocabulary is predicted
         rows, total = max(1, self._samples), 0.0
         for network, cost in zip(networks, self._costs, strict=True):
@@ -91,7 +93,7 @@ class Throughput(Callback):
             total += passes * training_factor(network) * forward
         return total
 
-    def _add(self, sizes: Sizes, targets: dict[str, torch.Tensor]) -> None:
+    def _add(self, sizes: Sizes, targets: Mapping[str, torch.Tensor]) -> None:
         self._samples += sizes.samples
         self._places += sizes.places
         self._tokens = self._tokens + sizes.tokens

@@ -7,6 +7,7 @@ from typing import Any
 from lightning.pytorch import Callback, LightningModule, Trainer
 from typing_extensions import override
 
+from ...contracts import module_facts
 from ...errors import InputError
 
 CURE = (
@@ -39,5 +40,5 @@ class RefuseUntrained(Callback):
         self._check(pl_module)
 
     def _check(self, pl_module: Any) -> None:
-        if getattr(pl_module, "is_untrained", bool)():
+        if module_facts(pl_module).is_untrained():
             raise InputError(f"{self.why or 'The head is new and untrained.'} {CURE}")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ...checkpoints import find_checkpoint, versions
+from ...contracts import data_facts, module_facts
 from ...errors import InputError, input_error
 from ...modules.metrics.majority import majority_scores
 from ..arguments import read_config, run_name, runs_folder, values_of, without
@@ -99,14 +100,13 @@ def _one(seed: int, root: Path, args: Sequence[str]) -> dict[str, Any]:
     run_alone(["fit", *own, *(["--ckpt_path=last"] if resumed else [])])
     cli = run_alone(["validate", *own])
     scores = {name: float(value) for name, value in cli.trainer.callback_metrics.items() if name.startswith("val/")}
-    counted = getattr(cli.datamodule, "occurrences", None)
-    counts: dict[str, int] = counted("validation") if counted is not None else {}
-    single = getattr(cli.model, "problem", None) == "single" and bool(counts)
+    model, counts = module_facts(cli.model), data_facts(cli.datamodule).occurrences("validation")
+    single = model.problem == "single" and bool(counts)
     state = {
         "options": list(args),
         "scores": scores,
         "monitor": cli.model.monitor,
-        "mode": getattr(cli.model, "mode", None),
+        "mode": model.mode,
         "commonest": majority_scores(list(counts.values()))["accuracy"] if single else None,
     }
     write(home / "result.json", state)

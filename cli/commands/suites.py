@@ -14,6 +14,7 @@ from typing import Any, Literal
 import yaml
 
 from ...checkpoints import find_checkpoint, versions
+from ...contracts import module_facts
 from ...errors import InputError, input_error
 from ...storage.paths import local_folder
 from ...storage.plain_files import read_json, read_yaml
@@ -236,7 +237,7 @@ class Runner:
             if any(metric not in scores.get(part_name, {}) for metric in part.metrics):
                 cli = self.command(verb, name, seed, part)
                 measured = cli.trainer.callback_metrics
-                known = cli.model.directions() if hasattr(cli.model, "directions") else {}
+                known = module_facts(cli.model).directions()
                 state.setdefault("modes", {}).update({k.removeprefix(prefix): mode for k, mode in known.items()})
                 found = {key.removeprefix(prefix): float(value) for key, value in measured.items()}
                 if missing := [metric for metric in part.metrics if metric not in found]:

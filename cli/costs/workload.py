@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from ...contracts import ModuleFacts, is_defined, module_facts, set_length
 from ...errors import InputError
 from ...modules import InstructionTuning, MultipleChoice, NextSentencePrediction, SequenceToSequence, SpanDenoising
 from ...modules.backbone.backbone import padded_size
@@ -87,8 +88,7 @@ def _followers(data: Any, length: int) -> int:
 
 
 def _length(data: Any, config: Any) -> int:
-    given: int | None = getattr(data, data.length_option)
-    return given or min(512, max_positions(config) or 512)
+    return set_length(data) or min(512, max_positions(config) or 512)
 
 
 def prepare(module: Any, data: Any) -> Any:
@@ -110,9 +110,9 @@ def prepare(module: Any, data: Any) -> Any:
     named = isinstance(spec, str) and scratch
     module.tokenizer = load_tokenizer(spec) if named else _stand_in()
     known = len(module.tokenizer)
-    if hasattr(module, "labels"):
+    if is_defined(module_facts(module), ModuleFacts.known_labels):
         module.labels = module.known_labels(True) or [f"label {i}" for i in range(LABELS)]
-        if getattr(module, "problem", None) == "regression":
+        if module.problem == "regression":
             module.labels = ["score"]
     config = module.backbone.load_config(module.tokenizer if named else None)
     if scratch and trained and "vocab_size" not in (module.backbone.config or {}):

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, DistributedSampler
 
+from ...contracts import LoaderFacts
 from ...errors import InputError
 from .ahead import ahead
 from .permutation import Permutation
@@ -243,7 +244,7 @@ def _cuts(lengths: np.ndarray, tokens: int, world_size: int) -> np.ndarray:
     return np.array(cuts)
 
 
-class ResumableLoader(DataLoader[Any]):
+class ResumableLoader(DataLoader[Any], LoaderFacts):
     """A loader whose position is (epoch, what was handed out of it), saved in every checkpoint by Lightning.
 
     Args:

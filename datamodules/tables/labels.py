@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ...contracts import module_facts
 from ...errors import InputError
 from ...storage.cells import is_whole
 
@@ -31,7 +32,7 @@ class LabelNames:
         """The names in their order where they do not follow from the data: the user's, else the module's."""
         if self.given is not None:
             return list(dict.fromkeys(self.given.values() if isinstance(self.given, dict) else self.given))
-        known = getattr(module, "known_labels", lambda fitting: None)(fitting)
+        known = module_facts(module).known_labels(fitting)
         return None if known is None else list(known)
 
     def table(self, found: dict[str, str], names: list[str], split: str) -> np.ndarray:

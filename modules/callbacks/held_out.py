@@ -10,6 +10,7 @@ import torch
 from lightning.pytorch import LightningDataModule
 from lightning.pytorch.utilities import move_data_to_device
 
+from ...contracts import DataFacts, data_facts
 from ...errors import InputError
 from ..base import BaseModule
 
@@ -51,7 +52,7 @@ def held_out(objective: BaseModule, data: LightningDataModule, device: torch.dev
         return found
     nats = means[objective.perplexity_of]
     found["perplexity"] = _exp(nats)
-    if count := getattr(data, "counts", {}).get("test"):
+    if count := data_facts(data).counts.get("test"):
         tokens = count["tokens"]
         fertility = tokens / max(1, count["words"])
         found["tokens_per_word"] = fertility
@@ -62,21 +63,15 @@ def held_out(objective: BaseModule, data: LightningDataModule, device: torch.dev
 
 
 def _prepared(objective: BaseModule, given: LightningDataModule) -> Any:
-    data: Any = copy.deepcopy(given)
     kinds = {kind.__name__ for kind in type(given).__mro__}
-    if not hasattr(data, "use_tokenizer") or not kinds & set(objective.datamodules):
+    if not isinstance(given, DataFacts) or not kinds & set(objective.datamodules):
         able = " or ".join(f"{name}(test_files=...)" for name in objective.datamodules)
         raise InputError(
             f"{type(given).__name__} cannot be held out for {type(objective).__name__}: "
             f"{able or 'CorpusDataModule(test_files=...)'} would work."
         )
-    length = getattr(data, data.length_option)
-    setattr(data, data.length_option, min(length, objective.input_limit() or length))
-    if hasattr(data, "special_tokens"):  # a corpus asks its trainer's module, and here there is no trainer
-        data.special_tokens = objective.frames_text if data.special_tokens is None else data.special_tokens
-        data.word_ids = objective.needs_word_ids if data.word_ids is None else data.word_ids
-    data.use_tokenizer(objective.tokenizer)
-    data.take_share(0, 1)  # one process may ask alone
+    data: Any = copy.deepcopy(given)
+    data.serve(objective)
     data.setup("test")
     return data
 

@@ -11,6 +11,7 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from torch import Tensor, nn
 from typing_extensions import override
 
+from ...contracts import data_facts
 from ...errors import InputError
 from ..base import BaseModule
 from .logistic import fit_logistic
@@ -48,12 +49,12 @@ class Probe(Callback):
             raise InputError(
                 f"Probe looks into the body of a module of this suite, not of a {type(pl_module).__name__}."
             )
-        if hasattr(self.data, "use_tokenizer"):
-            self.data.use_tokenizer(pl_module.tokenizer)
-            self.data.take_share(0, 1)  # each process fits the whole classifier
+        facts = data_facts(self.data)
+        facts.use_tokenizer(pl_module.tokenizer)
+        facts.take_share(0, 1)  # each process fits the whole classifier
         self.data.prepare_data()
         self.data.setup("fit")
-        if (problem := getattr(self.data, "problem", None)) != "single":
+        if (problem := facts.problem) != "single":
             raise InputError(
                 f"Probe tells texts with single labels apart, and its data ({type(self.data).__name__}) are "
                 f"{problem or 'not labelled so'}: a TextClassificationDataModule would work."

@@ -15,6 +15,7 @@ from torch.utils._pytree import tree_map_only
 from typing_extensions import override
 
 from ...checkpoints import is_complete, read_checkpoint
+from ...contracts import module_facts
 from ...errors import InputError
 from ..optimization.guard import READ_EVERY, NumericGuard, all_finite
 from ..optimization.spikes import ENOUGH
@@ -73,7 +74,7 @@ class Rollback(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        guard, step = getattr(pl_module, "guard", None), trainer.global_step
+        guard, step = module_facts(pl_module).guard, trainer.global_step
         if guard is None or trainer.fast_dev_run or step % READ_EVERY or step == self._looked_at:  # type: ignore[attr-defined]
             return
         if not is_between_steps(trainer):
@@ -107,7 +108,7 @@ class Rollback(Callback):
         if len(self.done) >= self.limit:
             raise InputError(
                 f"{what}. It went back {self.limit:,} times already (model.max_rollbacks), so that the run was "
-                f"stopped: try a lower model.learning_rate (now {getattr(pl_module, 'learning_rate', None)}), more "
+                f"stopped: try a lower model.learning_rate (now {module_facts(pl_module).learning_rate}), more "
                 "warmup, or a lower trainer.gradient_clip_val; or look at the data there."
             )
         assert content is not None

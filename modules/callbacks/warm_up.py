@@ -9,7 +9,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 from typing_extensions import override
 
-from ...contracts import FULL
+from ...contracts import FULL, data_facts
 from ...errors import InputError
 
 
@@ -64,7 +64,7 @@ class SequenceLengthWarmup(_WarmUp):
     @override
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         data = getattr(trainer, "datamodule", None)
-        option = getattr(data, "length_option", None)
+        option = data_facts(data).length_option
         if stage != "fit" or option is None:  # of a loader of one's own, only batches tell
             return
         if option != "block_size":

@@ -9,6 +9,7 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from torch import Tensor, nn
 from torchmetrics import Metric
 
+from ...contracts import data_facts
 from ...errors import InputError, first_line
 from ...text.tokenizer import separator_id
 from ..backbone.backbone import Backbone
@@ -91,11 +92,11 @@ class CausalLanguageModeling(BaseModule):
 
     def setup(self, stage: str) -> None:
         """Adds the measures that do not depend on the tokenizer, where the data know their words and bytes."""
-        if (length := getattr(self.datamodule, "longest", None)) is not None:
-            refuse_single_tokens(getattr(self.datamodule, "length_option", "block_size"), length)
-        counts = getattr(self.datamodule, "counts", {})
+        data = data_facts(self.datamodule)
+        if data.longest is not None:
+            refuse_single_tokens(data.length_option or "block_size", data.longest)
         for stage, split in (("val", "validation"), ("test", "test")):
-            if count := counts.get(split):
+            if count := data.counts.get(split):
                 tokens = count["tokens"]
                 self.per_text[f"{stage}_word_perplexity"] = Perplexity(scale=tokens / max(1, count["words"]))
                 nats_to_bits = 1.4426950408889634

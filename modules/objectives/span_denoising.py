@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torchmetrics import Metric
 
+from ...contracts import data_facts
 from ...errors import InputError
 from ...text.tokenizer import separator_id
 from ..backbone.backbone import Backbone
@@ -102,7 +103,7 @@ class SpanDenoising(BaseModule):
             )
         if kind == "sentinels":
             there = len(_sentinels_of(tokenizer)) or SENTINELS  # that `prepare` adds
-            longest = getattr(self.datamodule, "longest", None)
+            longest = data_facts(self.datamodule).longest
             needed = most_spans(longest, self.noise_density, self.mean_span) if longest else 0
             if needed > there:
                 raise InputError(

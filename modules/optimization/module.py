@@ -16,6 +16,7 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_info, rank_zero_warn
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 
+from ...contracts import loader_facts
 from ...errors import InputError
 from ..hosted import HostedModule
 from ..refusals import no_start, refuse_unfreezing
@@ -228,7 +229,7 @@ class OptimizedModule(HostedModule):
 
     def _rows(self, epoch: int, batch: int) -> str:
         """Which batch, and which examples it held, where the loader can tell."""
-        plan = getattr(self.trainer.train_dataloader, "plan", None)
+        plan = loader_facts(self.trainer.train_dataloader).plan
         if plan is None:
             return f"batch {batch}"
         rows = plan.examples(epoch, batch)
@@ -380,7 +381,7 @@ class OptimizedModule(HostedModule):
 
     def _cut(self) -> dict[str, Any]:
         """How a loader of this suite cuts batches; empty for others."""
-        plan = getattr(self.trainer.train_dataloader, "plan", None)
+        plan = loader_facts(self.trainer.train_dataloader).plan
         if plan is None:
             return {}
         own = plan.own

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from lightning.pytorch import Trainer
 
+from ...contracts import loader_facts
 from ...errors import InputError
 
 FIXED = {
@@ -94,7 +95,7 @@ def go_on_within_epoch(trainer: Trainer) -> bool:
     Raises:
         InputError: if only a part of each epoch is trained on.
     """
-    done = getattr(trainer.train_dataloader, "resumed_at", None)
+    done = loader_facts(trainer.train_dataloader).resumed_at
     if done is None:
         return False
     whole = len(trainer.train_dataloader)  # type: ignore[arg-type]

@@ -9,6 +9,7 @@ import torch
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from torch import Tensor
 
+from ...contracts import data_facts
 from ...errors import InputError
 from ..backbone.backbone import Backbone, in_body, reinitialize
 from ..base import BaseModule
@@ -61,7 +62,7 @@ class LabelledModule(BaseModule):
     def prepare(self, data: Any) -> None:
         """Finds the label names: given, the checkpoint's, or the datamodule's; they must agree."""
         super().prepare(data)
-        found = getattr(data, "labels", None)
+        found = data_facts(data).labels
         stored = self.stored.get("labels") if self.stored else None
         for source, names in (("the checkpoint", stored), ("the data", found)):
             if names is None:
@@ -107,7 +108,7 @@ class LabelledModule(BaseModule):
         if self.class_weights is None:
             return None
         if self.class_weights == "balanced":
-            counts: Sequence[int] | None = getattr(self.datamodule, "label_counts", None)
+            counts = data_facts(self.datamodule).label_counts
             if not counts or not any(counts):
                 return None  # evaluation, where weights play no part
             there = sum(n > 0 for n in counts)

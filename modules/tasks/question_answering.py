@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torchmetrics import Metric, MetricCollection
 
+from ...contracts import DataFacts, data_facts, is_defined
 from ...errors import InputError
 from ...text.answers import Scoring
 from ..backbone.backbone import Backbone
@@ -74,12 +75,13 @@ class QuestionAnswering(BaseModule):
 
     def make_metrics(self, part: str) -> dict[str, Metric]:
         """Exact match and F1, where a datamodule knows the answers."""
-        if not hasattr(self.datamodule, "examples"):
+        data = data_facts(self.datamodule)
+        if not is_defined(data, DataFacts.examples):
             if self.monitor == self.default_monitor:
                 self.use_monitor("val/loss")
             return {}
         kinds: list[AnswerKind] = ["exact_match", "f1"]
-        if getattr(self.datamodule, "unanswerable", False):
+        if data.unanswerable:
             kinds += ["has_answer_exact_match", "has_answer_f1", "no_answer_accuracy"]
         return {kind: AnswerScore(kind, self.scoring) for kind in kinds}
 

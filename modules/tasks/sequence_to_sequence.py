@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from ...contracts import known_targets
+from ...contracts import DataFacts, data_facts, is_defined, known_targets
 from ...errors import InputError
 from ..backbone.backbone import Backbone, config_from_json
 from ..backbone.families import EXAMPLES, TRAINS, family
@@ -79,7 +79,7 @@ class SequenceToSequence(GeneratingModule):
         return super().directions() | {f"{stage}/{name}": "max" for stage in stages for name in NAMES}
 
     @property
-    def one_row(self) -> bool:
+    def one_row(self) -> bool:  # type: ignore[override]
         """Whether source and target stand in one row; what a datamodule asks."""
         stored = self.stored
         config = config_from_json(stored["config"]) if stored else self.backbone.load_config(self.tokenizer)
@@ -99,10 +99,11 @@ class SequenceToSequence(GeneratingModule):
     def _check_length(self) -> None:
         """Refuses targets that the positions do not suffice for, too."""
         super()._check_length()
-        target, limit = getattr(self.datamodule, "longest_target", None), self.input_limit()
+        data, limit = data_facts(self.datamodule), self.input_limit()
+        target = data.longest_target
         if target is None or limit is None:
             return
-        total = target + (self.datamodule.longest if self.one_row else 0)
+        total = target + ((data.longest or 0) if self.one_row else 0)
         if total > limit:
             what = f"{total - target} + {target}" if self.one_row else f"{target}"
             option = "data.max_length + data.max_target_length" if self.one_row else "data.max_target_length"
@@ -162,20 +163,21 @@ class SequenceToSequence(GeneratingModule):
 
     def _references(self, batch: dict[str, Tensor], stage: str) -> list[str]:
         """The target texts; exactly, where a datamodule has them."""
-        known = getattr(self.datamodule, "references", None)
-        if known is not None and "example" in batch:
-            return list(known(SPLITS[stage], batch["example"].tolist()))
+        if "example" in batch:
+            known = data_facts(self.datamodule).references(SPLITS[stage], batch["example"].tolist())
+            if known is not None:
+                return list(known)
         labels = batch["labels"].masked_fill(batch["labels"] == -100, self._pad_id())
         return [text.strip() for text in self.tokenizer.batch_decode(labels, skip_special_tokens=True)]
 
     def _bleu_tokenizer(self, stage: str) -> BleuTokenizer:
         if self.bleu_tokenizer is not None:
             return self.bleu_tokenizer
-        data: Any = self.datamodule
-        if not hasattr(data, "references"):
+        data = data_facts(self.datamodule)
+        if not is_defined(data, DataFacts.references):
             return "13a"
         some = min(100, len(data.examples(SPLITS[stage])))  # the same in every process
-        return bleu_tokenizer(data.references(SPLITS[stage], range(some)))
+        return bleu_tokenizer(data.references(SPLITS[stage], range(some)) or [])
 
     def on_validation_epoch_end(self) -> None:
         """Logs the scores of what was written."""

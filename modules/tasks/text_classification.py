@@ -11,6 +11,7 @@ from torchmetrics import Metric
 from torchmetrics.classification import MulticlassAccuracy, MultilabelExactMatch, MultilabelF1Score
 from torchmetrics.regression import MeanSquaredError, SpearmanCorrCoef
 
+from ...contracts import data_facts
 from ...errors import InputError
 from ..backbone.backbone import Backbone
 from ..base import Output
@@ -84,7 +85,7 @@ class TextClassification(LabelledModule):
 
     def prepare(self, data: Any) -> None:
         """Finds the kind of problem, then the labels."""
-        found = getattr(data, "problem", None)
+        found = data_facts(data).problem
         if self.problem and found and self.problem != found:
             raise InputError(f"model.problem is {self.problem}, but the data are {found}: leave model.problem out.")
         self.problem = self.asked_problem() or found or self._problem_of_weights()
@@ -195,10 +196,9 @@ class TextClassification(LabelledModule):
 
     def guess(self) -> dict[str, float]:
         """What always saying the most frequent of single labels would score."""
-        occurrences = getattr(self.datamodule, "occurrences", None)
-        if self.problem != "single" or occurrences is None:
+        if self.problem != "single":
             return {}
-        return majority_scores(list(occurrences("validation").values()))
+        return majority_scores(list(data_facts(self.datamodule).occurrences("validation").values()))
 
     def describe(self) -> dict[str, Any]:
         """Adds the kind of problem."""

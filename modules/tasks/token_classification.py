@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torchmetrics import Metric
 
-from ...contracts import known_targets
+from ...contracts import data_facts, known_targets
 from ...text.tags import is_spans
 from ..base import Output
 from ..batches.targets import find_targets
@@ -49,7 +49,7 @@ class TokenClassification(LabelledModule):
     def prepare(self, data: Any) -> None:
         """Finds the labels, and what they are of."""
         super().prepare(data)
-        said = [getattr(data, "tagging", None), (self.stored or {}).get("tagging")]
+        said = [data_facts(data).tagging, (self.stored or {}).get("tagging")]
         self.tagging = any(said) if said != [None, None] else not is_spans(self.labels or [])
         if self.tagging and self.monitor == self.default_monitor:
             self.use_monitor("val/accuracy")
