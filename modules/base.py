@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torchmetrics import Metric, MetricCollection
 
 from ..checkpoints import STORED
-from ..contracts import FULL, DataKind, data_facts
+from ..contracts import FULL, DataKind, ModuleFacts, data_facts
 from ..errors import InputError
 from ..text.tokenizer import pack_tokenizer, unpack_tokenizer
 from .backbone.backbone import Backbone, WeightReport, config_from_json
@@ -78,7 +78,7 @@ def _inputs_of(kind: Any) -> frozenset[str]:
     return NETWORK_INPUTS & set(inspect.signature(kind.forward).parameters)
 
 
-class BaseModule(OptimizedModule):
+class BaseModule(OptimizedModule, ModuleFacts):
     """One Hugging Face network trained on one signal.
 
     A subclass names the `auto_class` of its network and the `monitor`ed metric, computes an `Output` in `step`, and

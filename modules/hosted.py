@@ -12,11 +12,10 @@ from torch import Tensor, nn
 from torchmetrics import Metric
 
 from ..checkpoints import STORED, read_checkpoint
-from ..contracts import ModuleFacts
 from ..errors import InputError
 
 
-class HostedModule(LightningModule, ModuleFacts):
+class HostedModule(LightningModule):
     """A module whose steps work wherever they are called from.
 
     Under a trainer of its own, the trainer counts steps, logs, and knows which checkpoint is loaded. As a part of

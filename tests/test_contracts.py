@@ -36,6 +36,7 @@ from pretune.datamodules.base import BaseDataModule
 from pretune.datamodules.batching.loader import ResumableLoader
 from pretune.modules import Backbone, MaskedLanguageModeling, QuestionAnswering, TextClassification
 from pretune.modules.base import BaseModule
+from pretune.modules.optimization.module import OptimizedModule
 
 ROOT = Path(__file__).parents[1]
 KINDS: list[tuple[type[Any], Any]] = [
@@ -145,6 +146,24 @@ def test_another_module_is_understood() -> None:
     assert is_defined(facts, ModuleFacts.official_prediction)
     assert not is_defined(facts, ModuleFacts.merge_predictions)
     assert facts.merge_predictions([(3, {"prediction": "x"})]) == {3: {"prediction": "x"}}
+
+
+def test_a_network_is_not_hidden_by_a_default() -> None:
+    """As a default of the class itself would hide it: torch keeps networks elsewhere than attributes."""
+
+    class Own(OptimizedModule):
+        def __init__(self) -> None:
+            super().__init__()
+            self.backbone = torch.nn.Linear(2, 2)
+
+        def networks(self) -> list[torch.nn.Module]:
+            return [self.backbone]
+
+    own = Own()
+    assert isinstance(own.backbone, torch.nn.Linear)
+    assert module_facts(own).backbone is own.backbone
+    assert module_facts(own).networks() == [own.backbone]
+    assert module_facts(own).guard is own.guard
 
 
 def test_what_is_defined() -> None:
