@@ -125,6 +125,7 @@ def test_a_script_without_a_main_guard(tmp_path: Path) -> None:
     """It runs once, its own functions stay with it, and helpers load no more than they need."""
     script = tmp_path / "script.py"
     script.write_text(
+        "import pretune.datamodules\n"
         "from pretune.text import processes\n"
         "processes.ALONE = 1\n"
         "print('begun')\n"
