@@ -91,3 +91,13 @@ def test_the_cache_is_read(old: Path) -> None:
     lines = Path("corpus.txt").read_text().splitlines()
     assert len(store) > 200
     assert {text.decode(store[i].tolist(), skip_special_tokens=True) for i in range(len(store))} <= set(lines)
+
+
+def test_callbacks_are_found_by_their_former_names() -> None:
+    from pretune.cli.callbacks import LearningCurves
+    from pretune.modules import callbacks
+
+    with pytest.warns(FutureWarning, match=r"LearningCurves lies in pretune\.cli\.callbacks now"):
+        assert callbacks.LearningCurves is LearningCurves
+    with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
+        _ = callbacks.Nothing
