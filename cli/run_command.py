@@ -12,7 +12,6 @@ from typing import Any
 from ..errors import InputError, input_error
 from ..text.visible import visible
 from .launch import is_launched
-from .pipes import without_pipes
 from .process import prepare_process, quick_imports
 from .verbs import VERBS, with_known_verb
 
@@ -35,6 +34,8 @@ def run_command(args: Sequence[str], alone: bool = False) -> Any:
     verb = VERBS.get(given[0])
     if verb is not None and verb.light:
         return verb.load()(given[1:])
+    from .pipes import without_pipes  # and YAML with it, which `--help` and `compare` do without
+
     if (read := without_pipes(given)) != given:
         given = read
         if alone:  # what a strategy launches reads these, and has no such pipe
