@@ -125,7 +125,7 @@ class RunReport(Callback):
 
     @override
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        details = getattr(pl_module, "details", dict)()
+        details: dict[str, Any] = getattr(pl_module, "details", dict)()
         self.add(trainer, "test", {**_numbers(trainer, "test/"), "scored": self._scored, **details})
 
     def forget_test(self, trainer: Trainer, why: str) -> None:
