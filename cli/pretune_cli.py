@@ -16,10 +16,11 @@ from lightning.pytorch.strategies import StrategyRegistry
 from lightning.pytorch.utilities.model_helpers import is_overridden
 from typing_extensions import override
 
-from ..checkpoints import stored
+from ..checkpoints import read_checkpoint, stored
 from ..contracts import data_facts, module_facts
 from ..errors import InputError, first_line
 from ..modules.base import BaseModule
+from ..modules.optimization.resuming import refuse_shorter
 from ..modules.strategies import FullySharded
 from ..storage.atomic_files import disk_full
 from ..storage.paths import local_folder
@@ -286,6 +287,9 @@ class PretuneCLI(CheckedCLI):
                     f"seed_everything is {asked}, but the run that is resumed goes on with its own: set it to "
                     f"{entry['seed']}."
                 )
+            if self.subcommand == "fit":
+                content = read_checkpoint(self.run.checkpoint, whole=False)
+                refuse_shorter(self._get(self.config_init, "trainer"), content, str(self.run.checkpoint))
             model.check_class(entry)
             model.stored = entry
         if (why := self.run.why_untrained) and not self._get(self.config, "untrained"):

@@ -198,8 +198,8 @@ def _choose(
             _mention_unfinished(root, same)
     if found is not None:
         _check(found, verb, wanted)
-        if verb != "fit" and (scored := run_of(found)) is not None:
-            mention_end(scored)
+        if verb != "fit" and (its_run := run_of(found)) is not None:
+            mention_end(its_run)
     return RunFolder((run_of(found) if found else None) or root / "version_new", found, why)
 
 
