@@ -20,7 +20,7 @@ from ..plain_files import read_json, read_yaml
 from ..runs import find_checkpoint, versions
 from ..stop_signals import Interrupted
 from .one_run import run_alone
-from .suite_checks import check_metrics, check_task
+from .suite_checks import check_metrics, check_shape, check_task
 from .suite_results import Part, Scores, Task, format_predictions, merit, pack, tabulate
 
 SHAPELESS = re.compile(r"trainer\.(enable_|logger|log_every)|data\.(num_workers|cache_dir)")
@@ -76,6 +76,7 @@ def run_suite(args: Sequence[str]) -> dict[str, Any]:
         raise InputError(
             f"{single} is of one training: fit --config {single}. A suite is such as configs/suites/glue.yaml."
         )
+    check_shape(own)
     description = (Suite.__doc__ or "").partition("\n\n    Args:")[0]
     parser: Any = HelpfulParser(prog="main.py suite", description=description)
     parser.add_argument("--config", action="config", help="A suite, such as configs/suites/glue.yaml; an overlay.")
