@@ -21,6 +21,7 @@ from ..visible import visible
 from .class_names import nearest, unknown_class
 from .known_options import SECTIONS, example, options_of
 from .own_code import why_not
+from .quoting import quotes_for
 from .slips import find_slip
 
 _about: ContextVar[str] = ContextVar("about", default="")
@@ -203,7 +204,10 @@ def wrong_value(message: str) -> str | None:
     where = ".".join([*path, *(key[2] for key in keys)])
     if where in SECTIONS and shown == "null":
         shown = f"{example(where)}, or null"
-    return f"{where} is {nested[2] if nested else value[1]!r}; {shown} would work."
+    told = nested[2] if nested else value[1]
+    if "a text" in options and (cure := quotes_for(where, told)):
+        return cure
+    return f"{where} is {told!r}; {shown} would work."
 
 
 def _choices(kind: str) -> list[str]:
