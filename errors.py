@@ -16,6 +16,10 @@ class InputError(ValueError):
         super().__init__(message)
 
 
+class MisfitError(InputError):
+    """A network, or its head, is not the one that was trained: other options would make that one."""
+
+
 def input_error(error: BaseException | None) -> InputError | None:
     """The `InputError` that lies under another one: the command line's parser buries those of constructors."""
     while error is not None and not isinstance(error, InputError):

@@ -20,6 +20,7 @@ from ..errors import InputError
 from ..text.visible import visible
 from .mistakes.class_names import nearest, unknown_class
 from .mistakes.known_options import SECTIONS, example, options_of
+from .mistakes.quoting import quotes_for
 from .mistakes.slips import find_slip
 from .own_code import why_not
 
@@ -203,7 +204,10 @@ def wrong_value(message: str) -> str | None:
     where = ".".join([*path, *(key[2] for key in keys)])
     if where in SECTIONS and shown == "null":
         shown = f"{example(where)}, or null"
-    return f"{where} is {nested[2] if nested else value[1]!r}; {shown} would work."
+    told = nested[2] if nested else value[1]
+    if "a text" in options and (cure := quotes_for(where, told)):
+        return cure
+    return f"{where} is {told!r}; {shown} would work."
 
 
 def _choices(kind: str) -> list[str]:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torchmetrics import Metric
 
 from ..checkpoints import STORED, read_checkpoint
-from ..errors import InputError
+from ..errors import InputError, MisfitError
 
 
 class HostedModule(LightningModule):
@@ -70,7 +70,7 @@ class HostedModule(LightningModule):
         """Raises an `InputError` if a checkpoint's description is not of this class."""
         found = entry.get("class", "something else")
         if found != type(self).__name__:
-            raise InputError(
+            raise MisfitError(
                 f"The checkpoint is of a {found}, the model is a {type(self).__name__}. --ckpt_path only resumes or "
                 "evaluates the same class; to start from its weights, give it as model.backbone."
             )

@@ -5,13 +5,48 @@ from __future__ import annotations
 from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from ...errors import InputError
+from ..arguments import read_config, values_of
 from ..parser import about
 from .parsing import check_options as read_options
 from .suite_results import Task
+
+EXAMPLE = "{config: mine.yaml, metrics: [accuracy]}"
+
+
+def check_shape(arguments: Sequence[str]) -> None:
+    """Refuses tasks that are written as a mere file, or as a list: the parser would look for their class.
+
+    Args:
+        arguments: of a suite, whose `--config` are looked at as far as they can be read.
+
+    Raises:
+        InputError: with how the task is written.
+    """
+    for path in values_of(arguments, "config"):
+        if (tasks := read_config(path).get("tasks")) is not None:
+            _check_tasks(tasks)
+
+
+def _check_tasks(tasks: Any) -> None:
+    if not isinstance(tasks, dict):
+        raise InputError(f"tasks is {_shown(tasks)}; a mapping of names would work: tasks: {{mine: {EXAMPLE}}}.")
+    for name, task in tasks.items():
+        also = task.get("also") if isinstance(task, dict) else None
+        parts = {f"tasks.{name}": (name, task)}
+        parts |= {f"tasks.{name}.also.{k}": (k, v) for k, v in also.items()} if isinstance(also, dict) else {}
+        for key, (called, part) in parts.items():
+            if not isinstance(part, dict):
+                cure = f"{{config: {part}}}" if isinstance(part, str) else EXAMPLE
+                raise InputError(f"{key} is {_shown(part)}; a mapping would work: {called}: {cure}.")
+
+
+def _shown(value: Any) -> str:
+    return "null" if value is None else repr(value)[:100]
 
 
 def check_metrics(name: str, task: Task, config: str) -> None:

@@ -21,7 +21,7 @@ from ...storage.plain_files import read_json, read_yaml
 from ..arguments import check_name, read_config, values_of
 from ..stop_signals import Interrupted
 from .one_run import run_alone
-from .suite_checks import check_metrics, check_task
+from .suite_checks import check_metrics, check_shape, check_task
 from .suite_results import Part, Scores, Task, format_predictions, merit, pack, tabulate
 
 SHAPELESS = re.compile(r"trainer\.(enable_|logger|log_every)|data\.(num_workers|cache_dir)")
@@ -77,6 +77,7 @@ def run_suite(args: Sequence[str]) -> dict[str, Any]:
         raise InputError(
             f"{single} is of one training: fit --config {single}. A suite is such as configs/suites/glue.yaml."
         )
+    check_shape(own)
     description = (Suite.__doc__ or "").partition("\n\n    Args:")[0]
     parser: Any = HelpfulParser(prog="main.py suite", description=description)
     parser.add_argument("--config", action="config", help="A suite, such as configs/suites/glue.yaml; an overlay.")

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...contracts import module_facts
-from ...errors import InputError
+from ...errors import MisfitError
 from ...storage.cells import is_whole
 
 
@@ -52,7 +52,7 @@ class LabelNames:
             name = self.rename(raw)
             if name not in places:
                 known = ", ".join(names[:20]) + (", ..." if len(names) > 20 else "")
-                raise InputError(
+                raise MisfitError(
                     f"{where}: the label {name!r} is not among the known ones ({known})"
                     + ("; training never had it." if split == "validation" else "; data.label_names can map it.")
                 )

@@ -10,7 +10,7 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from torch import Tensor
 
 from ...contracts import data_facts
-from ...errors import InputError
+from ...errors import InputError, MisfitError
 from ..backbone.backbone import Backbone, in_body, reinitialize
 from ..base import BaseModule
 
@@ -70,7 +70,7 @@ class LabelledModule(BaseModule):
             if self.labels is None:
                 self.labels = list(names)
             elif list(names) != list(self.labels):
-                raise InputError(
+                raise MisfitError(
                     f"The label names disagree: the model has {_list(self.labels)}, {source} {_list(names)}. Their "
                     "order counts; data.label_names maps what the files hold to what the model knows."
                 )
@@ -87,7 +87,7 @@ class LabelledModule(BaseModule):
     def check_stored(self, entry: dict[str, Any]) -> None:
         """Refuses outputs in another order, or of other labels, than those that the network was built with."""
         if entry["labels"] is not None and list(entry["labels"]) != list(self.labels or []):
-            raise InputError(
+            raise MisfitError(
                 f"The label names disagree: the model has {_list(self.labels or [])}, the checkpoint "
                 f"{_list(entry['labels'])}. Their order counts: a model that is not built yet takes the checkpoint's."
             )

@@ -51,13 +51,13 @@ def _expand_path(pattern: str) -> list[str]:
         if matches := sorted(p for p in glob.glob(pattern, recursive=True) if os.path.isfile(p)):
             return matches
         root = os.path.abspath(glob_root(pattern))
-        raise InputError(f"No file matches {pattern} (looked in {root}){_nearest(pattern, os.path.dirname(pattern))}.")
+        raise InputError(f"No file matches {pattern} (looked in {root}){_nearest(pattern, os.path.dirname(pattern))}")
     if pattern == "-":
         raise InputError("- is no file: data are read several times, so that they cannot come from standard input.")
     folder = os.path.dirname(os.path.abspath(pattern))
     if not os.path.isdir(folder):
         raise InputError(f"There is no file {pattern}: the folder {folder} does not exist.")
-    raise InputError(f"There is no file {pattern} in {folder}{_nearest(pattern, folder)}.")
+    raise InputError(f"There is no file {pattern} in {folder}{_nearest(pattern, folder)}")
 
 
 def _require_regular(path: str) -> None:
@@ -70,9 +70,10 @@ def _require_regular(path: str) -> None:
 
 
 def _nearest(pattern: str, folder: str) -> str:
+    """How a message ends: with the nearest name, if there is any."""
     names = os.listdir(folder or ".") if os.path.isdir(folder or ".") else []
     close = get_close_matches(os.path.basename(pattern), names, n=1)
-    return f"; did you mean {close[0]}?" if close else ""
+    return f"; did you mean {close[0]}?" if close else "."
 
 
 def glob_root(pattern: str) -> str:

@@ -161,6 +161,24 @@ def test_bad_suites_say_so(fails: Callable[..., str]) -> None:
     check_metrics("a", Task("task.yaml", ["mine"]), "task.yaml")
 
 
+@pytest.mark.parametrize(
+    ("tasks", "message"),
+    [
+        ("{films: mine.yaml}", "tasks.films is 'mine.yaml'; a mapping would work: films: {config: mine.yaml}."),
+        ("[mine.yaml]", "tasks is ['mine.yaml']; a mapping of names would work: tasks: {mine: {config: mine.yaml, "),
+        ("mine.yaml", "tasks is 'mine.yaml'; a mapping of names would work"),
+        ("{films: }", "tasks.films is null; a mapping would work: films: {config: mine.yaml, metrics: [accuracy]}."),
+        (
+            "{a: {config: b, also: {other: c.yaml}}}",
+            "tasks.a.also.other is 'c.yaml'; a mapping would work: other: {con",
+        ),
+    ],
+)
+def test_a_task_is_a_mapping(fails: Callable[..., str], tasks: str, message: str) -> None:
+    Path("bad.yaml").write_text(f"name: bad\ntasks: {tasks}\n")
+    assert message in fails("suite", "--config=bad.yaml")
+
+
 def test_a_bad_task_is_said_before_a_good_one_is_trained(commands: list[str], fails: Callable[..., str]) -> None:
     tasks = {**SUITE["tasks"], "last": {**SUITE["tasks"]["cola"], "overrides": {"trainer": {"max_step": 2}}}}
     Path("small.yaml").write_text(yaml.safe_dump({**SUITE, "tasks": tasks}, sort_keys=False))

@@ -208,4 +208,17 @@ def test_a_run_that_is_evaluated_with_other_options(mine: str, run: Run, fails: 
     message = fails("test", *tested, "--model.labels=[a, b, c]")
     assert f"runs/mine/version_0 was trained with other model.labels: {cure}" in message
     assert "takes its options" not in fails("test", "--config", mine, "--data.test_files=gone.csv")
+    faster = ("--config", mine, "--model.learning_rate=0.01")  # which is not why something is missing
+    for verb, option, wrong in (
+        ("predict", "--data.predict_files=gone.csv", "There is no file gone.csv"),
+        ("predict", f"--data.predict_files={reviews} --data.text_column=gone", "there is no column 'gone'"),
+        ("test", f"--data.test_files={reviews} --data.label_column=gone", "there is no column 'gone'"),
+    ):
+        message = fails(verb, *faster, *option.split())
+        assert wrong in message
+        assert "takes its options" not in message
+    Path("other.csv").write_text(reviews.read_text().replace("positive", "neutral"))
+    message = fails("test", *faster, "--data.test_files=other.csv")
+    assert "the label 'neutral' is not among the known ones" in message
+    assert "takes its options" not in message
     run("test", "--config", "runs/mine/version_0/config.yaml", f"--data.test_files={reviews}")

@@ -28,11 +28,12 @@ def test_expand_sorts_globs_keeps_order_and_drops_doubles(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("pattern", "message"),
     [
-        ("corpsu.txt", "did you mean corpus.txt"),
+        ("corpsu.txt", r"; did you mean corpus.txt\?$"),
         ("nowhere/corpus.txt", "does not exist"),
         ("*.json", "No file matches"),
         ("folder", "is a folder"),
-        ("corpus.tx?t", "did you mean corpus.txt"),
+        ("corpus.tx?t", r"; did you mean corpus.txt\?$"),
+        ("other.md", r"There is no file other.md in [^;]*[^.]\.$"),
         ("memory://nothing/*.txt", "No file matches"),
         ("memory://reader-folder", r"is a folder; a glob such as memory://reader-folder/\*.txt"),
         ("nosuch://a.txt", "nosuch://a.txt cannot be read"),
