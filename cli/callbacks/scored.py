@@ -8,6 +8,7 @@ from typing import Any
 from lightning.pytorch import Trainer
 
 from ...checkpoints import read_checkpoint
+from ...contracts import data_facts
 
 
 def scored(trainer: Trainer) -> dict[str, Any]:
@@ -16,9 +17,9 @@ def scored(trainer: Trainer) -> dict[str, Any]:
     if path := trainer.ckpt_path:
         found["checkpoint"] = Path(path).name
         found["step"] = int(read_checkpoint(path, whole=False)["global_step"])
-    source = getattr(trainer.datamodule, "source", None)  # type: ignore[attr-defined]
-    if callable(name := getattr(source, "name", None)):
-        found["files"] = name("test")
+    source = data_facts(trainer.datamodule).source  # type: ignore[attr-defined]
+    if source is not None and source.has("test"):
+        found["files"] = source.name("test")
     return found
 
 
