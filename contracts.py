@@ -260,6 +260,12 @@ class _ForeignLoader(_Foreign, LoaderFacts):
     pass
 
 
+def files_of(facts: DataFacts, split: str) -> str | None:
+    """What a split is read from, in words; None of data that do not say."""
+    has = getattr(facts.source, "has", None)  # a foreign `source` may be anything
+    return str(facts.source.name(split)) if callable(has) and has(split) else None
+
+
 def data_facts(data: Any) -> DataFacts:
     """Return what a datamodule says, with defaults where it is another's or None.
 

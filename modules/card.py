@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from ..contracts import data_facts
+from ..contracts import data_facts, files_of
 from .markdown import code, listed, public
 
 if TYPE_CHECKING:
@@ -103,10 +103,10 @@ def _value(value: object) -> str:
 
 def _data(module: BaseModule) -> str | None:
     """What was trained on, in few words: the first files of many, and no place on this machine."""
-    source = data_facts(module.datamodule).source
-    if source is None or not source.has("train"):
+    files = files_of(data_facts(module.datamodule), "train")
+    if files is None:
         return None
-    parts = str(source.name("train")).split(" + ")
+    parts = files.split(" + ")
     shown = [_few([public(file) for file in part.split(", ")], ", ", "files") for part in parts[: MOST + 1]]
     return _few(shown + parts[MOST + 1 :], " + ", "parts")
 

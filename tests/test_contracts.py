@@ -25,6 +25,7 @@ from pretune.contracts import (
     LoaderFacts,
     ModuleFacts,
     data_facts,
+    files_of,
     is_defined,
     loader_facts,
     module_facts,
@@ -224,3 +225,11 @@ def test_they_can_be_taken_out() -> None:
     """By whoever changes a batch later: what was counted is of another one."""
     given = batch(5, 2)
     assert without_hints({**with_hints(given), CAPACITY: 10}).keys() == given.keys()
+
+
+def test_a_foreign_source_may_be_anything() -> None:
+    class Foreign:
+        source = "a web page"
+
+    assert files_of(data_facts(Foreign()), "train") is None
+    assert files_of(data_facts(None), "train") is None

@@ -8,7 +8,7 @@ from typing import Any
 from lightning.pytorch import Trainer
 
 from ...checkpoints import read_checkpoint
-from ...contracts import data_facts
+from ...contracts import data_facts, files_of
 
 
 def scored(trainer: Trainer) -> dict[str, Any]:
@@ -17,9 +17,8 @@ def scored(trainer: Trainer) -> dict[str, Any]:
     if path := trainer.ckpt_path:
         found["checkpoint"] = Path(path).name
         found["step"] = int(read_checkpoint(path, whole=False)["global_step"])
-    source = data_facts(trainer.datamodule).source  # type: ignore[attr-defined]
-    if source is not None and source.has("test"):
-        found["files"] = source.name("test")
+    if (files := files_of(data_facts(trainer.datamodule), "test")) is not None:  # type: ignore[attr-defined]
+        found["files"] = files
     return found
 
 
