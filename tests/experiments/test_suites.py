@@ -15,7 +15,7 @@ from test_data_configs import CASES, NLI, SHORT, _hub, backbones, texts, write  
 
 import pretune.main
 from pretune.experiments.suite_checks import check_metrics
-from pretune.experiments.suite_results import Part, Task, format_predictions, mean_score, merit, tabulate
+from pretune.experiments.suite_results import Part, Task, format_predictions, mean_score, merit, pack, tabulate
 from pretune.runs import read_checkpoint
 
 SUITE: dict[str, Any] = {
@@ -247,6 +247,12 @@ def test_a_task_without_metrics_is_trained_and_not_scored() -> None:
         in (lines)
     )
     assert merit("bare", tasks["bare"], {}, {}) == 0.0  # so that any seed predicts
+
+
+def test_without_files_there_is_no_submission(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pack(tmp_path / "submission", {"bare": Task("a")})
+    assert not (tmp_path / "submission.zip").exists()
+    assert capsys.readouterr().out == ""
 
 
 @pytest.mark.parametrize(("name", "folder"), [("glue", "nyu-mll/glue"), ("clue", "clue/clue")])
