@@ -160,9 +160,11 @@ def _lines(predictions: Iterator[Any], part: Part) -> Iterator[str]:
 
 
 def pack(folder: Path, tasks: dict[str, Task]) -> None:
-    """Zips the submission's files beside their folder."""
+    """Zips the submission's files beside their folder; of a suite without any, there is none."""
     parts = [part for name, task in tasks.items() for part in task.parts(name).values()]
     files = [folder / part.submission for part in parts if part.submission]
+    if not files:
+        return
     there = [file for file in files if file.is_file()]
     with zipfile.ZipFile(folder.with_suffix(".zip"), "w", zipfile.ZIP_DEFLATED) as archive:
         for file in there:

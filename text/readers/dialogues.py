@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...errors import InputError
+from .bad_rows import Bad, refuse
 from .squad import shortened
 
 Row = tuple[str, dict[str, Any]]
@@ -19,12 +20,13 @@ def is_dialogues(rows: list[Any]) -> bool:
     return bool(first[1]) and isinstance(first[1][0], dict) and "question" in first[1][0]
 
 
-def dialogue_questions(path: str, dialogues: list[Any]) -> Iterator[Row]:
+def dialogue_questions(path: str, dialogues: list[Any], bad: Bad = refuse) -> Iterator[Row]:
     """One row for each question, with the lines as its `context`.
 
     Args:
         path: for messages, or the place of the only entry.
         dialogues: the entries.
+        bad: takes what is wrong with an entry or a question, which is then passed over.
 
     Yields:
         The place, and the question's own fields (`question`, `choice`, `answer`) beside `id` and `context`.
@@ -35,10 +37,12 @@ def dialogue_questions(path: str, dialogues: list[Any]) -> Iterator[Row]:
     for number, dialogue in enumerate(dialogues):
         place = f"{path} dialogue {number}" if len(dialogues) > 1 else path
         if not isinstance(dialogue, list) or len(dialogue) < 2 or not isinstance(dialogue[1], list):
-            raise InputError(f"{place}: {shortened(dialogue)} where [lines, questions, id] should be, as C3 has it.")
+            bad(InputError(f"{place}: {shortened(dialogue)} where [lines, questions, id] should be, as C3 has it."))
+            continue
         name = dialogue[2] if len(dialogue) > 2 else number
         for place_in, question in enumerate(dialogue[1]):
             where = f"{place} question {place_in}"
             if not isinstance(question, dict):
-                raise InputError(f"{where}: {shortened(question)} where an object with a question should be.")
+                bad(InputError(f"{where}: {shortened(question)} where an object with a question should be."))
+                continue
             yield where, {"id": f"{name}-{place_in}", "context": dialogue[0], **question}

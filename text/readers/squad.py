@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...errors import InputError
+from .bad_rows import Bad, refuse
 
 Row = tuple[str, dict[str, Any]]
 
@@ -15,12 +16,13 @@ def is_squad(rows: list[Any]) -> bool:
     return bool(rows) and isinstance(rows[0], dict) and "paragraphs" in rows[0]
 
 
-def questions(path: str, articles: list[Any]) -> Iterator[Row]:
+def questions(path: str, articles: list[Any], bad: Bad = refuse) -> Iterator[Row]:
     """One row for each question.
 
     Args:
         path: for messages.
         articles: what stands under `data`.
+        bad: takes what is wrong with one question, which is then passed over.
 
     Yields:
         The place, and `{"id", "title", "context", "question", "answers": {"text", "answer_start"}}`.
@@ -33,19 +35,28 @@ def questions(path: str, articles: list[Any]) -> Iterator[Row]:
         for paragraph in _part(place, article, "paragraphs", list):
             for question in _part(place, paragraph, "qas", list):
                 where = f"{path} question {question.get('id')}" if isinstance(question, dict) else place
-                row = {
-                    "id": _part(where, question, "id", (str, int)),
-                    "title": article.get("title", ""),
-                    "context": _part(where, paragraph, "context", str),
-                    "question": _part(where, question, "question", str),
-                }
-                if question.get("answers") is not None:
-                    answers = _part(where, question, "answers", list)
-                    row["answers"] = {
-                        "text": [_part(where, answer, "text", str) for answer in answers],
-                        "answer_start": [_part(where, answer, "answer_start", int) for answer in answers],
-                    }
+                try:
+                    row = _row(where, article, paragraph, question)
+                except InputError as error:
+                    bad(error)
+                    continue
                 yield where, row
+
+
+def _row(where: str, article: dict[str, Any], paragraph: dict[str, Any], question: Any) -> dict[str, Any]:
+    row = {
+        "id": _part(where, question, "id", (str, int)),
+        "title": article.get("title", ""),
+        "context": _part(where, paragraph, "context", str),
+        "question": _part(where, question, "question", str),
+    }
+    if question.get("answers") is not None:
+        answers = _part(where, question, "answers", list)
+        row["answers"] = {
+            "text": [_part(where, answer, "text", str) for answer in answers],
+            "answer_start": [_part(where, answer, "answer_start", int) for answer in answers],
+        }
+    return row
 
 
 def _part(where: str, value: Any, name: str, kind: type | tuple[type, ...]) -> Any:

@@ -180,7 +180,7 @@ def _jsonl(path: str, encoding: str, bad: Bad) -> Iterator[Row]:
                 bad(error)
                 continue
             if is_dialogues([row]):
-                yield from dialogue_questions(f"{path}:{number}", [row])
+                yield from dialogue_questions(f"{path}:{number}", [row], bad)
                 continue
             if not isinstance(row, dict):
                 bad(InputError(f"{path}:{number}: a {type(row).__name__} where an object {{...}} should be."))
@@ -205,10 +205,10 @@ def _json(path: str, encoding: str, bad: Bad) -> Iterator[Row]:
     if not isinstance(rows, list):
         raise InputError(f"{path}: a list of objects, or an object with one under 'data', should be here.")
     if is_squad(rows):
-        yield from questions(path, rows)
+        yield from questions(path, rows, bad)
         return
     if is_dialogues(rows):
-        yield from dialogue_questions(path, rows)
+        yield from dialogue_questions(path, rows, bad)
         return
     for number, row in enumerate(rows):
         if not isinstance(row, dict):

@@ -17,7 +17,7 @@ import pretune
 from pretune.checkpoints import read_checkpoint
 from pretune.cli.commands import suites
 from pretune.cli.commands.suite_checks import check_metrics
-from pretune.cli.commands.suite_results import Part, Task, format_predictions, mean_score, merit, tabulate
+from pretune.cli.commands.suite_results import Part, Task, format_predictions, mean_score, merit, pack, tabulate
 from pretune.main import main
 
 SUITE: dict[str, Any] = {
@@ -249,6 +249,12 @@ def test_a_task_without_metrics_is_trained_and_not_scored() -> None:
         in (lines)
     )
     assert merit("bare", tasks["bare"], {}, {}) == 0.0  # so that any seed predicts
+
+
+def test_without_files_there_is_no_submission(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pack(tmp_path / "submission", {"bare": Task("a")})
+    assert not (tmp_path / "submission.zip").exists()
+    assert capsys.readouterr().out == ""
 
 
 @pytest.mark.parametrize(("name", "folder"), [("glue", "nyu-mll/glue"), ("clue", "clue/clue")])

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.feather as feather
@@ -122,3 +123,24 @@ def test_long_cells(tmp_path: Path) -> None:
     write(tmp_path / "a.csv", "text,label\n" + "x" * 300_000 + ",1\n")
     ((_, row),) = read_rows("a.csv")
     assert len(row["text"]) == 300_000
+
+
+@pytest.mark.parametrize(
+    ("rows", "first"),
+    [
+        (
+            {"data": [{"paragraphs": [{"context": "c", "qas": [{"id": "a"}, {"id": "b", "question": "q"}, 3]}]}]},
+            "a.json question a: 'question' is missing",
+        ),
+        ([[["l"], [{"question": "q"}, 3], "n"], 5], "a.json dialogue 0 question 1: 3 where an object"),
+        ([{"text": "t"}, 3, []], "a.json row 1: a int where an object"),
+    ],
+)
+def test_one_bad_row_can_be_passed_over(rows: Any, first: str) -> None:
+    Path("a.json").write_text(json.dumps(rows))
+    told: list[str] = []
+    assert len(list(read_rows("a.json", bad=lambda error: told.append(str(error))))) == 1
+    assert told[0].startswith(first)
+    assert len(told) == 2
+    with pytest.raises(InputError):
+        list(read_rows("a.json"))
