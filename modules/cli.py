@@ -23,7 +23,7 @@ from ..launch import speak_alone
 from ..paths import local_folder
 from ..recipes import names
 from ..run_folder import RunFolder
-from ..runs import stored
+from ..runs import read_checkpoint, stored
 from ..stop_signals import STARTED, TIME_LIMIT, Interrupted, requests, seconds_of
 from .base import BaseModule
 from .callbacks import (
@@ -50,6 +50,7 @@ from .checked_cli import CheckedCLI
 from .loggers import RunCSVLogger, RunTensorBoardLogger
 from .options import CheckpointOptions, EarlyStoppingOptions, PaceOptions, default_precision
 from .parser import HelpfulParser, as_plain
+from .resuming import refuse_shorter
 from .strategies import FullySharded
 
 StrategyRegistry.register("fully_sharded", FullySharded, "FSDP2")
@@ -284,6 +285,9 @@ class PretuneCLI(CheckedCLI):
                     f"seed_everything is {asked}, but the run that is resumed goes on with its own: set it to "
                     f"{entry['seed']}."
                 )
+            if self.subcommand == "fit":
+                content = read_checkpoint(self.run.checkpoint, whole=False)
+                refuse_shorter(self._get(self.config_init, "trainer"), content, str(self.run.checkpoint))
             if hasattr(self.model, "check_class"):
                 self.model.check_class(entry)
                 self.model.stored = entry

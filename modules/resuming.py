@@ -58,6 +58,27 @@ def refuse_fixed(changes: Changes) -> None:
             )
 
 
+def refuse_shorter(asked: Any, checkpoint: Mapping[str, Any], name: str) -> None:
+    """Raises an `InputError` if a run is to end before what it has trained already: its options would not repeat it.
+
+    Args:
+        asked: the options of the trainer, as the user has them: an end that is left open is set later.
+        checkpoint: that it goes on from.
+        name: of the checkpoint, for the message.
+    """
+    epochs = checkpoint.get("loops", {}).get("fit_loop", {}).get("epoch_progress", {}).get("current", {})
+    for option, limit, done in (
+        ("max_steps", asked.max_steps, int(checkpoint.get("global_step", 0))),
+        ("max_epochs", asked.max_epochs, int(epochs.get("ready", 0))),  # those that have begun
+    ):
+        if limit is not None and 0 <= limit < done:
+            what = "steps" if option == "max_steps" else "epochs, or a part of the last one,"
+            raise InputError(
+                f"trainer.{option} is {limit:,}, but the run that is resumed has trained {done:,} {what} already "
+                f"({name}): {done:,} or more would go on with it; without --ckpt_path, a new run begins."
+            )
+
+
 def apply_options(
     optimizer: torch.optim.Optimizer,
     scheduler: Any,

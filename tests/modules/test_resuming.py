@@ -176,6 +176,38 @@ def test_what_cannot_change_is_refused(fit: Fit) -> None:
     assert fit("--trainer.max_steps=4", "--ckpt_path=last", "--model.backbone.dropout=0.2").trainer.global_step == 4
 
 
+def test_a_run_is_not_made_shorter_than_it_is(fit: Fit) -> None:
+    """Its configuration would not repeat it."""
+    first = fit("--trainer.max_steps=12", "--trainer.max_epochs=3")
+    folder = first.run.folder
+    files = {name: (folder / name).read_text() for name in ("config.yaml", "summary.json")}
+    for options, words in (
+        (
+            ("--trainer.max_steps=6",),
+            "trainer.max_steps is 6, but the run that is resumed has trained 12 steps already",
+        ),
+        (
+            ("--trainer.max_epochs=1",),
+            "trainer.max_epochs is 1, but the run that is resumed has trained 2 epochs, or a",
+        ),
+    ):
+        with pytest.raises(SystemExit, match=words) as caught:
+            fit(*options, "--ckpt_path=last")
+        assert caught.value.code not in (0, None)
+        assert {name: (folder / name).read_text() for name in files} == files
+    assert fit("--trainer.max_steps=12", "--trainer.max_epochs=2", "--ckpt_path=last").trainer.global_step == 12
+    for _ in range(2):
+        assert fit("--trainer.max_epochs=2", "--ckpt_path=last").trainer.global_step == 16
+
+
+def test_an_end_that_the_suite_sets_is_no_shorter_one(fit: Fit) -> None:
+    """Of little data, epochs are added."""
+    open_end = ("--pace.epochs=1", "--pace.min_steps=20", "--pace.validation_share=null")
+    first = fit(*open_end)
+    assert first.trainer.current_epoch > 1
+    assert fit(*open_end, "--ckpt_path=last").trainer.global_step == first.trainer.global_step
+
+
 def test_patience_is_what_is_asked_for_now(fit: Fit) -> None:
     options = ("--model.learning_rate=1e-9", "--trainer.max_epochs=9", "--pace.validation_share=null")
     first = fit(*options, "--early_stopping.patience=1")
