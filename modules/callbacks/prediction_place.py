@@ -125,15 +125,23 @@ def next_place(folder: Path, ending: str, identity: str) -> Place:
     while True:
         number += 1
         path = folder / f"predictions{f'-{number}' if number > 1 else ''}{ending}"
-        begun = [path, path.with_name(path.name + PART), state_file(path), path.with_suffix(OFFICIAL)]
-        if any(file.exists() for file in begun) or (place := _taken(path)) is None:
+        if any(file.exists() for file in _kept(path)) or (place := _taken(path)) is None:
             continue
-        if path.exists():  # meanwhile
+        if any(file.exists() for file in _kept(path)):  # meanwhile
             place.release(finished=False)
             continue
         for other in left:
             rank_zero_info(f"{shown_path(str(other))}{PART} is unfinished, and of another input, model or format.")
         return place
+
+
+def _kept(path: Path) -> list[Path]:
+    """The files any of which keeps others from beginning at a place.
+
+    A beginning without a word how far it has come, of a process that was killed in its first second, is none of them:
+    nobody could go on with it.
+    """
+    return [path, state_file(path), path.with_suffix(OFFICIAL)]
 
 
 def _taken(path: Path) -> Place | None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import torch
+from filelock import FileLock
 from lightning.pytorch import Callback, LightningModule, Trainer
 from tests_support import sentence  # type: ignore[import-not-found]
 
@@ -137,6 +138,29 @@ def test_a_stopped_prediction_goes_on(
         assert Path("cut/predictions.json").read_bytes() == Path("whole/predictions.json").read_bytes()
     assert not list(Path(os.environ["PRETUNE_CACHE"], "predict").glob("*"))  # nothing is left of the input
     assert sorted(p.name for p in Path("cut").iterdir()) == sorted(p.name for p in Path("whole").iterdir())
+
+
+def test_a_prediction_that_was_killed_before_its_first_row_leaves_nothing(
+    tokenizer_folder: Path, tiny: dict[str, Any]
+) -> None:
+    class Killed(Callback):
+        def on_predict_start(self, trainer: Any, pl_module: LightningModule) -> None:
+            os._exit(9)
+
+    given = ("texts", tokenizer_folder, tiny)
+    first = predict(*given, "out").read_bytes()
+    if (child := os.fork()) == 0:
+        predict(*given, "out", Killed())
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+    assert Path("out/predictions-2.jsonl.part").read_bytes() == b""
+    assert predict(*given, "out").name == "predictions-2.jsonl"
+    assert sorted(path.name for path in Path("out").iterdir()) == ["predictions-2.jsonl", "predictions.jsonl"]
+    assert Path("out/predictions-2.jsonl").read_bytes() == first
+    Path("out/predictions-3.jsonl.part").touch()
+    lock = FileLock("out/predictions-3.jsonl.part.lock")
+    with lock:  # another process has just begun
+        assert predict(*given, "out").name == "predictions-4.jsonl"
 
 
 def test_another_input_or_model_begins_anew(tokenizer_folder: Path, tiny: dict[str, Any]) -> None:
