@@ -119,7 +119,7 @@ def _near(path: Path) -> str:
     """Files of a name like that, in the same folder or among ours."""
     folder = path.parent if path.parent.is_dir() else Path()
     known = {p.name: str(p) for p in sorted(folder.glob("*")) if p.suffix in SUFFIXES}
-    ours = Path(__file__).parent / "configs"
+    ours = Path(__file__).parents[2] / "configs"
     for p in sorted(ours.rglob("*.yaml")):
         known.setdefault(p.name, str(Path("configs") / p.relative_to(ours)))
     close = get_close_matches(path.name, known, n=2) or get_close_matches(f"{path.name}.yaml", known, n=2, cutoff=0.9)
