@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from pathlib import Path
 from typing import Any
@@ -144,7 +145,8 @@ class RunReport(Summary):
         if not trainer.is_global_zero:
             return
         with shared_files(self.path.parent):
-            write_text(self.path, json.dumps({**self.read(), key: content}, indent=2) + "\n")
+            entries = without_non_finite({**self.read(), key: content})
+            write_text(self.path, json.dumps(entries, indent=2, allow_nan=False) + "\n")
 
     def read(self) -> dict[str, Any]:
         """What `summary.json` holds so far."""
@@ -167,6 +169,15 @@ def _troubles(trainer: Trainer, pl_module: LightningModule) -> dict[str, Any]:
     rollbacks = [one for c in trainer.callbacks if isinstance(c, Rollback) for one in c.done]  # type: ignore[attr-defined]
     found = {"left_out": guard.left_out, "loss_jumps": guard.spikes.noted, "rollbacks": rollbacks}
     return {name: value for name, value in found.items() if value}
+
+
+def without_non_finite(value: Any) -> Any:
+    """Plain data with null in the place of NaN and infinities, which JSON does not know."""
+    if isinstance(value, dict):
+        return {key: without_non_finite(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [without_non_finite(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _numbers(trainer: Trainer, prefix: str) -> dict[str, float]:
