@@ -128,6 +128,9 @@ class BaseModule(OptimizedModule, ModuleFacts):
         shortcuts: bool = True,
         **optimization: Any,
     ) -> None:
+        known = list(inspect.signature(OptimizedModule.__init__).parameters)[1:]
+        if unknown := [name for name in optimization if name not in known]:
+            raise TypeError(f"{type(self).__name__} has no option {unknown[0]!r}; it learns by: {', '.join(known)}.")
         super().__init__(**optimization)
         if not 0 <= label_smoothing < 1:
             raise InputError(f"model.label_smoothing is {label_smoothing}; it must be at least 0 and below 1.")

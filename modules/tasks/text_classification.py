@@ -73,6 +73,8 @@ class TextClassification(LabelledModule):
         **optimization: Any,
     ) -> None:
         super().__init__(backbone, labels, **optimization)
+        if problem not in (None, *PROBLEM_TYPES):
+            raise InputError(f"model.problem is {problem!r}; there are: {', '.join(PROBLEM_TYPES)}.")
         self.problem = problem
         self.register_buffer("thresholds", None)
         self.confusion: Metric | None = None

@@ -162,3 +162,10 @@ def test_steps_ask_for_no_keys_and_values(kind: str) -> None:
     inputs = module.network_inputs({"input_ids": ids}, network)
     out = network(**inputs, **({"decoder_input_ids": ids} if kind == "t5" else {}))
     assert getattr(out, "past_key_values", None) is None
+
+
+def test_options_that_are_not_there() -> None:
+    with pytest.raises(TypeError, match=r"TextClassification has no option 'lr'; it learns by: learning_rate, "):
+        TextClassification("bert-base-uncased", lr=1e-3)
+    with pytest.raises(InputError, match="problem is 'multiple'; there are: single, multi, regression"):
+        TextClassification("bert-base-uncased", problem="multiple")  # type: ignore[arg-type]
