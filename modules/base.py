@@ -471,6 +471,11 @@ class BaseModule(OptimizedModule, ModuleFacts):
         self._shaped = not (self.backbone.compile and self.shortcuts) or has_the_shape(batch)
         with compiling(self._shaped):
             found = self.step(batch, stage)
+        if not isinstance(found, Output | dict):
+            raise TypeError(
+                f"{type(self).__name__}.step must return an Output (the sum of the losses, their number, predictions, "
+                f"targets), or one for each part, and returned a {type(found).__name__}."
+            )
         return {"": found} if isinstance(found, Output) else found
 
     def _held_together(self, first: dict[str, Output], second: dict[str, Output]) -> dict[str, Output]:

@@ -11,7 +11,7 @@ from ...contracts import module_facts
 from ...errors import InputError
 
 CURE = (
-    "Give --ckpt_path (a checkpoint or a run folder), or a fine-tuned model as model.backbone; --untrained scores "
+    "Give --ckpt_path (a checkpoint or a run folder), or a fine-tuned model as model.backbone; --untrained true scores "
     "untrained weights."
 )
 

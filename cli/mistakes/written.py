@@ -121,7 +121,8 @@ def _near(path: Path) -> str:
     known = {p.name: str(p) for p in sorted(folder.glob("*")) if p.suffix in SUFFIXES}
     ours = Path(__file__).parents[2] / "configs"
     for p in sorted(ours.rglob("*.yaml")):
-        known.setdefault(p.name, str(Path("configs") / p.relative_to(ours)))
+        here = Path("configs") / p.relative_to(ours)
+        known.setdefault(p.name, str(here if here.is_file() else p))
     close = get_close_matches(path.name, known, n=2) or get_close_matches(f"{path.name}.yaml", known, n=2, cutoff=0.9)
     return f" (did you mean {' or '.join(known[name] for name in close)}?)" if close else ""
 

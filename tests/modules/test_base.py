@@ -169,3 +169,15 @@ def test_options_that_are_not_there() -> None:
         TextClassification("bert-base-uncased", lr=1e-3)
     with pytest.raises(InputError, match="problem is 'multiple'; there are: single, multi, regression"):
         TextClassification("bert-base-uncased", problem="multiple")  # type: ignore[arg-type]
+
+
+def test_a_step_that_returns_something_else(tokenizer: Any, tiny: dict[str, Any]) -> None:
+    class Mean(MaskedLanguageModeling):
+        def step(self, batch: dict[str, torch.Tensor], stage: str) -> Any:
+            return super().step(batch, stage).loss
+
+    model = Mean(Backbone(config=tiny))
+    model.tokenizer = tokenizer
+    model.build()
+    with pytest.raises(TypeError, match=r"Mean\.step must return an Output .* and returned a Tensor"):
+        model.validation_step({"input_ids": torch.arange(8)[None], "attention_mask": torch.ones(1, 8).long()}, 0)

@@ -97,6 +97,10 @@ def _delimited(path: str, encoding: str, bad: Bad) -> Iterator[Row]:
     records = _records(path, encoding)
     line, names = next(records)
     header = _header(f"{path}:{line}", names)
+    if len(header) == 1 and (other := next((mark for mark in ";\t" if mark in header[0]), None)) is not None:
+        raise InputError(
+            f"{path}:{line}: the columns are divided by {other!r}; commas would work (or tabs, in a .tsv)."
+        )
     for line, fields in records:
         if len(fields) != len(header):
             if len(fields) == 1 and not fields[0].strip():

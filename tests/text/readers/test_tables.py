@@ -144,3 +144,11 @@ def test_one_bad_row_can_be_passed_over(rows: Any, first: str) -> None:
     assert len(told) == 2
     with pytest.raises(InputError):
         list(read_rows("a.json"))
+
+
+@pytest.mark.parametrize("mark", [";", "\t"])
+def test_columns_that_something_else_divides(mark: str, tmp_path: Path) -> None:
+    path = tmp_path / "semi.csv"
+    path.write_text(f"text{mark}label\nA film, dull{mark}0\n")
+    with pytest.raises(InputError, match=r"semi\.csv:1: the columns are divided by .*; commas would work"):
+        list(read_rows(str(path)))
