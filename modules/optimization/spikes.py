@@ -12,6 +12,8 @@ WINDOW, ENOUGH = 200, 30
 """The latest losses that one is compared with, and how many they must be."""
 FACTOR, DEVIATIONS = 1.5, 6.0
 """A high loss is above the median of the window by this factor, and by so many deviations."""
+HIGHEST = 4.0
+"""A loss is high in any case where it is above the highest of the window by this factor."""
 LASTING = 3
 """Steps after which a spike is one that lasts."""
 MOST = 1000
@@ -22,9 +24,11 @@ class Spikes:
     """Takes down where the training loss rises far above what is typical.
 
     A loss is high where it is more than `FACTOR` times the median of the latest losses, and its logarithm is
-    `DEVIATIONS` standard deviations above, as the median absolute deviation tells these: neither earlier spikes nor the
-    slow fall of the loss count for much, and where single batches differ by factors, as at the end of a fine-tuning, it
-    takes more than such a factor. What follows a high loss belongs to the same spike until it is below that factor.
+    `DEVIATIONS` standard deviations above, as the median absolute deviation tells these: neither earlier spikes nor
+    the slow fall of the loss count for much, and where single batches differ by factors, as at the end of a fine-
+    tuning, it takes more than such a factor. While the window holds the fall of the beginning, its deviation is so
+    large that nothing would be above it: what is `HIGHEST` times the highest loss in it is high in any case. What
+    follows a high loss belongs to the same spike until it is below that factor.
     """
 
     def __init__(self) -> None:
@@ -59,7 +63,8 @@ class Spikes:
         if typical <= 0 or loss <= FACTOR * typical:
             return None
         deviation = 1.4826 * median(abs(math.log(max(one, 1e-12) / typical)) for one in self._losses)
-        return typical if math.log(loss / typical) > DEVIATIONS * deviation else None
+        above = math.log(loss / typical) > DEVIATIONS * deviation or loss > HIGHEST * max(self._losses)
+        return typical if above else None
 
     def lasting(self, since: int) -> dict[str, Any] | None:
         """The latest spike, if it lasts and did not end before the step `since`."""
@@ -69,8 +74,10 @@ class Spikes:
         return latest
 
     def close(self) -> None:
-        """Ends the spike at hand: what is high after this is another one."""
+        """Ends the spike at hand, whose losses are undone: what is high after this is another one."""
         self.is_open = False
+        for _ in range(min(self.noted[-1]["steps"] if self.noted else 0, len(self._losses))):
+            self._losses.pop()
 
     def state(self) -> dict[str, Any]:
         """Plain data for a checkpoint."""

@@ -27,6 +27,24 @@ def test_a_jump_is_taken_down() -> None:
     assert spikes.sentence() == "The training loss jumped at step 61 (30; typical: 2.3)."
 
 
+FALL = [0.7] * 40 + [0.7 * 0.8**i for i in range(30)] + [0.002 + i % 5 / 1e4 for i in range(40)]
+
+
+def test_a_jump_while_the_fall_is_remembered() -> None:
+    """Half of the window is at 0.7 and half at 0.002: a deviation of so many factors says nothing."""
+    spikes = found([*FALL, 370.0, 376.0, 318.0])
+    assert [(spike["step"], spike["loss"]) for spike in spikes.noted] == [(111, 376.0)]
+    assert not found([*FALL, 0.9, 0.003]).noted
+
+
+def test_what_a_rollback_undid_is_forgotten() -> None:
+    spikes = found([*FALL, 370.0, 376.0, 318.0])
+    spikes.close()
+    for step, loss in enumerate([*FALL[-20:], 300.0], 114):
+        spikes.add(step, loss)
+    assert [spike["loss"] for spike in spikes.noted] == [376.0, 300.0]
+
+
 def test_one_that_lasts_is_one_spike() -> None:
     spikes = found([*TYPICAL, 9.0, math.nan, 12.0, 11.0])
     assert spikes.noted == [{"step": 61, "loss": 12.0, "typical": 2.3, "steps": 4}]
