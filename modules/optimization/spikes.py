@@ -25,8 +25,8 @@ class Spikes:
 
     A loss is high where it is more than `FACTOR` times the median of the latest losses, and its logarithm is
     `DEVIATIONS` standard deviations above, as the median absolute deviation tells these: neither earlier spikes nor
-    the slow fall of the loss count for much, and where single batches differ by factors, as at the end of a fine-
-    tuning, it takes more than such a factor. While the window holds the fall of the beginning, its deviation is so
+    the slow fall of the loss count for much, and where single batches differ by factors, as at the end of a
+    fine-tuning, it takes more than such a factor. While the window holds the fall of the beginning, its deviation is so
     large that nothing would be above it: what is `HIGHEST` times the highest loss in it is high in any case. What
     follows a high loss belongs to the same spike until it is below that factor.
     """
