@@ -1,4 +1,9 @@
-"""Errors that a user can act on."""
+"""Errors that a user can act on, and the check of options that every level shares."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, get_args, get_type_hints
 
 LONGEST = 1_800
 """Characters of a message that somebody reads."""
@@ -30,3 +35,20 @@ def input_error(error: BaseException | None) -> InputError | None:
 def first_line(error: BaseException) -> str:
     """The first sentence of a library's many-lined message."""
     return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+
+
+def refuse_nulls(options: Any, prefix: str) -> None:
+    """Refuses null in what has no such value.
+
+    Args:
+        options: a group of options, a dataclass.
+        prefix: how the user calls it, such as `data.tokenizer`.
+
+    Raises:
+        InputError: naming the option, and what it is where it is left out.
+    """
+    kinds = get_type_hints(type(options))
+    for field in dataclasses.fields(options):
+        if getattr(options, field.name) is None and type(None) not in get_args(kinds[field.name]):
+            usual = "" if field.default is dataclasses.MISSING else f": left out, it is {field.default!r}"
+            raise InputError(f"{prefix}.{field.name} is null, which is no value of it{usual}.")

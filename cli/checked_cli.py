@@ -9,12 +9,12 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from typing_extensions import override
 
 from ..errors import InputError
-from .mistakes.crowds import check_processes
 from .mistakes.known_options import PARTS, classes
 from .mistakes.missing_packages import packages_named
 from .mistakes.null_options import refuse_null_options
 from .mistakes.option_values import check_values
 from .mistakes.other_options import own_options_named
+from .mistakes.processes import check_processes
 from .run_folder import RunFolder
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
-from ..text.nulls import refuse_nulls
+from ..errors import refuse_nulls
 
 
 @dataclass

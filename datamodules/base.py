@@ -13,11 +13,10 @@ from lightning.pytorch.utilities.model_helpers import is_overridden
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 
 from ..contracts import DataFacts, ModuleFacts, module_facts, with_hints
-from ..errors import InputError
+from ..errors import InputError, refuse_nulls
 from ..storage.cache import cached, default_cache, digest
 from ..storage.paths import local_folder
 from ..text.extend_tokenizer import ExtendTokenizer
-from ..text.nulls import refuse_nulls
 from ..text.processes import cores
 from ..text.tokenizer import load_tokenizer, unpack_tokenizer
 from ..text.train_tokenizer import TrainTokenizer

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 import yaml
 
-from pretune.cli.mistakes.crowds import check_processes
 from pretune.cli.mistakes.missing_packages import packages_named
 from pretune.cli.mistakes.option_values import LOWEST, UNTRAINED, check_values
+from pretune.cli.mistakes.processes import check_processes
 from pretune.errors import InputError
 from pretune.modules.backbone.skeleton import new_network
 
