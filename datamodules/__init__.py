@@ -1,5 +1,6 @@
 """LightningDataModules for corpora and labelled sets."""
 
+from ..moved import find_moved_modules
 from ..text.cleaning import Cleaning
 from ..text.train_tokenizer import TrainTokenizer
 from .base import BaseDataModule
@@ -12,6 +13,8 @@ from .sentence_pairs import SentencePairDataModule
 from .sequence_to_sequence import SequenceToSequenceDataModule
 from .text_classification import TextClassificationDataModule
 from .token_classification import TokenClassificationDataModule
+
+find_moved_modules()
 
 __all__ = [
     "BaseDataModule",

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -101,3 +103,22 @@ def test_callbacks_are_found_by_their_former_names() -> None:
         assert callbacks.LearningCurves is LearningCurves
     with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
         _ = callbacks.Nothing
+
+
+def test_modules_are_found_by_their_former_names() -> None:
+    """Each of them, as the same object, and with its own name."""
+    from pretune.moved import MovedModules
+
+    names = MovedModules().names
+    assert len(names) > 100
+    for former, now in names.items():
+        sys.modules.pop(former, None)
+        with pytest.warns(FutureWarning, match=f"{re.escape(former)} is {re.escape(now)} now"):
+            found = importlib.import_module(former)
+        assert found is importlib.import_module(now)
+        assert found.__name__ == now
+        assert found.__spec__ is not None
+        assert found.__spec__.name == now
+        del sys.modules[former]
+    with pytest.raises(ModuleNotFoundError):
+        importlib.import_module("pretune.experiments.nothing")
