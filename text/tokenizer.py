@@ -94,6 +94,24 @@ def special_frame(tokenizer: Any) -> tuple[list[int], list[int]]:
     return ([], []) if start is None else (framed[:start], framed[start + len(plain) :])
 
 
+def block_frame(tokenizer: Any, block_size: int, frame: bool) -> tuple[list[int], list[int], int]:
+    """Return the special tokens around what fills a block, and how many tokens of text that is.
+
+    Args:
+        tokenizer: that makes them.
+        block_size: tokens in a block, special tokens included.
+        frame: whether there are any.
+
+    Raises:
+        InputError: if they leave no room.
+    """
+    before, after = special_frame(tokenizer) if frame else ([], [])
+    content = block_size - len(before) - len(after)
+    if content < 1:
+        raise InputError(f"data.block_size is {block_size}, which the special tokens alone fill.")
+    return before, after, content
+
+
 @dataclass
 class PairFrame:
     """The special tokens before, between and after two texts, and the token types of all parts.

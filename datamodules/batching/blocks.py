@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ...errors import InputError
 from ...storage.cache import TokenStore
-from ...text.tokenizer import special_frame
+from ...text.tokenizer import block_frame
 
 
 class Blocks:
@@ -35,10 +35,7 @@ class Blocks:
         word_ids: bool = False,
     ) -> None:
         self.store = store
-        self.prefix, self.suffix = special_frame(tokenizer) if frame else ([], [])
-        self.content = block_size - len(self.prefix) - len(self.suffix)
-        if self.content < 1:
-            raise InputError(f"data.block_size is {block_size}, which the special tokens alone fill.")
+        self.prefix, self.suffix, self.content = block_frame(tokenizer, block_size, frame)
         self.stride = self.content if stride is None else stride
         if not 1 <= self.stride <= self.content:
             raise InputError(f"data.eval_stride is {stride}; it must be at least 1 and at most {self.content}.")

@@ -10,9 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...errors import InputError
 from ...storage.cache import TokenStore, cached
-from ...text.tokenizer import separator_id, special_frame
+from ...text.tokenizer import block_frame, separator_id
 
 CHUNK = 1_000_000
 """Documents are divided into packs so many at a time: memory stays bounded."""
@@ -43,10 +42,7 @@ class Packs:
         cache_dir: str = "",
     ) -> None:
         self.store = store
-        self.prefix, self.suffix = special_frame(tokenizer) if frame else ([], [])
-        self.content = block_size - len(self.prefix) - len(self.suffix)
-        if self.content < 1:
-            raise InputError(f"data.block_size is {block_size}, which the special tokens alone fill.")
+        self.prefix, self.suffix, self.content = block_frame(tokenizer, block_size, frame)
         self.block_size = block_size
         self.separated = bool(self.suffix) and separator_id(tokenizer) is not None
         self.with_types = "token_type_ids" in tokenizer.model_input_names
