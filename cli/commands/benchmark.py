@@ -26,6 +26,8 @@ from ..recipes import with_recipe
 OWN = {"steps": "20", "warmup": "5", "json": ""}
 WAITING = 0.1
 """Data limit where more than this share of a step is spent waiting for them."""
+AHEAD = 4.0
+"""Data that alone are faster than the model alone by this factor limit nothing: the steps are short."""
 
 
 def run_benchmark(args: Sequence[str]) -> dict[str, Any]:
@@ -217,7 +219,6 @@ def report(found: dict[str, Any]) -> str:
     share = f"MFU {mfu:.1%} of {peak:,.0f} TFLOP/s" if mfu else "MFU unknown, as the device's peak is"
     threads = f", {found['threads']} threads" if found["threads"] else ""
     device = f"{found['devices']} x {found['device']}" if found["devices"] > 1 else found["device"]
-    data = found["waiting"] > WAITING
     return "\n".join(
         [
             f"{device}{threads}, {found['precision']}, torch {found['torch']}, {found['steps']} steps:",
@@ -229,10 +230,22 @@ def report(found: dict[str, Any]) -> str:
             f"  computing    {flops}, {share}",
             f"  data alone   {found['loader_alone'] * found['devices']:,.0f} tokens/s",
             f"  model alone  {found['model_alone']:,.0f} tokens/s",
-            f"The data limit: {found['waiting']:.0%} of a step waits for them; more data.num_workers would help."
-            if data
-            else f"The model limits: {found['waiting']:.0%} of a step waits for data.",
+            _limit(found),
         ]
+    )
+
+
+def _limit(found: dict[str, Any]) -> str:
+    """What is to be mended first, in a sentence."""
+    waits = f"{found['waiting']:.0%} of a step waits for"
+    if found["waiting"] <= WAITING:
+        return f"The model limits: {waits} data."
+    times = found["loader_alone"] * found["devices"] / max(found["model_alone"], 1e-9)
+    if times < AHEAD:
+        return f"The data limit: {waits} them; more data.num_workers would help."
+    return (
+        f"Steps are short: {waits} the next batch, though data alone are {times:,.0f} times as fast as the model; a "
+        "larger data.batch_size would help."
     )
 
 

@@ -153,7 +153,7 @@ def table(results: dict[str, Any]) -> str:
         lines.append(f"| {name} | {' | '.join(cells)} |")
     if len(seeds) == 2:
         lines += ["", "Two seeds say little of the spread: with five the interval is about a seventh as wide."]
-    lines += ["", f"Failed runs: {len(results['failed'])} of {len(seeds)}."]
+    lines += ["", f"Failed runs, which learned nothing: {len(results['failed'])} of {len(seeds)}."]
     lines += [f"- seed {seed}: {why}" for seed, why in results["failed"].items()]
     lines += [f"- seed {seed} broke off: {why}" for seed, why in results["broke_off"].items()]
     return "\n".join(lines) + "\n"

@@ -50,12 +50,13 @@ def test_what_limits_is_said() -> None:
     found |= dict.fromkeys(("tokens_per_second", "samples_per_second", "peak_memory", "teraflops"), 1.0)
     found |= dict.fromkeys(("padding_fraction", "ms_step", "flops_per_token", "loader_alone", "model_alone"), 0.5)
     found |= {"device": "NVIDIA H100", "devices": 8, "threads": None, "precision": "bf16-mixed", "torch": "2"}
-    found |= {"steps": 9, "peak_teraflops": 989.0, "mfu": 0.4, "waiting": 0.25}
+    found |= {"model_alone": 2.0, "steps": 9, "peak_teraflops": 989.0, "mfu": 0.4, "waiting": 0.25}
     text = report(found)
     assert text.startswith("8 x NVIDIA H100, bf16-mixed")
     assert "MFU 40.0% of 989 TFLOP/s" in text
     assert "The data limit: 25%" in text
     assert "The model limits: 5%" in report({**found, "waiting": 0.05, "mfu": None})
+    assert "data alone are 40 times as fast as the model; a larger data.batch" in report({**found, "model_alone": 0.1})
 
 
 def test_bad_options_say_so(corpus: Path, fails: Fails) -> None:

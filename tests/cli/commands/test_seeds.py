@@ -104,7 +104,7 @@ def test_the_table_by_hand() -> None:
     lines = table(results).splitlines()
     assert lines[2] == "| val/accuracy | 0.7000 | 0.1000 | 0.4516 to 0.9484 | 0.8000 | 0.6000 | 0.7000 |"
     assert lines[5:] == [
-        "Failed runs: 1 of 3.",
+        "Failed runs, which learned nothing: 1 of 3.",
         "- seed 2: accuracy 0.600: always the commonest label has 0.600",
         "- seed 4 broke off: no memory",
     ]
