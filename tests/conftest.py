@@ -115,6 +115,23 @@ def encoder(tokenizer: Any, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
+def mine(encoder: Path, reviews: Path) -> Path:
+    """The configuration of a classifier that learns from these reviews, to be added to."""
+    path = Path("mine.yaml")
+    path.write_text(
+        f"""
+model:
+  class_path: TextClassification
+  init_args: {{backbone: {encoder}}}
+data:
+  class_path: TextClassificationDataModule
+  init_args: {{train_files: {reviews.name}, text_column: review, label_column: stars}}
+"""
+    )
+    return path
+
+
+@pytest.fixture
 def fails(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
     """Runs a command that must fail; returns its one message."""
 
