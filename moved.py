@@ -91,13 +91,13 @@ class MovedModules(MetaPathFinder, Loader):
         if spec.name in self.emptied:
             return None
         module = import_module(self.names[spec.name])
-        self._own = module.__spec__
+        spec.loader_state = module.__spec__
         return module
 
     def exec_module(self, module: ModuleType) -> None:
         """Leave it as it is; the import has taken its specification away."""
-        if module.__name__ not in self.emptied:
-            module.__spec__ = self._own
+        if module.__spec__ is not None and module.__spec__.name not in self.emptied:
+            module.__spec__ = module.__spec__.loader_state
 
 
 def find_moved_modules() -> None:
