@@ -97,7 +97,7 @@ class DataFacts:
         """
         return {}
 
-    def judgements(self, columns: Sequence[str], made: dict[str, Any]) -> list[str]:
+    def judgments(self, columns: Sequence[str], made: dict[str, Any]) -> list[str]:
         """Return the names that `judged` may use; a table must know them before its first row.
 
         Args:

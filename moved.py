@@ -24,7 +24,7 @@ ROOMS = (
             "tokenizer_extension>extend_tokenizer tokenizer_training>train_tokenizer word_cache words"
         ),
     ),
-    ("datamodules", "datamodules", "classification>text_classification tokens>token_classification"),
+    ("datamodules", "datamodules", "classification>text_classification labelled>labeled tokens>token_classification"),
     ("datamodules", "datamodules.tables", "columns labels leakage"),
     ("datamodules.readers", "text.readers", "conll files hub installed_docs squad tables text"),
     ("experiments", "cli.commands", "compare search_plots search_space seeds significance suite_results suites tune"),
@@ -52,7 +52,11 @@ ROOMS = (
     ("modules.layers", "modules.callbacks", "logistic"),
     ("modules.layers", "modules.batches", "rows>padded_rows sizes targets"),
     ("modules.layers", "modules", "sharding"),
-    ("modules.tasks", "modules.tasks", "classification>text_classification tokens>token_classification"),
+    (
+        "modules.tasks",
+        "modules.tasks",
+        "classification>text_classification labelled>labeled tokens>token_classification",
+    ),
     ("", "text", "squad_scores>answers tags tokenization>tokenizer"),
 )
 """Former package, package of today, and files; `a>b` where the name is another, too."""

@@ -2,7 +2,7 @@
 
     python benchmarks/estimating.py [--cases bert-mini ...] [--precisions 32-true bf16-mixed] [--steps 10] [--smoke]
 
-Each case runs in a process of its own: `estimate` first, then the same configuration for some steps, optimiser
+Each case runs in a process of its own: `estimate` first, then the same configuration for some steps, optimizer
 included, on generated text; all networks are new. Memory is that above what the process held before the network was
 made. *Allocated* is the peak of what torch's allocator handed out, by its profiler: what is estimated, and what
 `torch.cuda.max_memory_allocated` is on a GPU. *Resident* is the peak of the process as the kernel counts it, with the
@@ -106,19 +106,19 @@ def options_of(case: Case, precision: str, folder: Path) -> list[str]:
     """The command line of a case; its data are written."""
     rng = random.Random(0)
     words = ["".join(rng.choices("etaoinshrdlu", k=rng.randint(2, 7))) for _ in range(2000)]
-    labelled = case.module == "TextClassification"
+    labeled = case.module == "TextClassification"
     lines = [" ".join(rng.choices(words, k=2 * case.length)) for _ in range(600)]
-    if labelled:
+    if labeled:
         lines = ["text\tlabel", *(f"{line}\t{'good' if i % 2 else 'bad'}" for i, line in enumerate(lines))]
-    name = folder / ("rows.tsv" if labelled else "text.txt")
+    name = folder / ("rows.tsv" if labeled else "text.txt")
     name.write_text("\n".join(lines) + "\n")
     return [
         f"--model={case.module}",
         f"--model.backbone={json.dumps({'config': case.config})}",
-        f"--data={'TextClassificationDataModule' if labelled else 'CorpusDataModule'}",
+        f"--data={'TextClassificationDataModule' if labeled else 'CorpusDataModule'}",
         f"--data.train_files={name}",
         "--data.tokenizer={train: wordpiece, vocab_size: 1000}",
-        f"--data.{'max_length' if labelled else 'block_size'}={case.length}",
+        f"--data.{'max_length' if labeled else 'block_size'}={case.length}",
         f"--data.batch_size={case.rows}",
         f"--data.cache_dir={folder / 'cache'}",
         f"--trainer.precision={precision}",

@@ -1,4 +1,4 @@
-"""Peak memory and time of tokenising a large corpus: bounded, whatever its size.
+"""Peak memory and time of tokenizing a large corpus: bounded, whatever its size.
 
     python benchmarks/memory.py [--megabytes 1000] [--folder /tmp]
 
@@ -49,6 +49,6 @@ if __name__ == "__main__":
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         size, tokens = corpus.stat().st_size / 1e6, data.datasets["train"].tokens
         print(
-            f"{size:.0f} MB of text, {tokens / 1e6:.0f} M tokens: tokenizer trained and text tokenised in {cold:.0f} s "
+            f"{size:.0f} MB of text, {tokens / 1e6:.0f} M tokens: tokenizer trained and text tokenized in {cold:.0f} s "
             f"({size / cold:.1f} MB/s), then mapped and first batch after {warm:.2f} s; peak memory {peak:.0f} MB."
         )

@@ -5,7 +5,7 @@
 Every measurement is a process of its own, and they take turns. `wall` are the seconds since the process was launched,
 `CPU` those that it has used by then, which say more on a machine that does other things as well; medians over the runs.
 No command that trains can start sooner than `import lightning.pytorch.cli` lets it. `fit` fine-tunes a BERT of 2 layers
-x 128 whose weights and tokenised rows are there already; its sanity validation is one pass over 64 rows. `--smoke`
+x 128 whose weights and tokenized rows are there already; its sanity validation is one pass over 64 rows. `--smoke`
 runs everything once, from scratch, to see that it works: its figures mean nothing.
 """
 
@@ -55,7 +55,7 @@ class Clock(Callback):
         tell("warm fit: sanity validation has ended")
 
     def on_train_batch_end(self, trainer, *args):
-        tell("warm fit: first optimiser step has ended")
+        tell("warm fit: first optimizer step has ended")
         os._exit(0)  # what comes now is no start
 """
 Seconds = dict[str, tuple[float, float]]

@@ -1,6 +1,6 @@
-"""Tokenising a corpus into the cache, beside `datasets.map` as transformers' `run_mlm.py` does it.
+"""Tokenizing a corpus into the cache, beside `datasets.map` as transformers' `run_mlm.py` does it.
 
-    python benchmarks/tokenising.py [DATA] [--megabytes 200] [--rounds 1] [--processes 2] [--folder /tmp] [--smoke]
+    python benchmarks/tokenizing.py [DATA] [--megabytes 200] [--rounds 1] [--processes 2] [--folder /tmp] [--smoke]
 
 Both sides read the same text files with the same tokenizer, made before, into an empty cache, each run in a process of
 its own, in the order A B B A; what is timed begins after the imports and ends when blocks of 128 tokens can be read.

@@ -44,7 +44,7 @@ TASKS = {
     "zh": {"chnsenticorp_htl": ("accuracy", ["--data.text_column=text"])},
 }
 CORPUS = {"en": "wikitext-2", "zh": "zh_classics"}
-UNLABELLED_TEST = ("cola", "rte")
+UNLABELED_TEST = ("cola", "rte")
 
 
 def once(name: str, commands: list[list[str]]) -> dict[str, float]:
@@ -98,7 +98,7 @@ def finetune(data: Path, language: str, task: str, start: str, labels: int, seed
     """One run of a task from a start."""
     name = f"transfer-{language}-{task}-{start}-{labels}-{seed}"
     folder = data / task
-    test = "validation" if task in UNLABELLED_TEST else "test"
+    test = "validation" if task in UNLABELED_TEST else "test"
     first = f"runs/transfer-{language}-MaskedLanguageModeling"  # all starts have its tokenizer
     backbone = (
         json.dumps({**BACKBONE, "dropout": 0.1})

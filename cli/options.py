@@ -37,8 +37,8 @@ class PaceOptions:
 
     Args:
         epochs: passes over the data where none of trainer.max_epochs, max_steps and max_time is set.
-        min_steps: then as many epochs more as make at least so many optimiser steps: small sets want more of them.
-        validate_every: the most optimiser steps between two validations where trainer.val_check_interval is not set;
+        min_steps: then as many epochs more as make at least so many optimizer steps: small sets want more of them.
+        validate_every: the most optimizer steps between two validations where trainer.val_check_interval is not set;
             null validates once an epoch.
         validation_share: of the run's time, the most that validating may take where neither trainer.val_check_interval
             nor trainer.check_val_every_n_epoch is set; there is always a validation at the end. null sets no limit.
@@ -59,7 +59,7 @@ class CheckpointOptions:
 
     Args:
         every_n_minutes: minutes between two checkpoints; null switches this off.
-        every_n_steps: optimiser steps between two; null switches this off.
+        every_n_steps: optimizer steps between two; null switches this off.
     """
 
     every_n_minutes: float | None = 5.0

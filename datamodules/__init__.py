@@ -1,4 +1,4 @@
-"""LightningDataModules for corpora and labelled sets."""
+"""LightningDataModules for corpora and labeled sets."""
 
 from ..moved import find_moved_modules
 from ..text.cleaning import Cleaning
@@ -6,7 +6,7 @@ from ..text.train_tokenizer import TrainTokenizer
 from .base import BaseDataModule
 from .corpus import CorpusDataModule, CorpusSource
 from .instructions import InstructionDataModule
-from .labelled import LabelledDataModule
+from .labeled import LabeledDataModule, LabelledDataModule
 from .multiple_choice import MultipleChoiceDataModule
 from .question_answering import QuestionAnsweringDataModule
 from .sentence_pairs import SentencePairDataModule
@@ -22,6 +22,7 @@ __all__ = [
     "CorpusDataModule",
     "CorpusSource",
     "InstructionDataModule",
+    "LabeledDataModule",
     "LabelledDataModule",
     "MultipleChoiceDataModule",
     "QuestionAnsweringDataModule",

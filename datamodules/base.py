@@ -44,7 +44,7 @@ class BaseDataModule(LightningDataModule, DataFacts):
         num_workers: processes that make batches ahead of time; 0 makes them in the main one (for a GPU in a thread
             ahead of it), null chooses: none where the CPU computes and for corpora, up to 4 for each GPU, as cores
             allow.
-        cache_dir: folder for tokenised data and trained tokenizers; null means `$PRETUNE_CACHE` or ~/.cache/pretune.
+        cache_dir: folder for tokenized data and trained tokenizers; null means `$PRETUNE_CACHE` or ~/.cache/pretune.
         seed: of the held-out split, the draw of few labels and the order of training.
     """
 

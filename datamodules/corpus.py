@@ -1,4 +1,4 @@
-"""Raw text for every pretraining objective: documents, tokenised once, in blocks or packs, without loss."""
+"""Raw text for every pretraining objective: documents, tokenized once, in blocks or packs, without loss."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from ..text.progress import progress
 from ..text.readers import mended
 from ..text.splitting import held_out_documents
 from ..text.tokenizer import separator_id
-from ..text.tokenizing import FACTS, Tokenising, sums
+from ..text.tokenizing import FACTS, Tokenizing, sums
 from ..text.train_tokenizer import TrainTokenizer
 from .base import BaseDataModule
 from .batching.blocks import Blocks
@@ -70,7 +70,7 @@ class CorpusSource:
 class CorpusDataModule(BaseDataModule):
     """Text for pretraining, in blocks of tokens or as packed documents.
 
-    Documents are tokenised without special tokens, and each ends with the separator token (or the end-of-text token).
+    Documents are tokenized without special tokens, and each ends with the separator token (or the end-of-text token).
     They are joined and cut into blocks, and each block gets the special tokens that the tokenizer puts around a text;
     the last, shorter block is padded. With `packing`, documents stay whole, as many as fit into a pack, and each gets
     the special tokens. No token is lost, and none comes twice.
@@ -239,14 +239,14 @@ class CorpusDataModule(BaseDataModule):
     # ------------------------------------------------------------------ preparing
 
     def prepare_data(self) -> None:
-        """Trains the tokenizer and tokenises, unless the cache has it."""
+        """Trains the tokenizer and tokenizes, unless the cache has it."""
         self.find_sources()
         self.load_tokenizer()
         if self.predicts() and not self.predict_texts:
             self._read_prompts()
         for split in self.wanted_splits():
             for part in self._parts(split):
-                self._tokenised(part, split)
+                self._tokenized(part, split)
 
     def find_sources(self) -> None:
         """Looks for the packages of the cleaning, too: a tokenizer that is trained first needs none of them."""
@@ -260,7 +260,7 @@ class CorpusDataModule(BaseDataModule):
         return [*self.source.parts] if isinstance(self.source, Several) and split == "train" else [self.source]
 
     def setup(self, stage: str) -> None:
-        """Maps what was tokenised."""
+        """Maps what was tokenized."""
         self.load_tokenizer()
         if stage == "predict":
             self._set_up_prompts()
@@ -274,7 +274,7 @@ class CorpusDataModule(BaseDataModule):
                 self._map(split)
 
     def _map(self, split: str) -> None:
-        folders = [self._tokenised(part, split) for part in self._parts(split)]
+        folders = [self._tokenized(part, split) for part in self._parts(split)]
         for part in ("train", "validation") if self._holds_out(split) else (split,):
             self.contents[part] = digest([manifest.contents(folder) for folder in folders])
             reports = [json.loads((folder / "report.json").read_text())[part] for folder in folders]
@@ -346,19 +346,19 @@ class CorpusDataModule(BaseDataModule):
             return found
         return {**found, CAPACITY: self.batch_size * self.block_size}
 
-    # ------------------------------------------------------------------ tokenising
+    # ------------------------------------------------------------------ tokenizing
 
     def _holds_out(self, split: str) -> bool:
         return split == "train" and self.validation_fraction > 0 and not self.source.has("validation")
 
-    def _tokenised(self, source: Source, split: str) -> Path:
+    def _tokenized(self, source: Source, split: str) -> Path:
         held_out = [self.validation_fraction, self.seed] if self._holds_out(split) else None
         words = [True, word_lists.key(self.words)] if self.numbers_words else None
         cleaning = self.cleaning.key() if self.cleaning is not None else None
         key = [split, source.key(split), self.tokenizer_key(), held_out, words, cleaning]
-        return cached(self.cache_dir, "corpora", key, lambda folder: self._tokenise(source, split, folder))
+        return cached(self.cache_dir, "corpora", key, lambda folder: self._tokenize(source, split, folder))
 
-    def _tokenise(self, source: Source, split: str, folder: Path) -> None:
+    def _tokenize(self, source: Source, split: str, folder: Path) -> None:
         skipped: Counter[str] = Counter()
         writer = TokenWriter(folder, len(self.tokenizer), split)
         end = separator_id(self.tokenizer)
@@ -366,8 +366,8 @@ class CorpusDataModule(BaseDataModule):
         documents = source.documents(split, skipped)
         if self.cleaning is not None:
             documents = self.cleaning.clean(documents, skipped)
-        documents = progress(documents, f"tokenising {split}")
-        tokenising = Tokenising(
+        documents = progress(documents, f"tokenizing {split}")
+        tokenizing = Tokenizing(
             self.tokenizer,
             [] if end is None else [end],
             unknown_id(self.tokenizer),
@@ -376,7 +376,7 @@ class CorpusDataModule(BaseDataModule):
             self.seed,
         )
         facts = (folder / "facts.bin").open("wb")  # on disk: there may be a hundred million documents
-        with closing(tokenising.over(documents)) as batches:
+        with closing(tokenizing.over(documents)) as batches:
             for batch in batches:
                 writer.append(batch.ids, batch.facts["tokens"], batch.starts)
                 facts.write(batch.facts.tobytes())

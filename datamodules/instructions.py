@@ -15,7 +15,7 @@ from ..storage.cells import is_missing
 from ..text.chat import ChatFormat, Message, answer_tokens, messages_in, read_template
 from ..text.findings import Findings
 from .batching.token_rows import Batches, Padding, Rows, RowsInMemory, Tokens
-from .labelled import LabelledDataModule
+from .labeled import LabeledDataModule
 from .sources import Row
 from .tables.columns import find_column, text_in
 
@@ -29,7 +29,7 @@ REWRITTEN = "conversations whose earlier answers are not learned, as the chat te
 TOO_LONG = "prompts cut at their beginning"
 
 
-class InstructionDataModule(LabelledDataModule):
+class InstructionDataModule(LabeledDataModule):
     """Conversations, rendered by the tokenizer's chat template, of which the answers are learned.
 
     Batch: `input_ids` and `attention_mask` (rows, length) int64; `labels` (rows, length) int64, the token itself on
@@ -57,7 +57,7 @@ class InstructionDataModule(LabelledDataModule):
             where it has none.
         packing: fill rows of up to `max_length` tokens with whole conversations; `batch_size` then counts such rows.
         predict_texts: instructions to answer, in place of files.
-        **rows: the options of every datamodule for labelled data: `validation_files`, `dataset`, `max_length`, ...
+        **rows: the options of every datamodule for labeled data: `validation_files`, `dataset`, `max_length`, ...
     """
 
     def __init__(
@@ -119,7 +119,7 @@ class InstructionDataModule(LabelledDataModule):
         """Columns and template; packing divides the same rows."""
         return [self.given, self.messages_column, self.format.template, self._joint]
 
-    def columns(self, where: str, row: dict[str, Any], labelled: bool) -> dict[str, str | None]:
+    def columns(self, where: str, row: dict[str, Any], labeled: bool) -> dict[str, str | None]:
         """The column of the messages, or those of instruction, input and output."""
         messages = self.messages_column
         if messages is None and not any(self.given.values()):
@@ -128,14 +128,14 @@ class InstructionDataModule(LabelledDataModule):
             return {"messages": find_column(where, row, "messages_column", messages, ())}
         options = "messages_column (a conversation) or data.instruction_column"
         asked = find_column(where, row, options, self.given["instruction"], INSTRUCTION_COLUMNS)
-        given = self.given["input"] if labelled or self.predict_texts is None else None  # texts alone have none
+        given = self.given["input"] if labeled or self.predict_texts is None else None  # texts alone have none
         usual = [name for name in INPUT_COLUMNS if name in row]
         about = find_column(where, row, "input_column", given, usual) if given or usual else None
         output = None
-        if labelled:
+        if labeled:
             output = find_column(where, row, "output_column", self.given["output"], OUTPUT_COLUMNS)
         system = self.given["system"] or next((name for name in SYSTEM_COLUMNS if name in row), None)
-        if system is not None and (labelled or self.predict_texts is None):
+        if system is not None and (labeled or self.predict_texts is None):
             find_column(where, row, "system_column", system, ())
         return {"system": system, "instruction": asked, "input": about, "output": output}
 
@@ -145,12 +145,10 @@ class InstructionDataModule(LabelledDataModule):
             named = ", ".join(f"{what} {name!r}" for what, name in columns.items() if name is not None)
             rank_zero_info(f"Columns: {named}.")
 
-    def example(
-        self, where: str, row: dict[str, Any], columns: dict[str, str | None], labelled: bool
-    ) -> dict[str, Any]:
+    def example(self, where: str, row: dict[str, Any], columns: dict[str, str | None], labeled: bool) -> dict[str, Any]:
         """The conversation as a text, and where its answers are; or the prompt."""
         messages = self._messages(where, row, columns)
-        if not labelled:
+        if not labeled:
             if all(message["role"] != "user" for message in messages):
                 raise InputError(f"{where}: nobody asks anything in this conversation.")
             return {"text": self.format.prompt(where, messages)}
@@ -236,7 +234,7 @@ class InstructionDataModule(LabelledDataModule):
         """What is said in the training rows."""
         columns = None
         for where, row in self.source.rows("train"):
-            columns = columns or self.columns(where, row, labelled=True)
+            columns = columns or self.columns(where, row, labeled=True)
             yield from (message["content"] for message in self._messages(where, row, columns))
 
 

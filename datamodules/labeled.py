@@ -1,4 +1,4 @@
-"""The base of the datamodules for labelled data: rows of files or the Hub, examples, rows of tokens, batches."""
+"""The base of the datamodules for labeled data: rows of files or the Hub, examples, rows of tokens, batches."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ FORMAT = 2
 """Of what lies in the cache; a new one makes it anew."""
 
 
-class LabelledDataModule(BaseDataModule):
+class LabeledDataModule(BaseDataModule):
     """Rows with something to predict.
 
     A subclass says which columns hold what (`columns`), what is kept of a row (`example`), and which rows of tokens an
-    example gives (`encode`); it makes the batches of a split in `dataset`. Everything is tokenised once into the
+    example gives (`encode`); it makes the batches of a split in `dataset`. Everything is tokenized once into the
     cache. Batches are padded to their longest row, and training batches are made of rows of similar length.
 
     Args:
@@ -108,7 +108,7 @@ class LabelledDataModule(BaseDataModule):
         self.tokens_per_batch = tokens_per_batch
         self.encoding = encoding
         self.rows: dict[str, Rows | RowsInMemory] = {}
-        """The tokenised rows of each split; known after `setup`. Two splits may share them."""
+        """The tokenized rows of each split; known after `setup`. Two splits may share them."""
         self._parts: dict[str, Part] = {}
 
     # ------------------------------------------------------------------ hooks for subclasses
@@ -117,7 +117,7 @@ class LabelledDataModule(BaseDataModule):
         """What the cache must tell apart beside source, tokenizer and `longest`: every option that shapes a row."""
         return None
 
-    def columns(self, where: str, row: dict[str, Any], labelled: bool) -> Any:
+    def columns(self, where: str, row: dict[str, Any], labeled: bool) -> Any:
         """Which columns hold what, from the first row; handed to `example`.
 
         Raises:
@@ -128,14 +128,14 @@ class LabelledDataModule(BaseDataModule):
     def say_columns(self, columns: Any) -> None:
         """Prints which columns were guessed; called once for the training rows."""
 
-    def example(self, where: str, row: dict[str, Any], columns: Any, labelled: bool) -> dict[str, Any]:
+    def example(self, where: str, row: dict[str, Any], columns: Any, labeled: bool) -> dict[str, Any]:
         """What is kept of a row: plain data that JSON can carry.
 
         Args:
             where: the place, for messages.
             row: all its columns.
             columns: from `columns`.
-            labelled: whether there must be something to learn from; not when predicting.
+            labeled: whether there must be something to learn from; not when predicting.
 
         Raises:
             InputError: if the row cannot be used.
@@ -205,7 +205,7 @@ class LabelledDataModule(BaseDataModule):
         """
         return {}
 
-    def judgements(self, columns: Sequence[str], made: dict[str, Any]) -> list[str]:
+    def judgments(self, columns: Sequence[str], made: dict[str, Any]) -> list[str]:
         """The names that `judged` may use; a table must know them before its first row.
 
         Args:
@@ -229,14 +229,14 @@ class LabelledDataModule(BaseDataModule):
         return self.rows[split].examples
 
     def prepare_data(self) -> None:
-        """Tokenises, unless the cache has it."""
+        """Tokenizes, unless the cache has it."""
         self.find_sources()
         self.load_tokenizer()
         if self.predicts() and self.inline_rows() is None:
             self._read_inputs()
         for split in self.prepared_splits():
             if self.source.has(split):
-                self._tokenised(split)
+                self._tokenized(split)
 
     def prepared_splits(self) -> tuple[Literal["train", "validation", "test"], ...]:
         """All but the test, which may have no labels so far: it is read when it is tested on."""
@@ -244,22 +244,22 @@ class LabelledDataModule(BaseDataModule):
         return tuple(name for name in wanted if name != "test") or wanted
 
     def setup(self, stage: str) -> None:
-        """Maps the tokenised rows, finds the labels, holds out and draws."""
+        """Maps the tokenized rows, finds the labels, holds out and draws."""
         self.load_tokenizer()
         if stage == "predict":
             self._setup_predict()
         elif stage == "test":
             if not self.source.has("test"):
                 raise InputError("There is nothing to test on: set data.test_files (or a data set with a test split).")
-            self._setup_labelled(["test"])
+            self._setup_labeled(["test"])
         else:
             splits = [split for split in ("train", "validation") if self.source.has(split)]
             if not splits or (stage == "fit" and "train" not in splits):
                 raise InputError("There is nothing to train on: set data.train_files or data.dataset.")
-            self._setup_labelled(splits, fitting=stage == "fit")
+            self._setup_labeled(splits, fitting=stage == "fit")
 
-    def _setup_labelled(self, splits: list[str], fitting: bool = False) -> None:
-        rows = {split: Rows(self._tokenised(split)) for split in splits}
+    def _setup_labeled(self, splits: list[str], fitting: bool = False) -> None:
+        rows = {split: Rows(self._tokenized(split)) for split in splits}
         self.contents |= {split: manifest.contents(found.folder) for split, found in rows.items()}
         self.inspect(rows, fitting)
         chosen = {split: np.arange(len(found.examples)) for split, found in rows.items()}
@@ -314,14 +314,14 @@ class LabelledDataModule(BaseDataModule):
         rank_zero_info(line if line.endswith(".") else line + ".")
         warn_of_unknown(split, counts, self.tokenizer)
 
-    def _tokenised(self, split: str) -> Path:
-        return cached(self.cache_dir, "rows", self._key(split), lambda folder: self._tokenise(split, folder))
+    def _tokenized(self, split: str) -> Path:
+        return cached(self.cache_dir, "rows", self._key(split), lambda folder: self._tokenize(split, folder))
 
     def _key(self, split: str) -> list[Any]:
         key = [type(self).__name__, self.source.key(split), self.tokenizer_key(), self.longest, self.on_bad_rows]
         return [*key, self.options(), FORMAT]
 
-    def _tokenise(self, split: str, folder: Path) -> None:
+    def _tokenize(self, split: str, folder: Path) -> None:
         writer, findings = RowWriter(folder), Findings()
         columns: Any = None
         skipped: list[str] = []
@@ -332,11 +332,11 @@ class LabelledDataModule(BaseDataModule):
             nonlocal columns
             for where, row in self.source.rows(split):
                 if columns is None:
-                    columns = self.columns(where, row, labelled=True)
+                    columns = self.columns(where, row, labeled=True)
                     if split == "train":
                         self.say_columns(columns)
                 try:
-                    yield fitting(where, self.example(where, row, columns, labelled=True))
+                    yield fitting(where, self.example(where, row, columns, labeled=True))
                 except InputError as error:
                     if self.on_bad_rows == "error":
                         raise InputError(f"{error} {SKIPPABLE}") from error
@@ -380,8 +380,8 @@ class LabelledDataModule(BaseDataModule):
         if not given:
             raise InputError("data.predict_texts is empty: give at least one text.")
         given = [(where, mended(row, where)) for where, row in given]
-        columns, findings = self.columns(*given[0], labelled=False), Findings()
-        examples = [fitting(where, self.example(where, row, columns, labelled=False)) for where, row in given]
+        columns, findings = self.columns(*given[0], labeled=False), Findings()
+        examples = [fitting(where, self.example(where, row, columns, labeled=False)) for where, row in given]
         made = self.encode(examples, findings)
         findings.note_unknown(made, self.tokenizer)
         self.predict_rows = [row for _, row in given]
@@ -403,8 +403,8 @@ class LabelledDataModule(BaseDataModule):
 
         def example(where: str, row: dict[str, Any]) -> dict[str, Any]:
             nonlocal columns
-            columns = self.columns(where, row, labelled=False) if columns is None else columns
-            return self.example(where, row, columns, labelled=False)
+            columns = self.columns(where, row, labeled=False) if columns is None else columns
+            return self.example(where, row, columns, labeled=False)
 
         key = [type(self).__name__, source.key(split), self.tokenizer_key(), self.longest, self.options(), FORMAT]
 
@@ -412,3 +412,7 @@ class LabelledDataModule(BaseDataModule):
             write_inputs(folder, source.rows(split), example, self.encode, self.tokenizer)
 
         return self.read_inputs(key, write)
+
+
+LabelledDataModule = LabeledDataModule
+"""Its name in version 0.1."""

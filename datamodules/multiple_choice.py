@@ -16,7 +16,7 @@ from ..text.findings import Findings
 from ..text.readers import require_columns
 from ..text.readers.squad import shortened
 from .batching.token_rows import Collate, Padding, Rows, RowsInMemory, Tokens, encode_texts
-from .labelled import LabelledDataModule
+from .labeled import LabeledDataModule
 from .tables.columns import find_column, label_in, text_in
 
 CONTEXT_COLUMNS = ("ctx", "context", "sent1", "article", "passage", "premise", "startphrase", "dialogue", "question")
@@ -32,7 +32,7 @@ FORMAT = 2
 LABEL_COLUMNS = ("label", "answer", "gold", "target")
 
 
-class MultipleChoiceDataModule(LabelledDataModule):
+class MultipleChoiceDataModule(LabeledDataModule):
     """A context with endings, one of which is right. The number of endings may differ from row to row.
 
     Batch: `input_ids` and `attention_mask` (rows, choices, length) int64; `token_type_ids` the same where the tokenizer
@@ -47,7 +47,7 @@ class MultipleChoiceDataModule(LabelledDataModule):
         endings_column: a list of endings, or the columns of the single endings; null looks for the usual names.
         label_column: the right ending: its number, counted from 0, its letter (A, B, ...), or its text.
         first_label: the number of the first ending, where the data do not count from 0.
-        **rows: the options of every datamodule for labelled data: `validation_files`, `dataset`, `max_length`, ...
+        **rows: the options of every datamodule for labeled data: `validation_files`, `dataset`, `max_length`, ...
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class MultipleChoiceDataModule(LabelledDataModule):
         texts = [self.context_column, self.question_column, self.endings_column]
         return [texts, self.label_column, self.first_label, FORMAT]
 
-    def columns(self, where: str, row: dict[str, Any], labelled: bool) -> dict[str, Any]:
+    def columns(self, where: str, row: dict[str, Any], labeled: bool) -> dict[str, Any]:
         """The columns of context, question, endings and label."""
         context = find_column(where, row, "context_column", self.context_column, CONTEXT_COLUMNS)
         question = self.question_column or next((n for n in QUESTION_COLUMNS if n in row and n != context), None)
@@ -80,7 +80,7 @@ class MultipleChoiceDataModule(LabelledDataModule):
             endings = single or find_column(where, row, "endings_column", None, ENDINGS_COLUMNS)
         require_columns(where, row, endings if isinstance(endings, list) else [endings])
         require_columns(where, row, [question] if question else [])
-        label = find_column(where, row, "label_column", self.label_column, LABEL_COLUMNS) if labelled else None
+        label = find_column(where, row, "label_column", self.label_column, LABEL_COLUMNS) if labeled else None
         return {"context": context, "question": question, "endings": endings, "label": label}
 
     def say_columns(self, columns: dict[str, Any]) -> None:
@@ -88,7 +88,7 @@ class MultipleChoiceDataModule(LabelledDataModule):
         if self.context_column is None or self.endings_column is None or self.label_column is None:
             rank_zero_info("Columns: " + ", ".join(f"{what} {name!r}" for what, name in columns.items() if name) + ".")
 
-    def example(self, where: str, row: dict[str, Any], columns: dict[str, Any], labelled: bool) -> dict[str, Any]:
+    def example(self, where: str, row: dict[str, Any], columns: dict[str, Any], labeled: bool) -> dict[str, Any]:
         """Context, endings and the number of the right one."""
         context = _context(where, row, columns["context"])
         question = row.get(columns["question"]) if columns["question"] else None
@@ -109,7 +109,7 @@ class MultipleChoiceDataModule(LabelledDataModule):
                     f"{where}: ending {number} in {_named(names)} is {ending!r}, where a text should be{many}."
                 )
         example: dict[str, Any] = {"context": context, "endings": endings, "begins": f"{question} " if question else ""}
-        if labelled:
+        if labeled:
             label, counted = label_in(where, row, columns["label"]), isinstance(row[columns["label"]], int | float)
             example["label"] = self._number(where, label, endings, columns["label"], counted)
         return example
@@ -162,8 +162,8 @@ class MultipleChoiceDataModule(LabelledDataModule):
         """Contexts and endings of the training rows."""
         columns = None
         for where, row in self.source.rows("train"):
-            columns = columns or self.columns(where, row, labelled=False)
-            example = self.example(where, row, columns, labelled=False)
+            columns = columns or self.columns(where, row, labeled=False)
+            example = self.example(where, row, columns, labeled=False)
             yield example["context"]
             yield from (example["begins"] + ending for ending in example["endings"])
 

@@ -15,7 +15,7 @@ from ..text.places import Place, begins_late, core, same_text, token_places
 from ..text.splitting import document_hash, held_out_documents
 from ..text.tokenizer import PairFrame, joins_bare, pair_frame, special_frame
 from .batching.token_rows import Batches, Padding, Rows, RowsInMemory, Tokens
-from .labelled import LabelledDataModule
+from .labeled import LabeledDataModule
 from .tables.columns import find_column, text_in
 
 LEAST_ROOM = 8
@@ -29,7 +29,7 @@ LOST = {
 """Why a question cannot be trained on, by what stands under `usable`."""
 
 
-class QuestionAnsweringDataModule(LabelledDataModule):
+class QuestionAnsweringDataModule(LabeledDataModule):
     """Questions with a context, and the parts of it that answer them; SQuAD's JSON (v1.1 and v2.0) or rows.
 
     A row has `context`, `question`, an `id`, and `answers`: `{text: [...], answer_start: [...]}` or a list of
@@ -48,7 +48,7 @@ class QuestionAnsweringDataModule(LabelledDataModule):
         id_column: null takes `id` where it is there, else rows are counted.
         stride: tokens by which windows overlap.
         max_question_length: tokens; longer questions are truncated, which is counted and reported.
-        **rows: the options of every datamodule for labelled data: `validation_files`, `dataset`, `max_length`, ...
+        **rows: the options of every datamodule for labeled data: `validation_files`, `dataset`, `max_length`, ...
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class QuestionAnsweringDataModule(LabelledDataModule):
 
     # ------------------------------------------------------------------ questions
 
-    def columns(self, where: str, row: dict[str, Any], labelled: bool) -> dict[str, str | None]:
+    def columns(self, where: str, row: dict[str, Any], labeled: bool) -> dict[str, str | None]:
         """The columns of context, question, answers and id."""
         self._seen = {}
         found: dict[str, str | None] = {
@@ -87,12 +87,12 @@ class QuestionAnsweringDataModule(LabelledDataModule):
             "question": find_column(where, row, "question_column", self.question_column, ("question",)),
         }
         found["answers"] = (
-            find_column(where, row, "answers_column", self.answers_column, ("answers", "answer")) if labelled else None
+            find_column(where, row, "answers_column", self.answers_column, ("answers", "answer")) if labeled else None
         )
         found["id"] = self.id_column or ("id" if "id" in row else None)
         return found
 
-    def example(self, where: str, row: dict[str, Any], columns: dict[str, Any], labelled: bool) -> dict[str, Any]:
+    def example(self, where: str, row: dict[str, Any], columns: dict[str, Any], labeled: bool) -> dict[str, Any]:
         """Context, question, gold answers, and where the first of them begins (-1 where it does not)."""
         context = text_in(where, row, columns["context"])
         example: dict[str, Any] = {"context": context, "question": text_in(where, row, columns["question"]).strip()}
@@ -100,7 +100,7 @@ class QuestionAnsweringDataModule(LabelledDataModule):
         if example["id"] in self._seen:
             raise InputError(f"{where}: the id {example['id']!r} is also that of {self._seen[example['id']]}.")
         self._seen[example["id"]] = where
-        if labelled:
+        if labeled:
             golds = [_place(context, *gold) for gold in self._golds(where, listed(row.get(columns["answers"])))]
             example["answers"] = [text for text, _, _ in golds]
             _, example["span"], example["repaired"] = golds[0] if golds else ("", (-2, -2), False)
@@ -257,7 +257,7 @@ class QuestionAnsweringDataModule(LabelledDataModule):
         """Questions, and contexts once each."""
         columns, seen = None, set()
         for where, row in self.source.rows("train"):
-            columns = columns or self.columns(where, row, labelled=False)
+            columns = columns or self.columns(where, row, labeled=False)
             yield str(row[columns["question"] or ""])
             context = str(row[columns["context"] or ""])
             if hash(context) not in seen:

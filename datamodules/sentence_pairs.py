@@ -25,7 +25,7 @@ from ..text.progress import progress
 from ..text.sentences import split_sentences
 from ..text.splitting import held_out_documents
 from ..text.tokenizer import pair_frame
-from ..text.tokenizing import SentenceTokenising, Tokenising
+from ..text.tokenizing import SentenceTokenizing, Tokenizing
 from ..text.train_tokenizer import TrainTokenizer
 from .base import BaseDataModule
 from .sources import Documents, make_source
@@ -128,15 +128,15 @@ class SentencePairDataModule(BaseDataModule):
     # ------------------------------------------------------------------ preparing
 
     def prepare_data(self) -> None:
-        """Trains the tokenizer and tokenises, unless the cache has it."""
+        """Trains the tokenizer and tokenizes, unless the cache has it."""
         self.find_sources()
         self.load_tokenizer()
         for split in self.wanted_splits():
             if self.source.has(split):
-                self._tokenised(split)
+                self._tokenized(split)
 
     def setup(self, stage: str) -> None:
-        """Maps the tokenised sentences and makes pairs."""
+        """Maps the tokenized sentences and makes pairs."""
         self.load_tokenizer()
         if stage in ("fit", "validate") and not (self.source.has("train") or self.source.has("validation")):
             raise InputError("SentencePairDataModule has nothing to train on: set data.train_files or data.dataset.")
@@ -149,7 +149,7 @@ class SentencePairDataModule(BaseDataModule):
                 self._map(split)
 
     def _map(self, split: str) -> None:
-        folder = self._tokenised(split)
+        folder = self._tokenized(split)
         report = json.loads((folder / "report.json").read_text())
         content = self.max_length - len(pair_frame(self.tokenizer))
         if content < 2:
@@ -190,22 +190,22 @@ class SentencePairDataModule(BaseDataModule):
     def _holds_out(self, split: str) -> bool:
         return split == "train" and self.validation_fraction > 0 and not self.source.has("validation")
 
-    def _tokenised(self, split: str) -> Path:
+    def _tokenized(self, split: str) -> Path:
         held_out = [self.validation_fraction, self.seed] if self._holds_out(split) else None
         cleaning = self.cleaning.key() if self.cleaning is not None else None
         key = [split, self.source.key(split), self.tokenizer_key(), held_out, function_key(self.splitter), cleaning]
-        return cached(self.cache_dir, "sentences", key, lambda folder: self._tokenise(split, folder))
+        return cached(self.cache_dir, "sentences", key, lambda folder: self._tokenize(split, folder))
 
-    def _tokenise(self, split: str, folder: Path) -> None:
+    def _tokenize(self, split: str, folder: Path) -> None:
         skipped: Counter[str] = Counter()
         writer = TokenWriter(folder, len(self.tokenizer))
         sizes, hashes = array("q"), array("Q")  # eight bytes for each document
         documents = self.source.documents(split, skipped)
         if self.cleaning is not None:
             documents = self.cleaning.clean(documents, skipped)
-        documents = progress(documents, f"tokenising {split}")
-        tokenising = Tokenising(self.tokenizer, end=[], unknown=None, word_starts=False, segmenter=None, seed=self.seed)
-        with closing(SentenceTokenising(tokenising, self.splitter or split_sentences).over(documents)) as batches:
+        documents = progress(documents, f"tokenizing {split}")
+        tokenizing = Tokenizing(self.tokenizer, end=[], unknown=None, word_starts=False, segmenter=None, seed=self.seed)
+        with closing(SentenceTokenizing(tokenizing, self.splitter or split_sentences).over(documents)) as batches:
             for batch in batches:
                 writer.append(batch.ids, batch.lengths)
                 sizes.frombytes(batch.sizes.tobytes())

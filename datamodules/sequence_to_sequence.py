@@ -13,7 +13,7 @@ from ..errors import InputError
 from ..text.findings import Findings
 from ..text.tokenizer import special_frame
 from .batching.token_rows import Batches, Padding, Rows, RowsInMemory, Tokens
-from .labelled import LabelledDataModule
+from .labeled import LabeledDataModule
 from .sources import Row
 from .tables.columns import find_column
 
@@ -32,7 +32,7 @@ PAIRS = (
 LONGEST_TARGET = 128
 
 
-class SequenceToSequenceDataModule(LabelledDataModule):
+class SequenceToSequenceDataModule(LabeledDataModule):
     """Sources, each with a target text.
 
     Batch for an encoder-decoder: `input_ids` and `attention_mask` (rows, source length) int64; `labels` (rows, target
@@ -54,7 +54,7 @@ class SequenceToSequenceDataModule(LabelledDataModule):
         max_target_length: tokens at most, special ones included. null means 128, or what the backbone allows.
         shape: `encoder-decoder` or `decoder`; null asks the module, whose backbone knows.
         predict_texts: sources to predict, in place of files.
-        **rows: the options of every datamodule for labelled data: `validation_files`, `dataset`, `max_length` (of the
+        **rows: the options of every datamodule for labeled data: `validation_files`, `dataset`, `max_length` (of the
             source, with what is put before and after it), ...
     """
 
@@ -134,7 +134,7 @@ class SequenceToSequenceDataModule(LabelledDataModule):
         shape = [self.source_prefix, self.separator if self.one_row else None, self.one_row, self.longest_target]
         return [columns, shape]
 
-    def columns(self, where: str, row: dict[str, Any], labelled: bool) -> tuple[str, str | None]:
+    def columns(self, where: str, row: dict[str, Any], labeled: bool) -> tuple[str, str | None]:
         """The columns of source and target, with dots into objects."""
         source, target = self.source_column, self.target_column
         translations = row.get("translation")
@@ -151,7 +151,7 @@ class SequenceToSequenceDataModule(LabelledDataModule):
         sources = sorted((a for a, b in PAIRS if a != target), key=lambda a: (a, target) not in PAIRS)
         source = source or find_column(where, row, "source_column", None, sources)
         _look_up(where, row, source)
-        if not labelled:
+        if not labeled:
             return source, None
         targets = sorted((b for a, b in PAIRS if b != source), key=lambda b: (source, b) not in PAIRS)
         target = target or find_column(where, row, "target_column", None, targets)
@@ -164,12 +164,12 @@ class SequenceToSequenceDataModule(LabelledDataModule):
             rank_zero_info(f"Columns: source {columns[0]!r}, target {columns[1]!r}.")
 
     def example(
-        self, where: str, row: dict[str, Any], columns: tuple[str, str | None], labelled: bool
+        self, where: str, row: dict[str, Any], columns: tuple[str, str | None], labeled: bool
     ) -> dict[str, Any]:
         """Source and target."""
         source, target = columns
         example = {"source": _text(where, row, source, "source")}
-        if labelled and target is not None:
+        if labeled and target is not None:
             example["target"] = _text(where, row, target, "target")
         return example
 
@@ -236,7 +236,7 @@ class SequenceToSequenceDataModule(LabelledDataModule):
         """Sources and targets of the training rows."""
         columns = None
         for where, row in self.source.rows("train"):
-            columns = columns or self.columns(where, row, labelled=True)
+            columns = columns or self.columns(where, row, labeled=True)
             for column in columns:
                 text = _look_up(where, row, column or "")
                 if isinstance(text, str):

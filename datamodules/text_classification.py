@@ -1,4 +1,4 @@
-"""Labelled texts: one text or two; one label, several, or a number."""
+"""Labeled texts: one text or two; one label, several, or a number."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ..text.findings import Findings
 from ..text.readers import require_columns
 from ..text.splitting import draw, hold_out, sort_labels
 from .batching.token_rows import Batches, Padding, Rows, Tokens, encode_texts
-from .labelled import LabelledDataModule
+from .labeled import LabeledDataModule
 from .sources import Row
 from .tables.columns import DECIMAL_COMMA, find_column, label_in, label_of, number_in, text_in
 from .tables.labels import LabelNames
@@ -39,7 +39,7 @@ WORDS_FOR_NOTHING = ("none", "null", "nan", "na", "n/a")
 Problem = Literal["single", "multi", "regression"]
 
 
-class TextClassificationDataModule(LabelledDataModule):
+class TextClassificationDataModule(LabeledDataModule):
     """Texts, or pairs of texts, each with a label, several labels, or a number.
 
     Batch: `input_ids` and `attention_mask` (rows, length) int64; `token_type_ids` (rows, length) int64 where the
@@ -61,7 +61,7 @@ class TextClassificationDataModule(LabelledDataModule):
             also fixes their order.
         examples_per_label: train on so many rows of each label, drawn by `seed`: learning from few labels.
         predict_texts: texts to predict, in place of files; a pair of texts is a list of two.
-        **rows: the options of every datamodule for labelled data: `validation_files`, `dataset`, `max_length`, ...
+        **rows: the options of every datamodule for labeled data: `validation_files`, `dataset`, `max_length`, ...
     """
 
     def __init__(
@@ -119,7 +119,7 @@ class TextClassificationDataModule(LabelledDataModule):
     def _look_at(self, split: str) -> Problem:
         column, numbers, fractions, count = None, 0, 0, 0
         for where, row in self.source.rows(split):
-            column = column or self.columns(where, row, labelled=True)[1]
+            column = column or self.columns(where, row, labeled=True)[1]
             value = listed(row.get(column))
             if isinstance(value, list):
                 return "multi"
@@ -154,12 +154,12 @@ class TextClassificationDataModule(LabelledDataModule):
             second = PAIR_COLUMNS[first or ""]
         return [name for name in (first, second) if name is not None]
 
-    def columns(self, where: str, row: dict[str, Any], labelled: bool) -> tuple[list[str], Any]:
+    def columns(self, where: str, row: dict[str, Any], labeled: bool) -> tuple[list[str], Any]:
         """The columns of the texts, and that of the label or those of the labels."""
         texts = self._text_columns(row)
         find_column(where, row, "text_column", texts[0] if texts else None, ())
         require_columns(where, row, texts)
-        if not labelled:
+        if not labeled:
             return texts, None
         if isinstance(self.label_column, list):
             require_columns(where, row, self.label_column)
@@ -174,17 +174,15 @@ class TextClassificationDataModule(LabelledDataModule):
             kind = {"single": "label", "multi": "labels", "regression": "number"}[self.problem]
             rank_zero_info(f"Columns: text {names}, {kind} {label!r}.")
 
-    def example(
-        self, where: str, row: dict[str, Any], columns: tuple[list[str], Any], labelled: bool
-    ) -> dict[str, Any]:
+    def example(self, where: str, row: dict[str, Any], columns: tuple[list[str], Any], labeled: bool) -> dict[str, Any]:
         """The texts, and the labels as the data spell them."""
         texts, column = columns
         example: dict[str, Any] = {"texts": [text_in(where, row, name) for name in texts]}
-        if labelled and self.problem == "multi":
+        if labeled and self.problem == "multi":
             example["labels"] = self._several(where, row, column)
-        elif labelled and self.problem == "regression":
+        elif labeled and self.problem == "regression":
             example["labels"] = number_in(where, row, column)
-        elif labelled:
+        elif labeled:
             example["labels"] = [label_in(where, row, column)]
         return example
 
@@ -326,19 +324,19 @@ class TextClassificationDataModule(LabelledDataModule):
         if "correct" in row or not isinstance(guess, str | list):
             return {}
         try:
-            column = self.columns("", row, labelled=True)[1]
+            column = self.columns("", row, labeled=True)[1]
             gold = self._several("", row, column) if isinstance(guess, list) else [label_in("", row, column)]
         except InputError:  # rows to predict need no labels
             return {}
         names = {self._known_name(raw, known) for raw in gold}
         return {} if None in names else {"correct": names == set(guess if isinstance(guess, list) else [guess])}
 
-    def judgements(self, columns: Sequence[str], made: dict[str, Any]) -> list[str]:
+    def judgments(self, columns: Sequence[str], made: dict[str, Any]) -> list[str]:
         """`correct`, where there is a column of labels."""
         if "correct" in columns or not isinstance(made.get("prediction"), str | list):
             return []
         try:
-            self.columns("", dict.fromkeys(columns, ""), labelled=True)
+            self.columns("", dict.fromkeys(columns, ""), labeled=True)
         except InputError:
             return []
         return ["correct"]

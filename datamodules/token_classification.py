@@ -25,7 +25,7 @@ from ..text.tags import Convention, Scheme, continued, detect
 from ..text.tokenizer import special_frame
 from .batching.tag_windows import TagPadding, windows_of
 from .batching.token_rows import Batches, Rows, RowsInMemory, Tokens
-from .labelled import LabelledDataModule
+from .labeled import LabeledDataModule
 from .sources import Row
 from .tables.columns import find_column, text_in
 from .tables.labels import LabelNames
@@ -38,8 +38,8 @@ SILENT = "words without a token, which go on with the word before"
 SHARED = "words that share a token with a word of another tag, and cannot be told apart"
 
 
-class TokenClassificationDataModule(LabelledDataModule):
-    """Sentences with a tag for each word, or texts with labelled spans of characters.
+class TokenClassificationDataModule(LabeledDataModule):
+    """Sentences with a tag for each word, or texts with labeled spans of characters.
 
     Tags of spans are converted to IOB2, whatever their scheme and spelling (`B-X`, `B_X`, `X-B`, `b-x`, or `B` where
     there is one kind); names for every word, such as parts of speech, stay as they are. Sentences that are longer than
@@ -63,10 +63,10 @@ class TokenClassificationDataModule(LabelledDataModule):
         scheme: `iob1`, `iob2` (BIO), `iobes` (or BILOU, BMES), `io` (names of entities without a prefix), or `tags` (a
             class for every word, such as parts of speech, scored by accuracy); null finds what most tags follow.
         label_names: names of the tags, where the data hold numbers: a list for 0, 1, ..., or a dictionary.
-        label_pieces: whether a word's `first` piece is labelled, or `all` of them. Its first answers for it.
+        label_pieces: whether a word's `first` piece is labeled, or `all` of them. Its first answers for it.
         stride: tokens by which windows overlap; null means a quarter of a window.
         predict_texts: texts to predict, in place of files.
-        **rows: the options of every datamodule for labelled data: `validation_files`, `dataset`, `max_length`, ...
+        **rows: the options of every datamodule for labeled data: `validation_files`, `dataset`, `max_length`, ...
     """
 
     def __init__(
@@ -96,7 +96,7 @@ class TokenClassificationDataModule(LabelledDataModule):
         self._training: tuple[Rows, np.ndarray] | None = None
         self._convention: Convention | None = None
         self.tagging: bool | None = None
-        """Whether tags name words and not spans; known after `setup` for labelled data."""
+        """Whether tags name words and not spans; known after `setup` for labeled data."""
 
     # ------------------------------------------------------------------ columns and the scheme
 
@@ -105,15 +105,15 @@ class TokenClassificationDataModule(LabelledDataModule):
         columns = [self.tokens_column, self.tags_column, self.text_column, self.spans_column]
         return [columns, self.given_scheme, self.names.given, self.label_pieces, self.stride]
 
-    def columns(self, where: str, row: dict[str, Any], labelled: bool) -> dict[str, Any]:
+    def columns(self, where: str, row: dict[str, Any], labeled: bool) -> dict[str, Any]:
         """Words and tags, or text and spans."""
         words = self.tokens_column or next((name for name in TOKENS_COLUMNS if name in row), None)
         if words is not None and self.text_column is None:
             find_column(where, row, "tokens_column", words, ())
-            tags = find_column(where, row, "tags_column", self.tags_column, TAGS_COLUMNS) if labelled else None
+            tags = find_column(where, row, "tags_column", self.tags_column, TAGS_COLUMNS) if labeled else None
             return {"tokens": words, "tags": tags}
         text = find_column(where, row, "tokens_column", self.text_column, ("text", "sentence"))
-        spans = find_column(where, row, "spans_column", self.spans_column, SPANS_COLUMNS) if labelled else None
+        spans = find_column(where, row, "spans_column", self.spans_column, SPANS_COLUMNS) if labeled else None
         return {"text": text, "spans": spans}
 
     def say_columns(self, columns: dict[str, Any]) -> None:
@@ -145,7 +145,7 @@ class TokenClassificationDataModule(LabelledDataModule):
         def sentences() -> Iterator[list[str]]:
             columns = None
             for where, row in self.source.rows(split):
-                columns = columns or self.columns(where, row, labelled=True)
+                columns = columns or self.columns(where, row, labeled=True)
                 tags = listed(row.get(columns["tags"]))
                 if isinstance(tags, list):
                     yield [self.names.rename(str(tag)) for tag in tags if tag is not None]
@@ -159,21 +159,21 @@ class TokenClassificationDataModule(LabelledDataModule):
 
     # ------------------------------------------------------------------ sentences
 
-    def example(self, where: str, row: dict[str, Any], columns: dict[str, Any], labelled: bool) -> dict[str, Any]:
+    def example(self, where: str, row: dict[str, Any], columns: dict[str, Any], labeled: bool) -> dict[str, Any]:
         """The text, where its words are, and their tags in IOB2."""
         if "tokens" in columns:
-            return self._from_words(where, row, columns, labelled)
+            return self._from_words(where, row, columns, labeled)
         text = text_in(where, row, columns["text"])
         words = words_of(text)
         if not words:
             raise InputError(f"{where}: the text in column {columns['text']!r} has no word.")
         example: dict[str, Any] = {"text": text, "words": words, "divided": True}
-        if labelled:
+        if labeled:
             spans = spans_in(where, listed(row.get(columns["spans"])), text, self.names.rename)
             example["tags"], example["widened"] = tags_of(where, text, words, spans)
         return example
 
-    def _from_words(self, where: str, row: dict[str, Any], columns: dict[str, Any], labelled: bool) -> dict[str, Any]:
+    def _from_words(self, where: str, row: dict[str, Any], columns: dict[str, Any], labeled: bool) -> dict[str, Any]:
         tokens = listed(row.get(columns["tokens"]))
         if not isinstance(tokens, list) or not tokens or not all(map(_is_word, tokens)):
             raise InputError(f"{where}: column {columns['tokens']!r} holds {short(tokens)}, where words should be.")
@@ -185,7 +185,7 @@ class TokenClassificationDataModule(LabelledDataModule):
             words.append((len(text), len(text) + len(token)))
             text += token
         example: dict[str, Any] = {"text": text, "words": words}
-        if labelled:
+        if labeled:
             tags = listed(row.get(columns["tags"]))
             if not isinstance(tags, list) or len(tags) != len(tokens):
                 count = len(tags) if isinstance(tags, list) else short(tags)
@@ -315,8 +315,8 @@ class TokenClassificationDataModule(LabelledDataModule):
         """The texts of the training rows."""
         columns = None
         for where, row in self.source.rows("train"):
-            columns = columns or self.columns(where, row, labelled=False)
-            yield self.example(where, row, columns, labelled=False)["text"]
+            columns = columns or self.columns(where, row, labeled=False)
+            yield self.example(where, row, columns, labeled=False)["text"]
 
 
 def _apart(tags: list[str], leader: np.ndarray, spans: bool) -> int:

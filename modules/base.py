@@ -175,7 +175,7 @@ class BaseModule(OptimizedModule, ModuleFacts):
         """Raises an `InputError`, before any text is read, if an architecture cannot be trained like this."""
 
     def check_tokenizer(self, tokenizer: Any) -> None:
-        """Raises an `InputError`, before any text is tokenised, if a tokenizer (or None) lacks what is needed."""
+        """Raises an `InputError`, before any text is tokenized, if a tokenizer (or None) lacks what is needed."""
 
     def networks(self) -> list[nn.Module]:
         """Everything that learns."""
@@ -258,7 +258,7 @@ class BaseModule(OptimizedModule, ModuleFacts):
         return [Rollback(self.max_rollbacks)]
 
     def check_data(self, data: Any) -> None:
-        """Raises an `InputError` if a datamodule's tokenizer or lengths will not do; it asks before it tokenises."""
+        """Raises an `InputError` if a datamodule's tokenizer or lengths will not do; it asks before it tokenizes."""
         if self.model is None and self.stored is None:
             self.check_tokenizer(data.tokenizer)
             self.backbone.load_config(data.tokenizer)
@@ -456,9 +456,9 @@ class BaseModule(OptimizedModule, ModuleFacts):
     def _training_outputs(self, batch: dict[str, Tensor]) -> dict[str, Output]:
         if self.model is None:
             raise InputError(
-                f"The network of this {type(self).__name__} is not built yet, so that no optimiser has its weights: "
+                f"The network of this {type(self).__name__} is not built yet, so that no optimizer has its weights: "
                 "where no trainer of its own trains it, call build() first (in configure_model of the module that it "
-                "is a part of, or before the optimiser is made)."
+                "is a part of, or before the optimizer is made)."
             )
         self.begin_step()
         try:
@@ -660,7 +660,7 @@ class BaseModule(OptimizedModule, ModuleFacts):
             return super().load_state_dict(state_dict, False, assign)
 
     def parameters(self, recurse: bool = True) -> Iterator[nn.Parameter]:
-        """As torch's; builds the network if nothing did so far: an optimiser of no weights would learn nothing."""
+        """As torch's; builds the network if nothing did so far: an optimizer of no weights would learn nothing."""
         self.build()
         return super().parameters(recurse)
 

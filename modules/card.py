@@ -29,7 +29,7 @@ Made by `{kind}` of pretune {version} from {backbone}.
 |---|---|
 | architecture | {architecture}, {parameters:.1f} M parameters |
 | data | {data} |
-| optimiser steps | {steps} |
+| optimizer steps | {steps} |
 {scores}{options}
 
 ```python

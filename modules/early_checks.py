@@ -1,4 +1,4 @@
-"""What cannot come to a good end is said when a trainer starts, not when hours of tokenising are done.
+"""What cannot come to a good end is said when a trainer starts, not when hours of tokenizing are done.
 
 The trainer asks for a module's callbacks before data are prepared, which is when this is looked at. All of it is cheap:
 configurations and names, no weights.

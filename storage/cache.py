@@ -1,4 +1,4 @@
-"""A content-addressed cache on disk: tokenise once, map the result into memory ever after."""
+"""A content-addressed cache on disk: tokenize once, map the result into memory ever after."""
 
 from __future__ import annotations
 

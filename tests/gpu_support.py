@@ -129,6 +129,6 @@ def options_of(kind: str, config: dict[str, Any], tokenizer: Path, data: Sequenc
     ]
 
 
-def labelled(reviews: Path) -> list[str]:
+def labeled(reviews: Path) -> list[str]:
     """Options of a datamodule for the table of reviews."""
     return [f"--data.train_files={reviews}", "--data.text_column=review", "--data.label_column=stars"]

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import torch
 from test_combinations import BACKBONES as TINY
-from tests_support import capitalised, sentence
+from tests_support import capitalized, sentence
 
 import pretune
 from pretune.modules import Backbone
@@ -83,7 +83,7 @@ def world(
     """A folder in which every shipped command finds what it names."""
     monkeypatch.setattr("pretune.text.readers.installed_docs.installed_roots", lambda: docs)
     (tmp_path / "corpus").mkdir()
-    documents = (" ".join(capitalised(7 * i + j, 12) for j in range(3 + i % 3)) for i in range(120))
+    documents = (" ".join(capitalized(7 * i + j, 12) for j in range(3 + i % 3)) for i in range(120))
     (tmp_path / "corpus/a.txt").write_text("\n\n".join(documents))
     (tmp_path / "shakespeare").mkdir()
     for split in ("train", "validation"):
@@ -177,7 +177,7 @@ def test_estimates(name: str, world: Path, hub: None, run: Callable[..., Any]) -
     for parts in found["memory"].values():
         assert parts["weights"] > 0
         assert parts["activations"] > 0
-    assert found["memory"]["ddp"]["optimiser"] == 8 * found["learning"]
+    assert found["memory"]["ddp"]["optimizer"] == 8 * found["learning"]
 
 
 @pytest.fixture

@@ -219,7 +219,7 @@ def test_early_stopping_keeps_the_best_weights_and_says_why(
     assert "did not improve in the last 2" in summary["stopped"]
 
 
-def test_a_misspelt_metric_is_said_before_training(
+def test_a_misspelled_metric_is_said_before_training(
     sentiment: str, fails: Fails, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from pretune.modules import TextClassification
@@ -360,7 +360,7 @@ def test_overfitting_some_batches(masked: str, run: Run) -> None:
 # ---------------------------------------------------------------------- what the user gets wrong
 
 
-def test_misspelt_keys_and_classes(sentiment: str, fails: Fails) -> None:
+def test_misspelled_keys_and_classes(sentiment: str, fails: Fails) -> None:
     assert "did you mean --model.learning_rate" in fails("fit", "--config", sentiment, "--model.learning_rat=1")
     assert "did you mean --data.text_column" in fails("fit", "--config", sentiment, "--data.txt_column=x")
     assert "did you mean --model.backbone.dropout" in fails("fit", "--config", sentiment, "--model.backbone.droput=0.1")

@@ -33,7 +33,7 @@ def sentence(number: int, length: int = 9) -> str:
     return " ".join(WORDS[(number * 7 + i * i + i * number) % len(WORDS)] for i in range(length)) + "."
 
 
-def capitalised(number: int, length: int = 9) -> str:
+def capitalized(number: int, length: int = 9) -> str:
     """The same sentence, as a sentence begins."""
     text = sentence(number, length)
     return text[0].upper() + text[1:]

@@ -20,7 +20,7 @@ def normalized(text: str) -> str:
 
 
 def exact(answer: str, gold: str) -> float:
-    """Whether two answers are the same after normalisation."""
+    """Whether two answers are the same after normalization."""
     return float(normalized(answer) == normalized(gold))
 
 

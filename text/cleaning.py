@@ -1,4 +1,4 @@
-"""Cleaning of raw text before it is tokenised: lengths, copies, near copies, and a filter of the user's own."""
+"""Cleaning of raw text before it is tokenized: lengths, copies, near copies, and a filter of the user's own."""
 
 from __future__ import annotations
 

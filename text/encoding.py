@@ -13,7 +13,7 @@ from ..errors import InputError
 from .words import Segmenter, boundaries
 
 BATCH_CHARACTERS = 1_000_000
-"""Texts are tokenised in batches of about this size: all cores are busy, memory stays bounded."""
+"""Texts are tokenized in batches of about this size: all cores are busy, memory stays bounded."""
 
 
 def text_batch(texts: Iterator[str]) -> list[str]:

@@ -86,7 +86,7 @@ class ExtendTokenizer:
 
 
 def count_words(backend: Any, documents: Iterator[str]) -> Counter[str]:
-    """How often each word occurs, as the tokenizer's model sees it: normalised, with its mark of a space before it."""
+    """How often each word occurs, as the tokenizer's model sees it: normalized, with its mark of a space before it."""
     counts: Counter[str] = Counter()
     for text in documents:
         if backend.normalizer is not None:

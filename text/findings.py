@@ -1,4 +1,4 @@
-"""What tokenising finds out about examples, kept by example: what is reported of a split is true of its rows."""
+"""What tokenizing finds out about examples, kept by example: what is reported of a split is true of its rows."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ENOUGH_TOKENS = 100
 
 @dataclass
 class Findings:
-    """What tokenising finds out on the way.
+    """What tokenizing finds out on the way.
 
     Args:
         labels: the label names as the data spell them, with the place where each stands first.

@@ -72,7 +72,7 @@ def _is_end(text: str, start: int, match: re.Match[str]) -> bool:
 def _is_abbreviation(text: str, start: int, stop: int, following: str) -> bool:
     """Whether the full stop at `stop` belongs to the word before it."""
     before = text[max(start, stop - _LONGEST) : stop]
-    if before[-1:].isspace():  # tokenised text, where abbreviations keep their full stop and sentences do not
+    if before[-1:].isspace():  # tokenized text, where abbreviations keep their full stop and sentences do not
         return False
     word = (before.split() or [""])[-1].lstrip("\"'“‘«([{—–-")
     if word.isdecimal() and stop - start < _LONGEST and text[start:stop].strip() == word:

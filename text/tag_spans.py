@@ -1,4 +1,4 @@
-"""Labelled spans of characters, and the tags of words that say the same."""
+"""Labeled spans of characters, and the tags of words that say the same."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ RARE, OFTEN = 2, 50
 
 
 def spans_in(where: str, value: Any, text: str, rename: Callable[[str], str]) -> list[Span]:
-    """Labelled spans of characters, in order.
+    """Labeled spans of characters, in order.
 
     Args:
         where: the place, for messages.

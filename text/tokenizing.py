@@ -39,7 +39,7 @@ class Tokens:
 
 
 @dataclass
-class Tokenising:
+class Tokenizing:
     """Takes documents to tokens. Another process can do it as well: it pickles, and is the same there.
 
     Args:
@@ -68,11 +68,11 @@ class Tokenising:
         return None if cut is None else WordCache(backend, cut, self.end, self.word_starts)
 
     def over(self, documents: Iterator[str]) -> Generator[Tokens]:
-        """Tokenises documents in their order; many of them in several processes."""
+        """Tokenizes documents in their order; many of them in several processes."""
         return in_order(self, iter(lambda: text_batch(documents), []), backend_of(self.tokenizer) is not None)
 
     def __call__(self, texts: list[str]) -> Tokens:
-        """Tokenises a batch."""
+        """Tokenizes a batch."""
         ids, lengths, starts, counts = self.encode(texts)
         table = np.zeros(len(texts), FACTS)
         table["tokens"] = lengths
@@ -137,30 +137,30 @@ class SentenceTokens:
 
 
 @dataclass
-class SentenceTokenising:
+class SentenceTokenizing:
     """Takes documents to the tokens of their sentences.
 
     Args:
-        tokenising: of sentences, with nothing at the end.
+        tokenizing: of sentences, with nothing at the end.
         splitter: takes a text to its sentences.
     """
 
-    tokenising: Tokenising
+    tokenizing: Tokenizing
     splitter: Callable[[str], list[str]]
 
     def over(self, documents: Iterator[str]) -> Generator[SentenceTokens]:
-        """Tokenises documents in their order; many of them in several processes."""
-        fast = backend_of(self.tokenising.tokenizer) is not None
+        """Tokenizes documents in their order; many of them in several processes."""
+        fast = backend_of(self.tokenizing.tokenizer) is not None
         return in_order(self, iter(lambda: text_batch(documents), []), fast)
 
     def __call__(self, texts: list[str]) -> SentenceTokens:
-        """Tokenises a batch."""
+        """Tokenizes a batch."""
         divided = [self.splitter(text) for text in texts]
-        ids, lengths, _, _ = self.tokenising.encode([sentence for sentences in divided for sentence in sentences])
+        ids, lengths, _, _ = self.tokenizing.encode([sentence for sentences in divided for sentence in sentences])
         full = np.append(0, np.cumsum(lengths > 0))
         sizes = np.diff(full[np.cumsum([len(sentences) for sentences in divided])], prepend=0)
         kept = np.flatnonzero(sizes).tolist()
-        hashes = np.array([document_hash(texts[row], self.tokenising.seed) for row in kept], np.uint64)
+        hashes = np.array([document_hash(texts[row], self.tokenizing.seed) for row in kept], np.uint64)
         return SentenceTokens(ids, lengths[lengths > 0], sizes[sizes > 0], hashes, len(texts) - len(kept))
 
 

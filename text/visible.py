@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 
 CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-"""What moves the cursor, changes colours or turns the order of letters around; tabs and line feeds do not."""
+"""What moves the cursor, changes colors or turns the order of letters around; tabs and line feeds do not."""
 FORMULA = re.compile(r"'*[=+\-@\t]")
 """How a cell begins that a spreadsheet would compute, or that has been kept from it."""
 MOST_NAMES = 3

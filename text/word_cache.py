@@ -1,7 +1,7 @@
 """Tokens of words that were met before: a corpus repeats its words, and a tokenizer need not.
 
 Most tokenizers cut a text at white space before they do anything else. What stands between two cuts then always gives
-the same tokens, so each such piece is tokenised when it first occurs and looked up ever after.
+the same tokens, so each such piece is tokenized when it first occurs and looked up ever after.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _SPACES = "\xa0\u1680" + "".join(map(chr, range(0x2000, 0x200B))) + "\u2028\u202
 
 @dataclass(frozen=True)
 class Division:
-    """How texts are cut into pieces that may be tokenised one by one.
+    """How texts are cut into pieces that may be tokenized one by one.
 
     Args:
         cut: takes a text to its pieces.
@@ -140,7 +140,7 @@ class WordCache:
         self.ends = np.array([len(self.end)])
 
     def encode(self, texts: list[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray | None, list[int | None]]:
-        """Tokenises a batch.
+        """Tokenizes a batch.
 
         Args:
             texts: any.

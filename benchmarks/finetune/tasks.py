@@ -118,7 +118,7 @@ def prepare(data: Path, name: str, folder: Path, cap: int | None) -> dict[str, i
     folder.mkdir(parents=True, exist_ok=True)
     for part, rows in parts.items():
         if not rows:
-            raise SystemExit(f"error: {data / name} has no labelled rows for its {part} part.")
+            raise SystemExit(f"error: {data / name} has no labeled rows for its {part} part.")
         if cap is not None and len(rows) > cap:
             rows = parts[part] = random.Random(SEED).sample(rows, cap)
         written = "".join(json.dumps(as_read(task, row), ensure_ascii=False) + "\n" for row in rows)

@@ -1,4 +1,4 @@
-"""Makes this checkout and the packages that travelled with the data importable, on a machine that has neither."""
+"""Makes this checkout and the packages that traveled with the data importable, on a machine that has neither."""
 
 from __future__ import annotations
 

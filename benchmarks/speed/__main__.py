@@ -12,7 +12,7 @@ repeated; a run that failed is reported, and tried again by the next command. Lo
 
 Speed is that of the training loop, as a user has it: true tokens (padding not counted) a second from the end of the
 last step of warm-up to the end of a later step, data loading, collating, logging and callbacks included; start,
-tokenising, validation and checkpoints not. A side measures for some seconds, or so many steps that rows have gone
+tokenizing, validation and checkpoints not. A side measures for some seconds, or so many steps that rows have gone
 from long to short; compared are medians. FLOPs are those of the matrix products that the true tokens need (and of the
 head, the predicted ones), the same on all sides; MFU is their share of the device's peak.
 

@@ -23,7 +23,7 @@ from pretune.cli.costs.hardware import peak_flops
 from pretune.modules.batches.sizes import batch_sizes
 
 LONG = 1_000_000
-"""Optimiser steps that the schedule is told: training ends when all is measured."""
+"""Optimizer steps that the schedule is told: training ends when all is measured."""
 
 
 class Measured(Exception):

@@ -9,7 +9,7 @@ KINDS = {
     "loss": ("log_softmax", "logsoftmax", "nll_loss", "cross_entropy", "inpieces", "::exp_", "gather", "scatter"),
     "products of matrices": ("::mm", "::bmm", "::addmm", "::baddbmm", "::matmul", "::linear", "mkldnn_linear", "gemm"),
     "attention": ("scaled_dot_product", "flash", "fmha", "softmax"),
-    "optimiser, clipping": ("adamw", "_foreach", "linalg_vector_norm", "clip"),
+    "optimizer, clipping": ("adamw", "_foreach", "linalg_vector_norm", "clip"),
     "copies, casts, zeros": ("copy", "_to", "clone", "zero", "fill", "::cat", "memcpy", "memset"),
     "dropout": ("dropout", "bernoulli", "rand"),
     "norms": ("layer_norm", "layernorm"),
@@ -19,7 +19,7 @@ KINDS = {
 """The first kind that has a piece of an operation's name."""
 OTHERS = "others"
 STEP = "Optimizer.step#"
-"""What torch calls an optimiser's step: not an operation, and Lightning has forward and backward pass within it."""
+"""What torch calls an optimizer's step: not an operation, and Lightning has forward and backward pass within it."""
 
 
 class Operations:

@@ -125,7 +125,7 @@ def as_rows(columns: Columns) -> Any:
 
 
 def language(spec: dict[str, Any], tokenizer: Any) -> Columns:
-    """Blocks, or documents a row, as the scripts make them; of copies of a text one is tokenised."""
+    """Blocks, or documents a row, as the scripts make them; of copies of a text one is tokenized."""
     path, copies = Path(spec["files"]["train"]), spec["copies"]
     if spec.get("documents"):  # run_mlm --line_by_line
         texts = [row["text"] for row in read(path)]
@@ -147,7 +147,7 @@ def language(spec: dict[str, Any], tokenizer: Any) -> Columns:
     return columns
 
 
-def labelled(spec: dict[str, Any], tokenizer: Any) -> Columns:
+def labeled(spec: dict[str, Any], tokenizer: Any) -> Columns:
     """Texts with labels, as run_glue.py has them."""
     rows = read(Path(spec["files"]["train"]))
     padding = "max_length" if spec.get("padding") == "max_length" else False
@@ -170,7 +170,7 @@ def collator_of(spec: dict[str, Any], tokenizer: Any) -> Any:
 def training(spec: dict[str, Any]) -> dict[str, Any]:
     """Trains until all is measured."""
     tokenizer = tokenizer_of(spec)
-    make = language if spec["task"] in ("mlm", "clm") else labelled
+    make = language if spec["task"] in ("mlm", "clm") else labeled
     rows, model = as_rows(make(spec, tokenizer)), network(spec, tokenizer)
     trainer = Timed(
         model,
@@ -250,7 +250,7 @@ def masked(spec: dict[str, Any]) -> dict[str, Any]:
 
 
 def questions(spec: dict[str, Any]) -> dict[str, Any]:
-    """As `benchmarks/finetune` does it, after run_qa.py; tokenised before."""
+    """As `benchmarks/finetune` does it, after run_qa.py; tokenized before."""
     sys.path.append(str(Path(__file__).resolve().parents[1] / "finetune"))
     from datasets import Dataset
     from trainer import QuestionAnsweringTrainer, evaluation_windows

@@ -137,7 +137,7 @@ def unequal(works: list[str], results_of: ResultsOf) -> list[str]:
 def differences(work: Work, ours: dict[str, Any], other: dict[str, Any]) -> list[str]:
     """Between two results; a new head's first loss depends on its seed, and so do masks.
 
-    The Trainer divides by the labels before they are shifted, which lowers its loss of causal modelling a little.
+    The Trainer divides by the labels before they are shifted, which lowers its loss of causal modeling a little.
     """
     found = []
     for key, allowed in (

@@ -60,7 +60,7 @@ class LastCheckpoint(SavesOnRequest):
     Args:
         folder: where `last.ckpt` lies.
         every_n_minutes: minutes between two checkpoints; null switches this off.
-        every_n_steps: optimiser steps between two; null switches this off.
+        every_n_steps: optimizer steps between two; null switches this off.
     """
 
     def __init__(

@@ -35,7 +35,7 @@ class EarlyStopping(LightningEarlyStopping):
 
     @override
     def on_sanity_check_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        # A misspelt metric is to be said now, not after hours. What callbacks measure may come with training alone.
+        # A misspelled metric is to be said now, not after hours. What callbacks measure may come with training alone.
         all_of_them = module_facts(pl_module).scores_all_before_training and any(trainer.num_sanity_val_batches)
         if all_of_them and self.monitor.startswith("val/"):
             self._validate_condition_metric(trainer.callback_metrics)

@@ -23,7 +23,7 @@ READ_EVERY = 64
 TRAIN, VALIDATION = "train/loss", "val/loss"
 
 Points = list[tuple[int, float]]
-"""Optimiser steps, each with a number."""
+"""Optimizer steps, each with a number."""
 
 
 def loss_of_step(trainer: Trainer) -> Tensor | None:
@@ -36,7 +36,7 @@ def loss_of_step(trainer: Trainer) -> Tensor | None:
 
 
 class History:
-    """Training losses by optimiser step, and what is measured now and then."""
+    """Training losses by optimizer step, and what is measured now and then."""
 
     def __init__(self) -> None:
         self._losses: Points = []
@@ -92,7 +92,7 @@ class History:
 
 @dataclass(frozen=True)
 class Curves:
-    """What is drawn of a run; every curve is a list of (optimiser step, number).
+    """What is drawn of a run; every curve is a list of (optimizer step, number).
 
     Args:
         losses: of training, as logged.

@@ -30,7 +30,7 @@ BEFORE_LIMIT = 60.0
 
 
 class OrderlyStop(Checkpoint):
-    """Stops training where a resumed run goes on exactly: after an optimiser step, or before a validation.
+    """Stops training where a resumed run goes on exactly: after an optimizer step, or before a validation.
 
     All processes stop after the same step, whichever was asked: the requests are reduced over them after every step (an
     integer; Lightning broadcasts one, too). Under Slurm, a warning (`--signal=USR1@90`) or the end of the job's time

@@ -1,4 +1,4 @@
-"""Warnings for the two signs of memorising: validation gets worse as training gets better; nothing is left to learn."""
+"""Warnings for the two signs of memorizing: validation gets worse as training gets better; nothing is left to learn."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from ...errors import InputError
 from .history import VALIDATION, loss_of_step
 
 ADVISED = "few_labels"
-"""The recipe against memorising."""
+"""The recipe against memorizing."""
 PERFECT = ("accuracy", "f1", "exact_match")
 """Scores that are 1 when everything is right; the first that a module measures is looked at."""
 
 
 class OverfittingWarnings(Callback):
-    """Warns when a run memorises its training data, each sign once a run.
+    """Warns when a run memorizes its training data, each sign once a run.
 
     One is a validation loss that rises while the training loss falls; the other an epoch whose training examples were
     all right, while those of validation are not.

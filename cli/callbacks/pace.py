@@ -17,7 +17,7 @@ from .stopping import timed_out
 class Pace(Callback):
     """Sets the trainer's epochs and its interval of validation once the size of the data is known.
 
-    Few labelled examples want more epochs than many: three passes over a hundred rows are a dozen steps, and what
+    Few labeled examples want more epochs than many: three passes over a hundred rows are a dozen steps, and what
     passes for the instability of fine-tuning is often training that ended too soon (arXiv 2006.05987, 2006.04884).
     Long epochs want validations within them, or early stopping comes too late. A large validation set wants few of
     them: its time is told from the numbers of batches, so that the same run is always validated at the same steps.
@@ -25,8 +25,8 @@ class Pace(Callback):
 
     Args:
         epochs: passes over the data; null leaves the trainer's own.
-        min_steps: as many epochs more as make at least so many optimiser steps; only with `epochs`.
-        validate_every: the most optimiser steps between two validations; null leaves the trainer's own interval.
+        min_steps: as many epochs more as make at least so many optimizer steps; only with `epochs`.
+        validate_every: the most optimizer steps between two validations; null leaves the trainer's own interval.
         validation_share: of the run's time, the most that validating may take; null sets no limit.
 
     Raises:

@@ -43,7 +43,7 @@ def draw_curves(curves: Curves, path: str | Path, title: str, caption: str = "",
         axis.grid(alpha=0.25)
         if axis.get_legend_handles_labels()[0]:
             axis.legend(fontsize="small", framealpha=0.8)
-    axes[-1].set_xlabel("optimiser step")
+    axes[-1].set_xlabel("optimizer step")
     axes[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
     axes[-1].xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     figure.suptitle("\n".join(textwrap.wrap(title, 90)), fontsize="medium", fontweight="bold")

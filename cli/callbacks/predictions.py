@@ -189,7 +189,7 @@ class PredictionWriter(BasePredictionWriter):
             columns = known or list(dict.fromkeys(name for row in self._inputs for name in row))
             if clash := set(columns) & found.keys():
                 raise InputError(f"The input has columns that predictions are called: {', '.join(sorted(clash))}.")
-            first = {**found, **{name: found.get(name) for name in self._data.judgements(columns, found)}}
+            first = {**found, **{name: found.get(name) for name in self._data.judgments(columns, found)}}
             self._file.write(self._rows.begin(columns, first, self._likeliest.left_out == 0))
         self._file.write(self._rows.row(given, found))
         self._count += 1

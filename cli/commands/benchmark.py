@@ -38,7 +38,7 @@ def run_benchmark(args: Sequence[str]) -> dict[str, Any]:
     again), so that it is to be seen which one limits. Training is real: the weights are those that `fit` would have.
 
     Args:
-        args: what stands after `benchmark`: the options of `fit`, and --steps N, --warmup N (optimiser steps), --json
+        args: what stands after `benchmark`: the options of `fit`, and --steps N, --warmup N (optimizer steps), --json
             FILE.
 
     Returns:

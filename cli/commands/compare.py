@@ -42,7 +42,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def run_compare(args: Sequence[str]) -> dict[str, Any]:
-    """Compares two runs, or two folders of seeds: by predictions on the same labelled rows, else by validation scores.
+    """Compares two runs, or two folders of seeds: by predictions on the same labeled rows, else by validation scores.
 
     Predictions lie in `predictions.jsonl` or `predictions.csv` of each run, written by `predict --data.predict_files
     FILE`; a folder of `fit --seeds` needs them in each seed's run. Where neither side has any, the seeds' scores on
@@ -97,7 +97,7 @@ def compare(
         missing = f"has no column {label!r}" if label else "has no column that is known to hold labels"
         there = ", ".join(name for name in rows[0] if name not in MADE)
         raise InputError(
-            f"{sides[0][0][0]} {missing}; it has: {there}. Predict labelled rows, and name the column with --label."
+            f"{sides[0][0][0]} {missing}; it has: {there}. Predict labeled rows, and name the column with --label."
         )
     if resamples < 1:
         raise InputError(f"--resamples is {resamples}; a whole number of at least 1 would work, such as 10000.")

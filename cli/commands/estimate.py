@@ -212,7 +212,7 @@ def _shares(networks: list[Any], devices: int, precision: str) -> dict[str, floa
     return dict.fromkeys(PARTS, 1.0) | {
         "weights": part + gathered,
         "gradients": part + gathered,
-        "optimiser": part,
+        "optimizer": part,
         "copies for autocast": 0.0,
     }
 

@@ -62,10 +62,10 @@ def _verdict(found: dict[str, Any], several: bool) -> str:
             f"{FSDP}."
         )
     parts = found["memory"]["fsdp" if several else "ddp"]
-    state = parts["weights"] + parts["optimiser"]
+    state = parts["weights"] + parts["optimizer"]
     if state > MOST * found["gigabytes"] * 1e9:
         return (
-            f"It does not fit {place}: weights and optimiser alone are too large. To shard them over more devices "
+            f"It does not fit {place}: weights and optimizer alone are too large. To shard them over more devices "
             f"needs {FSDP}."
         )
     return (

@@ -36,7 +36,7 @@ def predictions(run: str, labels: Sequence[str] = ()) -> list[tuple[Path, list[R
     """
     found = []
     for home in runs_of(run):
-        path = labelled_by(home, labels)
+        path = labeled_by(home, labels)
         if path is None:
             raise InputError(
                 f"{home} has no predictions.jsonl or .csv: run `predict` there with --data.predict_files, on rows with "
@@ -98,7 +98,7 @@ def written_by(run: Path) -> Path | None:
     return next(iter(_files(run)), None)
 
 
-def labelled_by(run: Path, labels: Sequence[str]) -> Path | None:
+def labeled_by(run: Path, labels: Sequence[str]) -> Path | None:
     """The newest file of predictions that has a label in its first row; the newest where none has."""
     files = _files(run)
     if len(files) < 2:

@@ -73,7 +73,7 @@ def run_seeds(args: Sequence[str]) -> dict[str, Any]:
             broken[seed] = str(error.code).removeprefix("error: ")
         except Exception as error:
             broken[seed] = str(input_error(error) or f"{type(error).__name__}: {error}")
-        results = summarise(done, broken)
+        results = summarize(done, broken)
         write(root / "seeds.json", results)
         (root / "seeds.md").write_text(table(results), encoding="utf-8")
     print("\n" + table(results) + f"\nBeside another configuration's seeds, or a run: compare {root} OTHER")
@@ -123,7 +123,7 @@ def failed(state: dict[str, Any]) -> str | None:
     return None
 
 
-def summarise(done: dict[int, dict[str, Any]], broken: dict[int, str]) -> dict[str, Any]:
+def summarize(done: dict[int, dict[str, Any]], broken: dict[int, str]) -> dict[str, Any]:
     """Mean, standard deviation and confidence interval of each metric over the seeds."""
     names = list(dict.fromkeys(name for state in done.values() for name in state["scores"]))
     metrics = {}

@@ -18,7 +18,7 @@ class Device:
         teraflops: dense peak by dtype: `bfloat16`, `float16`, `float32` (with TF32 where it has that).
         gigabytes: of memory, 10^9 bytes.
         bandwidth: of its memory, 10^9 bytes a second.
-        link: to its neighbours in one machine, 10^9 bytes a second in each direction.
+        link: to its neighbors in one machine, 10^9 bytes a second in each direction.
     """
 
     name: str

@@ -25,7 +25,7 @@ from ...modules.shortcuts.packed_attention import prefer_own_attention
 from ...modules.shortcuts.sparse_head import only_inputs, only_positions
 from .workload import Workload
 
-PARTS = ("weights", "gradients", "optimiser", "copies for autocast", "activations", "logits")
+PARTS = ("weights", "gradients", "optimizer", "copies for autocast", "activations", "logits")
 Plan = Mapping[str, float]
 """The share of each part that one device holds."""
 
@@ -138,7 +138,7 @@ def step_memory(
         ledger = Ledger(held, words, plans(networks))
         ledger.held["weights"] = float(sum(t.nbytes for t in held))
         state, scratch = optimizer_bytes(optimizer, networks, fused=precision != "16-mixed", gpu=gpu)
-        ledger.held["optimiser"] = float(state)
+        ledger.held["optimizer"] = float(state)
         for parameter in learning:
             parameter.grad = torch.zeros_like(parameter)
             ledger.add(parameter.grad, "gradients")
@@ -154,7 +154,7 @@ def step_memory(
         if isinstance(loss, Tensor) and loss.requires_grad:
             loss.backward()
         del loss
-        ledger.extra(scratch, "optimiser")
+        ledger.extra(scratch, "optimizer")
     return ledger.peaks, networks
 
 
@@ -208,7 +208,7 @@ def _sum(output: Any) -> Tensor:
 
 
 def optimizer_bytes(name: str, networks: list[Any], fused: bool, gpu: bool) -> tuple[int, int]:
-    """What an optimiser keeps for the parameters that learn, and what its step needs for a moment beside that.
+    """What an optimizer keeps for the parameters that learn, and what its step needs for a moment beside that.
 
     Args:
         name: `adamw`, `muon` or `sgd`.

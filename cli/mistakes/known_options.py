@@ -18,7 +18,7 @@ from ...text.train_tokenizer import TrainTokenizer
 from ..options import CheckpointOptions, EarlyStoppingOptions, PaceOptions
 
 BASES = {
-    "OptimizedModule", "HostedModule", "BaseModule", "BaseDataModule", "LabelledModule", "LabelledDataModule",
+    "OptimizedModule", "HostedModule", "BaseModule", "BaseDataModule", "LabeledModule", "LabeledDataModule",
     "GeneratingModule",
 }  # fmt: skip
 """What messages do not propose."""

@@ -1,4 +1,4 @@
-"""What is to be predicted, on disk: tokenised in pieces, mapped into memory, removed when it is predicted."""
+"""What is to be predicted, on disk: tokenized in pieces, mapped into memory, removed when it is predicted."""
 
 from __future__ import annotations
 

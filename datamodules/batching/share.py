@@ -27,7 +27,7 @@ class Share(NamedTuple):
 
 
 def share_of_process() -> Share:
-    """What torch.distributed says, or torchrun before that is initialised; else everything."""
+    """What torch.distributed says, or torchrun before that is initialized; else everything."""
     if dist.is_available() and dist.is_initialized():
         return Share(dist.get_rank(), dist.get_world_size())
     if "TORCHELASTIC_RUN_ID" in os.environ:

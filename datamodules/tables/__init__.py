@@ -1,1 +1,1 @@
-"""Labelled tables: columns, labels, rows on both sides of a split."""
+"""Labeled tables: columns, labels, rows on both sides of a split."""

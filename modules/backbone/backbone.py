@@ -54,7 +54,7 @@ class Backbone:
         merge_adapters: whether the export is the whole model, with the adapters merged into its weights; otherwise it
             holds what differs from `name` alone, for `peft.PeftModel.from_pretrained`.
         compile: `torch.compile` each layer in place; fast where inputs keep one shape, as blocks of a corpus do.
-        trust_remote_code: run modelling code that comes with a hub model. Off unless you switch it on.
+        trust_remote_code: run modeling code that comes with a hub model. Off unless you switch it on.
     """
 
     name: str | None = None
@@ -465,7 +465,7 @@ def reinitialize(model: PreTrainedModel, layer: nn.Module) -> None:
     """Gives one layer the weights its architecture starts with."""
     for module in layer.modules():
         for parameter in module.parameters(recurse=False):
-            # transformers marks loaded weights so that they are not initialised again.
+            # transformers marks loaded weights so that they are not initialized again.
             if hasattr(parameter, "_is_hf_initialized"):
                 del parameter._is_hf_initialized
         if hasattr(module, "_is_hf_initialized"):

@@ -1,6 +1,6 @@
 """Weights of a checkpoint that a network has no place for, and that a later one wants: they go from run to run.
 
-Masked modelling neither trains nor needs the pooler, which a classifier starts from. The heads of pairs go with it,
+Masked modeling neither trains nor needs the pooler, which a classifier starts from. The heads of pairs go with it,
 which are small. The head that foretells words does not outlive a task: it is large, and the body is no longer the one
 that it was trained on.
 """

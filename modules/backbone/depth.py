@@ -1,4 +1,4 @@
-"""How deep in the network a parameter lies: what layer-wise learning rates, freezing and re-initialising need."""
+"""How deep in the network a parameter lies: what layer-wise learning rates, freezing and re-initializing need."""
 
 from __future__ import annotations
 

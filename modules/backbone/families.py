@@ -31,7 +31,7 @@ TRAINS = {
     "encoder": "an encoder, which MaskedLanguageModeling trains",
     "decoder": "a decoder, which CausalLanguageModeling trains",
     "encoder-decoder": "an encoder-decoder, which SpanDenoising trains",
-    "other": "which has no language-modelling head",
+    "other": "which has no language-modeling head",
 }
 
 

@@ -21,7 +21,7 @@ class EqualWeightAveraging(WeightAveraging):
     learning rate alone, knows when the averages are best, and goes on after an interruption as if there had been none.
 
     Args:
-        start: the optimiser step from which on they are averaged, or a share of the run when below 1; until then the
+        start: the optimizer step from which on they are averaged, or a share of the run when below 1; until then the
             average is the latest weights.
     """
 

@@ -8,15 +8,15 @@ from torch import Tensor
 
 
 def fit_logistic(x: Tensor, y: Tensor, classes: int, penalty: float = 1.0, steps: int = 200) -> tuple[Tensor, Tensor]:
-    """Minimises the mean cross entropy plus penalty / (2 n) times the squared weights, by L-BFGS from zero.
+    """Minimizes the mean cross entropy plus penalty / (2 n) times the squared weights, by L-BFGS from zero.
 
-    Features are standardised first; the result is for features as they come. The same input gives the same result.
+    Features are standardized first; the result is for features as they come. The same input gives the same result.
 
     Args:
         x: (rows, features), float64.
         y: (rows,), int64.
         classes: how many.
-        penalty: of the weights for standardised features; not of the bias.
+        penalty: of the weights for standardized features; not of the bias.
         steps: at most.
 
     Returns:

@@ -57,7 +57,7 @@ class Probe(Callback):
         if (problem := facts.problem) != "single":
             raise InputError(
                 f"Probe tells texts with single labels apart, and its data ({type(self.data).__name__}) are "
-                f"{problem or 'not labelled so'}: a TextClassificationDataModule would work."
+                f"{problem or 'not labeled so'}: a TextClassificationDataModule would work."
             )
         if "validation" not in self.data.datasets:
             raise InputError(

@@ -16,7 +16,7 @@ _MIX2 = -7723592293110705685  # 0x94D049BB133111EB
 
 
 def mix(x: Tensor) -> Tensor:
-    """The finaliser of SplitMix64 (Steele, Lea and Flood, 2014) on int64 tensors; multiplication wraps around."""
+    """The finalizer of SplitMix64 (Steele, Lea and Flood, 2014) on int64 tensors; multiplication wraps around."""
     x = x + _GOLDEN
     x = (x ^ _shift(x, 30)) * _MIX1
     x = (x ^ _shift(x, 27)) * _MIX2

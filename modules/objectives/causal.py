@@ -1,4 +1,4 @@
-"""Causal language modelling: the next token, from left to right (GPT-2, Radford et al., 2019)."""
+"""Causal language modeling: the next token, from left to right (GPT-2, Radford et al., 2019)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Masked language modelling (BERT, arXiv 1810.04805), with whole words or spans hidden if wanted."""
+"""Masked language modeling (BERT, arXiv 1810.04805), with whole words or spans hidden if wanted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Next-sentence prediction together with masked language modelling (BERT, arXiv 1810.04805)."""
+"""Next-sentence prediction together with masked language modeling (BERT, arXiv 1810.04805)."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class NextSentencePrediction(MaskedLanguageModeling):
 
     Args:
         backbone: a hub id, a folder, an earlier run's folder or its `.ckpt`, or a `Backbone` with options.
-        mlm_weight: of masked language modelling in the loss; 0 switches it off, and nothing is masked.
+        mlm_weight: of masked language modeling in the loss; 0 switches it off, and nothing is masked.
         pair_weight: of the prediction about the pair; 0 switches it off.
         **masking: the options of `MaskedLanguageModeling`, and those of every module.
 

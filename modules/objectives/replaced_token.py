@@ -27,7 +27,7 @@ _SAMPLE = 8
 class ReplacedTokenDetection(MaskedLanguageModeling):
     """Tells for every token whether a small generator put it there.
 
-    The generator learns masked language modelling; what it draws for the masked tokens replaces them, and the
+    The generator learns masked language modeling; what it draws for the masked tokens replaces them, and the
     discriminator, which is the backbone, tells replaced from original. Where the generator hits the original, that
     counts as original. No gradient flows through the draw. The generator is not exported.
 

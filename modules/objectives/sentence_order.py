@@ -1,4 +1,4 @@
-"""Sentence-order prediction together with masked language modelling (ALBERT, arXiv 1909.11942)."""
+"""Sentence-order prediction together with masked language modeling (ALBERT, arXiv 1909.11942)."""
 
 from __future__ import annotations
 

@@ -117,9 +117,9 @@ class NumericGuard:
 
 
 def leave_out(optimizer: Optimizer, bad: Tensor, divided: bool) -> None:
-    """Makes the coming step of an optimiser none where `bad`, without a GPU being waited for.
+    """Makes the coming step of an optimizer none where `bad`, without a GPU being waited for.
 
-    The fused AdamW leaves a step out by itself. Of other optimisers on a GPU the step is one with a gradient of zero.
+    The fused AdamW leaves a step out by itself. Of other optimizers on a GPU the step is one with a gradient of zero.
 
     Args:
         optimizer: with its gradients.

@@ -1,4 +1,4 @@
-"""How a module learns: optimiser, schedule, gradient per target, and what keeps pretrained weights from drifting."""
+"""How a module learns: optimizer, schedule, gradient per target, and what keeps pretrained weights from drifting."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class OptimizedModule(HostedModule):
         optimizer: `adamw`, fused and bias-corrected; `muon` for the matrices of hidden layers, with AdamW for the rest
             and updates of the same size (arXiv 2502.16982); or `sgd` with momentum 0.9.
         betas: AdamW's averaging factors.
-        schedule: `constant`, `linear`, `cosine`, or `wsd` (arXiv 2405.18392); it steps with the optimiser.
+        schedule: `constant`, `linear`, `cosine`, or `wsd` (arXiv 2405.18392); it steps with the optimizer.
         warmup: steps in which the rate rises, or a fraction of the run when below 1.
         layer_decay: factor on the rate from each layer to the one below it (arXiv 1801.06146).
         l2_sp: decoupled decay towards the pretrained weights, which takes the place of `weight_decay` where there are
@@ -118,7 +118,7 @@ class OptimizedModule(HostedModule):
         self._spent = 0.0  # of trainer.max_time, as a share, when the schedule last stepped
         self._start: dict[str, Tensor] | None = None
         self._groups: list[dict[str, Any]] = []
-        """The options of the optimiser's groups, as asked for."""
+        """The options of the optimizer's groups, as asked for."""
         self._before: dict[str, Any] | None = None
         """What the trainer's options were when the checkpoint that is resumed was taken."""
         self.resumed: dict[str, Any] | None = None
@@ -273,10 +273,10 @@ class OptimizedModule(HostedModule):
         if sentence := self.guard.spikes.sentence():
             rank_zero_warn(sentence)
 
-    # ------------------------------------------------------------------ optimiser and schedule
+    # ------------------------------------------------------------------ optimizer and schedule
 
     def configure_optimizers(self) -> Any:
-        """AdamW or SGD over parameter groups, with a schedule per optimiser step.
+        """AdamW or SGD over parameter groups, with a schedule per optimizer step.
 
         Raises:
             InputError: in a loop of one's own, which has no length that the schedule could follow.
@@ -284,7 +284,7 @@ class OptimizedModule(HostedModule):
         if not self.has_trainer:
             raise InputError(
                 "The schedule follows the length of a Trainer's run, and there is no Trainer here: in a loop of your "
-                "own take an optimiser over module.parameter_groups(), such as torch.optim.AdamW, and a schedule "
+                "own take an optimizer over module.parameter_groups(), such as torch.optim.AdamW, and a schedule "
                 "beside it."
             )
         start = self._weights_at_start() if self.l2_sp else {}
@@ -353,7 +353,7 @@ class OptimizedModule(HostedModule):
                 "it out, and set module.mask_probability as you go."
             )
         steps = self._steps
-        if math.isinf(steps):  # an optimiser of somebody else's
+        if math.isinf(steps):  # an optimizer of somebody else's
             steps = self.trainer.estimated_stepping_batches
         done = self.global_step / steps if steps else 1.0
         return min(1.0, max(done, self._spent))

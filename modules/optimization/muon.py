@@ -1,4 +1,4 @@
-"""Muon for the matrices of hidden layers, and AdamW for all else, as one optimiser."""
+"""Muon for the matrices of hidden layers, and AdamW for all else, as one optimizer."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class MuonWithAdamW(Optimizer):
     """PyTorch's Muon (Jordan et al. 2024) where a group says `hidden`, its AdamW elsewhere.
 
     Muon's updates are scaled to the size of AdamW's (arXiv 2502.16982), so that one learning rate serves both. The two
-    work on the groups and the state of this one: schedules, clipping and checkpoints see a single optimiser.
+    work on the groups and the state of this one: schedules, clipping and checkpoints see a single optimizer.
 
     Args:
         groups: with `params`, `lr`, `weight_decay` and `hidden`; the parameters of hidden groups are matrices.
@@ -30,7 +30,7 @@ class MuonWithAdamW(Optimizer):
         fused: bool = False,
     ) -> None:
         parts = [[group for group in groups if group["hidden"] is hidden] for hidden in (True, False)]
-        nothing = torch.nn.Parameter(torch.zeros(1, 1))  # optimisers refuse to be made of none
+        nothing = torch.nn.Parameter(torch.zeros(1, 1))  # optimizers refuse to be made of none
         self._muon = torch.optim.Muon(
             [{"params": [nothing]}], momentum=momentum, nesterov=True, adjust_lr_fn="match_rms_adamw"
         )

@@ -1,4 +1,4 @@
-"""Optimisers over parameter groups."""
+"""Optimizers over parameter groups."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def parameter_groups(
 def make_optimizer(
     name: OptimizerName, groups: list[dict[str, Any]], betas: tuple[float, float], precision: str
 ) -> torch.optim.Optimizer:
-    """The optimiser that a name stands for.
+    """The optimizer that a name stands for.
 
     Args:
         name: `adamw`, `muon` (with AdamW for what is no hidden matrix), or `sgd` (with momentum 0.9).
@@ -77,6 +77,6 @@ def make_optimizer(
     if name == "muon":
         return MuonWithAdamW(groups, betas, fused=fused)
     optimizer = torch.optim.AdamW(groups, betas=betas, fused=fused)
-    # Lightning refuses to clip for any optimiser that could unscale gradients; without a scaler none does.
+    # Lightning refuses to clip for any optimizer that could unscale gradients; without a scaler none does.
     optimizer._step_supports_amp_scaling = False
     return optimizer

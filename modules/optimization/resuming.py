@@ -87,7 +87,7 @@ def apply_options(
     factor: Callable[[int], float],
     follows_clock: bool,
 ) -> None:
-    """Gives a restored optimiser and schedule the options that are asked for now; the same ones change no bit.
+    """Gives a restored optimizer and schedule the options that are asked for now; the same ones change no bit.
 
     Args:
         optimizer: as the checkpoint has it.
@@ -133,7 +133,7 @@ def go_on_within_epoch(trainer: Trainer) -> bool:
 
 
 def steps_in_all(trainer: Trainer) -> float:
-    """The optimiser steps of a resumed run whose earlier part had other batches: those done, and those to come."""
+    """The optimizer steps of a resumed run whose earlier part had other batches: those done, and those to come."""
     window, batches = trainer.accumulate_grad_batches, trainer.num_training_batches
     to_come = math.inf
     if trainer.max_epochs not in (None, -1) and math.isfinite(batches):

@@ -1,4 +1,4 @@
-"""Learning-rate schedules: the factor on the peak rate as a function of the optimiser step."""
+"""Learning-rate schedules: the factor on the peak rate as a function of the optimizer step."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def schedule(
     Args:
         name: `constant`, `linear` (to 0), `cosine` (to 0), or `wsd`: warm-up, stable, then a decay with
             1 - sqrt (arXiv 2405.18392).
-        total: optimiser steps of the whole run; may be infinite for `constant`, or with a clock.
+        total: optimizer steps of the whole run; may be infinite for `constant`, or with a clock.
         warmup: steps, or a fraction below 1.
         decay: fraction of the run in which `wsd` decays.
         clock: share of a time budget that is spent, 0 to 1; whichever of steps and time ends sooner counts.
@@ -75,7 +75,7 @@ def schedule(
 
 
 class GrowingSchedule(LambdaLR):
-    """A schedule whose optimiser may get more parameters on the way, as callbacks that unfreeze layers give it.
+    """A schedule whose optimizer may get more parameters on the way, as callbacks that unfreeze layers give it.
 
     They follow the schedule from the rate that they come with.
     """

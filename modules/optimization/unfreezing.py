@@ -14,8 +14,8 @@ class GradualUnfreezing:
 
     Args:
         networks: what learns; what is frozen already stays so.
-        span: optimiser steps until everything learns, or a fraction of the run when below 1.
-        total: optimiser steps of the run.
+        span: optimizer steps until everything learns, or a fraction of the run when below 1.
+        total: optimizer steps of the run.
     """
 
     def __init__(self, networks: Iterable[nn.Module], span: float, total: float) -> None:

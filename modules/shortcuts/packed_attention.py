@@ -30,7 +30,7 @@ def can_pack(model: Any) -> bool:
     """Whether an architecture sends all of its attention through the interface, and nothing else mixes positions."""
     options = inspect.signature(model.forward).parameters
     takes_all = any(option.kind is inspect.Parameter.VAR_KEYWORD for option in options.values())
-    # MobileBERT's embeddings look at both neighbours; capped scores are nothing that a kernel here computes.
+    # MobileBERT's embeddings look at both neighbors; capped scores are nothing that a kernel here computes.
     mixes = any(
         getattr(model.config, n, None) for n in ("trigram_input", "attn_logit_softcapping", "is_encoder_decoder")
     )

@@ -15,7 +15,7 @@ from ..backbone.backbone import Backbone, in_body, reinitialize
 from ..base import BaseModule
 
 
-class LabelledModule(BaseModule):
+class LabeledModule(BaseModule):
     """A head with one output for each of the `labels`.
 
     Args:
@@ -154,3 +154,7 @@ class LabelledModule(BaseModule):
 
 def _list(names: Sequence[str]) -> str:
     return "[" + ", ".join(names[:10]) + (", ..." if len(names) > 10 else "") + "]"
+
+
+LabelledModule = LabeledModule
+"""Its name in version 0.1."""

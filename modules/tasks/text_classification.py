@@ -19,7 +19,7 @@ from ..losses.cross_entropy import binary_cross_entropy, cross_entropy
 from ..metrics.basic import F1, BinaryF1, Confusion, Matthews, Pearson
 from ..metrics.majority import majority_scores
 from ..metrics.multilabel import TunedF1
-from .labelled import LabelledModule
+from .labeled import LabeledModule
 
 Problem = Literal["single", "multi", "regression"]
 PROBLEM_TYPES: dict[Problem, str] = {
@@ -34,7 +34,7 @@ MOST_CONFUSED = 1000
 """Labels that a confusion matrix has at most: it grows with their square, and nobody reads a larger one."""
 
 
-class TextClassification(LabelledModule):
+class TextClassification(LabeledModule):
     """A label, several labels, or a number for a text or a pair of texts.
 
     Batch: `input_ids` and `attention_mask` (rows, length) int64, `token_type_ids` where there are, and `labels`:

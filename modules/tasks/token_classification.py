@@ -14,10 +14,10 @@ from ..base import Output
 from ..batches.targets import find_targets
 from ..losses.cross_entropy import cross_entropy
 from ..metrics.entities import EntityScore, TagAccuracy, whole_tags
-from .labelled import LabelledModule
+from .labeled import LabeledModule
 
 
-class TokenClassification(LabelledModule):
+class TokenClassification(LabeledModule):
     """A tag for every word: entities are read from it (IOB2), or it is a part of speech and the like.
 
     Which of the two the datamodule says, else the labels: without a B- among them they name words.
@@ -61,7 +61,7 @@ class TokenClassification(LabelledModule):
         return {kind: EntityScore(self.labels or [], kind) for kind in ("precision", "recall", "f1")}
 
     def step(self, batch: dict[str, Tensor], stage: str) -> Output:
-        """Cross entropy over the tags of the labelled tokens."""
+        """Cross entropy over the tags of the labeled tokens."""
         logits = self.model(**self.network_inputs(batch)).logits.float()
         labels = batch["labels"]
         places = find_targets(labels >= 0, known_targets(batch)).places

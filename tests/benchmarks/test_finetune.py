@@ -18,7 +18,7 @@ HERE = Path(__file__).resolve().parents[2] / "benchmarks" / "finetune"
 
 
 def load(name: str) -> ModuleType:
-    """A script of the benchmark, which imports its neighbours as scripts do."""
+    """A script of the benchmark, which imports its neighbors as scripts do."""
     sys.path.insert(0, str(HERE))
     try:
         spec = importlib.util.spec_from_file_location(f"finetune_{name.strip('_')}", HERE / f"{name}.py")
@@ -49,7 +49,7 @@ def cola(count: int, label: int | None = None) -> list[dict[str, Any]]:
     ]
 
 
-def test_unlabelled_test_rows_give_way_to_validation(tmp_path: Path) -> None:
+def test_unlabeled_test_rows_give_way_to_validation(tmp_path: Path) -> None:
     for part, rows in {"train": cola(50), "validation": cola(7), "test": cola(9, label=-1)}.items():
         write(tmp_path / "cola" / f"{part}.jsonl", rows)
     assert tasks.prepare(tmp_path, "cola", tmp_path / "out", None) == {"train": 45, "validation": 5, "test": 7}
@@ -83,7 +83,7 @@ def test_numbers_of_tags_become_names(tmp_path: Path) -> None:
 
 
 def test_missing_rows_are_named(tmp_path: Path) -> None:
-    with pytest.raises(SystemExit, match="sst2 has no labelled rows for its train part"):
+    with pytest.raises(SystemExit, match="sst2 has no labeled rows for its train part"):
         tasks.prepare(tmp_path, "sst2", tmp_path / "out", None)
 
 

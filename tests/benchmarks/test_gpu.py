@@ -35,8 +35,8 @@ def load(path: Path, name: str) -> ModuleType:
 
 
 @pytest.fixture(autouse=True)
-def _neighbours(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Programs import their neighbours by name, and so does Lightning's command line."""
+def _neighbors(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Programs import their neighbors by name, and so does Lightning's command line."""
     monkeypatch.setattr(sys, "path", [*PLACES, *sys.path])
 
 

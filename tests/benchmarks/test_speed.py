@@ -17,7 +17,7 @@ HERE = Path(__file__).resolve().parents[2] / "benchmarks" / "speed"
 
 
 def load(name: str) -> ModuleType:
-    """A script of the benchmark, which imports its neighbours as scripts do."""
+    """A script of the benchmark, which imports its neighbors as scripts do."""
     sys.path.insert(0, str(HERE))
     try:
         spec = importlib.util.spec_from_file_location(f"speed_{name.strip('_')}", HERE / f"{name}.py")
@@ -40,8 +40,8 @@ sys.path.remove(str(HERE))
 
 
 @pytest.fixture(autouse=True)
-def _neighbours(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Programs import their neighbours, and Lightning's command line finds the clock by name."""
+def _neighbors(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Programs import their neighbors, and Lightning's command line finds the clock by name."""
     monkeypatch.setattr(sys, "path", [str(HERE), *sys.path])
 
 
@@ -84,7 +84,7 @@ def test_where_the_time_goes(data: Path, encoder: Path, capsys: pytest.CaptureFi
     for result in json.loads(Path("speed.json").read_text()).values():
         kinds = result["operations"]
         assert kinds["products of matrices"] > 0
-        assert kinds["optimiser, clipping"] > 0
+        assert kinds["optimizer, clipping"] > 0
         assert sum(kinds.values()) < 1.05 * result["ms_step"] * max(1, torch.get_num_threads())
     assert "| MLM, BERT 4x256, blocks of 128, ms | ours | Trainer |" in capsys.readouterr().out
 
@@ -97,7 +97,7 @@ def test_kinds_of_operations() -> None:
         "LogSoftmaxBackward0": "loss",
         "aten::expand": "others",
         "aten::scatter_": "loss",
-        "aten::_fused_adamw_": "optimiser, clipping",
+        "aten::_fused_adamw_": "optimizer, clipping",
         "aten::random_": "dropout",
         "aten::copy_": "copies, casts, zeros",
     }

@@ -26,7 +26,7 @@ def test_the_table(capsys: pytest.CaptureFixture[str]) -> None:
         "main.py compare --help",
         "warm fit: sanity validation begins",
         "warm fit: sanity validation has ended",
-        "warm fit: first optimiser step has ended",
+        "warm fit: first optimizer step has ended",
     ]
     walls = [float(row[1]) for row in rows]
     assert all(wall > 0 for wall in walls)

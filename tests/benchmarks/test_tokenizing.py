@@ -1,4 +1,4 @@
-"""The benchmark of tokenising: both sides work, runs are interleaved, and the table tells medians."""
+"""The benchmark of tokenizing: both sides work, runs are interleaved, and the table tells medians."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-FILE = Path(__file__).resolve().parents[2] / "benchmarks" / "tokenising.py"
-spec = importlib.util.spec_from_file_location("tokenising", FILE)
+FILE = Path(__file__).resolve().parents[2] / "benchmarks" / "tokenizing.py"
+spec = importlib.util.spec_from_file_location("tokenizing", FILE)
 assert spec is not None
 assert spec.loader is not None
-tokenising: Any = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(tokenising)
+tokenizing: Any = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(tokenizing)
 
 
 def test_both_sides_work(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -22,10 +22,10 @@ def test_both_sides_work(tmp_path: Path, capsys: pytest.CaptureFixture[str], mon
     found = {}
 
     def run(side: str, spec: dict[str, Any]) -> dict[str, float]:
-        found[side] = tokenising.one(side, {**spec, "processes": 1})
+        found[side] = tokenizing.one(side, {**spec, "processes": 1})
         return found[side]
 
-    assert tokenising.main(["--smoke", f"--folder={tmp_path}"], run) > 0
+    assert tokenizing.main(["--smoke", f"--folder={tmp_path}"], run) > 0
     assert os.environ["PRETUNE_PROCESSES"] == "1"
     assert "| datasets |" in capsys.readouterr().out
     # The other side begins each line with a token more, and drops an incomplete block of every thousand lines.
@@ -44,14 +44,14 @@ def test_runs_are_interleaved(tmp_path: Path, capsys: pytest.CaptureFixture[str]
         assert Path(spec["tokenizer"], "tokenizer.json").is_file()
         return {"seconds": next(seconds), "core_seconds": 1.0, "blocks": 1}
 
-    assert tokenising.main([str(tmp_path), "--rounds=2", "--vocabulary=100"], run) == 7.5 / 1.5
+    assert tokenizing.main([str(tmp_path), "--rounds=2", "--vocabulary=100"], run) == 7.5 / 1.5
     assert order == ["pretune", "datasets", "datasets", "pretune"] * 2
     assert "| pretune | 1.5 | 1.0, 2.0, 1.0, 3.0 | 0.0 | 1.0 | 5.00 |" in capsys.readouterr().out
 
 
 def test_words_never_run_out(tmp_path: Path) -> None:
-    tokenising.generate(tmp_path / "c.txt", 0.5)
+    tokenizing.generate(tmp_path / "c.txt", 0.5)
     words = (tmp_path / "c.txt").read_text().lower().split()
     half = len(words) // 2
     assert len({*words} - {*words[:half]}) > 0.05 * half
-    assert tokenising.spelled(7) != tokenising.spelled(len(tokenising.SYLLABLES))
+    assert tokenizing.spelled(7) != tokenizing.spelled(len(tokenizing.SYLLABLES))

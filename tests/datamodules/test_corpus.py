@@ -13,7 +13,7 @@ from tests_support import WORDS, sentence  # type: ignore[import-not-found]
 from pretune.datamodules import Cleaning, CorpusDataModule
 from pretune.datamodules.corpus import encode
 from pretune.errors import InputError
-from pretune.text.tokenizing import Tokenising
+from pretune.text.tokenizing import Tokenizing
 
 
 def make(tokenizer_folder: Path, **options: Any) -> CorpusDataModule:
@@ -93,7 +93,7 @@ def test_formats_and_several_files(corpus: Path, tmp_path: Path, tokenizer_folde
 
 def test_second_start_does_no_work(corpus: Path, tokenizer_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make(tokenizer_folder, train_files=str(corpus))
-    monkeypatch.setattr(Tokenising, "__call__", lambda *a: pytest.fail("tokenised again"))
+    monkeypatch.setattr(Tokenizing, "__call__", lambda *a: pytest.fail("tokenized again"))
     monkeypatch.setattr("pretune.text.readers.read_documents", lambda *a, **k: pytest.fail("read again"))
     make(tokenizer_folder, train_files=str(corpus), block_size=32)
     corpus.write_text(corpus.read_text() + "one more line\n")

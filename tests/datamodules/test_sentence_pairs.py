@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from tests_support import capitalised  # type: ignore[import-not-found]
+from tests_support import capitalized  # type: ignore[import-not-found]
 
 from pretune.datamodules import SentencePairDataModule
 from pretune.errors import InputError
@@ -16,7 +16,7 @@ from pretune.text.encoding import encode
 @pytest.fixture
 def documents(tmp_path: Path) -> list[list[str]]:
     """Documents of 2 to 9 sentences."""
-    found = [[capitalised(9 * i + j, 3 + (i + j) % 7) for j in range(2 + i % 8)] for i in range(70)]
+    found = [[capitalized(9 * i + j, 3 + (i + j) % 7) for j in range(2 + i % 8)] for i in range(70)]
     (tmp_path / "docs.txt").write_text("\n\n".join(" ".join(document) for document in found))
     return found
 

@@ -229,10 +229,10 @@ def test_the_hubs_order_of_classes(tokenizer_folder: Path, tmp_path: Path) -> No
     names = ["World", "Sports", "Business"]
     features = datasets.Features({"text": datasets.Value("string"), "label": datasets.ClassLabel(names=names)})
     rows = {"text": [sentence(i) for i in range(20)], "label": [i % 3 for i in range(20)]}
-    unlabelled = {"text": rows["text"], "label": [-1] * 20}
+    unlabeled = {"text": rows["text"], "label": [-1] * 20}
     hub = {
         "train": datasets.Dataset.from_dict(rows, features),
-        "test": datasets.Dataset.from_dict(unlabelled, features),
+        "test": datasets.Dataset.from_dict(unlabeled, features),
     }
     datasets.DatasetDict(hub).save_to_disk(str(tmp_path / "set"))
     data = make(tokenizer_folder, dataset="set")

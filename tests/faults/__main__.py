@@ -25,7 +25,7 @@ from material import Material
 from namespaces import own_mounts
 from numeric import inject
 from racing import race
-from signalling import interrupt
+from signaling import interrupt
 from trial import Outcome, Trial
 
 KINDS: dict[str, Callable[[Trial], Outcome]] = {

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from gpu_support import NULL, holds, labelled, options_of, same, some
+from gpu_support import NULL, holds, labeled, options_of, same, some
 from lightning.pytorch import Callback
 from test_combinations import BACKBONES  # type: ignore[import-not-found]
 from test_invariances import CASES, weights  # type: ignore[import-not-found]
-from tests_support import capitalised
+from tests_support import capitalized
 
 from pretune.cli import pretune_cli as cli
 
@@ -63,12 +63,12 @@ def test_stopped_and_resumed_is_uninterrupted(
 ) -> None:
     kind, backbone, more = RUNS[name]
     Path("texts.txt").write_text(
-        "\n\n".join(" ".join(capitalised(7 * i + j) for j in range(3 + i % 4)) for i in range(40))
+        "\n\n".join(" ".join(capitalized(7 * i + j) for j in range(3 + i % 4)) for i in range(40))
     )
     config = {"config": {"model_type": backbone, **BACKBONES[backbone][1]}, "dropout": 0.1}
     length = "max_length" if "Sentence" in kind else "block_size"
     texts = ["--data.train_files=texts.txt", "--data.documents=paragraph", f"--data.{length}=24"]
-    data = labelled(reviews) if kind == "TextClassification" else texts
+    data = labeled(reviews) if kind == "TextClassification" else texts
     options = (
         *options_of(kind, config, tokenizer_folder, data),
         "--trainer.max_steps=8",

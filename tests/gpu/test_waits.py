@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from gpu_support import DEVICE, ON_CPU, labelled, on_device, options_of, some
+from gpu_support import DEVICE, ON_CPU, labeled, on_device, options_of, some
 from lightning.pytorch.loops.evaluation_loop import _EvaluationLoop
 from lightning.pytorch.loops.training_epoch_loop import _TrainingEpochLoop
 from test_combinations import BACKBONES, batch_for, make  # type: ignore[import-not-found]
@@ -43,7 +43,7 @@ def test_no_step_of_a_run_waits(
     config = {"config": {"model_type": backbone, **BACKBONES[backbone][1]}}
     texts = [f"--data.train_files={corpus}", "--data.block_size=24"]
     run(
-        *options_of(kind, config, tokenizer_folder, labelled(reviews) if kind == "TextClassification" else texts),
+        *options_of(kind, config, tokenizer_folder, labeled(reviews) if kind == "TextClassification" else texts),
         "--trainer.max_steps=12",
         "--trainer.val_check_interval=8",
         "--trainer.limit_val_batches=6",

@@ -57,7 +57,7 @@ def make(kind: str, tiny: dict[str, Any], tokenizer: Any) -> Any:
 
 
 def step_once(model: Any, data: list[Any], batch_size: int, accumulate: int, **trainer: Any) -> dict[str, Tensor]:
-    """The change of the weights in one optimiser step."""
+    """The change of the weights in one optimizer step."""
     before = {name: p.detach().clone() for name, p in model.model.named_parameters()}
     loader = DataLoader(data, batch_size=batch_size, collate_fn=collate)
     Trainer(

@@ -10,7 +10,7 @@ import pytest
 import torch
 from lightning.pytorch import Callback, Trainer
 from test_combinations import BACKBONES, OBJECTIVES, make  # type: ignore[import-not-found]
-from tests_support import capitalised, sentence  # type: ignore[import-not-found]
+from tests_support import capitalized, sentence  # type: ignore[import-not-found]
 
 from pretune.datamodules import (
     CorpusDataModule,
@@ -55,7 +55,7 @@ def test_two_processes_step_as_one(
     kind: str, backbone: str, accumulate: int, steps: int, corpus: Path, reviews: Path, tokenizer_folder: Path,
     tokenizer: Any,
 ) -> None:  # fmt: skip
-    texts = (" ".join(capitalised(7 * i + j) for j in range(3 + i % 4)) for i in range(60))
+    texts = (" ".join(capitalized(7 * i + j) for j in range(3 + i % 4)) for i in range(60))
     Path("texts.txt").write_text("\n\n".join(texts))
     found: list[tuple[dict[str, torch.Tensor], Any]] = []
     for devices in (1, 2):

@@ -45,12 +45,12 @@ def unread(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def command(corpus: Path, reviews: Path, tiny: dict[str, Any], encoder: Path, unread: None) -> Callable[..., list[str]]:
-    """A training that would read: of a corpus, or of labelled rows."""
+    """A training that would read: of a corpus, or of labeled rows."""
 
-    def make(labelled: bool = False, **model: Any) -> list[str]:
-        kind, data = ("TextClassification", reviews) if labelled else ("MaskedLanguageModeling", corpus)
-        of = "TextClassificationDataModule" if labelled else "CorpusDataModule"
-        length = {} if labelled else {"block_size": 32}
+    def make(labeled: bool = False, **model: Any) -> list[str]:
+        kind, data = ("TextClassification", reviews) if labeled else ("MaskedLanguageModeling", corpus)
+        of = "TextClassificationDataModule" if labeled else "CorpusDataModule"
+        length = {} if labeled else {"block_size": 32}
         tokenizer = {"train": "wordpiece", "vocab_size": 200}
         config = {
             "model": {"class_path": kind, "init_args": {"backbone": {"config": tiny}, **model}},
@@ -64,9 +64,9 @@ def command(corpus: Path, reviews: Path, tiny: dict[str, Any], encoder: Path, un
 
 
 def test_a_good_one_reads(command: Callable[..., list[str]]) -> None:
-    for labelled in (False, True):
+    for labeled in (False, True):
         with pytest.raises(WasRead):
-            main(command(labelled))
+            main(command(labeled))
 
 
 BACKBONES: list[tuple[dict[str, Any] | str, str]] = [
@@ -97,7 +97,7 @@ def test_backbones(
 
 
 @pytest.mark.parametrize(
-    ("kind", "labelled", "words"),
+    ("kind", "labeled", "words"),
     [
         ("CausalLanguageModeling", False, "CausalLanguageModeling needs a decoder"),
         ("SpanDenoising", False, "SpanDenoising needs an encoder-decoder, such as t5"),
@@ -108,9 +108,9 @@ def test_backbones(
     ],
 )
 def test_objectives(
-    kind: str, labelled: bool, words: str, command: Callable[..., list[str]], fails: Callable[..., str]
+    kind: str, labeled: bool, words: str, command: Callable[..., list[str]], fails: Callable[..., str]
 ) -> None:
-    args = [*command(labelled), f"--model.class_path={kind}"]
+    args = [*command(labeled), f"--model.class_path={kind}"]
     if kind == "SequenceToSequence":
         t5 = {"model_type": "t5", "d_model": 32, "d_kv": 16, "num_layers": 1, "num_heads": 2}
         args.append(f"--model.backbone.config={json.dumps(t5)}")
@@ -118,7 +118,7 @@ def test_objectives(
 
 
 @pytest.mark.parametrize(
-    ("labelled", "option", "words"),
+    ("labeled", "option", "words"),
     [
         (False, "--data.tokenizer=nobody/nothing", "No tokenizer can be loaded from 'nobody/nothing'"),
         (True, "--data.tokenizer=./nothing", "There is no file or folder ./nothing"),
@@ -138,9 +138,9 @@ def test_objectives(
     ],
 )
 def test_options(
-    labelled: bool, option: str, words: str, command: Callable[..., list[str]], fails: Callable[..., str]
+    labeled: bool, option: str, words: str, command: Callable[..., list[str]], fails: Callable[..., str]
 ) -> None:
-    assert words in fails(*command(labelled), option)
+    assert words in fails(*command(labeled), option)
 
 
 @pytest.mark.parametrize("kind", ["lightning.pytorch.callbacks.EarlyStopping", "ModelCheckpoint"])
@@ -164,7 +164,7 @@ def test_a_training_without_an_end(command: Callable[..., list[str]], fails: Cal
         main([*command(), *endless, "--model.schedule=constant"])
 
 
-def test_a_tokenizer_is_asked_before_it_tokenises(tokenizer: Any, tiny: dict[str, Any], unread: None) -> None:
+def test_a_tokenizer_is_asked_before_it_tokenizes(tokenizer: Any, tiny: dict[str, Any], unread: None) -> None:
     """Also where there is no command line."""
     tokenizer.mask_token = None
     data = CorpusDataModule("corpus.txt", block_size=16)

@@ -53,7 +53,7 @@ def own_loader() -> DataLoader[Any]:
     return DataLoader(rows, batch_size=4)  # type: ignore[arg-type]
 
 
-def test_the_pooler_survives_masked_modelling(pretrained: Path, corpus: Path, tokenizer: Any) -> None:
+def test_the_pooler_survives_masked_modeling(pretrained: Path, corpus: Path, tokenizer: Any) -> None:
     """In the export, in the checkpoint, and where a resumed run exports again; with the head for pairs."""
     old = load_file(pretrained / "model.safetensors")
     kept = {name for name in old if "pooler" in name or "seq_relationship" in name}

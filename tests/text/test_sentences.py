@@ -54,7 +54,7 @@ def test_chinese_needs_no_space(sentences: list[str]) -> None:
     assert split_sentences(text) == sentences
 
 
-def test_tokenised_text() -> None:
+def test_tokenized_text() -> None:
     text = (
         " = Valkyria Chronicles III = \n \n Senjō no Valkyria 3 , is a role @-@ playing game . It was sold for 3 @.@ 5 "
         "million yen . Mr. J. Doe liked it ! Did he ? \n In plan B . The end . \n"

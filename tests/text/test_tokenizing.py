@@ -20,7 +20,7 @@ from pretune.errors import InputError
 from pretune.text import encoding, processes
 from pretune.text.encoding import count_words, encode
 from pretune.text.splitting import document_hash
-from pretune.text.tokenizing import SentenceTokenising, Tokenising
+from pretune.text.tokenizing import SentenceTokenizing, Tokenizing
 
 LINES = [f"{sentence(i, 5 + i % 9)} {'naïve 東京 ' * (i % 3 == 0)}\xa0x{i}" for i in range(400)]
 
@@ -71,7 +71,7 @@ def test_the_same_bytes(
 def test_what_is_told_of_documents(cache: str, tokenizer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PRETUNE_WORD_CACHE", cache)
     texts = [*LINES[:50], "a\x0bb c", "", " ", "?? \u2620 x", "東 京"]
-    found = Tokenising(tokenizer, [3], tokenizer.unk_token_id, False, None, seed=5)(texts)
+    found = Tokenizing(tokenizer, [3], tokenizer.unk_token_id, False, None, seed=5)(texts)
     ids = [[*row, 3] for row in encode(tokenizer, texts)]
     assert found.ids.tolist() == list(itertools.chain(*ids))
     assert found.facts["tokens"].tolist() == [len(row) for row in ids]
@@ -86,7 +86,7 @@ def test_what_is_told_of_documents(cache: str, tokenizer: Any, monkeypatch: pyte
 def test_another_process_knows_how_special_tokens_are_read(split: bool, tokenizer: Any) -> None:
     backend = copy.deepcopy(tokenizer.backend_tokenizer)
     backend.encode_special_tokens = split
-    made = Tokenising(backend, [], None, False, None, 0)
+    made = Tokenizing(backend, [], None, False, None, 0)
     texts = ["a film [SEP] one"]
     sent = pickle.loads(pickle.dumps(made))
     assert sent(texts).ids.tolist() == made(texts).ids.tolist() == encode(backend, texts)[0]
@@ -94,16 +94,16 @@ def test_another_process_knows_how_special_tokens_are_read(split: bool, tokenize
 
 
 def test_sentences_without_a_token(tokenizer: Any) -> None:
-    tokenising = Tokenising(tokenizer, [], None, False, None, 0)
+    tokenizing = Tokenizing(tokenizer, [], None, False, None, 0)
     texts = ["a film|\x01|the book", "\x01", "one"]
-    found = SentenceTokenising(tokenising, lambda text: text.split("|"))(texts)
+    found = SentenceTokenizing(tokenizing, lambda text: text.split("|"))(texts)
     a, b, c = encode(tokenizer, ["a film", "the book", "one"])
     assert found.ids.tolist() == [*a, *b, *c]
     assert found.lengths.tolist() == [len(a), len(b), len(c)]
     assert found.sizes.tolist() == [2, 1]
     assert found.hashes.tolist() == [document_hash(texts[0], 0), document_hash(texts[2], 0)]
     assert found.empty == 1
-    nothing = SentenceTokenising(tokenising, lambda text: [])(["a", "b"])
+    nothing = SentenceTokenizing(tokenizing, lambda text: [])(["a", "b"])
     assert (len(nothing.ids), len(nothing.sizes), nothing.empty) == (0, 0, 2)
 
 

@@ -105,7 +105,7 @@ def test_the_cache_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert sizes != sorted(sizes)
 
 
-def test_words_are_tokenised_once(tmp_path: Path) -> None:
+def test_words_are_tokenized_once(tmp_path: Path) -> None:
     backend = trained("wordpiece", tmp_path)
     asked: list[str] = []
 

@@ -99,7 +99,7 @@ def fingerprint_installed_docs(roots: dict[str, Path] | None = None) -> list[Any
 
 
 def _gathered(roots: dict[str, Path], cache_dir: str) -> Iterator[dict[str, Any]]:
-    from ...storage.cache import cached  # here: processes that tokenise load the readers too, and need no cache
+    from ...storage.cache import cached  # here: processes that tokenize load the readers too, and need no cache
 
     def make(folder: Path) -> None:
         with (folder / "rows.jsonl").open("w", encoding="utf-8") as file:

@@ -47,7 +47,7 @@ def mended(value: Any, where: str) -> Any:
             return value
         file = where.rpartition(":")[0] or where
         if file not in _told:
-            from lightning_utilities.core.rank_zero import rank_zero_warn  # not in processes that tokenise
+            from lightning_utilities.core.rank_zero import rank_zero_warn  # not in processes that tokenize
 
             _told.add(file)
             rank_zero_warn(f"{where}: half of a character (a lone surrogate) is read as U+FFFD, here and further on.")

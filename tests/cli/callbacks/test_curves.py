@@ -186,7 +186,7 @@ def test_before_training(scripted: Any, fit: Any) -> None:
 
 
 def test_accumulation(scripted: Any, fit: Any) -> None:
-    """One loss for each optimiser step."""
+    """One loss for each optimizer step."""
     callback = LearningCurves("run")
     fit(scripted(TRAIN, [1.5, 1.2]), callback, accumulate_grad_batches=2)
     assert [step for step, _ in curves(callback.history.rows()).losses] == [1, 2, 3, 4]

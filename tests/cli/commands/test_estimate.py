@@ -50,7 +50,7 @@ def test_by_hand(config: str, run: Run, capsys: pytest.CaptureFixture[str]) -> N
     memory = found["memory"]["ddp"]
     buffers = sum(b.nbytes for b in bert.buffers())
     assert memory["weights"] == 4 * parameters + buffers
-    assert [memory["gradients"], memory["optimiser"]] == [4 * parameters, 8 * parameters]  # kept from batch to batch
+    assert [memory["gradients"], memory["optimizer"]] == [4 * parameters, 8 * parameters]  # kept from batch to batch
     assert memory["copies for autocast"] == 0
     assert found["process"] == pytest.approx(0.5e9 + 1.35 * sum(memory.values()))
     assert found["tokens_per_step"] == 2 * 4 * 16
@@ -85,7 +85,7 @@ def test_what_no_machine_here_holds_takes_seconds(config: str, run: Run, capsys:
     assert time.process_time() - began < 60
     assert found["parameters"] == pytest.approx(70.6e9, rel=0.01)
     assert found["fits"] == {"ddp": False, "fsdp": True}
-    assert found["memory"]["fsdp"]["optimiser"] == pytest.approx(8 * found["parameters"] / 512)
+    assert found["memory"]["fsdp"]["optimizer"] == pytest.approx(8 * found["parameters"] / 512)
     # Embeddings, head and norm stay gathered, and two layers come and go; all in half precision.
     layer = 2 * 8192**2 + 2 * 1024 * 8192 + 3 * 8192 * 28672 + 2 * 8192
     weights = 4 * found["parameters"] / 512 + 2 * (2 * 128256 * 8192 + 8192 + 2 * layer)
@@ -110,7 +110,7 @@ def test_what_fsdp_holds(config: str, run: Run, precision: str) -> None:
     held = kept * (root + 5 * layer) / 8 + gathered * (root + 2 * layer)
     assert found["weights"] == pytest.approx(held, rel=1e-3)  # and the angles of positions
     assert found["gradients"] == pytest.approx(held)
-    assert found["optimiser"] == pytest.approx(2 * kept * (root + 5 * layer) / 8)
+    assert found["optimizer"] == pytest.approx(2 * kept * (root + 5 * layer) / 8)
     assert found["copies for autocast"] == 0
 
 

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from pretune.cli.commands import seeds
-from pretune.cli.commands.seeds import failed, seeds_of, summarise, table
+from pretune.cli.commands.seeds import failed, seeds_of, summarize, table
 
 Run = Callable[..., Any]
 Fails = Callable[..., str]
@@ -90,7 +90,7 @@ def test_the_table_by_hand() -> None:
     assert failed(state(0.61)) is None
     assert failed(state(0.6)) == "accuracy 0.600: always the commonest label has 0.600"
     assert failed(state(0.9, float("nan"))) == "val/loss is not a number"
-    results = summarise({1: state(0.8), 2: state(0.6), 3: state(0.7)}, {4: "no memory"})
+    results = summarize({1: state(0.8), 2: state(0.6), 3: state(0.7)}, {4: "no memory"})
     lines = table(results).splitlines()
     assert lines[2] == "| val/accuracy | 0.7000 | 0.1000 | 0.4516 to 0.9484 | 0.8000 | 0.6000 | 0.7000 |"
     assert lines[5:] == [
@@ -98,7 +98,7 @@ def test_the_table_by_hand() -> None:
         "- seed 2: accuracy 0.600: always the commonest label has 0.600",
         "- seed 4 broke off: no memory",
     ]
-    assert "| 0.8000 | - | - | 0.8000 |" in table(summarise({1: state(0.8)}, {}))
+    assert "| 0.8000 | - | - | 0.8000 |" in table(summarize({1: state(0.8)}, {}))
 
 
 def test_seeds_of_a_configuration() -> None:

@@ -193,7 +193,7 @@ def test_a_bad_task_is_said_before_a_good_one_is_trained(commands: list[str], fa
 def test_tables_and_submissions_by_hand(tmp_path: Path) -> None:
     tasks = {
         "pairs": Task("a", ["f1", "accuracy"]),
-        "genres": Task("b", ["accuracy"], also={"others": Part("c", ["accuracy"]), "unlabelled": Part("d")}),
+        "genres": Task("b", ["accuracy"], also={"others": Part("c", ["accuracy"]), "unlabeled": Part("d")}),
         "hard": Task("e", ["accuracy"], average=False),
     }
     scores = {"genres": {"accuracy": 0.8}, "others": {"accuracy": 0.6}}

@@ -73,7 +73,7 @@ def test_each_part_follows_what_it_depends_on() -> None:
     parameters = sum(p.nbytes for p in network.parameters())
     plain = peak()
     assert plain["weights"] == parameters + sum(b.nbytes for b in network.buffers())
-    assert plain["optimiser"] == 2 * parameters
+    assert plain["optimizer"] == 2 * parameters
     assert plain["copies for autocast"] == 0
     work = Workload(rows=256, length=16, source=16, target=0, heads=500, padded=False)
     large = peak(work)
@@ -127,7 +127,7 @@ def test_every_kind_of_network_runs() -> None:
 
 
 @pytest.mark.parametrize(("name", "states"), [("adamw", 2), ("sgd", 1)])
-def test_optimisers(name: str, states: int) -> None:
+def test_optimizers(name: str, states: int) -> None:
     network = bert()
     size = sum(p.nbytes for p in network.parameters())
     assert optimizer_bytes(name, [network], fused=True, gpu=False)[0] == states * size

@@ -10,7 +10,7 @@ import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
 from lightning.pytorch import LightningModule, Trainer
-from tests_support import capitalised
+from tests_support import capitalized
 
 from pretune.datamodules import CorpusDataModule, SentencePairDataModule, TextClassificationDataModule, base
 from pretune.datamodules.batching.agreement import difference, require_agreement
@@ -77,7 +77,7 @@ def test_every_datamodule_says_what_it_holds(
     """The same from two caches, and something else from other texts."""
     held: list[dict[str, str]] = []
     monkeypatch.setattr(base, "require_agreement", held.append)
-    texts = (" ".join(capitalised(i + j) for j in range(3)) for i in range(40))
+    texts = (" ".join(capitalized(i + j) for j in range(3)) for i in range(40))
     Path("texts.txt").write_text("\n\n".join(texts))
 
     def fit(cache: str, seed: int = 0) -> dict[str, str]:

@@ -25,7 +25,7 @@ def count(loader: Any) -> int:
     return sum(len(batch["labels"]) for batch in loader)
 
 
-def test_torchrun_says_so_before_anything_is_initialised(
+def test_torchrun_says_so_before_anything_is_initialized(
     reviews: Path, tokenizer_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     parts = []

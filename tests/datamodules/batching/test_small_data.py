@@ -31,10 +31,10 @@ def made(kind: Any, tokenizer_folder: Path, **options: Any) -> Any:
 def test_a_batch_shrinks_and_that_is_said_once(
     reviews: Path, corpus: Path, tokenizer_folder: Path, capsys: pytest.CaptureFixture[str], said: Callable[[], str]
 ) -> None:
-    labelled = made(TextClassificationDataModule, tokenizer_folder, train_files="reviews.csv", batch_size=100)
-    loader = labelled.train_dataloader()
+    labeled = made(TextClassificationDataModule, tokenizer_folder, train_files="reviews.csv", batch_size=100)
+    loader = labeled.train_dataloader()
     assert [len(batch["labels"]) for batch in loader] == [80]
-    labelled.train_dataloader()
+    labeled.train_dataloader()
     line = (
         "There are 80 training examples, fewer than one batch of 100 (data.batch_size): a batch takes all of them, 80"
     )

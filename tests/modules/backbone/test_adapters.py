@@ -104,7 +104,7 @@ def test_of_a_task(lora: dict[str, Any], encoder: Path, tokenizer: Any) -> None:
     ],
     ids=str,
 )
-def test_of_masked_language_modelling(lora: dict[str, Any], encoder: Path, tokenizer: Any) -> None:
+def test_of_masked_language_modeling(lora: dict[str, Any], encoder: Path, tokenizer: Any) -> None:
     from transformers import AutoModelForMaskedLM
 
     backbone = Backbone(str(encoder), lora={"r": 4, **lora}, dropout=0.0)

@@ -151,7 +151,7 @@ def test_freezing_more_than_there_is(encoder: Path, tokenizer: Any) -> None:
         Backbone(str(encoder), reinitialize_layers=9).build(CLASSIFIER, tokenizer)
 
 
-def test_reinitialised_layers_are_new_and_others_are_not(encoder: Path, tokenizer: Any) -> None:
+def test_reinitialized_layers_are_new_and_others_are_not(encoder: Path, tokenizer: Any) -> None:
     saved = load_file(encoder / "model.safetensors")
     model, _ = Backbone(str(encoder), reinitialize_layers=1).build(CLASSIFIER, tokenizer)
     weights = dict(model.named_parameters())

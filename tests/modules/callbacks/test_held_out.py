@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from tests_support import capitalised
+from tests_support import capitalized
 
 from pretune.datamodules import CorpusDataModule
 from pretune.errors import InputError
@@ -47,7 +47,7 @@ def test_as_the_trainer_tests(kind: Any, config: dict[str, Any], tokenizer: Any,
 
     from pretune import datamodules
 
-    Path("texts.txt").write_text("\n\n".join(" ".join(capitalised(9 * i + j) for j in range(4)) for i in range(30)))
+    Path("texts.txt").write_text("\n\n".join(" ".join(capitalized(9 * i + j) for j in range(4)) for i in range(30)))
     objective = make(kind, config, tokenizer)
     kind_of_data: Any = getattr(datamodules, kind.datamodules[0])
     options = {"test_files": "texts.txt", "documents": "paragraph", kind_of_data.length_option: 32}

@@ -116,10 +116,10 @@ def test_wrong_data_are_refused_before_training(
         return fails(*args[:-1], f"--trainer.callbacks+={json.dumps(probe)}")
 
     corpus = {"class_path": "CorpusDataModule", "init_args": {"train_files": "corpus.txt", "block_size": 32}}
-    assert "its data (CorpusDataModule) are not labelled so: a TextClassificationDataModule would work" in said(corpus)
+    assert "its data (CorpusDataModule) are not labeled so: a TextClassificationDataModule would work" in said(corpus)
     Path("names.conll").write_text("the O\nold B-X\n\nfilm B-X\nends O\n\n" * 9)
     tags = {"class_path": "TokenClassificationDataModule", "init_args": {"train_files": "names.conll"}}
-    assert "its data (TokenClassificationDataModule) are not labelled so" in said(tags)
+    assert "its data (TokenClassificationDataModule) are not labeled so" in said(tags)
     alone = {"train_files": "probe.jsonl", "validation_fraction": 0}
     message = said({"class_path": "TextClassificationDataModule", "init_args": alone})
     assert "Probe's data have nothing to score on" in message

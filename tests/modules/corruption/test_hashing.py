@@ -16,8 +16,8 @@ def test_numbers_are_uniform_and_independent_between_streams() -> None:
     assert abs(first.mean() - 0.5) < 3 * (1 / 12 / n) ** 0.5
     assert abs(first.var() - 1 / 12) < 0.002
     assert abs(torch.corrcoef(torch.stack([first.flatten(), second.flatten()]))[0, 1]) < 3 / n**0.5
-    neighbours = torch.corrcoef(torch.stack([first[:, 1:].flatten(), first[:, :-1].flatten()]))[0, 1]
-    assert abs(neighbours) < 3 / n**0.5
+    neighbors = torch.corrcoef(torch.stack([first[:, 1:].flatten(), first[:, :-1].flatten()]))[0, 1]
+    assert abs(neighbors) < 3 / n**0.5
     counts = torch.bincount(integers(keys, 1, 10).flatten(), minlength=10)
     assert (counts - n / 10).abs().max() < 4 * (n * 0.09) ** 0.5
 

@@ -114,7 +114,7 @@ def runs(row: list[bool]) -> list[int]:
 
 
 def test_span_lengths_are_geometric_and_at_most_ten() -> None:
-    """SpanBERT: geometric with p 0.2, cut at 10, renormalised: 3.8 words on average."""
+    """SpanBERT: geometric with p 0.2, cut at 10, renormalized: 3.8 words on average."""
     ids = ids_of(1500, 256)
     words = torch.arange(256).expand_as(ids)
     chosen = choose_spans(row_keys(ids, None, 3), torch.ones_like(ids, dtype=torch.bool), words, 0.15, 0.2, 10)

@@ -14,7 +14,7 @@ import pytest
 import torch
 from lightning.pytorch import Callback, Trainer
 from test_combinations import BACKBONES, OBJECTIVES, make  # type: ignore[import-not-found]
-from tests_support import capitalised  # type: ignore[import-not-found]
+from tests_support import capitalized  # type: ignore[import-not-found]
 from torch import Tensor
 from torch.utils.data import DataLoader
 
@@ -58,7 +58,7 @@ def collate(batch: list[dict[str, Tensor]]) -> dict[str, Tensor]:
 def step_once(
     case: tuple[str, str], tokenizer: Any, batch_size: int, accumulate: int, **where: Any
 ) -> dict[str, Tensor]:
-    """The change of the weights in one optimiser step over 16 examples."""
+    """The change of the weights in one optimizer step over 16 examples."""
     model = make(*case, tokenizer, learning_rate=1.0, optimizer="sgd", schedule="constant", warmup=0.0)
     model.build()
     before = {name: p.detach().clone() for name, p in model.named_parameters()}
@@ -104,7 +104,7 @@ def test_the_loss_logged_in_training_is_that_of_the_window(case: tuple[str, str]
 def texts(tmp_path: Path) -> Path:
     """Documents of several sentences, with an empty line between them."""
     path = tmp_path / "texts.txt"
-    path.write_text("\n\n".join(" ".join(capitalised(7 * i + j) for j in range(3 + i % 4)) for i in range(60)))
+    path.write_text("\n\n".join(" ".join(capitalized(7 * i + j) for j in range(3 + i % 4)) for i in range(60)))
     return path
 
 
@@ -202,7 +202,7 @@ def test_killed_and_resumed_is_uninterrupted(
     if more:
         other = {"files": "corpus.txt", "weight": 2}
         source = f"--data.sources={json.dumps([{'files': str(texts), 'documents': 'paragraph'}, other])}"
-        Path("corpus.txt").write_text("\n".join(capitalised(i, 4 + i % 9) for i in range(90)))
+        Path("corpus.txt").write_text("\n".join(capitalized(i, 4 + i % 9) for i in range(90)))
     options = (
         "fit",
         f"--model={objective}",

@@ -79,7 +79,7 @@ def test_dropout(probability: float) -> None:
     torch.testing.assert_close(values.grad, found / 2)
     torch.manual_seed(1)
     assert torch.equal(fast_dropout(values, probability), found)
-    # Neighbours, which one draw serves, are independent.
+    # Neighbors, which one draw serves, are independent.
     mask = kept(torch.Size((100_000, 4)), probability).float()
     assert torch.corrcoef(mask.T).fill_diagonal_(0).abs().max() < 0.02
     assert fast_dropout(values, 0.0) is values

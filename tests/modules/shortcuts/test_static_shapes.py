@@ -73,7 +73,7 @@ def test_which_batches_have_the_shape() -> None:
     assert not has_the_shape(block(3))
     assert not has_the_shape(block(4, full=False))
     assert has_the_shape(hinted(64))
-    assert has_the_shape(with_hints({"attention_mask": torch.ones(1, 3)}))  # of labelled rows, each has its own
+    assert has_the_shape(with_hints({"attention_mask": torch.ones(1, 3)}))  # of labeled rows, each has its own
 
 
 def test_another_shape_is_computed_and_not_compiled() -> None:

@@ -110,7 +110,7 @@ def an_option_of_a_backbone_that_is_named() -> None:
 
 
 @check
-def an_optimiser_on_the_command_line() -> None:
+def an_optimizer_on_the_command_line() -> None:
     cli = command("fit", "--model.backbone=bert", "--model.labels=[neg, pos]", "--optimizer=SGD", "--optimizer.lr=0.1")
     (optimizer,) = cli.trainer.optimizers
     assert isinstance(optimizer, torch.optim.SGD)

@@ -87,7 +87,7 @@ def classification_in_any_order() -> None:
 
 
 @check
-def masked_modelling_in_any_order() -> None:
+def masked_modeling_in_any_order() -> None:
     def corpus() -> CorpusDataModule:
         return CorpusDataModule(
             train_files="reviews.csv", text_column="text", test_files="reviews.csv", predict_texts=["the [MASK]"],
@@ -394,11 +394,11 @@ def a_logger_of_ones_own() -> None:
     assert {"train/loss", "val/loss", "val/accuracy"} <= logger.names, logger.names
 
 
-# ---------------------------------------------------------------------- no tokenizer, own optimisers
+# ---------------------------------------------------------------------- no tokenizer, own optimizers
 
 
 @check
-def causal_modelling_without_a_tokenizer() -> None:
+def causal_modeling_without_a_tokenizer() -> None:
     torch.manual_seed(0)
     module = CausalLanguageModeling({"config": {"model_type": "gpt2", "n_embd": 16, "n_layer": 1, "n_head": 2,
                                                 "vocab_size": 64, "bos_token_id": 1, "eos_token_id": 2}})  # fmt: skip
@@ -418,7 +418,7 @@ def causal_modelling_without_a_tokenizer() -> None:
 
 
 @check
-def masked_modelling_without_a_tokenizer() -> None:
+def masked_modeling_without_a_tokenizer() -> None:
     module = MaskedLanguageModeling({"config": {"model_type": "bert", **TINY}})
     refused("needs a tokenizer with a mask token", lambda: trainer().fit(module, loader(labels=False)))
 
@@ -434,7 +434,7 @@ class Plain(MaskedLanguageModeling):
 
 
 @check
-def an_optimiser_of_ones_own() -> None:
+def an_optimizer_of_ones_own() -> None:
     module = Plain("bert", final_mask_probability=0.5)
     trainer(max_epochs=2).fit(module, loader(batches=2, labels=False))
     assert module.shares == [0.25, 0.5, 0.75, 1.0], module.shares
@@ -468,7 +468,7 @@ def a_network_that_other_processes_trained() -> None:
 
 
 @check
-def an_optimiser_before_building() -> None:
+def an_optimizer_before_building() -> None:
     assert len(list(classifier().parameters())) > 10
     refused("label names", lambda: classifier(labels=None).parameters())
 

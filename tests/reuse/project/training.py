@@ -25,7 +25,7 @@ def kept(name: str, module: TextClassification, data: TextClassificationDataModu
 if __name__ == "__main__":
     torch.manual_seed(0)
     kept("named", TextClassification("bert", learning_rate=1e-2), TextClassificationDataModule(**FILES))
-    spelt = {"train": "wordpiece", "vocab_size": 80}
-    scratch = TextClassificationDataModule(**FILES, tokenizer=spelt)
+    spelled = {"train": "wordpiece", "vocab_size": 80}
+    scratch = TextClassificationDataModule(**FILES, tokenizer=spelled)
     # In an order that no sorting gives.
     kept("scratch", TextClassification({"config": SCRATCH}, labels=["pos", "neg"], learning_rate=1e-2), scratch)
