@@ -10,6 +10,7 @@ place for any of this.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -107,6 +108,25 @@ class DataFacts:
         return []
 
 
+@dataclass(frozen=True)
+class RowWork:
+    """What a step computes for one row of data, for an estimate of its cost.
+
+    Args:
+        source: tokens that the network reads, after corruption.
+        target: tokens that a decoder beside an encoder reads; 0 where there is none, or where it reads the source.
+        predicted: places at which the vocabulary is predicted; where they are drawn, their mean.
+        inputs: inputs of the network that the row becomes, such as the endings of a question.
+        padded: whether rows are padded, so that attention gets a mask.
+    """
+
+    source: int
+    target: int = 0
+    predicted: float = 0.0
+    inputs: int = 1
+    padded: bool = True
+
+
 class ModuleFacts:
     """What is asked of a module."""
 
@@ -199,6 +219,29 @@ class ModuleFacts:
     def is_untrained(self) -> bool:
         """Return whether the network, or its head, is new: neither trained, nor loaded with trained weights."""
         return False
+
+    # ------------------------------------------------------------------ by who estimates costs
+
+    def row_work(self, length: int, data: DataFacts, config: Any) -> RowWork:
+        """Return what a step computes for a row of data, as far as options tell.
+
+        As it is here, the network reads the row as it comes, and predicts the vocabulary everywhere or nowhere.
+
+        Args:
+            length: tokens of the row, as the data give it.
+            data: where it comes from; not set up.
+            config: the configuration of the backbone.
+        """
+        return RowWork(length, predicted=0.0 if self.perplexity_of is None else length)
+
+    def blank_networks(self, network: Any, options: Mapping[str, Any]) -> list[Any]:
+        """Return all that a step runs, given the backbone without weights; what is exported comes first.
+
+        Args:
+            network: with its head and its adapters; what will not learn may be frozen here.
+            options: for whatever else is made `from_config`, such as its dtype.
+        """
+        return [network]
 
     # ------------------------------------------------------------------ by who writes predictions
 

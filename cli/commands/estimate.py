@@ -15,11 +15,10 @@ import torch
 from lightning.pytorch.callbacks import WeightAveraging
 from typing_extensions import override
 
+from ...contracts import module_facts
 from ...errors import InputError, first_line
-from ...modules.backbone.adapters import is_adapter
 from ...modules.backbone.backbone import refuse_unsupported
 from ...modules.backbone.depth import layer_stacks
-from ...modules.tasks.generation import GeneratingModule
 from ..arguments import asks_for_help, values_of, without
 from ..costs.flops import forward_cost, training_factor
 from ..costs.hardware import cluster, dtype_of
@@ -177,20 +176,11 @@ def _networks(module: Any, config: Any, dtype: torch.dtype) -> list[Any]:
     refuse_unsupported(config, auto, module.backbone.label)
     plain = replace(module.backbone, compile=False, reinitialize_layers=0)
     try:
-        networks = [auto.from_config(config, **options)]
+        network = auto.from_config(config, **options)
     except (ValueError, TypeError, ZeroDivisionError) as error:
         raise InputError(f"backbone.config does not make a {config.model_type}: {first_line(error)}") from error
-    plain.adapt(networks[0])
-    if isinstance(module, GeneratingModule) and plain.adapters and plain.name is not None:
-        for name, parameter in networks[0].named_parameters():  # its head is trained already: adapters learn alone
-            parameter.requires_grad_(is_adapter(name))
-    if hasattr(module, "generator_config"):
-        networks.append(transformers.AutoModelForMaskedLM.from_config(module.generator_config, **options))
-        replace(plain, freeze=None, lora=None, adapter=None).adapt(networks[1])
-        if module.share_embeddings:
-            module.model, module.generator = networks
-            module._share()
-    return networks
+    plain.adapt(network)
+    return module_facts(module).blank_networks(network, options)
 
 
 def _shares(networks: list[Any], devices: int, precision: str) -> dict[str, float]:

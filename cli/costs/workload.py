@@ -7,15 +7,10 @@ from typing import Any
 
 from ...contracts import ModuleFacts, is_defined, module_facts, set_length
 from ...errors import InputError
-from ...modules import InstructionTuning, MultipleChoice, NextSentencePrediction, SequenceToSequence, SpanDenoising
 from ...modules.backbone.backbone import padded_size
-from ...modules.backbone.families import family
 from ...modules.backbone.positions import max_positions
-from ...modules.objectives.causal import refuse_single_tokens
 from ...text.tokenizer import load_tokenizer
 
-CHOICES = 4
-"""Endings of a question of multiple choice; how many there are only the data know."""
 LABELS = 2
 """Labels where only the data know; the head that predicts them is small."""
 
@@ -55,36 +50,11 @@ def workload(module: Any, data: Any, config: Any) -> Workload:
     length, rows = _length(data, config), data.batch_size
     if data.tokens_per_batch:
         rows = max(1, data.tokens_per_batch // length)
-    if isinstance(module, MultipleChoice):
-        rows *= CHOICES
-    source, target, heads, padded = length, 0, 0.0, True
-    if isinstance(module, SequenceToSequence):
-        target = data.max_target_length or min(128, max_positions(config) or 128)
-        heads = target
-        if family(config) == "decoder":  # both stand in one row
-            source, target = min(length + target, max_positions(config) or length + target), 0
-    elif isinstance(module, InstructionTuning):
-        heads = _followers(data, length)  # at most: the answers alone are predicted
-    elif isinstance(module, SpanDenoising):
-        noise = min(max(1, round(length * module.noise_density)), max(1, length - 1))
-        spans = max(1, round(noise / module.mean_span))
-        source = length - noise + spans
-        target = heads = length if module.kind == "infilling" else noise + spans + 2  # the last sentinel, and the end
-    elif hasattr(module, "mask_probability"):
-        share = max(module.mask_probability, module.final_mask_probability)
-        heads = length * share if getattr(module, "mlm_weight", 1) else 0
-        padded = isinstance(module, NextSentencePrediction)
-    elif module.perplexity_of is not None:
-        heads, padded = _followers(data, length), False
-    if config.is_encoder_decoder and not target:
-        target = source  # a classifier: the decoder reads the text once more
-    return Workload(rows, length, source, target, round(rows * heads), padded)
-
-
-def _followers(data: Any, length: int) -> int:
-    """Tokens of a row that the one before them predicts."""
-    refuse_single_tokens(data.length_option, length)
-    return length - 1
+    row = module_facts(module).row_work(length, data, config)
+    rows *= row.inputs
+    # The decoder of a classifier reads the text once more.
+    target = row.target or (row.source if config.is_encoder_decoder else 0)
+    return Workload(rows, length, row.source, target, round(rows * row.predicted), row.padded)
 
 
 def _length(data: Any, config: Any) -> int:

@@ -9,7 +9,7 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from torch import Tensor, nn
 from torchmetrics import Metric
 
-from ...contracts import data_facts
+from ...contracts import DataFacts, RowWork, data_facts
 from ...errors import InputError, first_line
 from ...text.tokenizer import separator_id
 from ..backbone.backbone import Backbone
@@ -101,6 +101,11 @@ class CausalLanguageModeling(BaseModule):
                 self.per_text[f"{stage}_word_perplexity"] = Perplexity(scale=tokens / max(1, count["words"]))
                 nats_to_bits = 1.4426950408889634
                 self.per_text[f"{stage}_bits_per_byte"] = MeanPerTarget([tokens / count["bytes"] * nats_to_bits])
+
+    def row_work(self, length: int, data: DataFacts, config: Any) -> RowWork:
+        """Return the work for a full row, of which each token but the first is predicted."""
+        refuse_single_tokens(data.length_option or "block_size", length)
+        return RowWork(length, predicted=length - 1, padded=False)
 
     def directions(self) -> dict[str, Direction]:
         """Adds the measures of texts."""

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 from torchmetrics import Metric
 
+from ...contracts import DataFacts, RowWork
 from ...errors import InputError
 from ...text.tokenizer import special_frame
 from ..backbone.backbone import Backbone
@@ -123,6 +124,10 @@ class MaskedLanguageModeling(BaseModule):
     def make_metrics(self, part: str) -> dict[str, Metric]:
         """Accuracy over masked tokens."""
         return {"accuracy": AccuracyPerTarget()}
+
+    def row_work(self, length: int, data: DataFacts, config: Any) -> RowWork:
+        """Return the work for a full row, at the moment when most of it is hidden."""
+        return RowWork(length, predicted=length * max(self.mask_probability, self.final_mask_probability), padded=False)
 
     # ------------------------------------------------------------------ corruption
 

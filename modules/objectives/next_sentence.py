@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -13,6 +14,7 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from torch import Tensor, nn
 from torchmetrics import Metric
 
+from ...contracts import DataFacts, RowWork
 from ...errors import InputError
 from ...text.tokenizer import pair_frame
 from ..backbone.backbone import Backbone
@@ -98,6 +100,11 @@ class NextSentencePrediction(MaskedLanguageModeling):
                     f"{self.backbone.label} has no head for pairs of its own: one is trained beside it, and is not "
                     "part of the export."
                 )
+
+    def row_work(self, length: int, data: DataFacts, config: Any) -> RowWork:
+        """Return the work for a padded pair, in which nothing is hidden where `mlm_weight` is 0."""
+        work = super().row_work(length, data, config)
+        return replace(work, predicted=work.predicted if self.mlm_weight else 0.0, padded=True)
 
     def parts(self) -> dict[str, float]:
         """What is not switched off."""

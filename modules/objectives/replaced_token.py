@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -175,6 +177,18 @@ class ReplacedTokenDetection(MaskedLanguageModeling):
     def networks(self) -> list[nn.Module]:
         """Discriminator and generator."""
         return [self.model, self.generator]
+
+    def blank_networks(self, network: Any, options: Mapping[str, Any]) -> list[Any]:
+        """Return the discriminator and the generator, which always learns whole."""
+        from transformers import AutoModelForMaskedLM
+
+        self.model, self.generator = network, AutoModelForMaskedLM.from_config(self.generator_config, **options)
+        replace(self.backbone, compile=False, reinitialize_layers=0, freeze=None, lora=None, adapter=None).adapt(
+            self.generator
+        )
+        if self.share_embeddings:
+            self._share()
+        return self.networks()
 
     # ------------------------------------------------------------------ steps
 

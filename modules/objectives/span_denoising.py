@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torchmetrics import Metric
 
-from ...contracts import data_facts
+from ...contracts import DataFacts, RowWork, data_facts
 from ...errors import InputError
 from ...text.tokenizer import separator_id
 from ..backbone.backbone import Backbone
@@ -128,6 +128,14 @@ class SpanDenoising(BaseModule):
     def make_metrics(self, part: str) -> dict[str, Metric]:
         """Accuracy over target tokens."""
         return {"accuracy": AccuracyPerTarget()}
+
+    def row_work(self, length: int, data: DataFacts, config: Any) -> RowWork:
+        """Return the work for a row of which spans are gone, and for the target that restores them."""
+        noise = min(max(1, round(length * self.noise_density)), max(1, length - 1))
+        spans = max(1, round(noise / self.mean_span))
+        # Of sentinels the target has one for each span, the last one, and the end of text.
+        target = length if self.kind == "infilling" else noise + spans + 2
+        return RowWork(length - noise + spans, target, predicted=target)
 
     # ------------------------------------------------------------------ steps
 

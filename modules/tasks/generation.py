@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torchmetrics import Metric
 
 from ...errors import InputError, first_line
@@ -66,13 +67,17 @@ class GeneratingModule(BaseModule):
     def finish(self) -> None:
         """Leaves the head as it is where adapters learn; tells `generate`, here and in the export, when to stop."""
         if self.backbone.adapters and self._head_is_trained():
-            for name, parameter in self.model.named_parameters():
-                if not is_adapter(name):
-                    parameter.requires_grad_(False)
+            _freeze_all_but_adapters(self.model)
         stops = self.stop_ids()
         if stops:
             self.model.generation_config.eos_token_id = stops if len(stops) > 1 else stops[0]
         self.model.generation_config.pad_token_id = self._pad_id()
+
+    def blank_networks(self, network: Any, options: Mapping[str, Any]) -> list[Any]:
+        """Return the network, of which adapters learn alone where its head comes with weights."""
+        if self.backbone.adapters and self.backbone.name is not None:
+            _freeze_all_but_adapters(network)
+        return [network]
 
     def _head_is_trained(self) -> bool:
         if self.stored is not None:
@@ -152,3 +157,9 @@ def left_padded(ids: Tensor, mask: Tensor, pad_id: int) -> tuple[Tensor, Tensor]
     width = max(1, int(mask.bool().sum(1).max()))
     mask = mask.gather(1, order)[:, -width:]
     return ids.gather(1, order)[:, -width:].masked_fill(mask == 0, pad_id), mask
+
+
+def _freeze_all_but_adapters(network: nn.Module) -> None:
+    for name, parameter in network.named_parameters():
+        if not is_adapter(name):
+            parameter.requires_grad_(False)

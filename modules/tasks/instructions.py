@@ -7,7 +7,7 @@ from typing import Any
 from lightning.pytorch.utilities.rank_zero import rank_zero_warn
 from torch import Tensor
 
-from ...contracts import known_targets
+from ...contracts import DataFacts, RowWork, known_targets
 from ...errors import InputError
 from ...text.chat import ChatFormat
 from ..backbone.backbone import Backbone
@@ -16,6 +16,7 @@ from ..base import Output
 from ..batches.padded_rows import Rows
 from ..batches.targets import before
 from ..losses.vocabulary import IGNORED
+from ..objectives.causal import refuse_single_tokens
 from ..objectives.masked import recovered
 from ..shortcuts.packed_attention import can_pack
 from ..shortcuts.sparse_head import only_inputs
@@ -78,6 +79,11 @@ class InstructionTuning(GeneratingModule):
         after = self.tokenizer(text.rpartition(ANSWER)[2].lstrip(), add_special_tokens=False)["input_ids"]
         special = {*self.tokenizer.all_special_ids, *self.tokenizer.get_added_vocab().values()}
         return int(after[0]) if after and after[0] in special else None
+
+    def row_work(self, length: int, data: DataFacts, config: Any) -> RowWork:
+        """Return the most work that a row may be: an answer from its second token on."""
+        refuse_single_tokens(data.length_option or "max_length", length)
+        return RowWork(length, predicted=length - 1)
 
     def step(self, batch: dict[str, Tensor], stage: str) -> Output:
         """Runs the body on all tokens, and the head on those that a token of an answer follows."""

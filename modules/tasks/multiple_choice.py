@@ -8,10 +8,14 @@ import torch
 from torch import Tensor
 from torchmetrics import Metric
 
+from ...contracts import DataFacts, RowWork
 from ..backbone.backbone import Backbone
 from ..base import BaseModule, Output
 from ..losses.cross_entropy import cross_entropy
 from ..metrics.basic import AccuracyPerTarget
+
+USUAL_CHOICES = 4
+"""Endings of a question, for an estimate: how many there are only the data know."""
 
 
 class MultipleChoice(BaseModule):
@@ -48,6 +52,10 @@ class MultipleChoice(BaseModule):
 
         own = type(config) in AutoModelForMultipleChoice._model_mapping
         self.auto_class = "AutoModelForMultipleChoice" if own else "AutoModelForSequenceClassification"
+
+    def row_work(self, length: int, data: DataFacts, config: Any) -> RowWork:
+        """Return the work for the endings of a question, each read together with its context."""
+        return RowWork(length, inputs=USUAL_CHOICES)
 
     def head_options(self) -> dict[str, Any]:
         """One score for an ending."""

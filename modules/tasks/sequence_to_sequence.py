@@ -6,10 +6,11 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from ...contracts import DataFacts, data_facts, is_defined, known_targets
+from ...contracts import DataFacts, RowWork, data_facts, is_defined, known_targets
 from ...errors import InputError
 from ..backbone.backbone import Backbone, config_from_json
 from ..backbone.families import EXAMPLES, TRAINS, family
+from ..backbone.positions import max_positions
 from ..base import Output
 from ..batches.targets import before
 from ..hosted import one_loader
@@ -117,6 +118,14 @@ class SequenceToSequence(GeneratingModule):
             config.decoder_start_token_id = self._pad_id()
         if config.is_encoder_decoder and self.model.generation_config.decoder_start_token_id is None:
             self.model.generation_config.decoder_start_token_id = config.decoder_start_token_id
+
+    def row_work(self, length: int, data: DataFacts, config: Any) -> RowWork:
+        """Return the work for a source and a target, which a decoder reads in one row."""
+        limit = max_positions(config) or length + (data.longest_target or length)
+        target = min(data.longest_target or length, limit)
+        if family(config) == "decoder":
+            return RowWork(min(length + target, limit), predicted=target)
+        return RowWork(length, target, predicted=target)
 
     # ------------------------------------------------------------------ steps
 

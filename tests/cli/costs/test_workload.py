@@ -7,24 +7,31 @@ from typing import Any
 import pytest
 import torch
 
-from pretune.cli.costs.workload import CHOICES, Workload, prepare, workload
+from pretune.cli.costs.workload import Workload, prepare, workload
+from pretune.contracts import RowWork
 from pretune.datamodules import (
     CorpusDataModule,
+    InstructionDataModule,
     MultipleChoiceDataModule,
+    SentencePairDataModule,
     SequenceToSequenceDataModule,
     TextClassificationDataModule,
 )
 from pretune.errors import InputError
 from pretune.modules import (
+    BaseModule,
     CausalLanguageModeling,
+    InstructionTuning,
     MaskedLanguageModeling,
     MultipleChoice,
+    NextSentencePrediction,
     SequenceToSequence,
     SpanDenoising,
     TextClassification,
 )
 from pretune.modules.corruption.denoising import random_spans, t5_corrupt
 from pretune.modules.corruption.hashing import row_keys
+from pretune.modules.tasks.multiple_choice import USUAL_CHOICES
 
 BERT = {"config": {"model_type": "bert", "hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}}
 T5 = {"config": {"model_type": "t5", "d_model": 32, "num_layers": 1, "num_heads": 2}}
@@ -65,7 +72,7 @@ def test_tasks() -> None:
     assert found(module, texts) == Workload(4, 64, 64, 0, 0, padded=True)
     assert module.head_options() == {"num_labels": 2}
     choices = MultipleChoiceDataModule("rows.jsonl", tokenizer=WORDS, max_length=64, batch_size=4)
-    assert found(MultipleChoice(BERT), choices).rows == 4 * CHOICES
+    assert found(MultipleChoice(BERT), choices).rows == 4 * USUAL_CHOICES
     pairs: Any = {"train_files": "pairs.jsonl", "tokenizer": WORDS, "max_length": 64, "max_target_length": 16}
     both = SequenceToSequenceDataModule(**pairs, batch_size=4)
     assert found(SequenceToSequence(T5), both) == Workload(4, 64, 64, 16, 64, padded=True)
@@ -91,3 +98,27 @@ def test_what_cannot_be_is_refused() -> None:
         found(CausalLanguageModeling(GPT2), corpus(block_size=1))
     with pytest.raises(InputError, match="needs an encoder"):
         prepare(MaskedLanguageModeling(GPT2), corpus())
+
+
+def test_a_module_of_ones_own_says_what_it_computes() -> None:
+    class Twice(MaskedLanguageModeling):
+        def row_work(self, length: int, data: Any, config: Any) -> RowWork:
+            return RowWork(length // 2, predicted=1, inputs=2)
+
+    class Silent(BaseModule):
+        auto_class = "AutoModelForMaskedLM"
+
+    class Everywhere(Silent):
+        perplexity_of = ""
+
+    assert found(Twice(BERT), corpus()) == Workload(16, 100, 50, 0, 16, padded=True)
+    assert found(Silent(BERT), corpus()) == Workload(8, 100, 100, 0, 0, padded=True)
+    assert found(Everywhere(BERT), corpus()).heads == 800
+
+
+def test_pairs_and_answers() -> None:
+    pairs = SentencePairDataModule("text.txt", tokenizer=WORDS, max_length=64, batch_size=4)
+    assert found(NextSentencePrediction(BERT), pairs) == Workload(4, 64, 64, 0, round(4 * 64 * 0.15), padded=True)
+    assert found(NextSentencePrediction(BERT, mlm_weight=0.0), pairs).heads == 0
+    chats = InstructionDataModule("chats.jsonl", tokenizer=WORDS, max_length=64, batch_size=4)
+    assert found(InstructionTuning(GPT2), chats) == Workload(4, 64, 64, 0, 4 * 63, padded=True)
