@@ -20,19 +20,19 @@ STORED = "pretune"
 
 
 def versions(root: Path) -> list[Path]:
-    """The run folders `version_0`, `version_1`, ... below `root`, oldest first."""
+    """Return the run folders `version_0`, `version_1`, ... below `root`, oldest first."""
     found = [(int(m[1]), p) for p in root.glob("version_*") if (m := re.fullmatch(r"version_(\d+)", p.name))]
     return [p for _, p in sorted(found)]
 
 
 def run_of(checkpoint: str | Path) -> Path | None:
-    """The run folder that a checkpoint file lies in, or None when it lies elsewhere."""
+    """Return the run folder that a checkpoint file lies in, or None when it lies elsewhere."""
     folder = Path(checkpoint).parent
     return folder.parent if folder.name == "checkpoints" else None
 
 
 def is_complete(checkpoint: Path) -> bool:
-    """Whether a checkpoint was written to its end: the directory of its zip archive comes last. Takes no time."""
+    """Return whether a checkpoint was written to its end, where the directory of its zip archive is; takes no time."""
     try:
         with zipfile.ZipFile(checkpoint) as archive:
             return bool(archive.infolist())
@@ -41,7 +41,7 @@ def is_complete(checkpoint: Path) -> bool:
 
 
 def damage(checkpoint: Path) -> str | None:
-    """What is wrong with the bytes of a checkpoint; None where all are as they were written.
+    """Return what is wrong with the bytes of a checkpoint; None where all are as they were written.
 
     Each entry of the archive carries its CRC-32, which torch writes and does not look at. A gigabyte takes a second; a
     file that was looked through once is not looked through again while it stays as it is.
@@ -63,7 +63,7 @@ def _damage(path: str, size: int, changed: int, inode: int) -> str | None:
 
 
 def find_checkpoint(run: Path, preferred: str) -> Path | None:
-    """The `best` or `last` checkpoint of a run, else the newest other one; half-written files are skipped.
+    """Return the `best` or `last` checkpoint of a run, else the newest other one; half-written files are skipped.
 
     Raises:
         InputError: if `best` is wanted and half-written: no other weights take its place unasked.
@@ -86,7 +86,7 @@ def find_checkpoint(run: Path, preferred: str) -> Path | None:
 
 
 def read_checkpoint(path: str | Path, whole: bool = True) -> dict[str, Any]:
-    """Loads a checkpoint without running any pickled code (`weights_only=True`), memory-mapped.
+    """Load a checkpoint without running any pickled code (`weights_only=True`), memory-mapped.
 
     Args:
         path: of the file.
@@ -117,7 +117,7 @@ def read_checkpoint(path: str | Path, whole: bool = True) -> dict[str, Any]:
 
 
 def stored(path: str | Path) -> dict[str, Any]:
-    """What a checkpoint of this project says about itself."""
+    """Return what a checkpoint of this project says about itself."""
     content = read_checkpoint(path)
     if STORED not in content:
         raise InputError(f"{path} is a checkpoint, but not one that pretune wrote.")
@@ -126,7 +126,7 @@ def stored(path: str | Path) -> dict[str, Any]:
 
 
 def locate(name: str) -> Path | str:
-    """Where the weights or the tokenizer called `name` lie.
+    """Return where the weights or the tokenizer called `name` lie.
 
     Args:
         name: a folder in Hugging Face's format, a run folder `runs/x/version_N`, the folder `runs/x` of several runs

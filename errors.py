@@ -26,19 +26,19 @@ class MisfitError(InputError):
 
 
 def input_error(error: BaseException | None) -> InputError | None:
-    """The `InputError` that lies under another one: the command line's parser buries those of constructors."""
+    """Return the `InputError` that lies under another one: the command line's parser buries those of constructors."""
     while error is not None and not isinstance(error, InputError):
         error = error.__cause__ or error.__context__
     return error
 
 
 def first_line(error: BaseException) -> str:
-    """The first sentence of a library's many-lined message."""
+    """Return the first sentence of a library's many-lined message."""
     return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
 
 
 def refuse_nulls(options: Any, prefix: str) -> None:
-    """Refuses null in what has no such value.
+    """Raise an InputError for null in what has no such value.
 
     Args:
         options: a group of options, a dataclass.

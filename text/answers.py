@@ -14,18 +14,18 @@ CMRC_PUNCTUATION = frozenset("-:_*^/\\~`+=，。：？！“”；’《》·、
 
 
 def normalized(text: str) -> str:
-    """Lower case, without punctuation, articles and superfluous white space."""
+    """Return a text in lower case, without punctuation, articles and superfluous white space."""
     text = "".join(c for c in text.lower() if c not in string.punctuation)
     return " ".join(re.sub(r"\b(a|an|the)\b", " ", text).split())
 
 
 def exact(answer: str, gold: str) -> float:
-    """Whether two answers are the same after normalization."""
+    """Return whether two answers are the same after normalization."""
     return float(normalized(answer) == normalized(gold))
 
 
 def f1(answer: str, gold: str) -> float:
-    """The F1 of the words of two answers; where one has none, whether the other has none either."""
+    """Return the F1 of the words of two answers; where one has none, whether the other has none either."""
     words, right = normalized(answer).split(), normalized(gold).split()
     if not words or not right:
         return float(words == right)
@@ -34,7 +34,7 @@ def f1(answer: str, gold: str) -> float:
 
 
 def cmrc_exact(answer: str, gold: str) -> float:
-    """Whether two answers are the same without punctuation and case."""
+    """Return whether two answers are the same without punctuation and case."""
 
     def plain(text: str) -> str:
         return "".join(c for c in text.lower().strip() if c not in CMRC_PUNCTUATION)
@@ -43,7 +43,7 @@ def cmrc_exact(answer: str, gold: str) -> float:
 
 
 def cmrc_f1(answer: str, gold: str) -> float:
-    """The F1 by the longest common run of Chinese characters and other words."""
+    """Return the F1 by the longest common run of Chinese characters and other words."""
     words, right = _segments(answer), _segments(gold)
     common = _longest_run(words, right)
     if not common:
@@ -75,7 +75,7 @@ SCORES = {"squad": (exact, f1), "cmrc2018": (cmrc_exact, cmrc_f1)}
 
 
 def score(answer: str, golds: Sequence[str], scoring: Scoring = "squad") -> tuple[float, float]:
-    """Exact match and F1, each against the gold answer that it is best against.
+    """Return exact match and F1, each against the gold answer that it is best against.
 
     Args:
         answer: the prediction, empty for none.
@@ -90,13 +90,13 @@ def score(answer: str, golds: Sequence[str], scoring: Scoring = "squad") -> tupl
 
 
 def scoring_of(golds: Sequence[str]) -> Scoring:
-    """Whose rules suit: CMRC2018's where most letters of the answers are Chinese."""
+    """Return whose rules suit: CMRC2018's where most letters of the answers are Chinese."""
     letters = [c for gold in golds for c in gold if c.isalpha()]
     return "cmrc2018" if letters and 2 * sum(bool(CHINESE.match(c)) for c in letters) > len(letters) else "squad"
 
 
 def best_threshold(scores: Sequence[float], odds: Sequence[float], answerable: Sequence[bool]) -> float:
-    """The odds of no answer above which none should be given, for the highest score (as SQuAD 2.0's script searches).
+    """Return the odds of no answer above which none should be given, for the highest score, as SQuAD 2.0's script.
 
     Args:
         scores: of the answers that would be given.

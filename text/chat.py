@@ -28,7 +28,7 @@ PLAIN = """\
 
 
 def plain_template(tokenizer: Any) -> str:
-    """The default chat template, with the special tokens of a tokenizer.
+    """Return the default chat template, with the special tokens of a tokenizer.
 
     A conversation reads
 
@@ -47,7 +47,7 @@ def plain_template(tokenizer: Any) -> str:
 
 
 def read_template(given: str | None, tokenizer: Any) -> tuple[str, bool]:
-    """The chat template to use, and whether it is the plain default.
+    """Return the chat template to use, and whether it is the plain default.
 
     Args:
         given: a template in Jinja, a file that holds one, `plain`, or None for the tokenizer's own, if it has one.
@@ -82,7 +82,7 @@ def read_template(given: str | None, tokenizer: Any) -> tuple[str, bool]:
 
 
 def messages_in(where: str, value: Any, column: str) -> list[Message]:
-    """Messages as `{role, content}`, whatever the data set calls the two.
+    """Return messages as `{role, content}`, whatever the data set calls the two.
 
     Args:
         where: the place, for errors.
@@ -116,7 +116,7 @@ def messages_in(where: str, value: Any, column: str) -> list[Message]:
 
 
 def _says_nothing(message: Any) -> bool:
-    """Whether a message is an empty one of the system."""
+    """Return whether a message is an empty one of the system."""
     said, content = ("role", "content") if isinstance(message, dict) and "role" in message else ("from", "value")
     return isinstance(message, dict) and message.get(said) == "system" and is_missing(message.get(content))
 
@@ -170,7 +170,7 @@ class ChatFormat:
         self._special = tuple({*tokenizer.all_special_tokens, *tokenizer.get_added_vocab()})
 
     def render(self, where: str, messages: list[Message], ask: bool = False) -> str:
-        """The text of a conversation.
+        """Return the text of a conversation.
 
         Args:
             where: the place, for errors.
@@ -196,13 +196,13 @@ class ChatFormat:
         return whole
 
     def prompt(self, where: str, messages: list[Message]) -> str:
-        """What comes before the answer to the last thing the user said."""
+        """Return what comes before the answer to the last thing the user said."""
         while messages and messages[-1]["role"] == "assistant":
             messages = messages[:-1]
         return self.render(where, messages, ask=True)
 
     def answered(self, where: str, messages: list[Message]) -> Rendered:
-        """A conversation with its answers, ending with the last one.
+        """Return a conversation with its answers, ending with the last one.
 
         An answer is what the template adds to a conversation before it: from the end of the prompt, as it is given when
         the model is asked, to the end of the turn. Templates may rewrite what was said earlier (Qwen3 drops the
@@ -231,13 +231,13 @@ class ChatFormat:
         return Rendered(whole, list(answers.values()), len(turns) - len(answers))
 
     def _within_turn(self, answer: str) -> str:
-        """Without the white space that follows the token which ends a turn: nobody writes on after it."""
+        """Return a text without the white space after the token that ends a turn: nobody writes on after it."""
         bare = answer.rstrip()
         return bare if bare.endswith(self._special) else answer
 
 
 def answer_tokens(offsets: list[tuple[int, int]], answers: list[tuple[int, int]]) -> list[bool]:
-    """Which tokens belong to answers: those that end within one.
+    """Return which tokens belong to answers: those that end within one.
 
     Args:
         offsets: where each token begins and ends in the text.

@@ -68,12 +68,12 @@ class Cleaning:
             )
 
     def check_packages(self) -> None:
-        """Raises an `InputError` if datasketch is needed and missing."""
+        """Raise an `InputError` if datasketch is needed and missing."""
         if self.near_duplicates is not None:
             _minhash()
 
     def key(self) -> dict[str, Any]:
-        """What a cache key must hold."""
+        """Return what a cache key must hold."""
         return {
             "min_characters": self.min_characters,
             "max_characters": self.max_characters,
@@ -83,7 +83,7 @@ class Cleaning:
         }
 
     def clean(self, documents: Iterator[str], skipped: Counter[str]) -> Iterator[str]:
-        """The documents that stay, in their order.
+        """Yield the documents that stay, in their order.
 
         Args:
             documents: texts, read once.
@@ -135,7 +135,7 @@ def _seen(text: str, seen: set[int]) -> bool:
 
 
 def _minhash() -> tuple[Any, Any]:
-    """What near duplicates are found with."""
+    """Return datasketch's classes, which near duplicates are found with."""
     try:
         from datasketch import MinHash, MinHashLSH
     except ImportError as error:
@@ -156,7 +156,7 @@ class _NearDuplicates:
         self.signatures: list[np.ndarray] = []
 
     def seen(self, text: str) -> bool:
-        """Whether an earlier document is similar; if none is, this one is remembered."""
+        """Return whether an earlier document is similar; if none is, this one is remembered."""
         sketch = self.empty.copy()
         hashes = shingle_hashes(text)
         for start in range(0, len(hashes), 4096):  # times 128 numbers: a long text must not fill the memory
@@ -172,7 +172,7 @@ class _NearDuplicates:
 
 
 def _bands(threshold: float) -> tuple[int, int]:
-    """Bands of the LSH, and numbers in each.
+    """Return the number of bands of the LSH, and of the hashes in each.
 
     The longest bands that find 95 of 100 documents at the threshold: what they find too much costs only a comparison.
     """
@@ -184,7 +184,7 @@ def _bands(threshold: float) -> tuple[int, int]:
 
 
 def shingle_hashes(text: str) -> np.ndarray:
-    """Hashes (uint32 values, each once) of a text's 5-grams of words, or of characters if it has hardly a space.
+    """Return the hashes of a text's 5-grams of words, or of characters if it has hardly a space; uint32, each once.
 
     A text that is shorter is one shingle.
     """
@@ -207,7 +207,7 @@ def shingle_hashes(text: str) -> np.ndarray:
 
 
 def function_name(function: Callable[..., Any]) -> str:
-    """Module and name, for messages."""
+    """Return module and name of a function, for messages."""
     if isinstance(function, functools.partial):
         return function_name(function.func)
     named = function if hasattr(function, "__qualname__") else type(function)
@@ -216,7 +216,7 @@ def function_name(function: Callable[..., Any]) -> str:
 
 
 def function_key(function: Callable[..., Any] | None) -> Any:
-    """What a cache key must hold of a user's function: its name, a hash of its source, and what is bound to it.
+    """Return what a cache key must hold of a user's function: its name, a hash of its source, and what is bound to it.
 
     An object that has a method `key` answers for itself. What a function calls is not looked into: after a change
     there, the cache must be emptied by hand. What cannot be told apart by its content never meets the cache again.

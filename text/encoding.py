@@ -17,7 +17,7 @@ BATCH_CHARACTERS = 1_000_000
 
 
 def text_batch(texts: Iterator[str]) -> list[str]:
-    """The next texts, up to `BATCH_CHARACTERS` or a little more; none at the end."""
+    """Return the next texts, up to `BATCH_CHARACTERS` or a little more; none at the end."""
     batch: list[str] = []
     size = 0
     for text in islice(texts, 10_000):
@@ -29,7 +29,7 @@ def text_batch(texts: Iterator[str]) -> list[str]:
 
 
 def encode(tokenizer: Any, texts: list[str]) -> list[list[int]]:
-    """Token ids without special tokens, on all cores."""
+    """Return token ids without special tokens, on all cores."""
     backend = backend_of(tokenizer)
     if backend is None:
         return [tokenizer(text, add_special_tokens=False)["input_ids"] for text in texts]
@@ -39,7 +39,7 @@ def encode(tokenizer: Any, texts: list[str]) -> list[list[int]]:
 def encode_words(
     tokenizer: Any, texts: list[str], segmenter: Segmenter | None = None
 ) -> tuple[list[list[int]], list[np.ndarray]]:
-    """Token ids without special tokens, and of each token whether a word begins with it.
+    """Return token ids without special tokens, and of each token whether a word begins with it.
 
     A word begins where the tokenizer's own word ids say so, or after white space (some tokenizers take a whole text
     for one word). With a segmenter, a Chinese or Japanese character begins a word only where one of the
@@ -80,7 +80,7 @@ def encode_words(
 
 
 def _first_character(space: np.ndarray, begins: np.ndarray) -> np.ndarray:
-    """Where a token's first character stands that is not white space."""
+    """Return where a token's first character stands that is not white space."""
     places = np.where(space, len(space), np.arange(len(space)))
     following = np.minimum.accumulate(np.append(places, len(space))[::-1])[::-1]
     found: np.ndarray = following[begins]
@@ -88,7 +88,7 @@ def _first_character(space: np.ndarray, begins: np.ndarray) -> np.ndarray:
 
 
 def backend_of(tokenizer: Any) -> Any:
-    """What a fast tokenizer is of the package `tokenizers`, or is already, without truncation; None for a slow one."""
+    """Return what a fast tokenizer is of the package `tokenizers`, without truncation; None for a slow one."""
     backend = tokenizer if hasattr(tokenizer, "encode_batch_fast") else getattr(tokenizer, "backend_tokenizer", None)
     if backend is not None:
         backend.no_truncation()  # which an earlier call may have left on
@@ -100,7 +100,7 @@ IDEOGRAPH = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u3040-\u30ff\U0
 
 
 def count_words(text: str) -> int:
-    """Words between white space; in Chinese and Japanese, every character is one."""
+    """Return the number of words between white space; in Chinese and Japanese, every character is one."""
     if text.isascii():
         return len(text.split())
     return len(IDEOGRAPH.findall(text)) + len(IDEOGRAPH.sub(" ", text).split())

@@ -33,7 +33,7 @@ class ExtendTokenizer:
     min_frequency: int = 5
 
     def key(self) -> dict[str, Any]:
-        """What a cache key must hold: the tokenizer by content, as a run may be trained again."""
+        """Return what a cache key must hold: the tokenizer by content, as a run may be trained again."""
         content = load_tokenizer(self.extend).backend_tokenizer.to_str()
         return {**asdict(self), "content": content}
 
@@ -43,7 +43,7 @@ class ExtendTokenizer:
         return f"Extending the tokenizer of {self.extend}"
 
     def make(self, documents: Iterator[str], folder: Path) -> None:
-        """Writes the tokenizer.
+        """Write the tokenizer.
 
         Args:
             documents: texts, read once; memory holds the counts of their words.
@@ -86,7 +86,7 @@ class ExtendTokenizer:
 
 
 def count_words(backend: Any, documents: Iterator[str]) -> Counter[str]:
-    """How often each word occurs, as the tokenizer's model sees it: normalized, with its mark of a space before it."""
+    """Return how often each word occurs as the tokenizer's model sees it: normalized, with its mark of a space."""
     counts: Counter[str] = Counter()
     for text in documents:
         if backend.normalizer is not None:
@@ -99,7 +99,7 @@ def count_words(backend: Any, documents: Iterator[str]) -> Counter[str]:
 
 
 def add_words(content: dict[str, Any], words: list[str], pieces: dict[str, list[str]], ids: Iterator[int]) -> int:
-    """Adds words to the content of a tokenizer.json, in place.
+    """Add words to the content of a tokenizer.json, in place.
 
     WordPiece finds the longest entry, and takes a whole word of itself. Unigram takes the likeliest way, and a word is
     made likelier than its pieces together. BPE gets merges that put the pieces together, after all others.
@@ -150,6 +150,6 @@ def _pieces(backend: Any, word: str) -> list[str]:
 
 
 def _is_word(backend: Any, word: str) -> bool:
-    """Whether there is a letter in it; byte-level pieces are spelled in letters that are none."""
+    """Return whether there is a letter in it; byte-level pieces are spelled in letters that are none."""
     text = backend.decoder.decode([word]) if backend.decoder is not None else word
     return any(c.isalpha() for c in text)

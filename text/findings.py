@@ -34,14 +34,14 @@ class Findings:
     _notes: dict[str, tuple[array[int], array[int]]] = field(default_factory=dict)
 
     def number(self, label: str, where: str) -> int:
-        """The number of a label, by first appearance."""
+        """Return the number of a label, by first appearance."""
         if label not in self._numbers:
             self._numbers[label] = len(self._numbers)
             self.labels[label] = where
         return self._numbers[label]
 
     def note(self, what: str, example: int, times: int = 1) -> None:
-        """Takes down what happened with an example.
+        """Take down what happened with an example.
 
         Args:
             what: as the report calls it: `truncated`, `windows`, ...; names that begin with `_` are not for the report.
@@ -54,7 +54,7 @@ class Findings:
             counts.append(int(times))
 
     def note_unknown(self, rows: list[list[Any]], tokenizer: Any) -> None:
-        """Takes down how many tokens the examples in hand have, and how many of them are unknown."""
+        """Take down how many tokens the examples in hand have, and how many of them are unknown."""
         flat = [row["input_ids"] for of_example in rows for row in of_example]
         sizes = [sum(len(row["input_ids"]) for row in of_example) for of_example in rows]
         ids = np.fromiter(chain.from_iterable(flat), np.int64, sum(sizes))
@@ -72,7 +72,7 @@ class Findings:
         return Counter({what: sum(counts) for what, (_, counts) in self._notes.items()})
 
     def save(self, folder: Path) -> list[str]:
-        """Writes the notes; what they are about."""
+        """Write the notes; return the names of what they are about."""
         for number, note in enumerate(self._notes.values()):
             np.save(folder / f"note.{number}.npy", np.array(note, np.int64))
         return list(self._notes)
@@ -90,7 +90,7 @@ class Notes:
         self.folder, self.names = folder, names
 
     def of(self, examples: np.ndarray) -> dict[str, int]:
-        """What happened how often with some examples; what did not is left out."""
+        """Return what happened how often with some examples; what did not is left out."""
         wanted = np.zeros(int(examples.max(initial=-1)) + 1, bool)
         wanted[examples] = True
         found = {}
@@ -103,14 +103,14 @@ class Notes:
 
 
 def unknown_id(tokenizer: Any) -> int | None:
-    """The token that stands for what the tokenizer does not know, unless it has another meaning too (GPT-2's)."""
+    """Return the token for what the tokenizer does not know, unless it has another meaning too (GPT-2's)."""
     others = (tokenizer.eos_token_id, tokenizer.bos_token_id, tokenizer.pad_token_id, tokenizer.sep_token_id)
     found: int | None = tokenizer.unk_token_id
     return None if found in others else found
 
 
 def told(counts: dict[str, int], longest: int, examples: int) -> list[str]:
-    """What a report says of counts.
+    """Return what a report says of counts.
 
     Args:
         counts: what happened how often.
@@ -129,12 +129,12 @@ def told(counts: dict[str, int], longest: int, examples: int) -> list[str]:
 
 
 def unknown_share(counts: dict[str, int]) -> float:
-    """The share of tokens that the tokenizer does not know."""
+    """Return the share of tokens that the tokenizer does not know."""
     return counts.get(UNKNOWN, 0) / max(1, counts.get(KNOWN, 0))
 
 
 def warn_of_unknown(split: str, counts: dict[str, int], tokenizer: Any) -> None:
-    """Warns where a tokenizer does not know the language of a text."""
+    """Warn where a tokenizer does not know the language of a text."""
     share, few = unknown_share(counts), counts.get(KNOWN, 0) < ENOUGH_TOKENS
     if share > (0.5 if few else TOO_MANY_UNKNOWN):
         rank_zero_warn(

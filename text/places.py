@@ -39,12 +39,12 @@ NOTHING = regex.compile(r"[\s\p{Cf}]", regex.VERSION1)
 
 
 def words_of(text: str) -> list[Place]:
-    """Where the words of a text are."""
+    """Return where the words of a text are."""
     return [match.span() for match in WORD.finditer(text)]
 
 
 def core(text: str, start: int, end: int) -> Place:
-    """A part of a text without white space and formatting at its edges, and with all marks of its last character.
+    """Return a part of a text without white space and formatting at its edges, with all marks of its last character.
 
     A part that holds nothing else is given back as it is.
     """
@@ -58,7 +58,7 @@ def core(text: str, start: int, end: int) -> Place:
 
 
 def same_text(context: str, text: str) -> list[Place]:
-    """Where a text stands in another one, whatever their forms of Unicode (composed or not, wide or not) and spaces."""
+    """Return where a text stands in another one, whatever their spaces and forms of Unicode (composed, wide or not)."""
     folded, places = _folded(context)
     wanted = _folded(text)[0]
     found = [i for i in range(len(folded)) if folded.startswith(wanted, i)] if wanted else []
@@ -66,7 +66,7 @@ def same_text(context: str, text: str) -> list[Place]:
 
 
 def _folded(text: str) -> tuple[str, list[int]]:
-    """The compatible decomposition without formatting, with one space for each run; where its characters come from."""
+    """Return the compatible decomposition, unformatted, one space for each run, and where its characters are from."""
     characters: list[str] = []
     places: list[int] = []
     for place, character in enumerate(text):
@@ -82,7 +82,7 @@ def _folded(text: str) -> tuple[str, list[int]]:
 
 
 def begins_late(tokenizer: Any) -> bool:
-    """Whether a tokenizer's offsets leave out the first character of words.
+    """Return whether a tokenizer's offsets leave out the first character of words.
 
     Byte-level tokenizers that add a space to each word after dividing at spaces (RobBERT) do, as they take the word's
     first character for that space.
@@ -93,7 +93,7 @@ def begins_late(tokenizer: Any) -> bool:
 
 
 def token_places(text: str, offsets: list[Place], late: bool = False) -> tuple[np.ndarray, np.ndarray]:
-    """Where tokens begin and end: without white space at either side, and with the marks that have no token.
+    """Return where tokens begin and end: without white space at either side, and with the marks that have no token.
 
     Args:
         text: any.
@@ -133,7 +133,7 @@ def token_places(text: str, offsets: list[Place], late: bool = False) -> tuple[n
 
 
 def owners(begin: np.ndarray, end: np.ndarray, words: list[Place]) -> tuple[np.ndarray, np.ndarray]:
-    """Which words the tokens belong to. Words that a token touches together are answered for by the first of them.
+    """Return which words the tokens belong to; for words that share a token, the first of them answers.
 
     Args:
         begin: (tokens,), from `token_places`.
@@ -159,7 +159,7 @@ def owners(begin: np.ndarray, end: np.ndarray, words: list[Place]) -> tuple[np.n
 
 
 def firsts(owner: np.ndarray) -> np.ndarray:
-    """(tokens,), whether a token is the first of those that answer for a word."""
+    """Return (tokens,), whether a token is the first of those that answer for a word."""
     first = np.zeros(len(owner), bool)
     first[np.unique(owner, return_index=True)[1]] = True
     found: np.ndarray = first & (owner >= 0)

@@ -39,7 +39,7 @@ serve()
 
 
 def helpers() -> int:
-    """How many processes to use: `$PRETUNE_PROCESSES`, or one for each core that this process may run on."""
+    """Return how many processes to use: `$PRETUNE_PROCESSES`, or one for each core that this process may run on."""
     given = os.environ.get("PRETUNE_PROCESSES")
     if given is not None:
         if not given.isdecimal() or int(given) < 1:
@@ -49,12 +49,12 @@ def helpers() -> int:
 
 
 def cores() -> int:
-    """How many this process may run on."""
+    """Return how many this process may run on."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def in_order(function: Callable[[Any], Any], batches: Iterator[Any], may: bool = True) -> Generator[Any]:
-    """What a function makes of each batch, in the order of the batches.
+    """Yield what a function makes of each batch, in the order of the batches.
 
     The first batches are done right here, and all of them where there is one core only or the function cannot be sent
     to another process. Batches are read as they are needed, a few in advance.
@@ -124,7 +124,7 @@ def in_order(function: Callable[[Any], Any], batches: Iterator[Any], may: bool =
 
 
 def _pickled(function: Any) -> bytes | None:
-    """The function as another process can load it, or None."""
+    """Return the function as another process can load it, or None."""
     try:
         message = pickle.dumps(function, 5)
     except Exception:  # each class fails to be pickled in its own way
@@ -133,7 +133,7 @@ def _pickled(function: Any) -> bytes | None:
 
 
 def environment_of_helpers(own: Mapping[str, str]) -> dict[str, str]:
-    """The environment without the options of malloc that a command took for its tensors."""
+    """Return the environment without the options of malloc that a command took for its tensors."""
     added = own.get(ADDED)
     return {name: value for name, value in own.items() if (name, value) != ("GLIBC_TUNABLES", added) and name != ADDED}
 
@@ -154,7 +154,7 @@ def _start(message: bytes) -> subprocess.Popen[bytes]:
 
 
 def serve() -> None:
-    """What a helper does: loads the function, answers batch after batch, and ends when nobody asks any more."""
+    """Load the function, answer batch after batch, and end when nobody asks any more; what a helper does."""
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a user's function prints must not go between the answers
     function = _loaded()
@@ -172,7 +172,7 @@ def serve() -> None:
 
 
 def _loaded() -> Callable[[Any], Any]:
-    """The function; one that cannot be found from here tells so when it is called."""
+    """Return the function; one that cannot be found from here tells so when it is called."""
     try:
         function: Callable[[Any], Any] = pickle.loads(pickle.load(sys.stdin.buffer))
     except Exception as error:

@@ -8,7 +8,7 @@ from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColum
 
 
 def progress(texts: Iterable[str], what: str) -> Iterator[str]:
-    """Hands texts through and shows how many there were, in documents and millions of characters."""
+    """Hand texts through and show how many there were, in documents and millions of characters."""
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),

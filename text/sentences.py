@@ -30,7 +30,7 @@ _LONGEST = 10
 
 
 def split_sentences(text: str) -> list[str]:
-    """Divides a text into sentences.
+    """Divide a text into sentences.
 
     They end at line breaks; at 。！？； with the quotes and brackets that close after them; and at . ! ? … before white
     space and a capital letter, a digit, an opening quote or bracket, or a letter of a script without capitals, unless
@@ -70,7 +70,7 @@ def _is_end(text: str, start: int, match: re.Match[str]) -> bool:
 
 
 def _is_abbreviation(text: str, start: int, stop: int, following: str) -> bool:
-    """Whether the full stop at `stop` belongs to the word before it."""
+    """Return whether the full stop at `stop` belongs to the word before it."""
     before = text[max(start, stop - _LONGEST) : stop]
     if before[-1:].isspace():  # tokenized text, where abbreviations keep their full stop and sentences do not
         return False

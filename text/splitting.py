@@ -11,14 +11,14 @@ from ..storage.cells import is_whole
 
 
 def sort_labels(labels: set[str]) -> list[str]:
-    """Numbers by value, names by alphabet."""
+    """Return labels in order: numbers by value, names by alphabet."""
     if all(map(is_whole, labels)):
         return sorted(labels, key=lambda label: (int(label), label))  # 1 and 01 are two
     return sorted(labels)
 
 
 def hold_out(labels: np.ndarray, fraction: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Row numbers for training and validation; every label gives its share.
+    """Return row numbers for training and validation; every label gives its share.
 
     Args:
         labels: (n,), the label of each row.
@@ -36,30 +36,30 @@ def hold_out(labels: np.ndarray, fraction: float, seed: int) -> tuple[np.ndarray
 
 
 def draw(labels: np.ndarray, rows: np.ndarray, count: int, seed: int) -> np.ndarray:
-    """`count` of the `rows` of each label (or all it has), drawn by seed; in ascending order."""
+    """Return `count` of the `rows` of each label (or all it has), drawn by seed; in ascending order."""
     rng = np.random.default_rng([seed, 2])
     chosen = [rng.permutation(rows[places])[:count] for places in _by_label(labels[rows])]
     return np.sort(np.concatenate(chosen))
 
 
 def _by_label(labels: np.ndarray) -> list[np.ndarray]:
-    """The places of each label in their order, label by label."""
+    """Return the places of each label in their order, label by label."""
     order = np.argsort(labels, kind="stable")
     return np.split(order, np.flatnonzero(np.diff(labels[order])) + 1)
 
 
 def document_hash(text: str, seed: int) -> int:
-    """A 64-bit hash by which documents are held out: copies of a document have the same."""
+    """Return a 64-bit hash by which documents are held out: copies of a document have the same."""
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8, salt=hash_salt(seed)).digest(), "little")
 
 
 def hash_salt(seed: int) -> bytes:
-    """What makes the hash depend on the seed."""
+    """Return what makes the hash depend on the seed."""
     return seed.to_bytes(8, "little", signed=True)
 
 
 def held_out_documents(hashes: np.ndarray, fraction: float, name: str, what: str = "document") -> np.ndarray:
-    """Which documents are held out; copies stay on one side.
+    """Return which documents are held out; copies stay on one side.
 
     Args:
         hashes: (n,), from `document_hash`.

@@ -19,7 +19,7 @@ RARE, OFTEN = 2, 50
 
 
 def spans_in(where: str, value: Any, text: str, rename: Callable[[str], str]) -> list[Span]:
-    """Labeled spans of characters, in order.
+    """Return labeled spans of characters, in order.
 
     Args:
         where: the place, for messages.
@@ -52,7 +52,7 @@ def spans_in(where: str, value: Any, text: str, rename: Callable[[str], str]) ->
 
 
 def tags_of(where: str, text: str, words: list[Place], spans: list[Span]) -> tuple[list[str], int]:
-    """IOB2 tags of words out of spans of characters, and how many of those begin or end inside a word.
+    """Return IOB2 tags of words out of spans of characters, and how many of those begin or end inside a word.
 
     Args:
         where: the place, for messages.
@@ -82,7 +82,7 @@ def tags_of(where: str, text: str, words: list[Place], spans: list[Span]) -> tup
 
 
 def warn_of_slips(tags: dict[str, str], counts: np.ndarray) -> None:
-    """Warns of a kind of span that hardly occurs and is spelled nearly as a frequent one.
+    """Warn of a kind of span that hardly occurs and is spelled nearly as a frequent one.
 
     Args:
         tags: in IOB2, with the place where each stands first.
@@ -99,6 +99,6 @@ def warn_of_slips(tags: dict[str, str], counts: np.ndarray) -> None:
 
 
 def short(value: Any) -> str:
-    """A value in a message."""
+    """Return a value, shortened for a message."""
     text = repr(value)
     return text if len(text) < 60 else text[:57] + "..."

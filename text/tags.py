@@ -59,11 +59,11 @@ class Convention:
         return self.scheme in ("iob2", "tags") and (self.scheme == "tags" or self.spelling == "B-X")
 
     def to_dict(self) -> dict[str, Any]:
-        """What JSON can carry; `Convention(**found)` takes it back."""
+        """Return what JSON can carry; `Convention(**fields)` takes it back."""
         return {**asdict(self), "known": list(self.known)}
 
     def split(self, tag: str) -> tuple[str, str] | None:
-        """The prefix, one of O, B, I, E, S, and the kind; None for a tag that the convention does not have."""
+        """Return the prefix, one of O, B, I, E, S, and the kind; None for a tag that the convention does not have."""
         if tag == "O" or (tag == "o" and self.spelling.islower() and "O" not in self.known):
             return "O", ""
         if self.scheme == "io":
@@ -77,12 +77,12 @@ class Convention:
         return INNER.get(prefix, prefix), found["kind"] or ONE_KIND
 
     def _fits(self, tag: str) -> bool:
-        """Whether a name is not another one of the data with a prefix."""
+        """Return whether a name is not another one of the data with a prefix."""
         found = PATTERNS["B-X"].fullmatch(tag)
         return found is None or found["kind"] not in self.known
 
     def said(self, named: bool) -> str:
-        """What is told of data that are not IOB2.
+        """Return what is told of data that are not IOB2.
 
         Args:
             named: whether the user gave names to what is in the files.
@@ -109,7 +109,7 @@ class Convention:
         return text if len(text) < 60 else text[:57] + "..."
 
     def read(self, where: str, tags: Sequence[str], place: Callable[[int], str] | None = None) -> list[str]:
-        """The same spans in IOB2; names that are no spans as they are.
+        """Return the same spans in IOB2; names that are no spans as they are.
 
         Args:
             where: the place of the sentence, for messages.
@@ -161,14 +161,14 @@ class Convention:
 
 
 def nearest(tag: str, known: Sequence[str]) -> str | None:
-    """The one of some tags that another was probably meant to be; a zero is an O."""
+    """Return the one of some tags that another was probably meant to be; a zero is an O."""
     folded = {name.upper().replace("_", "-"): name for name in reversed(known)}
     close = get_close_matches(tag.upper().replace("0", "O").replace("_", "-"), list(folded), n=1, cutoff=0.5)
     return folded[close[0]] if close else None
 
 
 def detect(sentences: Iterable[Sequence[str]]) -> Convention:
-    """The convention that most tags of a set of sentences follow: one slip of the pen changes nothing."""
+    """Return the convention that most tags of a set of sentences follow: one slip of the pen changes nothing."""
     counts: Counter[str] = Counter()
     pairs: Counter[tuple[str, str]] = Counter()
     for tags in sentences:
@@ -209,13 +209,13 @@ def _illegal(where: str, tags: Sequence[str], number: int, why: str) -> str:
 
 
 def is_spans(labels: Iterable[str]) -> bool:
-    """Whether labels are IOB2: what does not begin a span anywhere names words, such as parts of speech."""
+    """Return whether labels are IOB2: what does not begin a span anywhere names words, such as parts of speech."""
     labels = list(labels)
     return labels == ["O"] or any(name.startswith("B-") for name in labels)
 
 
 def spans_of(tags: Sequence[str]) -> list[Span]:
-    """The spans of IOB2 tags by word, strictly: an I- that continues nothing is none."""
+    """Return the spans of IOB2 tags by word, strictly: an I- that continues nothing is none."""
     spans: list[Span] = []
     start: int | None = None
     kind = ""
@@ -229,5 +229,5 @@ def spans_of(tags: Sequence[str]) -> list[Span]:
 
 
 def continued(tag: str) -> str:
-    """The tag of a word that goes on with the one before it."""
+    """Return the tag of a word that goes on with the one before it."""
     return f"I-{tag[2:]}" if tag.startswith("B-") else tag

@@ -18,7 +18,7 @@ class Endless(Exception):
 
 @contextmanager
 def ending() -> Iterator[None]:
-    """Raises `Endless` in what computes for too long; nothing outside the main thread, where nothing can be stopped.
+    """Raise `Endless` in what computes for too long; outside the main thread nothing can be stopped.
 
     The process's own computing is counted, so that neither a slow disk nor a stopped process is taken for a loop; and
     the alarm clock (SIGALRM) stays with `--stop_after`.

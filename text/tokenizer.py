@@ -27,7 +27,7 @@ class MissingTokenizer(InputError):
 
 
 def pack_tokenizer(tokenizer: PreTrainedTokenizerBase) -> dict[str, str]:
-    """A tokenizer's files as plain strings, so that a checkpoint needs nothing beside it."""
+    """Return a tokenizer's files as plain strings, so that a checkpoint needs nothing beside it."""
     with tempfile.TemporaryDirectory() as folder:
         tokenizer.save_pretrained(folder)
         # Latin-1 carries any byte, also those of a binary SentencePiece model.
@@ -35,7 +35,7 @@ def pack_tokenizer(tokenizer: PreTrainedTokenizerBase) -> dict[str, str]:
 
 
 def unpack_tokenizer(files: dict[str, str]) -> PreTrainedTokenizerBase:
-    """The tokenizer that `pack_tokenizer` packed."""
+    """Return the tokenizer that `pack_tokenizer` packed."""
     with tempfile.TemporaryDirectory() as folder:
         for name, text in files.items():
             Path(folder, os.path.basename(name)).write_bytes(text.encode("latin-1"))
@@ -43,7 +43,7 @@ def unpack_tokenizer(files: dict[str, str]) -> PreTrainedTokenizerBase:
 
 
 def load_tokenizer(name: str, revision: str | None = None, trust_remote_code: bool = False) -> PreTrainedTokenizerBase:
-    """Loads a tokenizer from whatever `locate` understands, with padding and truncation left to the caller."""
+    """Load a tokenizer from whatever `locate` understands, with padding and truncation left to the caller."""
     from transformers import AutoTokenizer
 
     place = locate(name)
@@ -76,18 +76,18 @@ def load_tokenizer(name: str, revision: str | None = None, trust_remote_code: bo
 
 
 def _made_up(tokenizer: Any) -> bool:
-    """Whether transformers made a tokenizer without a word up, as it does where there is none in the folder."""
+    """Return whether transformers made a tokenizer without a word up, as it does where there is none in the folder."""
     words = set(tokenizer.get_vocab()) - {str(token) for token in tokenizer.all_special_tokens}
     return len(words) <= 1  # T5's has the mark of a space
 
 
 def separator_id(tokenizer: Any) -> int | None:
-    """The token that divides documents: the separator, or the end of text; None where there is neither."""
+    """Return the token that divides documents: the separator, or the end of text; None where there is neither."""
     return next((i for i in (tokenizer.sep_token_id, tokenizer.eos_token_id) if i is not None), None)
 
 
 def special_frame(tokenizer: Any) -> tuple[list[int], list[int]]:
-    """The special tokens before and after a text: ([CLS], [SEP]) for BERT, nothing for GPT-2."""
+    """Return the special tokens before and after a text: ([CLS], [SEP]) for BERT, nothing for GPT-2."""
     plain = tokenizer("a", add_special_tokens=False)["input_ids"]
     framed = tokenizer("a")["input_ids"]
     start = _find(plain, framed)
@@ -133,7 +133,7 @@ class PairFrame:
 
 
 def pair_frame(tokenizer: Any) -> PairFrame:
-    """How a tokenizer puts two texts together.
+    """Return how a tokenizer puts two texts together.
 
     Raises:
         InputError: if it puts nothing between them.
@@ -155,7 +155,7 @@ def pair_frame(tokenizer: Any) -> PairFrame:
 
 
 def joins_bare(tokenizer: Any) -> bool:
-    """Whether a tokenizer puts nothing between two texts."""
+    """Return whether a tokenizer puts nothing between two texts."""
     plain = tokenizer("a", add_special_tokens=False)["input_ids"]
     return _find([*plain, *plain], tokenizer("a", "a")["input_ids"]) is not None
 

@@ -68,11 +68,11 @@ class Tokenizing:
         return None if cut is None else WordCache(backend, cut, self.end, self.word_starts)
 
     def over(self, documents: Iterator[str]) -> Generator[Tokens]:
-        """Tokenizes documents in their order; many of them in several processes."""
+        """Tokenize documents in their order; many of them in several processes."""
         return in_order(self, iter(lambda: text_batch(documents), []), backend_of(self.tokenizer) is not None)
 
     def __call__(self, texts: list[str]) -> Tokens:
-        """Tokenizes a batch."""
+        """Tokenize a batch."""
         ids, lengths, starts, counts = self.encode(texts)
         table = np.zeros(len(texts), FACTS)
         table["tokens"] = lengths
@@ -92,7 +92,7 @@ class Tokenizing:
         return Tokens(ids, starts, table)
 
     def encode(self, texts: list[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray | None, list[int | None]]:
-        """As `WordCache.encode`; where there is none, by the tokenizer itself, text by text."""
+        """Encode as `WordCache.encode` does; where there is none, by the tokenizer itself, text by text."""
         if self.words is not None:
             return self.words.encode(texts)
         starts: np.ndarray | None = None
@@ -149,12 +149,12 @@ class SentenceTokenizing:
     splitter: Callable[[str], list[str]]
 
     def over(self, documents: Iterator[str]) -> Generator[SentenceTokens]:
-        """Tokenizes documents in their order; many of them in several processes."""
+        """Tokenize documents in their order; many of them in several processes."""
         fast = backend_of(self.tokenizing.tokenizer) is not None
         return in_order(self, iter(lambda: text_batch(documents), []), fast)
 
     def __call__(self, texts: list[str]) -> SentenceTokens:
-        """Tokenizes a batch."""
+        """Tokenize a batch."""
         divided = [self.splitter(text) for text in texts]
         ids, lengths, _, _ = self.tokenizing.encode([sentence for sentences in divided for sentence in sentences])
         full = np.append(0, np.cumsum(lengths > 0))
@@ -165,5 +165,5 @@ class SentenceTokenizing:
 
 
 def sums(facts: np.ndarray) -> dict[str, int]:
-    """How many documents, tokens, words, bytes and unknown tokens there are in all."""
+    """Return how many documents, tokens, words, bytes and unknown tokens there are in all."""
     return {"documents": len(facts), **{name: int(facts[name].sum()) for name in FACTS.names[1:]}}  # type: ignore[index]

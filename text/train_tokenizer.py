@@ -35,11 +35,11 @@ class TrainTokenizer:
     min_frequency: int = 2
 
     def key(self) -> dict[str, Any]:
-        """What a cache key must hold."""
+        """Return what a cache key must hold."""
         return asdict(self)
 
     def make(self, documents: Iterator[str], folder: Path) -> None:
-        """Trains on documents and writes the tokenizer."""
+        """Train on documents and write the tokenizer."""
         train_tokenizer(self, documents, folder)
 
     @property
@@ -52,7 +52,7 @@ SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 
 
 def train_tokenizer(spec: TrainTokenizer, documents: Iterator[str], folder: Path) -> None:
-    """Trains and writes a tokenizer that `AutoTokenizer` reads.
+    """Train and write a tokenizer that `AutoTokenizer` reads.
 
     Args:
         spec: which, and how large.

@@ -17,7 +17,7 @@ STEP = 1e-4
 
 
 def settled(pieces: list[Piece], special: int) -> list[Piece]:
-    """The entries by falling score, rounded; equal ones by their text.
+    """Return the entries by falling score, rounded; equal ones by their text.
 
     Args:
         pieces: of the model: special tokens, then the others with the logarithms of their probabilities.

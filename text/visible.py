@@ -15,7 +15,7 @@ MOST_NAMES = 3
 
 
 def visible(text: str) -> str:
-    r"""Control characters as their codes: `\x1b` for an escape."""
+    r"""Return a text with control characters as their codes: `\x1b` for an escape."""
     return CONTROL.sub(lambda found: _code(found[0]), text)
 
 
@@ -25,7 +25,7 @@ def _code(character: str) -> str:
 
 
 def to_cell(text: str) -> str:
-    """A text as a cell of a csv file: an apostrophe before what would be a formula, and no control characters.
+    """Return a text as a cell of a csv file: an apostrophe before what would be a formula, and no control characters.
 
     Numbers stay as they are. `from_cell` takes the apostrophe off.
     """
@@ -34,7 +34,7 @@ def to_cell(text: str) -> str:
 
 
 def from_cell(text: str) -> str:
-    """The text that `to_cell` made a cell of."""
+    """Return the text that `to_cell` made a cell of."""
     return text[1:] if text.startswith("'") and FORMULA.match(text) else text
 
 
@@ -47,7 +47,7 @@ def _is_number(text: str) -> bool:
 
 
 def shown_path(path: str) -> str:
-    """A path as messages have it: from here on, or its last two parts; a URL as it is."""
+    """Return a path as messages have it: from here on, or its last two parts; a URL as it is."""
     if "://" in path or not os.path.isabs(path):
         return visible(path)
     near = os.path.relpath(path)
@@ -55,6 +55,6 @@ def shown_path(path: str) -> str:
 
 
 def shown_paths(paths: Sequence[str]) -> str:
-    """Some of them, and how many more there are."""
+    """Return some of the paths, and how many more there are."""
     some = ", ".join(shown_path(path) for path in paths[:MOST_NAMES])
     return f"{some} and {len(paths) - MOST_NAMES:,} more files" if len(paths) > MOST_NAMES else some

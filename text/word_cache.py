@@ -57,7 +57,7 @@ _BEFORE_SPACES = Division(re.compile(r" *[^ ]+| +").findall, "")
 
 
 def division(backend: Any) -> Division | None:
-    """How texts may be cut for a tokenizer without changing a token; None where that is not known.
+    """Return how texts may be cut for a tokenizer without changing a token; None where that is not known.
 
     Args:
         backend: of the package `tokenizers`.
@@ -81,13 +81,13 @@ def division(backend: Any) -> Division | None:
 
 @cache
 def _word_of_marks() -> re.Pattern[str]:
-    """Finds a word that begins with a mark: no other is one of marks only."""
+    """Return what finds a word that begins with a mark: no other is one of marks only."""
     marks = "".join(char for char in map(chr, range(sys.maxunicode + 1)) if unicodedata.category(char) == "Mn")
     return re.compile(rf"(?:^|\s)[{re.escape(marks)}]")
 
 
 def _flat(normalizer: dict[str, Any] | None) -> set[str]:
-    """The kinds of normalizers in a sequence."""
+    """Return the kinds of normalizers in a sequence."""
     if normalizer is None:
         return set()
     if normalizer["type"] == "Sequence":
@@ -96,7 +96,7 @@ def _flat(normalizer: dict[str, Any] | None) -> set[str]:
 
 
 def _keep_to_words(added: list[dict[str, Any]], normalizer: Any) -> bool:
-    """Whether tokens that are looked for in the text itself can only be found within a word."""
+    """Return whether tokens that are looked for in the text itself can only be found within a word."""
     for token in added:
         forms = [token["content"]]
         if normalizer is not None and token["normalized"]:
@@ -140,7 +140,7 @@ class WordCache:
         self.ends = np.array([len(self.end)])
 
     def encode(self, texts: list[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray | None, list[int | None]]:
-        """Tokenizes a batch.
+        """Tokenize a batch.
 
         Args:
             texts: any.

@@ -15,7 +15,7 @@ CHARACTERS_AT_ONCE = 1_000_000
 
 
 def count_words(tokenizer: Any, documents: Iterator[str]) -> dict[str, int]:
-    """How often each word occurs, as a tokenizer cuts texts into words.
+    """Return how often each word occurs, as a tokenizer cuts texts into words.
 
     Args:
         tokenizer: with a normalizer and a pre-tokenizer; the model is not used.
@@ -33,7 +33,7 @@ def count_words(tokenizer: Any, documents: Iterator[str]) -> dict[str, int]:
 
 
 def train_wordpiece(words: dict[str, int], vocab_size: int, min_frequency: int, special: list[str]) -> dict[str, int]:
-    """The vocabulary that WordPiece's training finds: ids by entry.
+    """Return the vocabulary that WordPiece's training finds: ids by entry.
 
     Args:
         words: how often each occurs; without white space.
@@ -59,7 +59,7 @@ def train_wordpiece(words: dict[str, int], vocab_size: int, min_frequency: int, 
 
 
 def _texts(words: dict[str, int]) -> Iterator[str]:
-    """Texts in which each word occurs as often as it was counted: the trainer takes nothing else."""
+    """Yield texts in which each word occurs as often as it was counted: the trainer takes nothing else."""
     held: list[str] = []
     size = 0
     for word, count in words.items():

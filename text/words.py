@@ -56,7 +56,7 @@ class WordList:
             )
 
     def __call__(self, text: str) -> list[str]:
-        """The pieces, which joined are the text.
+        """Return the pieces, which joined are the text.
 
         Chinese and Japanese characters come in words, or alone where no word of the list begins; what lies between
         comes in one piece.
@@ -70,7 +70,7 @@ class WordList:
         return pieces
 
     def key(self) -> list[Any]:
-        """What a cache key must hold."""
+        """Return what a cache key must hold."""
         return fingerprint([self.path])
 
     def _divide(self, run: str, pieces: list[str]) -> None:
@@ -86,7 +86,7 @@ class WordList:
 
 
 def make_segmenter(words: str | Segmenter | None) -> Segmenter | None:
-    """What divides a text into words.
+    """Return what divides a text into words.
 
     Args:
         words: path of a word list, or a function such as `jieba.lcut`, or null for none.
@@ -100,12 +100,12 @@ def make_segmenter(words: str | Segmenter | None) -> Segmenter | None:
 
 
 def key(words: str | Segmenter | None) -> Any:
-    """What a cache key must hold of `make_segmenter`'s argument."""
+    """Return what a cache key must hold of `make_segmenter`'s argument."""
     return fingerprint([words]) if isinstance(words, str) else function_key(words)
 
 
 def boundaries(segmenter: Segmenter, text: str) -> np.ndarray:
-    """Where words begin.
+    """Return where words begin.
 
     Args:
         segmenter: divides the text; it may drop white space, and may give it as pieces of its own, which are no words.

@@ -51,14 +51,14 @@ class Rows:
             self.fresh = self.real & (places >= batch["overlap"].unsqueeze(1))
 
     def of(self, key: str, padding: int = 0) -> Tensor:
-        """A key of the batch as padded rows, (rows, length)."""
+        """Return a key of the batch as padded rows, (rows, length)."""
         values: Tensor = self.batch[key]
         if "cu_seq_lens" not in self.batch:
             return values
         return values[0][self._sources].where(self.real, padding)
 
     def place(self, rows: Tensor) -> Tensor:
-        """Padded rows in the layout in which the network computes: as they are, or packed, (1, tokens)."""
+        """Return padded rows in the layout in which the network computes: as they are, or packed, (1, tokens)."""
         if not self.packed:
             return rows
         places = torch.arange(self.batch["input_ids"].shape[1], device=rows.device)
@@ -66,7 +66,7 @@ class Rows:
         return rows[row, places - self._starts.squeeze(1)[row]].unsqueeze(0)
 
     def places(self, targets: Targets) -> Tensor:
-        """(targets,): where targets, found among padded rows, are in the layout in which the network computes."""
+        """Return (targets,): where targets among padded rows are in the layout in which the network computes."""
         if not self.packed:
             return targets.places
         length = self.ids.shape[1]
@@ -74,7 +74,7 @@ class Rows:
         return found
 
     def inputs(self, ids: Tensor) -> dict[str, Tensor]:
-        """The batch with other token ids, (rows, length), in the layout in which the network computes."""
+        """Return the batch with other token ids, (rows, length), in the layout in which the network computes."""
         if self.packed or "cu_seq_lens" not in self.batch:
             return {**self.batch, "input_ids": self.place(ids)}
         inputs = {"input_ids": ids, "attention_mask": self.real.long()}

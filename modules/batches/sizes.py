@@ -22,7 +22,7 @@ class Sizes(NamedTuple):
 
 
 def batch_sizes(batch: Any) -> Sizes | None:
-    """The sizes of a batch with the keys that the datamodules document; None for others."""
+    """Return the sizes of a batch with the keys that the datamodules document; None for others."""
     if not isinstance(batch, dict):
         return None
     if "segment_a" in batch:

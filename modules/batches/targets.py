@@ -27,24 +27,24 @@ class Targets:
     filled: Tensor | None = None
 
     def of(self, values: Tensor) -> Tensor:
-        """(targets,), of values on the grid, (rows, length); `IGNORED` for fillers."""
+        """Return (targets,), of values on the grid, (rows, length); `IGNORED` for fillers."""
         found = values.flatten()[self.places]
         return found if self.filled is None else found.masked_fill(~self.filled, IGNORED)
 
     def put(self, values: Tensor, grid: Tensor) -> Tensor:
-        """The grid, (rows, length), with values, (targets,), at the places."""
+        """Return the grid, (rows, length), with values, (targets,), at the places."""
         flat = torch.nn.functional.pad(grid.flatten(), (0, 1))  # with a place for what fillers put
         places = self.places if self.filled is None else self.places.where(self.filled, len(flat) - 1)
         return flat.scatter(0, places, values.to(flat.dtype))[:-1].view_as(grid)
 
 
 def before(values: Tensor) -> Tensor:
-    """What follows each place, (rows, length): 0 or False after the last one."""
+    """Return what follows each place, (rows, length): 0 or False after the last one."""
     return torch.nn.functional.pad(values[:, 1:], (0, 1))
 
 
 def find_targets(chosen: Tensor, most: int | None = None) -> Targets:
-    """The places where `chosen` holds.
+    """Return the places where `chosen` holds.
 
     Args:
         chosen: (rows, length), boolean.
@@ -59,7 +59,7 @@ def find_targets(chosen: Tensor, most: int | None = None) -> Targets:
 
 
 def most_targets(places: int, rows: int, probability: float) -> int:
-    """What the number of random targets, each chosen by itself, does not exceed, but for a chance of 10^-15.
+    """Return what the number of random targets, each chosen by itself, does not exceed, but for a chance of 10^-15.
 
     Args:
         places: that may become one.

@@ -46,7 +46,7 @@ class EqualWeightAveraging(WeightAveraging):
 
     @torch.no_grad()
     def _average(self, averaged: Any, latest: Any, seen: Tensor) -> None:
-        """Called after each step but the first; `seen` counts those before."""
+        """Take the latest weights into the averages, in place; `seen` counts the steps before, at least one."""
         weight = 1 / max(1.0, float(seen) + 1 - self._first)
         for mean, new in zip(averaged, latest, strict=True):
             if mean.is_floating_point():

@@ -104,13 +104,13 @@ def _checked(module: LightningModule) -> BaseModule:
 
 
 def body_weights(module: BaseModule) -> dict[str, Tensor]:
-    """The weights of the body, adapters merged into them, by their names in the body."""
+    """Return the weights of the body, adapters merged into them, by their names in the body."""
     model: Any = merge_adapters(module.model) if module.backbone.adapters else module.model
     return {name: weight.detach() for name, weight in model.base_model.state_dict().items()}
 
 
 def distances(module: BaseModule, start: dict[str, Tensor]) -> dict[str, float]:
-    """How far each layer is from where it started: |w - w0| / |w0|, with `embeddings` below `layer 1`.
+    """Return how far each layer is from where it started: |w - w0| / |w0|, with `embeddings` below `layer 1`.
 
     Args:
         module: what was trained.

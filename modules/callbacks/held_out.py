@@ -19,7 +19,7 @@ STAGE = "held_out"
 
 
 def held_out(objective: BaseModule, data: LightningDataModule, device: torch.device | None = None) -> dict[str, float]:
-    """The loss of a pretraining objective on the test part of a datamodule, with the weights that it has now.
+    """Return the loss of a pretraining objective on the test part of a datamodule, with the weights that it has now.
 
     Masks in evaluation are a fixed function of the text, so that two networks answer the same questions. Modes, metrics
     and random numbers stay as they are.
@@ -77,7 +77,7 @@ def _prepared(objective: BaseModule, given: LightningDataModule) -> Any:
 
 
 def _sums(objective: BaseModule, data: LightningDataModule) -> dict[str, tuple[float, float]]:
-    """Of each part of an objective the sum of its loss and the number of its targets."""
+    """Return the sum of the loss and the number of targets of each part of an objective."""
     device = next(objective.model.parameters()).device
     modes = [(module, module.training) for module in objective.modules()]
     sums = dict.fromkeys(objective.parts(), (0.0, 0.0))

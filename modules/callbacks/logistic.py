@@ -8,7 +8,7 @@ from torch import Tensor
 
 
 def fit_logistic(x: Tensor, y: Tensor, classes: int, penalty: float = 1.0, steps: int = 200) -> tuple[Tensor, Tensor]:
-    """Minimizes the mean cross entropy plus penalty / (2 n) times the squared weights, by L-BFGS from zero.
+    """Minimize the mean cross entropy plus penalty / (2 n) times the squared weights, by L-BFGS from zero.
 
     Features are standardized first; the result is for features as they come. The same input gives the same result.
 

@@ -62,7 +62,7 @@ class OldAndNew(Callback):
 
 
 def table(found: Table) -> str:
-    """What is printed."""
+    """Return the table that is printed."""
     lines = [f"{'text':<6}{'':<8}{'loss':>9}{'perplexity':>13}{'tokens/word':>13}{'unknown':>10}{'per word':>13}"]
     for text in ("old", "new"):
         for when in ("before", "after"):

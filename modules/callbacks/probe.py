@@ -75,15 +75,15 @@ class Probe(Callback):
         pl_module.log(self.name, self._score)
 
     def state_dict(self) -> dict[str, Any]:
-        """Where it is among the validations."""
+        """Return where it is among the validations."""
         return {"validations": self._validations, "score": getattr(self, "_score", 0.0)}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Goes on from there."""
+        """Go on from where it was among the validations."""
         self._validations, self._score = state_dict["validations"], state_dict["score"]
 
     def score(self, module: BaseModule) -> float:
-        """The accuracy on the task's validation rows of a classifier trained on its training rows."""
+        """Return the accuracy on the task's validation rows of a classifier trained on its training rows."""
         body = features_of(module.model)
         training = module.model.training
         module.model.eval()
@@ -111,6 +111,6 @@ class Probe(Callback):
 
 
 def features_of(model: Any) -> nn.Module:
-    """What reads a text in a network: its body, or the encoder of an encoder-decoder."""
+    """Return what reads a text in a network: its body, or the encoder of an encoder-decoder."""
     body: nn.Module = model.get_encoder() if model.config.is_encoder_decoder else model.base_model
     return body

@@ -128,7 +128,7 @@ class Rollback(Callback):
         )
 
     def _content(self, path: Path) -> dict[str, Any] | None:
-        """The good checkpoint of this very run; None where there is none, or another's."""
+        """Return the good checkpoint of this very run; None where there is none, or another's."""
         if self._good is None or not path.is_file() or not is_complete(path):
             return None
         content = read_checkpoint(path)
@@ -136,7 +136,7 @@ class Rollback(Callback):
 
 
 def _restore(optimizer: Optimizer, state: dict[str, Any]) -> None:
-    """Gives an optimizer its averages of then, and leaves it the rates of now."""
+    """Give an optimizer its averages of then, and leave it the rates of now."""
     now = [{name: value for name, value in group.items() if name != "params"} for group in optimizer.param_groups]
     # What was read lies in the file, which the next good checkpoint replaces.
     load_optimizer_state(optimizer, {**state, "state": tree_map_only(Tensor, torch.clone, state["state"])})

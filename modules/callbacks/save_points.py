@@ -14,11 +14,11 @@ class SavesOnRequest(Checkpoint):
 
 
 def is_between_steps(trainer: Trainer) -> bool:
-    """Whether a batch that just ended was the last of its optimizer step."""
+    """Return whether a batch that just ended was the last of its optimizer step."""
     return not trainer.fit_loop.epoch_loop._should_accumulate()
 
 
 def validates_next(trainer: Trainer) -> bool:
-    """Whether a validation follows the batch that just ended."""
+    """Return whether a validation follows the batch that just ended."""
     loop = trainer.fit_loop.epoch_loop
     return bool(sum(trainer.num_val_batches) and loop._should_check_val_fx(trainer.fit_loop._data_fetcher))  # type: ignore

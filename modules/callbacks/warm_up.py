@@ -25,7 +25,7 @@ class _WarmUp(Callback):
         self.seen = 0
 
     def now(self, final: int) -> int:
-        """The size so far: `start` doubled as often as it stays on the line from `start` to `final` and divides it."""
+        """Return the size so far: `start`, doubled as often as it stays on the line to `final` and divides it."""
         line = self.start + (final - self.start) * min(1.0, self.seen / self.tokens)
         size = self.start
         while size * 2 <= line and final % (size * 2) == 0:
@@ -33,7 +33,7 @@ class _WarmUp(Callback):
         return final if line >= final else size
 
     def check(self, final: int, name: str) -> None:
-        """Raises an `InputError` where doubling does not lead to the end."""
+        """Raise an `InputError` where doubling does not lead to the end."""
         if final % self.start:
             raise InputError(f"{type(self).__name__}: start ({self.start}) must divide {name} ({final}).")
 

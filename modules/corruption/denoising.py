@@ -19,7 +19,7 @@ _NOISE, _KEPT, _LENGTH, _PLACE = 11, 12, 13, 14
 
 
 def most_spans(length: int, density: float, mean_length: float) -> int:
-    """The most sentinels that a row of `length` tokens can need, the final one included.
+    """Return the most sentinels that a row of `length` tokens can need, the final one included.
 
     Each special token that divides a span takes one more.
     """
@@ -28,7 +28,7 @@ def most_spans(length: int, density: float, mean_length: float) -> int:
 
 
 def random_spans(corruptible: Tensor, keys: Tensor, density: float, mean_length: float) -> Tensor:
-    """T5's noise: an exact number of tokens in an exact number of spans, which begin after the first token.
+    """Return T5's noise: an exact number of tokens in an exact number of spans, which begin after the first token.
 
     Both the noise and what stays are cut into as many segments, at random, each of at least one token, and are laid
     out in turn.
@@ -61,22 +61,22 @@ def _numbers(most: int) -> Tensor:
 
 
 def _rounded(n: Tensor, exact: Tensor) -> Tensor:
-    """For each n, the n-th of the numbers `exact`, rounded as Python does."""
+    """Return for each n, the n-th of the numbers `exact`, rounded as Python does."""
     return exact.round().long().to(n.device)[n]
 
 
 def _share(size: Tensor, exact: Tensor) -> Tensor:
-    """How many of `size` tokens are hidden: at least one, and not all; none of fewer than two."""
+    """Return how many of `size` tokens are hidden: at least one, and not all; none of fewer than two."""
     return _rounded(size, exact).clamp(min=1).minimum(size - 1).clamp(min=0)
 
 
 def _ranks(keys: Tensor, stream: int, allowed: Tensor) -> Tensor:
-    """A random order of the allowed places, before all others; equal draws keep theirs, on any device and width."""
+    """Return a random order of the allowed places, before all others; equal draws keep their own on any device."""
     return uniform(keys, stream).masked_fill(~allowed, 2.0).argsort(dim=1, stable=True).argsort(dim=1)
 
 
 def _segmented(keys: Tensor, total: Tensor, count: Tensor, stream: int) -> Tensor:
-    """(rows, length): `total` divided at random into `count` segments of at least 1, then zeros."""
+    """Return (rows, length): `total` divided at random into `count` segments of at least 1, then zeros."""
     places = torch.arange(keys.shape[1], device=keys.device)
     between = places < (total - 1).unsqueeze(1)  # a cut lies after one of all tokens but the last
     cut = between & (_ranks(keys, stream, between) < (count - 1).unsqueeze(1))
@@ -86,22 +86,22 @@ def _segmented(keys: Tensor, total: Tensor, count: Tensor, stream: int) -> Tenso
 
 
 def _spread(flags: Tensor, corruptible: Tensor) -> Tensor:
-    """From places among the corruptible tokens to places in the row."""
+    """Return the places in the row of places among the corruptible tokens."""
     return flags.gather(1, (corruptible.cumsum(1) - 1).clamp(min=0)) & corruptible
 
 
 def span_starts(noise: Tensor) -> Tensor:
-    """(rows, length), boolean: the first token of each run of noise."""
+    """Return (rows, length), boolean: the first token of each run of noise."""
     return noise & ~torch.nn.functional.pad(noise, (1, -1))
 
 
 def spans_in(noise: Tensor) -> Tensor:
-    """(rows,), int64: the number of runs of noise."""
+    """Return (rows,), int64: the number of runs of noise."""
     return span_starts(noise).sum(1)
 
 
 def compact(values: Tensor, keep: Tensor, pad_value: int) -> tuple[Tensor, Tensor]:
-    """Moves what is kept of each row to its left end.
+    """Move what is kept of each row to its left end.
 
     Args:
         values: (rows, length).
@@ -121,7 +121,7 @@ def compact(values: Tensor, keep: Tensor, pad_value: int) -> tuple[Tensor, Tenso
 def t5_corrupt(
     input_ids: Tensor, attention_mask: Tensor, noise: Tensor, sentinel_ids: Tensor, eos_id: int, pad_id: int
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Inputs with sentinels for spans, and targets with spans after sentinels (arXiv 1910.10683, section 3.1.4).
+    """Return inputs with sentinels for spans, targets with spans after sentinels (arXiv 1910.10683, section 3.1.4).
 
     "Thank you for inviting me to your party last week" becomes "Thank you <X> me to your party <Y> week", and the
     target is "<X> for inviting <Y> last <Z>", where <Z> is the final sentinel, and the end of the text.
@@ -164,7 +164,7 @@ def bart_infill(
     density: float,
     mean_length: float,
 ) -> tuple[Tensor, Tensor]:
-    """Text infilling: spans with lengths from a Poisson distribution give way to one mask token each.
+    """Put one mask token in the place of each span, of a length from a Poisson distribution (arXiv 1910.13461).
 
     A span of length 0 inserts a mask token. Spans are drawn until the share of hidden tokens is reached, the last one
     cut to it, and lie at random, apart from each other.
@@ -192,7 +192,7 @@ def bart_infill(
 
 
 def poisson_lengths(keys: Tensor, mean_length: float) -> Tensor:
-    """Numbers from a Poisson distribution, one for each key; int64."""
+    """Return a number from a Poisson distribution for each key; int64."""
     longest = math.ceil(mean_length + 8 * math.sqrt(mean_length) + 8)  # beyond it lies less than a draw can tell
     chances = [math.exp(k * math.log(mean_length) - mean_length - math.lgamma(k + 1)) for k in range(longest + 1)]
     below = torch.tensor(list(accumulate(chances)), dtype=torch.float32, device=keys.device)
@@ -200,7 +200,7 @@ def poisson_lengths(keys: Tensor, mean_length: float) -> Tensor:
 
 
 def poisson_spans(corruptible: Tensor, keys: Tensor, density: float, mean_length: float) -> tuple[Tensor, Tensor]:
-    """The spans of text infilling.
+    """Return the spans of text infilling.
 
     The tokens that stay have a slot before, between and after them; each span takes one slot, none shares it. Which
     span takes which is random too: else the one that is cut would always be the last of its row.

@@ -16,7 +16,7 @@ _MIX2 = -7723592293110705685  # 0x94D049BB133111EB
 
 
 def mix(x: Tensor) -> Tensor:
-    """The finalizer of SplitMix64 (Steele, Lea and Flood, 2014) on int64 tensors; multiplication wraps around."""
+    """Return the finalizer of SplitMix64 (Steele, Lea and Flood, 2014) of int64 tensors; products wrap around."""
     x = x + _GOLDEN
     x = (x ^ _shift(x, 30)) * _MIX1
     x = (x ^ _shift(x, 27)) * _MIX2
@@ -29,7 +29,7 @@ def _shift(x: Tensor, bits: int) -> Tensor:
 
 
 def row_keys(input_ids: Tensor, attention_mask: Tensor | None, seed: int) -> Tensor:
-    """One key per position, made of the seed, the row's whole content and the position.
+    """Return a key for each position, made of the seed, the row's whole content and the position.
 
     Args:
         input_ids: (rows, length), integers.
@@ -49,10 +49,10 @@ def row_keys(input_ids: Tensor, attention_mask: Tensor | None, seed: int) -> Ten
 
 
 def uniform(keys: Tensor, stream: int) -> Tensor:
-    """Uniform float32 numbers in [0, 1), independent between streams."""
+    """Return uniform float32 numbers in [0, 1), independent between streams."""
     return (mix(keys ^ stream) & 0xFFFFFF).float() / float(1 << 24)
 
 
 def integers(keys: Tensor, stream: int, high: int) -> Tensor:
-    """Uniform integers in [0, high), independent between streams; int64."""
+    """Return uniform integers in [0, high), independent between streams; int64."""
     return (mix(keys ^ stream) & 0x7FFFFFFFFFFFFFFF) % high

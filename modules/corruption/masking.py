@@ -16,7 +16,7 @@ _CHOOSE, _HOW, _WHAT, _LENGTH, _SLOT, _ROUND = 1, 2, 3, 4, 5, 6
 
 
 def choose_tokens(keys: Tensor, maskable: Tensor, probability: float) -> Tensor:
-    """Each token by itself (arXiv 1810.04805, section 3.1); at least one in a row, so that no example is lost.
+    """Choose each token by itself (arXiv 1810.04805, section 3.1), at least one in a row: no example is lost.
 
     Args:
         keys: (rows, length), from `row_keys`.
@@ -32,7 +32,7 @@ def choose_tokens(keys: Tensor, maskable: Tensor, probability: float) -> Tensor:
 
 
 def choose_words(keys: Tensor, maskable: Tensor, word_ids: Tensor, probability: float) -> Tensor:
-    """Each word by itself, with all of its tokens (whole-word masking); at least one word in a row.
+    """Choose each word by itself, with all of its tokens (whole-word masking); at least one word in a row.
 
     Args:
         keys: (rows, length), from `row_keys`.
@@ -50,7 +50,7 @@ def choose_words(keys: Tensor, maskable: Tensor, word_ids: Tensor, probability: 
 def choose_spans(
     keys: Tensor, maskable: Tensor, word_ids: Tensor, probability: float, stop: float, longest: int
 ) -> Tensor:
-    """Spans of whole words with lengths from a geometric distribution (SpanBERT, arXiv 1907.10529, section 3.1).
+    """Choose spans of whole words, their lengths geometrically distributed (SpanBERT, arXiv 1907.10529, section 3.1).
 
     As many spans as hide `probability` of the words on average. Spans do not touch, so that each can be told from the
     next; where a row is too short for them, the last ones are cut or left out.
@@ -84,7 +84,7 @@ def choose_spans(
 
 
 def _place(keys: Tensor, words: Tensor, lengths: Tensor) -> Tensor:
-    """Puts spans at random, in their order and apart from each other, among the `words` of each row.
+    """Put spans at random, in their order and apart from each other, among the `words` of each row.
 
     The words that stay have a slot before, between and after them; every span takes one slot, none shares it.
     """
@@ -114,7 +114,7 @@ def corrupt(
     random_share: float,
     alike: bool = False,
 ) -> Tensor:
-    """Hides the targets: behind the mask token, behind a random token, or not at all (arXiv 1810.04805).
+    """Hide the targets: behind the mask token, behind a random token, or not at all (arXiv 1810.04805).
 
     Args:
         input_ids: (rows, length), integers.
@@ -140,12 +140,12 @@ def corrupt(
 
 
 def _word_starts(maskable: Tensor, word_ids: Tensor) -> Tensor:
-    """Where a word begins: its number differs from the one before, or what is before cannot be masked."""
+    """Return where a word begins: its number differs from the one before, or what is before cannot be masked."""
     changed = word_ids.diff(dim=1, prepend=word_ids[:, :1] - 1) != 0
     return maskable & (changed | ~torch.nn.functional.pad(maskable, (1, -1)))
 
 
 def _last(starts: Tensor) -> Tensor:
-    """For each place, the last place of a start up to it; 0 where there was none."""
+    """Return for each place, the last place of a start up to it; 0 where there was none."""
     places = torch.arange(starts.shape[1], device=starts.device)
     return (places * starts).cummax(1).values

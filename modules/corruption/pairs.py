@@ -10,7 +10,7 @@ from .denoising import compact
 
 
 def join_pairs(first: Tensor, second: Tensor, frame: PairFrame, pad_id: int) -> dict[str, Tensor]:
-    """Rows of two segments each, as the tokenizer would have put them together.
+    """Return rows of two segments each, as the tokenizer would have put them together.
 
     Args:
         first: (rows, length), token ids; -1 after the end of a segment.

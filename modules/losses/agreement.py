@@ -17,7 +17,7 @@ with."""
 
 
 def disagreement(first: Sequence[Tensor], second: Sequence[Tensor], kind: Kind) -> Tensor:
-    """The symmetric Kullback-Leibler divergence, (KL(p|q) + KL(q|p)) / 2, or the squared difference of numbers.
+    """Return the symmetric Kullback-Leibler divergence, (KL(p|q) + KL(q|p)) / 2, or the squared difference of numbers.
 
     Args:
         first: outputs of one pass, (targets, classes), (targets, ...) logits or numbers; where there are several, such

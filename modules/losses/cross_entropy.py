@@ -11,7 +11,7 @@ from .agreement import IMPOSSIBLE
 
 
 def cross_entropy(logits: Tensor, targets: Tensor, smoothing: float = 0.0, weights: Tensor | None = None) -> Tensor:
-    """Minus the log likelihood of the targets.
+    """Return minus the log likelihood of the targets.
 
     Args:
         logits: (targets, classes); minus infinity, or nearly, where nothing can be chosen.
@@ -33,7 +33,7 @@ def cross_entropy(logits: Tensor, targets: Tensor, smoothing: float = 0.0, weigh
 def binary_cross_entropy(
     logits: Tensor, targets: Tensor, smoothing: float = 0.0, reduction: Literal["sum", "none"] = "sum"
 ) -> Tensor:
-    """The same of yes or no.
+    """Return minus the log likelihood of targets that are yes or no each.
 
     Args:
         logits: any shape.

@@ -28,7 +28,7 @@ GPU_PIECE = 1 << 26
 def vocabulary_loss(
     logits: Tensor, targets: Tensor, smoothing: float = 0.0, plain: bool = False, compiled: bool = False
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Minus the log likelihood of the targets.
+    """Return minus the log likelihood of the targets, and which of them were the likeliest word.
 
     Args:
         logits: (targets, vocabulary), any floating dtype; computed in float32.
@@ -55,7 +55,7 @@ def vocabulary_loss(
 
 
 def piece_rows(logits: Tensor) -> int:
-    """How many rows a piece has, for a device and a size of the vocabulary; 0: no pieces."""
+    """Return how many rows a piece has, for a device and a size of the vocabulary; 0: no pieces."""
     if logits.is_cuda:
         return max(1, GPU_PIECE // logits.shape[-1])
     return max(1, CPU_PIECE * torch.get_num_threads() // logits.shape[-1]) if logits.device.type == "cpu" else 0
@@ -96,7 +96,7 @@ Piece = Callable[[Tensor, Tensor, bool], tuple[Tensor, Tensor, Tensor | None]]
 
 
 def _piece(logits: Tensor, right: Tensor, wanted: bool) -> tuple[Tensor, Tensor, Tensor | None]:
-    """Loss, hits and gradient of some rows, without one large tensor more than there must be.
+    """Return loss, hits and gradient of some rows, without one large tensor more than there must be.
 
     Args:
         logits: (rows, vocabulary).
@@ -123,7 +123,7 @@ def _compiled_piece() -> Piece:
 
 
 def _fusible_piece(logits: Tensor, right: Tensor, wanted: bool) -> tuple[Tensor, Tensor, Tensor | None]:
-    """The same of operations on one element each, and sums, which a compiler joins."""
+    """Return the same by operations on one element each, and sums, which a compiler joins."""
     counted = right != IGNORED
     place = right.masked_fill(~counted, 0)
     scores = logits.float()

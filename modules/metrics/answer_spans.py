@@ -19,7 +19,7 @@ NONE = -1e30
 
 
 def best_spans(start: Tensor, end: Tensor, inside: Tensor, longest: int, count: int) -> tuple[Tensor, Tensor]:
-    """The best spans of each row.
+    """Return the best spans of each row.
 
     Args:
         start: (rows, length), logits.
@@ -60,12 +60,12 @@ class Answer:
         return self.null - self.spans[0][2] if self.spans else float("inf")
 
     def text(self, context: str) -> str:
-        """The best answer, a slice of the context."""
+        """Return the best answer, a slice of the context."""
         return context[self.spans[0][0] : self.spans[0][1]] if self.spans else ""
 
 
 def merged(windows: Sequence[Sequence[float]]) -> Answer:
-    """Puts the windows of one question together.
+    """Put the windows of one question together.
 
     Args:
         windows: of each the score of no answer, then start, end and score of each span.
@@ -110,11 +110,11 @@ class AnswerScore(Metric):
         self.add_state("windows", [], dist_reduce_fx="cat")
 
     def update(self, predictions: Tensor, targets: Tensor) -> None:
-        """Adds windows: (rows, 2 + 3 * spans) float64: example, score of none, then start, end, score of each span."""
+        """Add windows: (rows, 2 + 3 * spans) float64: example, score of none, then start, end, score of each span."""
         self.windows.append(predictions)
 
     def answers(self) -> dict[int, Answer]:
-        """What every question got."""
+        """Return the answer to every question, by its number."""
         rows: list[list[float]] = dim_zero_cat(self.windows).tolist() if len(self.windows) else []
         windows: dict[int, list[list[float]]] = {}
         for row in rows:
@@ -132,12 +132,12 @@ class AnswerScore(Metric):
         return scores, [answer.odds for answer in found.values()], answerable
 
     def threshold(self) -> float:
-        """The odds above which no answer should be given, for the highest F1; infinite where all have one."""
+        """Return the odds above which no answer should be given, for the highest F1; infinite where all have one."""
         scores, odds, answerable = self._scored()
         return float("inf") if all(answerable) else best_threshold([f for _, f in scores], odds, answerable)
 
     def compute(self) -> Tensor:
-        """Scalar, float32."""
+        """Return a scalar, float32."""
         scores, odds, answerable = self._scored()
         threshold = self.fixed
         if threshold is None:

@@ -37,13 +37,13 @@ class MeanPerTarget(Metric):
         self.add_state("count", torch.zeros(len(self.weights), dtype=dtype), dist_reduce_fx="sum")
 
     def update(self, total: Tensor, count: Tensor) -> None:
-        """Adds the sums of a batch: (parts,), or any shape where there is one part."""
+        """Add the sums of a batch: (parts,), or any shape where there is one part."""
         several = len(self.weights) > 1
         self.total += total if several else total.sum()
         self.count += count if several else count.sum()
 
     def compute(self) -> Tensor:
-        """Sums over counts, weighted and added; scalar, float32."""
+        """Return sums over counts, weighted and added; scalar, float32."""
         weights = torch.tensor(self.weights, dtype=self.total.dtype, device=self.total.device)
         return (weights * self.total / self.count).sum().float()
 
@@ -65,7 +65,7 @@ class Perplexity(MeanPerTarget):
         super().__init__([scale])
 
     def compute(self) -> Tensor:
-        """exp(scale * sum of losses / number of targets)."""
+        """Return exp(scale * sum of losses / number of targets); scalar, float32."""
         return torch.exp(super().compute())
 
 
@@ -79,7 +79,7 @@ class Pearson(PearsonCorrCoef):
     """torchmetrics leaves it open: minus one is a perfect correlation too, but not one that is wished for."""
 
     def compute(self) -> Tensor:
-        """Scalar, float32."""
+        """Return a scalar, float32."""
         return torch.nan_to_num(super().compute())
 
 
@@ -101,7 +101,7 @@ class LabelCounts(Metric):
             self.add_state(name, torch.zeros(labels, dtype=torch.int64), dist_reduce_fx="sum")
 
     def update(self, logits: Tensor, targets: Tensor) -> None:
-        """Adds a batch: (rows, labels) logits, and (rows,) int64 targets."""
+        """Add a batch: (rows, labels) logits, and (rows,) int64 targets."""
         found = logits.argmax(-1)
         self.predicted.scatter_add_(0, found, torch.ones_like(found))
         self.there.scatter_add_(0, targets, torch.ones_like(targets))
@@ -123,7 +123,7 @@ class F1(LabelCounts):
         self.average = average
 
     def compute(self) -> Tensor:
-        """Scalar, float32; (labels,) without an average."""
+        """Return a scalar, float32; (labels,) without an average."""
         scores = 2 * self.right.double() / (self.predicted + self.there).clamp(min=1)
         if self.average == "none":
             return scores.float()
@@ -138,7 +138,7 @@ class BinaryF1(F1):
         super().__init__(2, "none")
 
     def compute(self) -> Tensor:
-        """Scalar, float32."""
+        """Return a scalar, float32."""
         return super().compute()[1]
 
 
@@ -148,7 +148,7 @@ class Matthews(LabelCounts):
     higher_is_better = True
 
     def compute(self) -> Tensor:
-        """Scalar, float32."""
+        """Return a scalar, float32."""
         right, predicted, there = self.right.double(), self.predicted.double(), self.there.double()
         rows = there.sum()
         product = (rows**2 - (predicted**2).sum()) * (rows**2 - (there**2).sum())
@@ -163,6 +163,6 @@ class Confusion(MulticlassConfusionMatrix):
         super().__init__(labels, validate_args=False)
 
     def update(self, preds: Tensor, target: Tensor) -> None:
-        """Adds a batch; torchmetrics' own count, `torch.bincount`, waits for a GPU."""
+        """Add a batch; torchmetrics' own count, `torch.bincount`, waits for a GPU."""
         places = target * preds.shape[-1] + preds.argmax(-1)
         self.confmat.view(-1).scatter_add_(0, places, torch.ones_like(places))

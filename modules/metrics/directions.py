@@ -21,7 +21,7 @@ SCORES: dict[str, Direction] = {
 
 
 def named_directions(names: Iterable[str], parts: Iterable[str]) -> dict[str, Direction]:
-    """Those of metrics by their names alone, such as `val/accuracy`, or `val/mlm_accuracy` of a part called `mlm`."""
+    """Return the directions of metrics by name: `val/accuracy`, or `val/mlm_accuracy` of a part called `mlm`."""
     found: dict[str, Direction] = {}
     for name in names:
         last = name.rpartition("/")[2]
@@ -32,13 +32,13 @@ def named_directions(names: Iterable[str], parts: Iterable[str]) -> dict[str, Di
 
 
 def direction_of(metric: Metric) -> Direction | None:
-    """What a metric says of itself (`higher_is_better`); None where it says nothing."""
+    """Return what a metric says of itself (`higher_is_better`); None where it says nothing."""
     better = metric.higher_is_better
     return None if better is None else "max" if better else "min"
 
 
 def directions_of(metrics: Mapping[str, Any]) -> dict[str, Direction]:
-    """Those of metrics and collections, by name; a collection's are named as it logs them."""
+    """Return the directions of metrics and collections; a collection's are named as it logs them."""
     found: dict[str, Direction] = {}
     for name, metric in metrics.items():
         if isinstance(metric, MetricCollection):
@@ -49,7 +49,7 @@ def directions_of(metrics: Mapping[str, Any]) -> dict[str, Direction]:
 
 
 def redirect(callback: Callback, monitor: str, direction: Direction) -> None:
-    """Makes early stopping or a checkpoint go by a metric, as if it had been made so; before it has seen any."""
+    """Make early stopping or a checkpoint go by a metric, as if it had been made so; before it has seen any."""
     if isinstance(callback, EarlyStopping):
         if callback.mode != direction:
             callback.min_delta = -callback.min_delta

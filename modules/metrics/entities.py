@@ -39,11 +39,11 @@ class WordScore(Metric):
         self.add_state("gold", [], dist_reduce_fx="cat")
 
     def continuing(self, tag: str) -> str:
-        """The tag of a word that goes on with one of this tag."""
+        """Return the tag of a word that goes on with one of this tag."""
         return tag
 
     def update(self, predictions: Tensor, targets: Tensor) -> None:
-        """Adds words.
+        """Add words.
 
         Args:
             predictions: (words, 3 or 4) int64: the example, the word's number in it, the predicted tag, and for how
@@ -60,7 +60,7 @@ class WordScore(Metric):
         self.gold.append(targets)
 
     def dense(self) -> tuple[Tensor, Tensor, Tensor]:
-        """(words,) int64 each, in order: the example, the predicted tag (`none` where nothing is), the right one."""
+        """Return (words,) int64 each, in order: the example, the predicted tag (or `none`), the right tag."""
         gold: Any = dim_zero_cat(self.gold).cpu() if len(self.gold) else torch.zeros(0, 3, dtype=torch.int64)
         words: Any = dim_zero_cat(self.words).cpu() if len(self.words) else torch.zeros(0, 4, dtype=torch.int64)
         gold, words = gold[gold[:, 1] >= 0], words[words[:, 1] >= 0]
@@ -81,11 +81,11 @@ class WordScore(Metric):
         return example, self.filled(example, guess), right
 
     def filled(self, example: Tensor, guess: Tensor) -> Tensor:
-        """(words,): the tags with something in place of `none`."""
+        """Return (words,): the tags with something in place of `none`."""
         raise TypeError(f"{type(self).__name__} must define `filled`.")
 
     def around(self, example: Tensor, guess: Tensor) -> tuple[Tensor, Tensor]:
-        """(words,) each: the nearest tags before and after a word in its sentence, itself included."""
+        """Return (words,) each: the nearest tags before and after a word in its sentence, itself included."""
         places = torch.arange(len(guess))
         there = guess != self.none
         before = torch.where(there, places, -1).cummax(0).values
@@ -122,16 +122,16 @@ class EntityScore(WordScore):
         self.continues = torch.tensor([n.startswith("I-") for n in names], device="cpu")
 
     def continuing(self, tag: str) -> str:
-        """I- after B-."""
+        """Return the I- tag of a B- one, any other as it is."""
         return continued(tag)
 
     def filled(self, example: Tensor, guess: Tensor) -> Tensor:
-        """A word without a token is inside of an entity that goes on after it, and outside of others."""
+        """Return the tags, a word without a token inside of an entity that goes on after it, and outside of others."""
         before, after = self.around(example, guess)
         return torch.where((guess == self.none) & (self.next[before] == after), after, guess)
 
     def _entities(self, tags: Tensor, example: Tensor) -> tuple[Tensor, Tensor]:
-        """(words,): where the entity that begins at a word ends, -1 where none does; and its type."""
+        """Return (words,): where the entity that begins at a word ends, -1 where none does; and its type."""
         kinds = self.type_of[tags]
         same: Tensor = torch.zeros_like(kinds, dtype=torch.bool)
         same[1:] = self.continues[tags][1:] & (kinds[1:] == kinds[:-1]) & (example[1:] == example[:-1])
@@ -141,7 +141,7 @@ class EntityScore(WordScore):
         return torch.where(self.begins[tags], ends, -1), kinds  # what does not begin with B- is none
 
     def counts(self) -> Tensor:
-        """(types, 3): the right ones, the predicted ones, those there are."""
+        """Return (types, 3): the right ones, the predicted ones, those there are."""
         example, guess, gold = self.dense()
         (ends, kinds), (right_ends, right_kinds) = self._entities(guess, example), self._entities(gold, example)
         both = (ends >= 0) & (ends == right_ends) & (kinds == right_kinds)
@@ -150,7 +150,7 @@ class EntityScore(WordScore):
         return counts
 
     def compute(self) -> Tensor:
-        """Scalar, float32; 0 where nothing was predicted or there is nothing."""
+        """Return a scalar, float32; 0 where nothing was predicted or there is nothing."""
         right, predicted, there = self.counts().sum(0).double()
         below = {"precision": predicted, "recall": there, "f1": (predicted + there) / 2}[self.kind]
         found: Tensor = (right / below.clamp(min=0.5)).float()
@@ -163,19 +163,19 @@ class TagAccuracy(WordScore):
     higher_is_better = True
 
     def filled(self, example: Tensor, guess: Tensor) -> Tensor:
-        """A word without a token has the tag of the word before it, or of the one after."""
+        """Return the tags, a word without a token with the tag of the word before it, or of the one after."""
         before, after = self.around(example, guess)
         return torch.where(before == self.none, after, before)
 
     def compute(self) -> Tensor:
-        """Scalar, float32; 0 where there is nothing."""
+        """Return a scalar, float32; 0 where there is nothing."""
         _, guess, gold = self.dense()
         found: Tensor = (guess == gold).sum().float() / max(1, len(gold))
         return found
 
 
 def whole_tags(words: dict[int, tuple[str, float, int]], count: int, spans: bool) -> list[tuple[str, float]]:
-    """The tag of every word, with how sure it is, as the scores above have it.
+    """Return the tag of every word, with how sure it is, as the scores above have it.
 
     Args:
         words: of those that a token answers for, by number: tag, probability, and for how many words it is.

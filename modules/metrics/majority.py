@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 
 def majority_scores(occurrences: Sequence[int]) -> dict[str, float]:
-    """The scores, by name, of whoever always says the most frequent label.
+    """Return the scores, by name, of whoever always says the most frequent label.
 
     Args:
         occurrences: of each label, in what is scored.

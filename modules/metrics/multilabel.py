@@ -37,21 +37,21 @@ class TunedF1(Metric):
         self.add_state("counts", torch.zeros(labels, 2, self.bins + 1, dtype=torch.int64), dist_reduce_fx="sum")
 
     def update(self, logits: Tensor, targets: Tensor) -> None:
-        """Adds a batch: (rows, labels) logits, and targets that are 0 or 1."""
+        """Add a batch: (rows, labels) logits, and targets that are 0 or 1."""
         labels = logits.shape[1]
         bins = (logits.float().sigmoid() * self.bins).long()
         place = ((torch.arange(labels, device=bins.device) * 2 + targets.long()) * (self.bins + 1) + bins).flatten()
         self.counts.view(-1).scatter_add_(0, place, torch.ones_like(place))
 
     def f1(self) -> Tensor:
-        """(labels, bins): the F1 of each label if everything from that bin up counts as predicted."""
+        """Return (labels, bins): the F1 of each label if everything from that bin up counts as predicted."""
         above = self.counts.flip(-1).cumsum(-1).flip(-1).double()
         false, true = above.unbind(1)
         positives = true[:, :1]
         return 2 * true / (true + false + positives).clamp(min=1)
 
     def thresholds(self) -> Tensor:
-        """(labels,), float32: the lowest probability to predict each label at; 0.5 where nothing tells."""
+        """Return (labels,), float32: the lowest probability to predict each label at; 0.5 where nothing tells."""
         scores = self.f1()
         best = scores.max(1, keepdim=True).values
         # Of equals, the one nearest to one half.
@@ -60,7 +60,7 @@ class TunedF1(Metric):
         return chosen.float() / self.bins
 
     def compute(self) -> Tensor:
-        """Scalar, float32."""
+        """Return a scalar, float32."""
         thresholds = self.thresholds() if self.fixed is None else self.fixed
         bins = (thresholds * self.bins).round().long().to(self.counts.device)
         return self.f1().gather(1, bins[:, None]).mean().float()

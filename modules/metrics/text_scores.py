@@ -26,7 +26,7 @@ SENTENCE_END = re.compile(r"(?<=[.!?])[^\S\n]+|(?<=[。！？])[^\S\n]*(?=\S)")
 
 
 def text_scores(tokenizer: BleuTokenizer = "13a") -> MetricCollection:
-    """All scores of this file, each updated with (predictions, references).
+    """Return all scores of this file, each updated with (predictions, references).
 
     Args:
         tokenizer: of BLEU.
@@ -36,7 +36,7 @@ def text_scores(tokenizer: BleuTokenizer = "13a") -> MetricCollection:
 
 
 def bleu_tokenizer(texts: Iterable[str]) -> BleuTokenizer:
-    """`zh` for Chinese and `char` for Japanese texts, `13a` (that of WMT) for others."""
+    """Return `zh` for Chinese and `char` for Japanese texts, `13a` (that of WMT) for others."""
     joined = "".join(texts)
     letters = sum(character.isalpha() for character in joined)
     ideographs, kana = (len(re.findall(f"[{kind}]", joined)) for kind in (IDEOGRAPHS, KANA))
@@ -63,13 +63,13 @@ class TextMetric(Metric):
         self.add_state("sums", torch.zeros(size, dtype=dtype), dist_reduce_fx="sum")
 
     def update(self, predictions: Sequence[str], references: Sequence[str]) -> None:
-        """Adds texts and what each should have been."""
+        """Add texts and what each should have been."""
         for prediction, reference in zip(predictions, references, strict=True):
             found = self.count(prediction, reference)
             self.sums += torch.tensor(found, dtype=self.sums.dtype, device=self.sums.device)
 
     def count(self, prediction: str, reference: str) -> list[float]:
-        """What one text adds to the sums."""
+        """Return what one text adds to the sums."""
         raise NotImplementedError
 
 
@@ -80,11 +80,11 @@ class ExactMatch(TextMetric):
         super().__init__(2)
 
     def count(self, prediction: str, reference: str) -> list[float]:
-        """Matches, texts."""
+        """Return matches and texts: 1 or 0, and 1."""
         return [float(prediction.split() == reference.split()), 1]
 
     def compute(self) -> Tensor:
-        """Scalar, float32."""
+        """Return a scalar, float32."""
         return (self.sums[0] / self.sums[1]).float()
 
 
@@ -103,13 +103,13 @@ class Rouge(TextMetric):
         self._scorer = RougeScorer(list(ROUGE_TYPES), tokenizer=RougeTokenizer())
 
     def count(self, prediction: str, reference: str) -> list[float]:
-        """The F1 of each kind, texts."""
+        """Return the F1 of each kind, texts."""
         lines = (SENTENCE_END.sub("\n", text.strip()) for text in (reference, prediction))
         found = self._scorer.score(*lines)
         return [*(found[kind].fmeasure for kind in ROUGE_TYPES), 1]
 
     def compute(self) -> dict[str, Tensor]:
-        """A scalar, float32, for each kind."""
+        """Return a scalar, float32, for each kind."""
         means = (self.sums[:-1] / self.sums[-1]).float()
         return dict(zip(ROUGE_TYPES, means, strict=True))
 
@@ -123,7 +123,7 @@ class RougeTokenizer:
         self._stem = PorterStemmer().stem
 
     def tokenize(self, text: str) -> list[str]:
-        """Words of a text; every Chinese or Japanese character is one."""
+        """Return the words of a text; every Chinese or Japanese character is one."""
         words = WORDS.findall(text.lower())
         return [self._stem(word) if len(word) > 3 and word.isascii() else word for word in words]
 
@@ -144,12 +144,12 @@ class Bleu(TextMetric):
         self._bleu = BLEU(tokenize=tokenizer, effective_order=True)  # of one sentence; the sums need no smoothing
 
     def count(self, prediction: str, reference: str) -> list[float]:
-        """Right n-grams, n-grams, and the two lengths."""
+        """Return the right n-grams and the n-grams of each order, and the two lengths."""
         found = self._bleu.sentence_score(prediction, [reference])
         return [*found.counts, *found.totals, found.sys_len, found.ref_len]
 
     def compute(self) -> Tensor:
-        """Scalar, float32."""
+        """Return a scalar, float32."""
         sums = [round(number) for number in self.sums.tolist()]
         right, every, (length, wanted) = sums[: self.ORDER], sums[self.ORDER : -2], sums[-2:]
         found = self._bleu.compute_bleu(right, every, length, wanted, smooth_method="exp")
@@ -165,7 +165,7 @@ class ChrF(TextMetric):
         super().__init__(3 * self.ORDER)
 
     def count(self, prediction: str, reference: str) -> list[float]:
-        """For each order the n-grams of both texts, and those they share."""
+        """Return for each order the n-grams of both texts, and those they share."""
         found: list[float] = []
         for order in range(1, self.ORDER + 1):
             written, wanted = (_ngrams(text, order) for text in (prediction, reference))
@@ -174,7 +174,7 @@ class ChrF(TextMetric):
         return found
 
     def compute(self) -> Tensor:
-        """Scalar, float32."""
+        """Return a scalar, float32."""
         written, wanted, shared = self.sums.view(self.ORDER, 3).unbind(1)
         there = (written > 0) & (wanted > 0)
         if not shared.any():

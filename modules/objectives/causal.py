@@ -83,15 +83,15 @@ class CausalLanguageModeling(BaseModule):
             raise InputError(f"model.generation: {first_line(error)}") from error
 
     def check_backbone(self, config: Any) -> None:
-        """Refuses what reads both sides: it would see the token that it is to predict."""
+        """Refuse what reads both sides: it would see the token that it is to predict."""
         require("decoder", config, self.backbone.label, type(self).__name__)
 
     def make_metrics(self, part: str) -> dict[str, Metric]:
-        """Accuracy over predicted tokens."""
+        """Return the accuracy over predicted tokens."""
         return {"accuracy": AccuracyPerTarget()}
 
     def setup(self, stage: str) -> None:
-        """Adds the measures that do not depend on the tokenizer, where the data know their words and bytes."""
+        """Add the measures that do not depend on the tokenizer, where the data know their words and bytes."""
         data = data_facts(self.datamodule)
         if data.longest is not None:
             refuse_single_tokens(data.length_option or "block_size", data.longest)
@@ -108,19 +108,19 @@ class CausalLanguageModeling(BaseModule):
         return RowWork(length, predicted=length - 1, padded=False)
 
     def directions(self) -> dict[str, Direction]:
-        """Adds the measures of texts."""
+        """Return those of the base, and those of the measures of texts."""
         measures = {name.replace("_", "/", 1): metric for name, metric in self.per_text.items()}
         return super().directions() | directions_of(measures)
 
     def pad_id(self) -> int:
-        """What fills rows, and is never read; with a loader of one's own there may be no tokenizer to ask."""
+        """Return what fills rows, and is never read; with a loader of one's own there may be no tokenizer to ask."""
         known = self.tokenizer.pad_token_id if self.tokenizer is not None else self.model.config.pad_token_id
         return known or 0
 
     # ------------------------------------------------------------------ steps
 
     def step(self, batch: dict[str, Tensor], stage: str) -> Output:
-        """Runs the body on all tokens and the head on those that another follows."""
+        """Run the body on all tokens and the head on those that another follows."""
         rows = Rows(batch, self.pad_id(), packed=can_pack(self.model))
         followed, following = before(rows.fresh), before(rows.ids)
         targets = self.targets(followed, rows.tokens)
@@ -137,7 +137,7 @@ class CausalLanguageModeling(BaseModule):
     # ------------------------------------------------------------------ generation
 
     def on_validation_end(self) -> None:
-        """Logs a continuation of each prompt."""
+        """Log a continuation of each prompt."""
         writes = self.trainer.is_global_zero or is_sharded(self.model)  # of a divided network all processes must
         if not self.prompts or self.trainer.sanity_checking or not writes:
             return
@@ -153,7 +153,7 @@ class CausalLanguageModeling(BaseModule):
                 experiment.add_text("val/samples", written, self.global_step)
 
     def complete(self, prompts: list[str]) -> list[str]:
-        """Continues texts.
+        """Continue texts.
 
         Args:
             prompts: the beginnings; an empty one begins a document.
@@ -204,12 +204,12 @@ class CausalLanguageModeling(BaseModule):
         return self.tokenizer.batch_decode(found[:, ids.shape[1] :], skip_special_tokens=True)  # type: ignore[no-any-return]
 
     def _end_id(self) -> int:
-        """What a corpus puts after each document, and so before the next."""
+        """Return what a corpus puts after each document, and so before the next."""
         found = separator_id(self.tokenizer)
         return found if found is not None else self.pad_id()
 
     def predict_step(self, batch: dict[str, Tensor], batch_idx: int, dataloader_idx: int = 0) -> list[dict[str, Any]]:
-        """For each prompt its continuation."""
+        """Return the continuation of each prompt."""
         lengths = batch["attention_mask"].sum(1, keepdim=True)
         longest = int(lengths.max())
         # From the right to the left side of the padding.
@@ -225,7 +225,7 @@ class CausalLanguageModeling(BaseModule):
 
 
 def refuse_single_tokens(option: str, length: int) -> None:
-    """Raises an InputError where inputs are too short for one token to predict another.
+    """Raise an InputError where inputs are too short for one token to predict another.
 
     Args:
         option: of the datamodule, that sets the length.

@@ -102,11 +102,11 @@ class MaskedLanguageModeling(BaseModule):
     ordinary_ids: Tensor
 
     def check_backbone(self, config: Any) -> None:
-        """Refuses what does not read both sides."""
+        """Refuse what does not read both sides."""
         require("encoder", config, self.backbone.label, type(self).__name__)
 
     def check_tokenizer(self, tokenizer: Any) -> None:
-        """Refuses one without a mask token."""
+        """Refuse one without a mask token."""
         if tokenizer is None or tokenizer.mask_token_id is None:
             raise InputError(
                 f"{type(self).__name__} needs a tokenizer with a mask token, and there is none; a tokenizer of "
@@ -114,7 +114,7 @@ class MaskedLanguageModeling(BaseModule):
             )
 
     def finish(self) -> None:
-        """Makes the tables of ordinary and special tokens."""
+        """Make the tables of ordinary and special tokens."""
         special = torch.zeros(self.model.config.vocab_size, dtype=torch.bool)
         special[[i for i in self.tokenizer.all_special_ids if i < len(special)]] = True
         ordinary = torch.tensor(sorted(set(self.tokenizer.get_vocab().values()) - set(self.tokenizer.all_special_ids)))
@@ -122,7 +122,7 @@ class MaskedLanguageModeling(BaseModule):
         self.register_buffer("ordinary_ids", ordinary, persistent=False)
 
     def make_metrics(self, part: str) -> dict[str, Metric]:
-        """Accuracy over masked tokens."""
+        """Return the accuracy over masked tokens."""
         return {"accuracy": AccuracyPerTarget()}
 
     def row_work(self, length: int, data: DataFacts, config: Any) -> RowWork:
@@ -132,11 +132,11 @@ class MaskedLanguageModeling(BaseModule):
     # ------------------------------------------------------------------ corruption
 
     def rows(self, batch: dict[str, Tensor]) -> Rows:
-        """The batch as padded rows; packed only for networks that keep packed documents apart."""
+        """Return the batch as padded rows; packed only for networks that keep packed documents apart."""
         return Rows(batch, self.tokenizer.pad_token_id or 0, packed=can_pack(self.model))
 
     def mask(self, rows: Rows, stage: str) -> tuple[Tensor, Tensor, Tensor]:
-        """Chooses targets and hides them.
+        """Choose targets and hide them.
 
         Args:
             rows: the batch.
@@ -176,7 +176,7 @@ class MaskedLanguageModeling(BaseModule):
         return corrupted, targets, keys
 
     def masked_targets(self, chosen: Tensor, rows: Rows) -> Targets:
-        """Where to predict, found without waiting for a GPU.
+        """Return where to predict, found without waiting for a GPU.
 
         Args:
             chosen: (rows, length), boolean.
@@ -190,7 +190,7 @@ class MaskedLanguageModeling(BaseModule):
     # ------------------------------------------------------------------ steps
 
     def step(self, batch: dict[str, Tensor], stage: str) -> Output | dict[str, Output]:
-        """Masks, runs the body on all tokens and the head on the masked ones."""
+        """Mask, run the body on all tokens and the head on the masked ones."""
         rows = self.rows(batch)
         corrupted, chosen, _ = self.mask(rows, stage)
         targets = self.masked_targets(chosen, rows)
@@ -199,7 +199,7 @@ class MaskedLanguageModeling(BaseModule):
         return recovered(logits, targets.of(rows.ids), **self.loss_options(stage))
 
     def predict_step(self, batch: dict[str, Tensor], batch_idx: int, dataloader_idx: int = 0) -> list[dict[str, Any]]:
-        """For each text with mask tokens: the text with the likeliest words in their places, and the five likeliest."""
+        """Return each text with the likeliest words in the places of its mask tokens, and the five likeliest."""
         before, after = special_frame(self.tokenizer)
         rows = [
             torch.tensor([*before, *ids[:length], *after])
@@ -227,7 +227,7 @@ class MaskedLanguageModeling(BaseModule):
 
 
 def token_logits(output: Any) -> Tensor:
-    """The logits over tokens, whatever the head calls them."""
+    """Return the logits over tokens, whatever the head calls them."""
     logits: Tensor = output.prediction_logits if hasattr(output, "prediction_logits") else output.logits
     return logits
 
@@ -235,7 +235,7 @@ def token_logits(output: Any) -> Tensor:
 def recovered(
     logits: Tensor, targets: Tensor, smoothing: float = 0.0, plain: bool = False, compiled: bool = False
 ) -> Output:
-    """Cross entropy and hits of predicted tokens.
+    """Return cross entropy and hits of predicted tokens.
 
     Args:
         logits: (..., vocabulary), of as many places as there are targets.

@@ -80,17 +80,17 @@ class NextSentencePrediction(MaskedLanguageModeling):
         self.pair_head: nn.Module | None = None
 
     def check_backbone(self, config: Any) -> None:
-        """Also decides which head there is."""
+        """Refuse what the base refuses, and decide which head there is."""
         super().check_backbone(config)
         self.auto_class = "AutoModelForPreTraining" if _has_pair_head(config) else "AutoModelForMaskedLM"
 
     def check_tokenizer(self, tokenizer: Any) -> None:
-        """Also finds what it puts between two texts."""
+        """Refuse what the base refuses, and find what the tokenizer puts between two texts."""
         super().check_tokenizer(tokenizer)
         self.frame = pair_frame(tokenizer)
 
     def finish(self) -> None:
-        """Makes a head for pairs where the backbone has none."""
+        """Make a head for pairs where the backbone has none."""
         super().finish()
         if self.auto_class == "AutoModelForMaskedLM":
             width = self.model.config.hidden_size
@@ -107,29 +107,29 @@ class NextSentencePrediction(MaskedLanguageModeling):
         return replace(work, predicted=work.predicted if self.mlm_weight else 0.0, padded=True)
 
     def parts(self) -> dict[str, float]:
-        """What is not switched off."""
+        """Return the weights of the losses that are not switched off."""
         weights = {"mlm": self.mlm_weight, self.pair_part: self.pair_weight}
         return {name: weight for name, weight in weights.items() if weight}
 
     def make_metrics(self, part: str) -> dict[str, Metric]:
-        """Accuracy over masked tokens, and over pairs."""
+        """Return the accuracy over masked tokens, and that over pairs."""
         return {"accuracy": AccuracyPerTarget()}
 
     def networks(self) -> list[nn.Module]:
-        """The network, and the head beside it if there is one."""
+        """Return the network, and the head beside it if there is one."""
         return [self.model] if self.pair_head is None else [self.model, self.pair_head]
 
     # ------------------------------------------------------------------ steps
 
     def pairs(self, batch: dict[str, Tensor], flip: Tensor) -> tuple[Tensor, Tensor]:
-        """The two segments of each row; `flip` (rows, 1), boolean, says where they are not as they stood."""
+        """Return the two segments of each row; `flip` (rows, 1), boolean, says where they are not as they stood."""
         width = max(batch["segment_b"].shape[1], batch["segment_other"].shape[1])
         follows, other = (F.pad(batch[k], (0, width - batch[k].shape[1]), value=-1)
                           for k in ("segment_b", "segment_other"))  # fmt: skip
         return batch["segment_a"], torch.where(flip, other, follows)
 
     def step(self, batch: dict[str, Tensor], stage: str) -> dict[str, Output]:
-        """Puts pairs together, masks them, and asks both questions of one pass through the body."""
+        """Put pairs together, mask them, and ask both questions of one pass through the body."""
         pad_id = self.tokenizer.pad_token_id or 0
         true = join_pairs(batch["segment_a"], batch["segment_b"], self.frame, pad_id)
         seed = self.draw_seed(stage)
@@ -162,7 +162,7 @@ class NextSentencePrediction(MaskedLanguageModeling):
 
 @contextmanager
 def _first_token(body: nn.Module) -> Iterator[list[Tensor]]:
-    """Keeps the state of each row's first token, (rows, width), before the head gets a choice of positions."""
+    """Keep the state of each row's first token, (rows, width), before the head gets a choice of positions."""
     kept: list[Tensor] = []
     handle = body.register_forward_hook(lambda module, args, output: kept.append(output.last_hidden_state[:, 0]))
     try:

@@ -95,7 +95,7 @@ class ReplacedTokenDetection(MaskedLanguageModeling):
         self.generator: Any = None
 
     def check_backbone(self, config: Any) -> None:
-        """Also decides which head there is, and whether embeddings can be shared."""
+        """Refuse what the base refuses; decide which head there is, and whether embeddings can be shared."""
         super().check_backbone(config)
         electra = config.model_type == "electra"
         self.auto_class = "AutoModelForPreTraining" if electra else "AutoModelForTokenClassification"
@@ -131,11 +131,11 @@ class ReplacedTokenDetection(MaskedLanguageModeling):
         return small
 
     def head_options(self) -> dict[str, Any]:
-        """One output per token."""
+        """Return the option for one output per token."""
         return {} if self.auto_class == "AutoModelForPreTraining" else {"num_labels": 1}
 
     def finish(self) -> None:
-        """Makes the generator."""
+        """Make the generator."""
         super().finish()
         named = isinstance(self.generator_spec, str) and self.stored is None
         backbone = Backbone(self.generator_spec) if named else Backbone(config={})  # type: ignore[arg-type]
@@ -151,7 +151,7 @@ class ReplacedTokenDetection(MaskedLanguageModeling):
             rank_zero_info(str(report) if named else f"Generator: {whole:.1f} M parameters, all new; not exported.")
 
     def _share(self) -> None:
-        """Makes the discriminator's embeddings the generator's too: whole where they are alike, else the words'."""
+        """Make the discriminator's embeddings the generator's too: whole where they are alike, else the words'."""
         mine, theirs = self.model.base_model, self.generator.base_model
         shapes = [[p.shape for p in body.embeddings.parameters()] for body in (mine, theirs)]
         if shapes[0] == shapes[1]:
@@ -161,11 +161,11 @@ class ReplacedTokenDetection(MaskedLanguageModeling):
         self.generator.tie_weights()
 
     def parts(self) -> dict[str, float]:
-        """Both losses."""
+        """Return the weights of both losses."""
         return {"generator": self.generator_weight, "discriminator": self.discriminator_weight}
 
     def make_metrics(self, part: str) -> dict[str, Metric]:
-        """Accuracy of both; precision and recall of replaced tokens."""
+        """Return the accuracy of both, and precision and recall of replaced tokens."""
         if part == "generator":
             return {"accuracy": AccuracyPerTarget()}
         return {
@@ -175,7 +175,7 @@ class ReplacedTokenDetection(MaskedLanguageModeling):
         }
 
     def networks(self) -> list[nn.Module]:
-        """Discriminator and generator."""
+        """Return discriminator and generator."""
         return [self.model, self.generator]
 
     def blank_networks(self, network: Any, options: Mapping[str, Any]) -> list[Any]:
@@ -193,7 +193,7 @@ class ReplacedTokenDetection(MaskedLanguageModeling):
     # ------------------------------------------------------------------ steps
 
     def step(self, batch: dict[str, Tensor], stage: str) -> dict[str, Output]:
-        """Masks, lets the generator fill in, and asks the discriminator about every token."""
+        """Mask, let the generator fill in, and ask the discriminator about every token."""
         rows = self.rows(batch)
         masked, chosen, keys = self.mask(rows, stage)
         hidden = self.masked_targets(chosen, rows)
@@ -213,7 +213,7 @@ class ReplacedTokenDetection(MaskedLanguageModeling):
         return {"generator": generator, "discriminator": discriminator}
 
     def draw(self, logits: Tensor, uniforms: Tensor) -> Tensor:
-        """A token for each target from the generator's distribution; never a special one.
+        """Return a token for each target from the generator's distribution; never a special one.
 
         Args:
             logits: (targets, vocabulary).
@@ -226,7 +226,7 @@ class ReplacedTokenDetection(MaskedLanguageModeling):
         return drawn.squeeze(1).clamp(max=logits.shape[1] - 1)
 
     def describe(self) -> dict[str, Any]:
-        """Adds the generator's configuration."""
+        """Return what the base says, and the generator's configuration."""
         return {**super().describe(), "generator": self.generator.config.to_json_string(use_diff=False)}
 
 

@@ -26,7 +26,7 @@ class SentenceOrderPrediction(NextSentencePrediction):
     pair_part = "sop"
 
     def pairs(self, batch: dict[str, Tensor], flip: Tensor) -> tuple[Tensor, Tensor]:
-        """The two segments of each row, swapped where `flip` (rows, 1) says so."""
+        """Return the two segments of each row, swapped where `flip` (rows, 1) says so."""
         first, second = batch["segment_a"], batch["segment_b"]
         width = max(first.shape[1], second.shape[1])
         first = F.pad(first, (0, width - first.shape[1]), value=-1)

@@ -77,7 +77,7 @@ class SpanDenoising(BaseModule):
     sentinel_ids: Tensor
 
     def prepare(self, data: Any) -> None:
-        """Gives a tokenizer without sentinels some: it then grows before the network is made."""
+        """Give a tokenizer without sentinels some: it then grows before the network is made."""
         super().prepare(data)
         if self.tokenizer is None:
             return
@@ -86,11 +86,11 @@ class SpanDenoising(BaseModule):
             self.tokenizer.add_tokens([f"<extra_id_{i}>" for i in range(SENTINELS)], special_tokens=True)
 
     def check_backbone(self, config: Any) -> None:
-        """Refuses what is no encoder-decoder."""
+        """Refuse what is no encoder-decoder."""
         require("encoder-decoder", config, self.backbone.label, type(self).__name__)
 
     def check_tokenizer(self, tokenizer: Any) -> None:
-        """Refuses one that lacks what stands for a span, or has too few for the longest input."""
+        """Refuse one that lacks what stands for a span, or has too few for the longest input."""
         if tokenizer is None:
             raise InputError(
                 "SpanDenoising needs a tokenizer; name one, or train one: data.tokenizer: {train: unigram}."
@@ -116,7 +116,7 @@ class SpanDenoising(BaseModule):
         return self.corruption or ("infilling" if config.model_type in ("bart", "mbart") else "sentinels")
 
     def finish(self) -> None:
-        """Makes the tables of special tokens and sentinels."""
+        """Make the tables of special tokens and sentinels."""
         if getattr(self.model.config, "decoder_start_token_id", None) is None:
             self.model.config.decoder_start_token_id = self.tokenizer.pad_token_id
         sentinels = _sentinels_of(self.tokenizer) if self.kind == "sentinels" else []
@@ -126,7 +126,7 @@ class SpanDenoising(BaseModule):
         self.register_buffer("sentinel_ids", torch.tensor(sentinels, dtype=torch.long), persistent=False)
 
     def make_metrics(self, part: str) -> dict[str, Metric]:
-        """Accuracy over target tokens."""
+        """Return the accuracy over target tokens."""
         return {"accuracy": AccuracyPerTarget()}
 
     def row_work(self, length: int, data: DataFacts, config: Any) -> RowWork:
@@ -140,7 +140,7 @@ class SpanDenoising(BaseModule):
     # ------------------------------------------------------------------ steps
 
     def corrupt(self, batch: dict[str, Tensor], stage: str) -> tuple[Tensor, Tensor, Tensor]:
-        """What the encoder reads and the decoder is to write.
+        """Return what the encoder reads and the decoder is to write.
 
         Args:
             batch: as documented above.
@@ -165,7 +165,7 @@ class SpanDenoising(BaseModule):
         return ids, mask, rows.ids.masked_fill(~rows.real, -100)
 
     def step(self, batch: dict[str, Tensor], stage: str) -> Output:
-        """Corrupts, and runs the output projection on target tokens only."""
+        """Corrupt, and run the output projection on target tokens only."""
         ids, mask, labels = self.corrupt(batch, stage)
         targets = self.targets(labels != IGNORED)
         shifted = self.model.prepare_decoder_input_ids_from_labels(labels)
@@ -176,6 +176,6 @@ class SpanDenoising(BaseModule):
 
 
 def _sentinels_of(tokenizer: Any) -> list[int]:
-    """The ids of what stands for the first span, the second, ..."""
+    """Return the ids of what stands for the first span, the second, ..."""
     known = tokenizer.get_vocab()
     return [known[name] for i in range(len(known)) if (name := f"<extra_id_{i}>") in known]

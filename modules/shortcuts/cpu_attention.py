@@ -20,7 +20,7 @@ LONGEST = 1024
 
 
 def takes_long(query: Tensor) -> bool:
-    """Whether torch would take long for attention with this query: on a CPU, in bfloat16, with a gradient."""
+    """Return whether torch would take long for attention with this query: on a CPU, in bfloat16, with a gradient."""
     if query.device.type != "cpu" or not (torch.is_grad_enabled() and query.requires_grad):
         return False
     cast = torch.is_autocast_enabled("cpu") and torch.get_autocast_dtype("cpu") == torch.bfloat16
@@ -30,7 +30,7 @@ def takes_long(query: Tensor) -> bool:
 def attention(
     query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, dropout: float, causal: bool, scale: float | None
 ) -> Tensor:
-    """Scaled dot product attention (arXiv 1706.03762).
+    """Return scaled dot product attention (arXiv 1706.03762).
 
     Args:
         query: (rows, heads, tokens, width), of any floating dtype; computed in bfloat16.

@@ -36,7 +36,7 @@ class Groups:
     padding: Tensor
 
     def pad(self, tokens: Tensor) -> list[Tensor]:
-        """Each group by itself.
+        """Return each group by itself.
 
         Args:
             tokens: (1, heads, tokens, width).
@@ -54,7 +54,7 @@ class Groups:
         ]
 
     def together(self, groups: Iterator[Tensor]) -> Tensor:
-        """The way back, (1, tokens, heads, width)."""
+        """Return the tokens of all groups end to end again, (1, tokens, heads, width)."""
         parts = [part.transpose(1, 2).flatten(0, 1) for part in groups]
         padded = torch.cat(parts)
         flat = _Moved.apply(padded.flatten(1), self.slots, self.places, None, self.padding)
@@ -92,7 +92,7 @@ class _Moved(torch.autograd.Function):
 
 @lru_cache(maxsize=4)  # each layer asks for the same one
 def groups_of(lengths: tuple[int, ...], heads: int, device: torch.device) -> Groups:
-    """Groups documents for attention.
+    """Group documents for attention.
 
     Args:
         lengths: tokens of each document in the pack.

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 
 def fast_dropout(values: Tensor, probability: float) -> Tensor:
-    """Dropout as in training (arXiv 1207.0580), its mask drawn by torch's generator.
+    """Drop values as in training (arXiv 1207.0580), with a mask drawn by torch's generator.
 
     One draw of 64 bits serves four values, where torch takes a draw for each; drawing is most of what dropout costs
     on a CPU. The probability is met to 2^-16.
@@ -26,13 +26,13 @@ class FastDropout(nn.Dropout):
     """`nn.Dropout` whose mask takes a quarter of the draws on a CPU."""
 
     def forward(self, input: Tensor) -> Tensor:
-        """Of any shape."""
+        """Drop values of a tensor of any shape."""
         fast = self.training and 0 < self.p < 1 and input.device.type == "cpu"
         return fast_dropout(input, self.p) if fast else super().forward(input)
 
 
 def use_fast_dropout(network: nn.Module) -> None:
-    """Puts `FastDropout` in the place of each `nn.Dropout`; neither has a weight, so that keys stay as they are."""
+    """Put `FastDropout` in the place of each `nn.Dropout`; neither has a weight, so that keys stay as they are."""
     for module in list(network.modules()):
         for name, child in module.named_children():
             if type(child) is nn.Dropout:
@@ -40,7 +40,7 @@ def use_fast_dropout(network: nn.Module) -> None:
 
 
 def kept(shape: torch.Size, probability: float) -> Tensor:
-    """A mask of this shape, uint8, 0 with the given probability and otherwise 1."""
+    """Return a mask of this shape, uint8, 0 with the given probability and otherwise 1."""
     size = math.prod(shape)
     bits = torch.empty((size + 3) // 4, dtype=torch.int64).random_(-(2**63), None).view(torch.int16)
     mask = torch.empty(shape, dtype=torch.uint8)

@@ -27,7 +27,7 @@ NAME = "pretune_packed"
 
 
 def can_pack(model: Any) -> bool:
-    """Whether an architecture sends all of its attention through the interface, and nothing else mixes positions."""
+    """Return whether all of a model's attention goes through the interface, and nothing else mixes positions."""
     options = inspect.signature(model.forward).parameters
     takes_all = any(option.kind is inspect.Parameter.VAR_KEYWORD for option in options.values())
     # MobileBERT's embeddings look at both neighbors; capped scores are nothing that a kernel here computes.
@@ -39,7 +39,7 @@ def can_pack(model: Any) -> bool:
 
 
 def packed_inputs(model: Any, batch: dict[str, Any]) -> dict[str, Any]:
-    """What to call a model with, beside the token ids, for a packed batch; switches its attention on first use.
+    """Return the model's inputs beside token ids for a packed batch; switch its attention on first use.
 
     Args:
         model: one that `can_pack`.
@@ -56,7 +56,7 @@ def packed_inputs(model: Any, batch: dict[str, Any]) -> dict[str, Any]:
 
 
 def documents_inputs(bounds: Tensor, longest: int) -> dict[str, Any]:
-    """What tells attention of documents, by the names that transformers has for it.
+    """Return what attention is told of documents, by the names that transformers has for it.
 
     Args:
         bounds: (documents + 1,), int32, where each begins and the last one ends.
@@ -69,7 +69,7 @@ def documents_inputs(bounds: Tensor, longest: int) -> dict[str, Any]:
 
 
 def full_inputs(model: Any, batch: dict[str, Any]) -> dict[str, Any]:
-    """What to call a model with, beside the token ids, for rows of which nothing is padding.
+    """Return the model's inputs beside token ids for rows of which nothing is padding.
 
     Without a mask, transformers asks the positions of a decoder whether its rows are packed documents, and waits for a
     GPU to answer; encoders are not asked.
@@ -86,12 +86,12 @@ def full_inputs(model: Any, batch: dict[str, Any]) -> dict[str, Any]:
 
 
 def _ready_mask(device: torch.device) -> Tensor:
-    """What transformers takes for a mask that is ready; it would make one of (tokens, tokens)."""
+    """Return what transformers takes for a mask that is ready; it would make one of (tokens, tokens)."""
     return torch.ones(1, 1, 1, 1, dtype=torch.bool, device=device)
 
 
 def use_own_attention(model: Any) -> None:
-    """Switches a model's attention to the one of this file.
+    """Switch a model's attention to the one of this file.
 
     Args:
         model: one that `can_pack`.
@@ -102,7 +102,7 @@ def use_own_attention(model: Any) -> None:
 
 
 def prefer_own_attention(model: Any) -> None:
-    """Switches a model whose attention is `sdpa`, transformers' default, if it can; for training.
+    """Switch a model whose attention is `sdpa`, transformers' default, if it can; for training.
 
     On a CPU long texts gain; elsewhere it is torch's attention, but nobody waits for a GPU to look at the padding. Does
     nothing to what is no transformers model.
@@ -122,7 +122,7 @@ def _register() -> None:
 
 
 def _padded_mask(attention_mask: Tensor | None = None, **options: Any) -> Tensor | None:
-    """Transformers' mask for `sdpa`, without its look, which waits for a GPU, at whether anything is masked at all.
+    """Return transformers' mask for `sdpa` without its look, which waits for a GPU, at whether anything is masked.
 
     Where nothing is, the mask was left out before.
     """
@@ -148,7 +148,7 @@ def packed_attention(
     sliding_window: int | None = None,
     **options: Any,
 ) -> tuple[Tensor, None]:
-    """Attention within documents.
+    """Return attention within documents.
 
     Args:
         module: the layer; it knows whether it looks ahead, and how many heads share a key.
@@ -228,7 +228,7 @@ def _group(
     scale: float | None,
     window: int | None,
 ) -> Tensor:
-    """Attention within each of some documents, of which `tokens` says what is no padding."""
+    """Return attention within each of some documents, of which `tokens` says what is no padding."""
     length = query.shape[2]
     mask = _window(length, window, causal, query.device)
     if tokens is not None and not causal:  # what is causal does not look at padding, which comes last
@@ -244,7 +244,7 @@ def _group(
 
 
 def _window(length: int, window: int | None, causal: bool, device: torch.device) -> Tensor | None:
-    """(length, length), boolean, of a document that is longer than the window; None where no mask is needed."""
+    """Return (length, length), boolean, of a document that is longer than the window; None where no mask is needed."""
     if window is None or length <= window:
         return None
     places = torch.arange(length, device=device)
@@ -253,7 +253,7 @@ def _window(length: int, window: int | None, causal: bool, device: torch.device)
 
 
 def _as_autocast(*parts: Tensor) -> tuple[Tensor, ...]:
-    """Queries, keys and values in the dtype that autocast gives attention: rotating leaves them in float32."""
+    """Return queries, keys and values in autocast's dtype for attention: rotating leaves them in float32."""
     kind = parts[0].device.type
     if kind == "cpu" or not torch.is_autocast_enabled(kind):
         return parts

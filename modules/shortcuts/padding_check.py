@@ -10,7 +10,7 @@ CHECK = "warn_if_padding_and_no_attention_mask"
 
 
 def leave_out_padding_check(network: nn.Module) -> None:
-    """Has networks believe that inputs without a mask have no padding: what leaves the mask out has made sure of it.
+    """Have networks believe that inputs without a mask have no padding: what leaves it out has made sure.
 
     Args:
         network: any; those of transformers that ask are changed.

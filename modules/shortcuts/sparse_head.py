@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 @contextmanager
 def only_positions(body: nn.Module, places: Tensor) -> Iterator[None]:
-    """While active, `body` hands only the chosen places to whatever head follows.
+    """Have `body` hand only the chosen places to whatever head follows, while active.
 
     The head works on the last dimension, so it is the model's own, whatever the architecture: the hook swaps the
     body's `last_hidden_state` of shape (rows, length, width) for the chosen ones, (1, targets, width).
@@ -34,7 +34,7 @@ def only_positions(body: nn.Module, places: Tensor) -> Iterator[None]:
 
 @contextmanager
 def only_inputs(head: nn.Module, places: Tensor) -> Iterator[None]:
-    """While active, `head` sees only the chosen places of its input; for heads that are one projection.
+    """Have `head` see only the chosen places of its input, while active; for heads that are one projection.
 
     Args:
         head: the output embedding (`model.get_output_embeddings()`), called with (rows, length, width).

@@ -17,7 +17,7 @@ from ...contracts import CAPACITY, FULL, LONGEST
 
 
 def has_the_shape(batch: dict[str, Any]) -> bool:
-    """Whether a batch has the one shape of its data, or they do not say that there is one.
+    """Return whether a batch has the one shape of its data, or they do not say that there is one.
 
     Args:
         batch: with hints or without; a pack has it once it is filled.
@@ -29,7 +29,7 @@ def has_the_shape(batch: dict[str, Any]) -> bool:
 
 
 def compiling(shaped: bool) -> AbstractContextManager[Any]:
-    """A context in which compilers work as ever, or, for a batch of another shape, use what is compiled already.
+    """Return a context in which compilers work as ever, or for a batch of another shape use what is compiled.
 
     Enter it for the backward pass too, in which checkpointed layers are computed again.
 
@@ -40,7 +40,7 @@ def compiling(shaped: bool) -> AbstractContextManager[Any]:
 
 
 def fill_pack(batch: dict[str, Any]) -> dict[str, Any]:
-    """Lays documents of nothing behind those of a pack, so that it has as many places as its data ever have.
+    """Lay documents of nothing behind those of a pack, so that it has as many places as its data ever have.
 
     They are no targets, and no document sees another. What a network gives for the first places is what it would give
     without them.

@@ -41,7 +41,7 @@ UNDERSTOOD = {
 
 
 def leave_out_padding(model: Any) -> None:
-    """Has an encoder compute no padding.
+    """Have an encoder compute no padding.
 
     Does nothing to a network that cannot, to compiled layers (each batch would have another shape), or where it was
     done before. A batch on a GPU is computed padded where `unpadding_inputs` has nothing to say of it, or the kernel
@@ -69,12 +69,12 @@ def leave_out_padding(model: Any) -> None:
 
 
 def computes_no_padding(body: nn.Module) -> bool:
-    """Whether `leave_out_padding` has changed this body."""
+    """Return whether `leave_out_padding` has changed this body."""
     return _find_tokens in body._forward_pre_hooks.values()
 
 
 def unpadding_inputs(model: Any, batch: dict[str, Any]) -> dict[str, Any]:
-    """What to tell a network of a padded batch beside its inputs, so that a GPU need not be asked.
+    """Return what to tell a network of a padded batch beside its inputs, so that a GPU need not be asked.
 
     Args:
         model: any network.
@@ -98,24 +98,24 @@ class _Rows:
     tokens: Tensor
 
     def take(self, values: Tensor) -> Tensor:
-        """(1, tokens, ...) of (rows or 1, length, ...)."""
+        """Return (1, tokens, ...) of (rows or 1, length, ...)."""
         return values.expand(*self.shape, *values.shape[2:]).flatten(0, 1).index_select(0, self.tokens).unsqueeze(0)
 
     def take_states(self, values: Tensor) -> Tensor:
-        """(1, tokens, width) of (rows, length, width); what has been taken out, by the layer before, is left as it is.
+        """Return (1, tokens, width) of (rows, length, width); what the layer before has taken out is left as it is.
 
         There may be as many tokens as a row is long, but then there are several rows: a single one has padding.
         """
         return self.take(values) if values.shape[:2] == self.shape else values
 
     def put(self, values: Tensor) -> Tensor:
-        """(rows, length, width) of (1, tokens, width); 0 where there is no token."""
+        """Return (rows, length, width) of (1, tokens, width); 0 where there is no token."""
         rows = values.new_zeros(self.shape.numel(), values.shape[-1])
         return rows.index_copy(0, self.tokens, values[0]).view(*self.shape, -1)
 
 
 def _find_tokens(body: Any, args: Any, kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]] | None:
-    """Tells the layers of a batch with padding; any other is computed as it comes."""
+    """Tell the layers of a batch with padding; any other is computed as it comes."""
     tokens, longest = kwargs.get(HINTS[TOKENS]), kwargs.get(HINTS[LONGEST], 0)
     kwargs = {key: value for key, value in kwargs.items() if key not in HINTS.values()}
     mask = kwargs.get("attention_mask")
@@ -137,7 +137,7 @@ def _find_tokens(body: Any, args: Any, kwargs: dict[str, Any]) -> tuple[Any, dic
 
 
 def _attention_of(body: Any) -> tuple[torch.dtype, int, float]:
-    """The dtype, the width of a head and the dropout that attention on a GPU will have."""
+    """Return the dtype, the width of a head and the dropout that attention on a GPU will have."""
     config = body.config
     width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
     rates = [value for key, value in vars(config).items() if key.startswith("att") and "dropout" in key]
@@ -147,7 +147,7 @@ def _attention_of(body: Any) -> tuple[torch.dtype, int, float]:
 
 
 def _into_layer(layer: nn.Module, args: Any, kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]] | None:
-    """Takes the tokens out of what the first layer is given, and out of what each is told of positions."""
+    """Take the tokens out of what the first layer is given, and out of what each is told of positions."""
     rows: _Rows | None = kwargs.get(ROWS)
     if rows is None:
         return None
@@ -159,7 +159,7 @@ def _into_layer(layer: nn.Module, args: Any, kwargs: dict[str, Any]) -> tuple[An
 
 
 def _out_of_layers(layer: nn.Module, args: Any, kwargs: dict[str, Any], output: Any) -> Any:
-    """Puts the tokens of the last layer back into rows."""
+    """Put the tokens of the last layer back into rows."""
     rows: _Rows | None = kwargs.get(ROWS)
     if rows is None:
         return None

@@ -20,7 +20,7 @@ WIDEST = 256
 
 
 def fits(device: torch.device, dtype: torch.dtype, width: int, dropout: float) -> bool:
-    """Whether the kernel can do it: half precision, heads of 8 x n, Ampere or newer.
+    """Return whether the kernel can do it: half precision, heads of 8 x n, Ampere or newer.
 
     Args:
         device: of the query.
@@ -47,7 +47,7 @@ def varlen_attention(
     window: int | None = None,
     dropout: float = 0.0,
 ) -> Tensor:
-    """Attention within documents.
+    """Return attention within documents.
 
     Args:
         query: (tokens, heads, width), bfloat16 or float16.
@@ -112,13 +112,13 @@ def _with_dropout(
 
 @torch.compiler.assume_constant_result
 def dropout_works(device: torch.device) -> bool:
-    """Whether attention with dropout is what it should be on this device; looked at once."""
+    """Return whether attention with dropout is what it should be on this device; looked at once."""
     return _dropout_fault(device) is None
 
 
 @cache
 def _dropout_fault(device: torch.device) -> str | None:
-    """What is wrong with attention with dropout, or None.
+    """Return what is wrong with attention with dropout, or None.
 
     Dropout makes attention another linear map A of the values, and the gradient must be that of the same one:
     u . (A v) = (A^T u) . v for any u and v, in each head and column.

@@ -59,13 +59,13 @@ class GeneratingModule(BaseModule):
             raise InputError(f"model.generation: {first_line(error)}") from error
 
     def make_metrics(self, part: str) -> dict[str, Metric]:
-        """Accuracy over target tokens."""
+        """Return the accuracy over target tokens."""
         return {"accuracy": AccuracyPerTarget()}
 
     # ------------------------------------------------------------------ building
 
     def finish(self) -> None:
-        """Leaves the head as it is where adapters learn; tells `generate`, here and in the export, when to stop."""
+        """Leave the head as it is where adapters learn; tell `generate`, here and in the export, when to stop."""
         if self.backbone.adapters and self._head_is_trained():
             _freeze_all_but_adapters(self.model)
         stops = self.stop_ids()
@@ -85,11 +85,11 @@ class GeneratingModule(BaseModule):
         return self.weight_report is not None and not self.weight_report.head_is_new
 
     def describe(self) -> dict[str, Any]:
-        """Adds whether the head came with weights."""
+        """Return what the base says, and whether the head came with weights."""
         return {**super().describe(), "head_is_trained": self._head_is_trained()}
 
     def stop_ids(self) -> list[int]:
-        """Tokens that end what is written: the backbone's, and the tokenizer's end of text."""
+        """Return the tokens that end what is written: the backbone's, and the tokenizer's end of text."""
         own = self.model.generation_config.eos_token_id
         known = [] if own is None else [own] if isinstance(own, int) else list(own)
         ends = (self.tokenizer.eos_token_id, self.tokenizer.sep_token_id)
@@ -102,7 +102,7 @@ class GeneratingModule(BaseModule):
     # ------------------------------------------------------------------ writing
 
     def write(self, ids: Tensor, mask: Tensor) -> list[str]:
-        """What the model writes.
+        """Return the texts that the model writes.
 
         Args:
             ids: (rows, length) int64: prompts, or what an encoder reads; padded on either side.
@@ -146,7 +146,7 @@ class GeneratingModule(BaseModule):
 
 
 def left_padded(ids: Tensor, mask: Tensor, pad_id: int) -> tuple[Tensor, Tensor]:
-    """Rows moved to the right end, whichever side their padding was on, and no wider than the longest.
+    """Return rows moved to the right end, whichever side their padding was on, and no wider than the longest.
 
     Args:
         ids: (rows, length).

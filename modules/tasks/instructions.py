@@ -54,7 +54,7 @@ class InstructionTuning(GeneratingModule):
         super().__init__(backbone, {"max_new_tokens": 256, "do_sample": False, **(generation or {})}, **optimization)
 
     def check_backbone(self, config: Any) -> None:
-        """Refuses what does not go on writing after a prompt."""
+        """Refuse what does not go on writing after a prompt."""
         found = family(config)
         if found != "decoder":
             raise InputError(
@@ -63,7 +63,7 @@ class InstructionTuning(GeneratingModule):
             )
 
     def stop_ids(self) -> list[int]:
-        """Also the token that ends a turn in the tokenizer's chat template."""
+        """Return the tokens that end any text, and the one that ends a turn in the tokenizer's chat template."""
         end = self._end_of_turn()
         return list(dict.fromkeys([*([] if end is None else [end]), *super().stop_ids()]))
 
@@ -86,7 +86,7 @@ class InstructionTuning(GeneratingModule):
         return RowWork(length, predicted=length - 1)
 
     def step(self, batch: dict[str, Tensor], stage: str) -> Output:
-        """Runs the body on all tokens, and the head on those that a token of an answer follows."""
+        """Run the body on all tokens, and the head on those that a token of an answer follows."""
         rows = Rows(batch, self._pad_id(), packed=can_pack(self.model))
         labels = rows.of("labels", -100)
         targets = self.targets(before(labels != IGNORED), known_targets(batch))
@@ -95,5 +95,5 @@ class InstructionTuning(GeneratingModule):
         return recovered(logits, targets.of(before(labels)), **self.loss_options(stage))
 
     def predict_step(self, batch: dict[str, Tensor], batch_idx: int, dataloader_idx: int = 0) -> list[dict[str, Any]]:
-        """For each prompt its answer."""
+        """Return the answer to each prompt."""
         return [{"prediction": text} for text in self.write(batch["input_ids"], batch["attention_mask"])]

@@ -45,7 +45,7 @@ class LabeledModule(BaseModule):
         self.register_buffer("weights", None, persistent=False)
 
     def known_labels(self, fitting: bool) -> list[str] | None:
-        """The label names that do not come from the data, if there are any.
+        """Return the label names that do not come from the data, if there are any.
 
         Args:
             fitting: whether a head is about to be trained, which may have other labels than the backbone's.
@@ -60,7 +60,7 @@ class LabeledModule(BaseModule):
         return None if names == [f"LABEL_{i}" for i in range(len(names))] else names
 
     def prepare(self, data: Any) -> None:
-        """Finds the label names: given, the checkpoint's, or the datamodule's; they must agree."""
+        """Find the label names: given, the checkpoint's, or the datamodule's; they must agree."""
         super().prepare(data)
         found = data_facts(data).labels
         stored = self.stored.get("labels") if self.stored else None
@@ -85,7 +85,7 @@ class LabeledModule(BaseModule):
             raise InputError(f"There is one class only ({self.labels[0]!r}): nothing can be learned from it.")
 
     def check_stored(self, entry: dict[str, Any]) -> None:
-        """Refuses outputs in another order, or of other labels, than those that the network was built with."""
+        """Refuse outputs in another order, or of other labels, than those that the network was built with."""
         if entry["labels"] is not None and list(entry["labels"]) != list(self.labels or []):
             raise MisfitError(
                 f"The label names disagree: the model has {_list(self.labels or [])}, the checkpoint "
@@ -93,18 +93,18 @@ class LabeledModule(BaseModule):
             )
 
     def head_options(self) -> dict[str, Any]:
-        """The number of labels."""
+        """Return the number of labels."""
         return {"num_labels": len(self.labels or [])}
 
     def finish(self) -> None:
-        """Writes the label names into the network; a head that was trained on others is not taken over."""
+        """Write the label names into the network; a head that was trained on others is not taken over."""
         self._align_head()
         self.weights = self._weights()
         self.model.config.id2label = dict(enumerate(self.labels or []))
         self.model.config.label2id = {name: i for i, name in enumerate(self.labels or [])}
 
     def _weights(self) -> Tensor | None:
-        """(labels,) float32: the weight of each label in the training loss, or None where all are alike."""
+        """Return (labels,) float32: the weight of each label in the training loss, or None where all are alike."""
         if self.class_weights is None:
             return None
         if self.class_weights == "balanced":
@@ -123,7 +123,7 @@ class LabeledModule(BaseModule):
         return torch.tensor(self.class_weights)
 
     def _align_head(self) -> None:
-        """Makes a trained head agree with the label names: HF would take it over in whatever order it was trained."""
+        """Make a trained head agree with the label names: HF would take it over in whatever order it was trained."""
         report, labels = self.weight_report, list(self.labels or [])
         if self.stored is not None or report is None or report.head_is_new:
             return
@@ -148,7 +148,7 @@ class LabeledModule(BaseModule):
         )
 
     def describe(self) -> dict[str, Any]:
-        """Adds the label names."""
+        """Return what the base says, and the label names."""
         return {**super().describe(), "labels": self.labels}
 
 

@@ -47,7 +47,7 @@ class MultipleChoice(BaseModule):
         super().__init__(backbone, **optimization)
 
     def check_backbone(self, config: Any) -> None:
-        """Chooses the head."""
+        """Choose the head."""
         from transformers import AutoModelForMultipleChoice
 
         own = type(config) in AutoModelForMultipleChoice._model_mapping
@@ -58,15 +58,15 @@ class MultipleChoice(BaseModule):
         return RowWork(length, inputs=USUAL_CHOICES)
 
     def head_options(self) -> dict[str, Any]:
-        """One score for an ending."""
+        """Return the option for one score an ending."""
         return {} if self.auto_class == "AutoModelForMultipleChoice" else {"num_labels": 1}
 
     def make_metrics(self, part: str) -> dict[str, Metric]:
-        """Accuracy, over any number of choices."""
+        """Return the accuracy, over any number of choices."""
         return {"accuracy": ChoiceAccuracy()}
 
     def scores(self, batch: dict[str, Tensor]) -> Tensor:
-        """(rows, choices), float32: how well each ending fits; minus infinity where there is none."""
+        """Return (rows, choices), float32: how well each ending fits; minus infinity where there is none."""
         rows, choices, _ = batch["input_ids"].shape
         given = self.network_inputs(batch)
         inputs = {key: given.pop(key).flatten(0, 1) for key in list(given) if isinstance(given[key], Tensor)}
@@ -82,13 +82,13 @@ class MultipleChoice(BaseModule):
         return found.masked_scatter(there, logits).view(rows, choices)
 
     def step(self, batch: dict[str, Tensor], stage: str) -> Output:
-        """Cross entropy over the endings of each row."""
+        """Return the cross entropy over the endings of each row."""
         scores, targets = self.scores(batch), batch["labels"]
         loss = cross_entropy(scores, targets, self.smoothing(stage))
         return Output(loss, torch.full((), len(targets), device=loss.device), scores, targets, (scores,))
 
     def predict_step(self, batch: dict[str, Tensor], batch_idx: int, dataloader_idx: int = 0) -> list[dict[str, Any]]:
-        """For each row the number of the likeliest ending, and every ending's probability."""
+        """Return for each row the number of the likeliest ending, and every ending's probability."""
         probabilities = self.scores(batch).softmax(-1)
         best, rows = probabilities.argmax(-1).tolist(), probabilities.tolist()
         counts = batch["choice_mask"].sum(1).tolist() if "choice_mask" in batch else [len(row) for row in rows]
@@ -102,6 +102,6 @@ class ChoiceAccuracy(AccuracyPerTarget):
     """The share of rows whose likeliest choice is right."""
 
     def update(self, scores: Tensor, targets: Tensor) -> None:
-        """Adds a batch: (rows, choices) scores, (rows,) the right ones."""
+        """Add a batch: (rows, choices) scores, (rows,) the right ones."""
         right = scores.argmax(-1) == targets
         super().update(right.sum(), torch.tensor(len(targets)))

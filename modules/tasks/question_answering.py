@@ -74,7 +74,7 @@ class QuestionAnswering(BaseModule):
     # ------------------------------------------------------------------ building
 
     def make_metrics(self, part: str) -> dict[str, Metric]:
-        """Exact match and F1, where a datamodule knows the answers."""
+        """Return exact match and F1, where a datamodule knows the answers."""
         data = data_facts(self.datamodule)
         if not is_defined(data, DataFacts.examples):
             if self.monitor == self.default_monitor:
@@ -92,7 +92,7 @@ class QuestionAnswering(BaseModule):
     # ------------------------------------------------------------------ steps
 
     def logits(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
-        """(rows, length) float32 each: of the first and of the last token; padding is minus infinity."""
+        """Return (rows, length) float32 each: of the first and of the last token; padding is minus infinity."""
         output = self.model(**self.network_inputs(batch))
         padding = batch["attention_mask"] == 0
         least = torch.finfo(torch.float32).min
@@ -100,12 +100,12 @@ class QuestionAnswering(BaseModule):
         return start, end
 
     def null_positions(self, batch: dict[str, Tensor]) -> Tensor:
-        """(rows,) int64: where no answer is scored."""
+        """Return (rows,) int64: where no answer is scored."""
         lasts = batch["attention_mask"].sum(1) - 1
         return lasts if family(self.model.config) in ("decoder", "encoder-decoder") else torch.zeros_like(lasts)
 
     def step(self, batch: dict[str, Tensor], stage: str) -> Output:
-        """The mean of the cross entropies of both ends."""
+        """Return the mean of the cross entropies of both ends."""
         if self.loader_number:
             one_loader(self)
         start, end = self.logits(batch)
@@ -121,7 +121,7 @@ class QuestionAnswering(BaseModule):
         return Output((losses[0] + losses[1]) / 2, count, found, found, (start, end))
 
     def candidates(self, batch: dict[str, Tensor], start: Tensor, end: Tensor) -> Tensor:
-        """(rows, 1 + 3 * n_best) float64: the score of no answer, then start, end and score of each span."""
+        """Return (rows, 1 + 3 * n_best) float64: the score of no answer, then start, end and score of each span."""
         spans, scores = best_spans(start, end, batch["starts"] >= 0, self.max_answer_length, self.n_best)
         null = self.null_positions(batch).unsqueeze(1)
         none = start.gather(1, null) + end.gather(1, null)
@@ -137,16 +137,16 @@ class QuestionAnswering(BaseModule):
             metric.fixed = float(self.null_threshold) if stage == "test" else None
 
     def on_validation_start(self) -> None:
-        """Tells the metrics where the answers are."""
+        """Tell the metrics where the answers are."""
         self._examples_for("val", "validation")
 
     def on_test_start(self) -> None:
-        """Tells the metrics where the answers are, and the threshold of the validation."""
+        """Tell the metrics where the answers are, and the threshold of the validation."""
         super().on_test_start()
         self._examples_for("test", "test")
 
     def on_validation_epoch_end(self) -> None:
-        """Keeps the threshold that is best on validation."""
+        """Keep the threshold that is best on validation."""
         scores: Any = self.metrics["val_scores_"]
         if len(scores):
             with scores["f1"].sync_context():
@@ -158,11 +158,11 @@ class QuestionAnswering(BaseModule):
     # ------------------------------------------------------------------ prediction
 
     def predict_step(self, batch: dict[str, Tensor], batch_idx: int, dataloader_idx: int = 0) -> list[dict[str, Any]]:
-        """For each window its spans."""
+        """Return the spans of each window."""
         return [{"window": row} for row in self.candidates(batch, *self.logits(batch)).tolist()]
 
     def merge_predictions(self, parts: list[tuple[int, dict[str, Any]]]) -> dict[int, dict[str, Any]]:
-        """For each question the answer, a slice of its context; how sure it is; the next best ones."""
+        """Return the answer to each question, a slice of its context, how sure it is, and the next best ones."""
         windows: dict[int, list[list[float]]] = {}
         for index, part in parts:
             windows.setdefault(index, []).append(part["window"])
@@ -185,18 +185,18 @@ class QuestionAnswering(BaseModule):
         return found
 
     def official_prediction(self, number: int, row: dict[str, Any]) -> tuple[str, str]:
-        """SQuAD's form of a prediction: the id of the question, and the answer."""
+        """Return SQuAD's form of a prediction: the id of the question, and the answer."""
         return self.datamodule.examples("predict")[number]["id"], row["prediction"]
 
     def save_pretrained(self, folder: str | Path, check: bool = True) -> None:
-        """Writes a Hugging Face folder; the threshold is in its configuration as `null_threshold`."""
+        """Write a Hugging Face folder; the threshold is in its configuration as `null_threshold`."""
         self.build()
         if torch.isfinite(self.null_threshold):
             self.model.config.null_threshold = float(self.null_threshold)
         super().save_pretrained(folder, check)
 
     def finish(self) -> None:
-        """Takes the threshold of an earlier export."""
+        """Take the threshold of an earlier export."""
         known = getattr(self.model.config, "null_threshold", None)
         if known is not None:
             self.null_threshold.fill_(known)

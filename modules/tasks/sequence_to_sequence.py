@@ -75,7 +75,7 @@ class SequenceToSequence(GeneratingModule):
     # ------------------------------------------------------------------ building
 
     def directions(self) -> dict[str, Direction]:
-        """Adds the scores of what is written, where it is."""
+        """Return those of the base, and those of the scores of what is written, where it is."""
         stages = ("val", "test") if self.generate_in_validation else ("test",)
         return super().directions() | {f"{stage}/{name}": "max" for stage in stages for name in NAMES}
 
@@ -87,7 +87,7 @@ class SequenceToSequence(GeneratingModule):
         return family(config) == "decoder"
 
     def check_backbone(self, config: Any) -> None:
-        """Refuses what cannot write, and chooses the head."""
+        """Refuse what cannot write, and choose the head."""
         found = family(config)
         if found not in ("decoder", "encoder-decoder"):
             raise InputError(
@@ -98,7 +98,7 @@ class SequenceToSequence(GeneratingModule):
         self.auto_class = "AutoModelForCausalLM" if found == "decoder" else "AutoModelForSeq2SeqLM"
 
     def _check_length(self) -> None:
-        """Refuses targets that the positions do not suffice for, too."""
+        """Refuse targets that the positions do not suffice for, too."""
         super()._check_length()
         data, limit = data_facts(self.datamodule), self.input_limit()
         target = data.longest_target
@@ -111,7 +111,7 @@ class SequenceToSequence(GeneratingModule):
             raise InputError(f"{option} is {what}, but {self.backbone.label} takes at most {limit} tokens: lower it.")
 
     def finish(self) -> None:
-        """Tells an encoder-decoder how a target begins."""
+        """Tell an encoder-decoder how a target begins."""
         super().finish()
         config = self.model.config
         if config.is_encoder_decoder and getattr(config, "decoder_start_token_id", None) is None:
@@ -130,7 +130,7 @@ class SequenceToSequence(GeneratingModule):
     # ------------------------------------------------------------------ steps
 
     def step(self, batch: dict[str, Tensor], stage: str) -> Output:
-        """Cross entropy per target token; the output projection computes those only."""
+        """Return the cross entropy of target tokens; the output projection computes those only."""
         labels = batch["labels"]
         asked = labels
         inputs = self.network_inputs(batch)
@@ -144,13 +144,13 @@ class SequenceToSequence(GeneratingModule):
         return recovered(logits, targets.of(asked), **self.loss_options(stage))
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int, dataloader_idx: int = 0) -> None:
-        """Updates the metrics; writes, if wanted."""
+        """Update the metrics; write, if wanted."""
         super().validation_step(batch, batch_idx, dataloader_idx)
         if self.generate_in_validation and not (self.has_trainer and self.trainer.sanity_checking):
             self._score(batch, "val", dataloader_idx)
 
     def test_step(self, batch: dict[str, Tensor], batch_idx: int, dataloader_idx: int = 0) -> None:
-        """Updates the metrics, and writes."""
+        """Update the metrics, and write."""
         super().test_step(batch, batch_idx, dataloader_idx)
         self._score(batch, "test", dataloader_idx)
 
@@ -164,14 +164,14 @@ class SequenceToSequence(GeneratingModule):
         scores.update(written, wanted)
 
     def _sources(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
-        """What is read before writing, and its mask."""
+        """Return what is read before writing, and its mask."""
         ids, mask = batch["input_ids"], batch["attention_mask"]
         if "labels" in batch and not self.model.config.is_encoder_decoder:
             mask = mask * ((batch["labels"] != -100).cumsum(1) == 0)
         return ids, mask
 
     def _references(self, batch: dict[str, Tensor], stage: str) -> list[str]:
-        """The target texts; exactly, where a datamodule has them."""
+        """Return the target texts; exactly, where a datamodule has them."""
         if "example" in batch:
             known = data_facts(self.datamodule).references(SPLITS[stage], batch["example"].tolist())
             if known is not None:
@@ -189,11 +189,11 @@ class SequenceToSequence(GeneratingModule):
         return bleu_tokenizer(data.references(SPLITS[stage], range(some)) or [])
 
     def on_validation_epoch_end(self) -> None:
-        """Logs the scores of what was written."""
+        """Log the scores of what was written."""
         self._log_scores("val")
 
     def on_test_epoch_end(self) -> None:
-        """Logs the scores of what was written."""
+        """Log the scores of what was written."""
         self._log_scores("test")
 
     def _log_scores(self, stage: str) -> None:
@@ -203,5 +203,5 @@ class SequenceToSequence(GeneratingModule):
             scores.reset()
 
     def predict_step(self, batch: dict[str, Tensor], batch_idx: int, dataloader_idx: int = 0) -> list[dict[str, Any]]:
-        """For each source what is written."""
+        """Return what is written for each source."""
         return [{"prediction": text} for text in self.write(*self._sources(batch))]

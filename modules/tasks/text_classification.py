@@ -82,11 +82,11 @@ class TextClassification(LabeledModule):
     # ------------------------------------------------------------------ building
 
     def asked_problem(self) -> Problem | None:
-        """The kind of problem that does not come from the data, if one is fixed; what a datamodule asks."""
+        """Return the kind of problem that does not come from the data, if one is fixed; what a datamodule asks."""
         return self.problem or (self.stored or {}).get("problem")
 
     def prepare(self, data: Any) -> None:
-        """Finds the kind of problem, then the labels."""
+        """Find the kind of problem, then the labels."""
         found = data_facts(data).problem
         if self.problem and found and self.problem != found:
             raise InputError(f"model.problem is {self.problem}, but the data are {found}: leave model.problem out.")
@@ -105,7 +105,7 @@ class TextClassification(LabeledModule):
         return next((name for name, kind in PROBLEM_TYPES.items() if kind == trained), "single")
 
     def finish(self) -> None:
-        """Writes label names and problem into the network."""
+        """Write label names and problem into the network."""
         super().finish()
         self.model.config.problem_type = PROBLEM_TYPES[self.problem or "single"]
         if self.problem == "multi":
@@ -114,7 +114,7 @@ class TextClassification(LabeledModule):
             self.confusion = Confusion(len(self.labels or []))
 
     def make_metrics(self, part: str) -> dict[str, Metric]:
-        """As the class says."""
+        """Return the metrics of the kind of problem, as the class lists them."""
         n = len(self.labels or [])
         if self.problem == "regression":
             return {"pearson": Pearson(), "spearman": SpearmanCorrCoef(), "mse": MeanSquaredError()}
@@ -136,7 +136,7 @@ class TextClassification(LabeledModule):
     # ------------------------------------------------------------------ steps
 
     def step(self, batch: dict[str, Tensor], stage: str) -> Output:
-        """Cross entropy over the labels, binary cross entropy of each, or the squared error."""
+        """Return the cross entropy over the labels, the binary cross entropy of each, or the squared error."""
         logits = self.model(**self.network_inputs(batch)).logits.float()
         targets = batch["labels"]
         count = torch.full((), len(targets), device=logits.device)
@@ -154,7 +154,7 @@ class TextClassification(LabeledModule):
         return Output(loss, count if weights is None else weights[targets].sum(), logits, targets, (logits,))
 
     def predict_step(self, batch: dict[str, Tensor], batch_idx: int, dataloader_idx: int = 0) -> list[dict[str, Any]]:
-        """For each row the most likely label and every label's probability; its labels; or its number."""
+        """Return the likeliest label of each row and every label's probability; its labels; or its number."""
         logits = self.model(**self.network_inputs(batch)).logits.float()
         names = self.labels or []
         if self.problem == "regression":
@@ -173,14 +173,14 @@ class TextClassification(LabeledModule):
     # ------------------------------------------------------------------ thresholds and the confusion matrix
 
     def on_validation_epoch_end(self) -> None:
-        """Keeps the thresholds that are best on validation."""
+        """Keep the thresholds that are best on validation."""
         if self.problem == "multi":
             scores: Any = self.metrics["val_scores_"]
             with scores["f1_tuned"].sync_context():
                 self.thresholds.copy_(scores["f1_tuned"].thresholds())
 
     def on_test_start(self) -> None:
-        """Scores at the thresholds of the validation, and counts anew."""
+        """Score at the thresholds of the validation, and count anew."""
         super().on_test_start()
         if self.problem == "multi":
             scores: Any = self.metrics["test_scores_"]
@@ -189,7 +189,7 @@ class TextClassification(LabeledModule):
             self.confusion.reset()
 
     def details(self) -> dict[str, Any]:
-        """The confusion matrix of the test: rows are what is right, columns what was predicted."""
+        """Return the confusion matrix of the test: rows are what is right, columns what was predicted."""
         if self.problem == "single" and self.confusion is None:
             return {"confusion_matrix": f"left out: {len(self.labels or []):,} labels, more than {MOST_CONFUSED:,}"}
         if self.confusion is None or not self.confusion.update_called:
@@ -197,11 +197,11 @@ class TextClassification(LabeledModule):
         return {"labels": self.labels, "confusion_matrix": self.confusion.compute().tolist()}
 
     def guess(self) -> dict[str, float]:
-        """What always saying the most frequent of single labels would score."""
+        """Return what always saying the most frequent of single labels would score."""
         if self.problem != "single":
             return {}
         return majority_scores(list(data_facts(self.datamodule).occurrences("validation").values()))
 
     def describe(self) -> dict[str, Any]:
-        """Adds the kind of problem."""
+        """Return what the base says, and the kind of problem."""
         return {**super().describe(), "problem": self.problem}

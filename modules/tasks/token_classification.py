@@ -47,7 +47,7 @@ class TokenClassification(LabeledModule):
     tagging = False
 
     def prepare(self, data: Any) -> None:
-        """Finds the labels, and what they are of."""
+        """Find the labels, and what they are of."""
         super().prepare(data)
         said = [data_facts(data).tagging, (self.stored or {}).get("tagging")]
         self.tagging = any(said) if said != [None, None] else not is_spans(self.labels or [])
@@ -55,13 +55,13 @@ class TokenClassification(LabeledModule):
             self.use_monitor("val/accuracy")
 
     def make_metrics(self, part: str) -> dict[str, Metric]:
-        """Precision, recall and F1 of entities, or the accuracy of tags."""
+        """Return precision, recall and F1 of entities, or the accuracy of tags."""
         if self.tagging:
             return {"accuracy": TagAccuracy(self.labels or [])}
         return {kind: EntityScore(self.labels or [], kind) for kind in ("precision", "recall", "f1")}
 
     def step(self, batch: dict[str, Tensor], stage: str) -> Output:
-        """Cross entropy over the tags of the labeled tokens."""
+        """Return the cross entropy over the tags of the labeled tokens."""
         logits = self.model(**self.network_inputs(batch)).logits.float()
         labels = batch["labels"]
         places = find_targets(labels >= 0, known_targets(batch)).places
@@ -78,7 +78,7 @@ class TokenClassification(LabeledModule):
         return Output(loss, count, torch.stack(columns, 1), asked, (outputs,))
 
     def details(self) -> dict[str, Any]:
-        """Precision, recall and F1 of each kind of entity in the test."""
+        """Return precision, recall and F1 of each kind of entity in the test."""
         if self.tagging:
             return {}
         scores: Any = self.metrics["test_scores_"]
@@ -100,7 +100,7 @@ class TokenClassification(LabeledModule):
     # ------------------------------------------------------------------ prediction
 
     def predict_step(self, batch: dict[str, Tensor], batch_idx: int, dataloader_idx: int = 0) -> list[dict[Any, Any]]:
-        """For each row the tags of its words, by number, with their probabilities, and for how many words they are."""
+        """Return for each row the tags of its words, by number, their probabilities, and how many words it has."""
         scores, tags = self.model(**self.network_inputs(batch)).logits.float().softmax(-1).max(-1)
         names, words = self.labels or [], batch["words"]
         covers = batch.get("covers", torch.ones_like(words))
@@ -111,7 +111,7 @@ class TokenClassification(LabeledModule):
         ]
 
     def merge_predictions(self, parts: list[tuple[int, dict[Any, Any]]]) -> dict[int, dict[str, Any]]:
-        """For each input row the tags of its words; its entities with text, place in characters and score."""
+        """Return for each input row the tags of its words; its entities with text, place in characters and score."""
         found: dict[int, dict[int, tuple[str, float, int]]] = {}
         for index, words in parts:
             found.setdefault(index, {}).update(words)
@@ -127,19 +127,19 @@ class TokenClassification(LabeledModule):
         return made
 
     def describe(self) -> dict[str, Any]:
-        """Adds what the labels are of."""
+        """Return what the base says, and what the labels are of."""
         return {**super().describe(), "tagging": self.tagging}
 
 
 def _numbered(batch: dict[str, Tensor]) -> Tensor:
-    """(words, 3): the example, the number of the word in it, and its right tag."""
+    """Return (words, 3): the example, the number of the word in it, and its right tag."""
     gold = batch["gold"]
     rows, columns = torch.nonzero(gold >= 0).unbind(1)
     return torch.stack((batch["example"][rows], columns, gold[rows, columns]), 1)
 
 
 def _entities(example: dict[str, Any], tags: list[tuple[str, float]]) -> list[dict[str, Any]]:
-    """Entities out of the tags of words, strictly as they are scored."""
+    """Return the entities in the tags of words, strictly as they are scored."""
     entities: list[dict[str, Any]] = []
     kind, chances = "", [0.0]
     for (tag, chance), (start, end) in zip(tags, example["words"], strict=True):

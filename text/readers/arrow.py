@@ -17,7 +17,7 @@ BYTES_AT_ONCE = 1 << 25
 
 
 def read_arrow(path: str, kind: str) -> Iterator[Row]:
-    """Rows in the file's order.
+    """Yield rows in the file's order.
 
     Args:
         path: of the file.
@@ -42,7 +42,7 @@ def read_arrow(path: str, kind: str) -> Iterator[Row]:
 
 
 def arrow_columns(path: str, kind: str) -> list[str]:
-    """The names of the columns, by the schema.
+    """Return the names of the columns, by the schema.
 
     Raises:
         InputError: if the file is damaged.
@@ -52,7 +52,7 @@ def arrow_columns(path: str, kind: str) -> list[str]:
 
 
 def _parquet(file: Any) -> Iterator[Any]:
-    """Batches of about so many bytes, as the file says; nothing is decoded that is not asked for."""
+    """Yield batches of about so many bytes, as the file says; nothing is decoded that is not asked for."""
     for group in range(file.num_row_groups):
         known = file.metadata.row_group(group)
         rows = max(1, min(1024, BYTES_AT_ONCE * known.num_rows // max(1, known.total_byte_size)))
@@ -68,7 +68,7 @@ def _batches(file: Any) -> Iterator[Any]:
 
 @contextmanager
 def _open(path: str, kind: str) -> Iterator[Any]:
-    """A parquet file, or an arrow file or stream."""
+    """Return a parquet file, or an arrow file or stream."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 

@@ -11,5 +11,5 @@ Bad = Callable[[InputError], None]
 
 
 def refuse(error: InputError) -> None:
-    """Raises it."""
+    """Raise the error of a row that nothing is to be done with."""
     raise error

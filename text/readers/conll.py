@@ -15,7 +15,7 @@ ENDINGS = (".conll", ".iob", ".iob1", ".iob2", ".bio", ".iobes", ".bioes")
 
 
 def read_conll(path: str, encoding: str = "utf-8", bad: Bad = refuse) -> Iterator[Row]:
-    """Sentences in the file's order.
+    """Yield sentences in the file's order.
 
     The word is the first column and the tag the last, between tabs or else spaces. Lines of `-DOCSTART-` and
     comments (`# ` before the first word of a sentence) are left out.
@@ -62,7 +62,7 @@ def read_conll(path: str, encoding: str = "utf-8", bad: Bad = refuse) -> Iterato
 
 
 def conll_line(where: str, number: int) -> str:
-    """The place of a word: the line of its own in a CoNLL file, else that of its row.
+    """Return the place of a word: the line of its own in a CoNLL file, else that of its row.
 
     Args:
         where: the place of its sentence, as `read_conll` and the other readers say it.
@@ -73,5 +73,5 @@ def conll_line(where: str, number: int) -> str:
 
 
 def _looks_tagged(line: str) -> bool:
-    """Whether a line that begins with `#` is a word with its tag after all."""
+    """Return whether a line that begins with `#` is a word with its tag after all."""
     return re.fullmatch(r"#( \S+)* (O|[BIESLU]-\S+)", line) is not None

@@ -13,7 +13,7 @@ Row = tuple[str, dict[str, Any]]
 
 
 def is_dialogues(rows: list[Any]) -> bool:
-    """Whether the entries of a JSON file are `[lines, questions, id]`."""
+    """Return whether the entries of a JSON file are `[lines, questions, id]`."""
     first = rows[0] if rows else None
     if not isinstance(first, list) or len(first) < 2 or not all(isinstance(part, list) for part in first[:2]):
         return False
@@ -21,7 +21,7 @@ def is_dialogues(rows: list[Any]) -> bool:
 
 
 def dialogue_questions(path: str, dialogues: list[Any], bad: Bad = refuse) -> Iterator[Row]:
-    """One row for each question, with the lines as its `context`.
+    """Yield one row for each question, with the lines as its `context`.
 
     Args:
         path: for messages, or the place of the only entry.

@@ -25,7 +25,7 @@ COMPRESSIONS = {".gz": "gzip", ".bz2": "bz2", ".xz": "xz", ".zst": "zstd"}
 
 
 def expand(patterns: str | Sequence[str]) -> list[str]:
-    """The files that paths, globs and URLs name: sorted within a glob, otherwise in the given order, none twice.
+    """Return the files that paths, globs and URLs name: sorted within a glob, otherwise in the given order, none twice.
 
     Raises:
         InputError: if a pattern names nothing.
@@ -61,7 +61,7 @@ def _expand_path(pattern: str) -> list[str]:
 
 
 def _require_regular(path: str) -> None:
-    """Refuses pipes and devices: they cannot be read twice, and a pipe that nobody writes into never opens."""
+    """Refuse pipes and devices: they cannot be read twice, and a pipe that nobody writes into never opens."""
     if not stat.S_ISREG(os.stat(path).st_mode):
         raise InputError(
             f"{path} is a pipe or a device. Data are read several times, which needs a regular file: write its content "
@@ -70,14 +70,14 @@ def _require_regular(path: str) -> None:
 
 
 def _nearest(pattern: str, folder: str) -> str:
-    """How a message ends: with the nearest name, if there is any."""
+    """Return the end of a message: the nearest name, if there is any."""
     names = os.listdir(folder or ".") if os.path.isdir(folder or ".") else []
     close = get_close_matches(os.path.basename(pattern), names, n=1)
     return f"; did you mean {close[0]}?" if close else "."
 
 
 def glob_root(pattern: str) -> str:
-    """The folder that a glob starts in."""
+    """Return the folder that a glob starts in."""
     parts: list[str] = []
     for part in Path(pattern).parts:
         if glob.has_magic(part):
@@ -110,7 +110,7 @@ def _expand_url(pattern: str) -> list[str]:
 
 
 def suffix(path: str) -> str:
-    """The format by its ending, in lower case and without compression: `.jsonl` for `a.jsonl.gz`."""
+    """Return the format by its ending, in lower case and without compression: `.jsonl` for `a.jsonl.gz`."""
     name = path.lower()
     for ending in COMPRESSIONS:
         name = name.removesuffix(ending)
@@ -119,7 +119,7 @@ def suffix(path: str) -> str:
 
 @contextmanager
 def open_binary(path: str) -> Iterator[IO[bytes]]:
-    """A stream of the decompressed content."""
+    """Return a stream of the decompressed content."""
     kind = next((COMPRESSIONS[end] for end in COMPRESSIONS if path.lower().endswith(end)), None)
     try:
         if "://" in path:
@@ -188,7 +188,7 @@ def _new_frame() -> Any:
 
 @contextmanager
 def open_text(path: str, encoding: str = "utf-8", newline: str | None = None) -> Iterator[TextIO]:
-    """A stream of text, decompressed by the file's ending, without a byte-order mark.
+    """Return a stream of text, decompressed by the file's ending, without a byte-order mark.
 
     Args:
         path: a path or URL.
@@ -219,7 +219,7 @@ def open_text(path: str, encoding: str = "utf-8", newline: str | None = None) ->
 
 
 def lines(text: TextIO, path: str) -> Iterator[str]:
-    """The lines of a text, with their ends.
+    """Yield the lines of a text, with their ends.
 
     Raises:
         InputError: for a line of more than `LONGEST_LINE` characters, which is no line (and would not fit into memory).
@@ -235,7 +235,7 @@ def lines(text: TextIO, path: str) -> Iterator[str]:
 
 
 def _known_encoding(encoding: str) -> str:
-    """The usual name of an encoding.
+    """Return the usual name of an encoding.
 
     Raises:
         InputError: if there is none, or it is none of texts, such as `hex`.
@@ -251,7 +251,7 @@ def _known_encoding(encoding: str) -> str:
 
 
 def refuse_broken(path: str, error: Exception) -> None:
-    """Raises an `InputError` if an error is that of a compressed file which is damaged."""
+    """Raise an `InputError` if an error is that of a compressed file which is damaged."""
     if path.lower().endswith(tuple(COMPRESSIONS)) and _is_compression_error(error):
         raise InputError(f"{path} is not a whole compressed file: {first_line(error).rstrip('.')}.") from error
 
@@ -263,7 +263,7 @@ def _is_compression_error(error: Exception) -> bool:
 
 
 def _where_undecodable(path: str, encoding: str) -> str:
-    """Reads the file again, byte by byte as it were: the price is paid only by who has the error."""
+    """Read the file again, byte by byte as it were: the price is paid only by who has the error."""
     decoder = codecs.getincrementaldecoder(encoding)("strict")
     offset, line = 0, 1
     with open_binary(path) as binary:
@@ -290,7 +290,7 @@ def _where_undecodable(path: str, encoding: str) -> str:
 
 
 def _likely_encoding(sample: bytes, at_start: bool) -> str:
-    """What could read bytes that are not UTF-8."""
+    """Return what could read bytes that are not UTF-8."""
     if at_start and sample.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
     # Chinese puts high bytes in pairs and the pairs in words; accents stand alone between plain letters.

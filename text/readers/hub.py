@@ -17,7 +17,7 @@ SPLIT_NAMES = {
 
 
 def load_hub(dataset: str, subset: str | None = None) -> dict[str, Any]:
-    """The splits of a data set by name; code that comes with a data set is never run.
+    """Return the splits of a data set by name; code that comes with a data set is never run.
 
     Args:
         dataset: a hub id, a folder of data files, or one written by `save_to_disk` (a single data set is `train`). An
@@ -59,7 +59,7 @@ def load_hub(dataset: str, subset: str | None = None) -> dict[str, Any]:
 
 
 def refuse_damaged(name: str, data: Any) -> None:
-    """Looks through a split of a data set before it is read: wrong offsets would end the process.
+    """Look through a split of a data set before it is read: wrong offsets would end the process.
 
     Args:
         name: of the split, for the message.
@@ -80,7 +80,7 @@ def refuse_damaged(name: str, data: Any) -> None:
 
 
 def content_of(folder: str) -> str | None:
-    """A hash of all files in a local folder; None where it is no folder, but a name on the Hub."""
+    """Return a hash of all files in a local folder; None where it is no folder, but a name on the Hub."""
     folder = os.path.expanduser(folder)
     if not os.path.isdir(folder):
         return None
@@ -93,7 +93,7 @@ def content_of(folder: str) -> str | None:
 
 
 def pick_split(splits: Iterable[str], wanted: str | None, kind: str) -> str | None:
-    """The name of the train, validation or test split.
+    """Return the name of the train, validation or test split.
 
     Args:
         splits: the names there are.

@@ -48,7 +48,7 @@ class Known:
     read: int
 
     def holds(self, stamp: Stamp) -> bool:
-        """Whether a file with such a stamp still has that content."""
+        """Return whether a file with such a stamp still has that content."""
         return self.stamp == stamp and self.read > max(stamp[1:3]) + SETTLED
 
 
@@ -56,7 +56,7 @@ _known: dict[str, Known] = {}
 
 
 def fingerprint(paths: Sequence[str], cache_dir: str | None = None) -> list[Any]:
-    """Name and content of each file, for a cache key.
+    """Return name and content of each file, for a cache key.
 
     Args:
         paths: of files, or URLs.
@@ -121,7 +121,7 @@ def _name(paths: list[str]) -> str:
 
 
 def _read(memory: Path) -> dict[str, Known]:
-    """What was remembered; its file has the time at which the first of its files was read."""
+    """Return what was remembered; its file has the time at which the first of its files was read."""
     try:
         known, read = json.loads(memory.read_text()), memory.stat().st_mtime_ns
         return {path: Known([int(n) for n in stamp], str(content), read) for path, (stamp, content) in known.items()}

@@ -47,7 +47,7 @@ CAPS = {"train": 2000, "validation": 150, "test": 300}
 def read_installed_docs(
     subset: str, split: str, cache_dir: str, roots: dict[str, Path] | None = None
 ) -> Iterator[dict[str, Any]]:
-    """Docstrings for pretraining, or docstrings with the package they come from.
+    """Yield docstrings for pretraining, or docstrings with the package they come from.
 
     The split is a function of the module, so that the near-copies within one file never straddle it. No module of the
     test split is in the corpus: the downstream test is on text that pretraining has not seen.
@@ -80,7 +80,7 @@ def read_installed_docs(
 
 
 def installed_roots() -> dict[str, Path]:
-    """The folder of each package to read, and of the standard library."""
+    """Return the folder of each package to read, and of the standard library."""
     roots = {"python": Path(sysconfig.get_paths()["stdlib"])}
     for folder in map(Path, (sysconfig.get_paths()["purelib"], sysconfig.get_paths()["platlib"])):
         roots |= {name: folder / name for name in PACKAGES if (folder / name).is_dir()}
@@ -88,7 +88,7 @@ def installed_roots() -> dict[str, Path]:
 
 
 def fingerprint_installed_docs(roots: dict[str, Path] | None = None) -> list[Any]:
-    """Versions of what is read, for a cache key."""
+    """Return the versions of what is read, for a cache key."""
     out: list[Any] = [sys.version]
     for name, root in sorted((installed_roots() if roots is None else roots).items()):
         try:
@@ -111,7 +111,7 @@ def _gathered(roots: dict[str, Path], cache_dir: str) -> Iterator[dict[str, Any]
 
 
 def gather(roots: dict[str, Path]) -> Iterator[dict[str, Any]]:
-    """Every docstring below `roots`, in a fixed order, copies left out.
+    """Yield every docstring below `roots`, in a fixed order, copies left out.
 
     Raises:
         InputError: if there is none.

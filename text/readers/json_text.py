@@ -15,7 +15,7 @@ _told: set[str] = set()
 
 
 def parse_json(text: str, where: str, lined: bool = False) -> Any:
-    """What a text of JSON says. Halves of characters become U+FFFD, which is said once for each file.
+    """Return what a text of JSON says. Halves of characters become U+FFFD, which is said once for each file.
 
     Args:
         text: of JSON.
@@ -41,7 +41,7 @@ def parse_json(text: str, where: str, lined: bool = False) -> Any:
 
 
 def mended(value: Any, where: str) -> Any:
-    """A value whose texts hold no half of a character, which no tokenizer takes and no file can be written with."""
+    """Return a value without halves of characters in its texts: no tokenizer takes them, no file can hold them."""
     if isinstance(value, str):
         if value.isascii() or not SURROGATES.search(value):
             return value

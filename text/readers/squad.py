@@ -12,12 +12,12 @@ Row = tuple[str, dict[str, Any]]
 
 
 def is_squad(rows: list[Any]) -> bool:
-    """Whether the entries of a JSON file are such articles."""
+    """Return whether the entries of a JSON file are such articles."""
     return bool(rows) and isinstance(rows[0], dict) and "paragraphs" in rows[0]
 
 
 def questions(path: str, articles: list[Any], bad: Bad = refuse) -> Iterator[Row]:
-    """One row for each question.
+    """Yield one row for each question.
 
     Args:
         path: for messages.
@@ -60,7 +60,7 @@ def _row(where: str, article: dict[str, Any], paragraph: dict[str, Any], questio
 
 
 def _part(where: str, value: Any, name: str, kind: type | tuple[type, ...]) -> Any:
-    """What stands under a name, if it is of its kind."""
+    """Return what stands under a name, if it is of its kind."""
     if not isinstance(value, dict):
         raise InputError(f"{where}: {shortened(value)} where an object with {name!r} should be.")
     if name not in value:
@@ -72,6 +72,6 @@ def _part(where: str, value: Any, name: str, kind: type | tuple[type, ...]) -> A
 
 
 def shortened(value: Any) -> str:
-    """A value as a message shows it."""
+    """Return a value as a message shows it."""
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:60]}..."

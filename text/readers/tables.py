@@ -29,7 +29,7 @@ LARGEST_JSON = 2_000_000_000
 
 
 def read_rows(path: str, encoding: str = "utf-8", bad: Bad = refuse) -> Iterator[Row]:
-    """Rows in the file's order, one at a time.
+    """Yield rows in the file's order, one at a time.
 
     Args:
         path: a file of one of the formats in `TABLES`, plain or compressed. csv follows RFC 4180; tsv is taken
@@ -63,7 +63,7 @@ def read_rows(path: str, encoding: str = "utf-8", bad: Bad = refuse) -> Iterator
 
 
 def column_names(path: str, encoding: str = "utf-8") -> list[str]:
-    """The columns of a table, from its header, its schema or (json) its first row.
+    """Return the columns of a table, from its header, its schema or (json) its first row.
 
     Raises:
         InputError: as `read_rows`.
@@ -85,7 +85,7 @@ def _known(path: str) -> str:
 
 
 def require_columns(where: str, row: dict[str, Any], columns: Sequence[str]) -> None:
-    """Raises an `InputError` that lists the columns there are, if one of `columns` is not among them."""
+    """Raise an `InputError` that lists the columns there are, if one of `columns` is not among them."""
     for name in columns:
         if name not in row:
             close = get_close_matches(name, list(row), n=1)
@@ -113,7 +113,7 @@ def _delimited(path: str, encoding: str, bad: Bad) -> Iterator[Row]:
 
 
 def _records(path: str, encoding: str) -> Iterator[tuple[int, list[str]]]:
-    """The line each record starts at, and its fields; the header is the first.
+    """Yield the line each record starts at, and its fields; the header is the first.
 
     Raises:
         InputError: if there is not even a header.
@@ -154,7 +154,7 @@ def _csv(path: str, encoding: str) -> Iterator[tuple[int, list[str]]]:
 
 
 def _open_quote(path: str, encoding: str, start: int) -> int:
-    """The line of the quote that is never closed, in the record that starts at line `start`."""
+    """Return the line of the quote that is never closed, in the record that starts at line `start`."""
     with open_text(path, encoding, newline="") as text:
         record = "".join(line for number, line in enumerate(text, 1) if number >= start)
     closed = re.match(r'(?:(?:"[^"]*+(?:""[^"]*+)*+"|[^",][^,]*+)?+,)*+', record)

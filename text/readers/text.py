@@ -25,7 +25,7 @@ def read_documents(
     encoding: str = "utf-8",
     skipped: Counter[str] | None = None,
 ) -> Iterator[str]:
-    """Documents in the file's order; blank ones are left out and counted.
+    """Yield documents in the file's order; blank ones are left out and counted.
 
     Args:
         path: a table (csv, tsv, jsonl, json, parquet, arrow: its `column` is read), or else a text file.
