@@ -56,7 +56,7 @@ def test_nothing_looks_up(path: Path) -> None:
 
 def test_there_is_nothing_loose() -> None:
     loose = {path.name for path in ROOT.glob("*.py")} - {"__init__.py"}
-    assert loose == {"main.py", "errors.py", "checkpoints.py", "contracts.py", "moved.py"}
+    assert loose == {"main.py", "errors.py", "checkpoints.py", "moved.py"}
 
 
 @pytest.mark.parametrize("path", [p for p in FILES if p.relative_to(ROOT).parts[0] in ("text", "storage")], ids=str)

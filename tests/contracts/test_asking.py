@@ -1,4 +1,4 @@
-"""What modules and data ask of each other, and what is known of a batch before it goes to the device."""
+"""What modules and data ask of each other."""
 
 from __future__ import annotations
 
@@ -16,11 +16,6 @@ from torch.utils.data import DataLoader
 import pretune.datamodules as datamodules
 import pretune.modules as modules
 from pretune.contracts import (
-    CAPACITY,
-    FULL,
-    LONGEST,
-    TARGETS,
-    TOKENS,
     DataFacts,
     LoaderFacts,
     ModuleFacts,
@@ -30,8 +25,6 @@ from pretune.contracts import (
     loader_facts,
     module_facts,
     set_length,
-    with_hints,
-    without_hints,
 )
 from pretune.datamodules.base import BaseDataModule
 from pretune.datamodules.batching.loader import ResumableLoader
@@ -39,7 +32,7 @@ from pretune.modules import Backbone, MaskedLanguageModeling, QuestionAnswering,
 from pretune.modules.base import BaseModule
 from pretune.modules.optimization.module import OptimizedModule
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 KINDS: list[tuple[type[Any], Any]] = [
     (DataFacts, data_facts),
     (ModuleFacts, module_facts),
@@ -176,7 +169,7 @@ def test_what_is_defined() -> None:
 
 
 def test_nobody_probes() -> None:
-    """What one side asks of the other stands in `contracts.py` and nowhere else."""
+    """What one side asks of the other stands in `contracts/` and nowhere else."""
     facts = set().union(*(facts_in(kind) for kind, _ in KINDS))
     others = ("callback", "c", "best", "probe")  # callbacks have monitors, too
     for room in ("modules", "datamodules", "cli"):
@@ -187,44 +180,6 @@ def test_nobody_probes() -> None:
                 asked, name = node.args[:2]
                 if isinstance(name, ast.Constant) and name.value in facts:
                     assert ast.unparse(asked) in others, f"{path}:{node.lineno}"
-
-
-# ------------------------------------------------------------------ batches
-
-
-def batch(*lengths: int) -> dict[str, Any]:
-    mask = (torch.arange(max(lengths)) < torch.tensor(lengths)[:, None]).long()
-    return {"input_ids": mask + 4, "attention_mask": mask, "labels": mask - 1}
-
-
-def test_padded_rows() -> None:
-    found = with_hints(batch(5, 2))
-    assert {key: found[key] for key in (FULL, TOKENS, LONGEST, TARGETS)} == {
-        FULL: False,
-        TOKENS: 7,
-        LONGEST: 5,
-        TARGETS: 7,
-    }
-
-
-def test_what_needs_no_count_has_none() -> None:
-    assert with_hints(batch(3, 3))[FULL] is True
-    assert not {TOKENS, LONGEST} & with_hints(batch(3, 3)).keys()
-    assert TOKENS not in with_hints(batch(3, 0))  # a row of padding alone is not taken out
-    several = {key: value[None] for key, value in batch(5, 2).items()}  # of endings
-    assert with_hints(several)[TOKENS] == 7
-    assert FULL not in with_hints(several)
-    pairs = {key: torch.stack([value, value]) for key, value in batch(5, 2).items() if key != "labels"}
-    found = with_hints({**pairs, "choice_mask": torch.tensor([[1, 1], [0, 1]])})  # rows with fewer endings
-    assert (found[TOKENS], found[LONGEST]) == (9, 5)
-    assert FULL not in found
-    assert with_hints([1, 2]) == [1, 2]
-
-
-def test_they_can_be_taken_out() -> None:
-    """By whoever changes a batch later: what was counted is of another one."""
-    given = batch(5, 2)
-    assert without_hints({**with_hints(given), CAPACITY: 10}).keys() == given.keys()
 
 
 def test_a_foreign_source_may_be_anything() -> None:

@@ -1,0 +1,37 @@
+"""What modules, data and the command line ask of each other: facts about either, and keys of batches.
+
+Modules and datamodules never import each other. What one of them asks of the other is an attribute or a method of
+`DataFacts`, `ModuleFacts` or `LoaderFacts`, each with a default, which is the answer of whoever does not say. The bases
+of this suite inherit from them; `data_facts`, `module_facts` and `loader_facts` let anything else be asked the same.
+Attributes are plain, so that a subclass may make one a property, or set it.
+"""
+
+from .asking import data_facts, files_of, is_defined, loader_facts, module_facts, set_length
+from .batch import CAPACITY, FULL, HINTS, LONGEST, TARGETS, TOKENS, known_targets, with_hints, without_hints
+from .data import NOTHING, DataFacts, DataKind
+from .loader import LoaderFacts
+from .module import ModuleFacts, RowWork
+
+__all__ = [
+    "CAPACITY",
+    "FULL",
+    "HINTS",
+    "LONGEST",
+    "NOTHING",
+    "TARGETS",
+    "TOKENS",
+    "DataFacts",
+    "DataKind",
+    "LoaderFacts",
+    "ModuleFacts",
+    "RowWork",
+    "data_facts",
+    "files_of",
+    "is_defined",
+    "known_targets",
+    "loader_facts",
+    "module_facts",
+    "set_length",
+    "with_hints",
+    "without_hints",
+]
