@@ -1,11 +1,12 @@
 """File formats, the Hub and the installed documentation, with errors that name file, line and column."""
 
 from .conll import conll_line
-from .files import expand, open_text, suffix
+from .files import expand, suffix
 from .hub import SPLIT_NAMES, content_of, load_hub, pick_split, refuse_damaged
 from .identity import fingerprint
 from .installed_docs import fingerprint_installed_docs, read_installed_docs
 from .json_text import mended
+from .opening import open_text
 from .tables import column_names, read_rows, require_columns
 from .text import read_documents
 

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from ...errors import InputError, first_line
-from .files import COMPRESSIONS, open_binary, refuse_broken
+from .compression import is_compressed, refuse_broken
+from .opening import open_binary
 
 Row = tuple[str, dict[str, Any]]
 
@@ -68,7 +69,7 @@ def _batches(file: Any) -> Iterator[Any]:
 
 @contextmanager
 def _open(path: str, kind: str) -> Iterator[Any]:
-    """Return a parquet file, or an arrow file or stream."""
+    """Open a parquet file, or an arrow file or stream."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -84,8 +85,7 @@ def _open(path: str, kind: str) -> Iterator[Any]:
     except (pa.ArrowException, OSError, EOFError, ValueError, OverflowError, MemoryError, TypeError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
-        compressed = path.lower().endswith(tuple(COMPRESSIONS))
-        what = "a whole compressed" if compressed else "a parquet" if kind == ".parquet" else "an arrow"
+        what = "a whole compressed" if is_compressed(path) else "a parquet" if kind == ".parquet" else "an arrow"
         raise InputError(f"{path} is not {what} file: {first_line(error).rstrip('.')}.") from error
     except Exception as error:
         refuse_broken(path, error)

@@ -8,7 +8,8 @@ from typing import Any
 
 from ...errors import InputError
 from .bad_rows import Bad, refuse
-from .files import lines, open_text, suffix
+from .files import suffix
+from .opening import lines, open_text
 
 Row = tuple[str, dict[str, Any]]
 ENDINGS = (".conll", ".iob", ".iob1", ".iob2", ".bio", ".iobes", ".bioes")

@@ -15,8 +15,9 @@ from .bad_rows import Bad, refuse
 from .conll import ENDINGS as CONLL
 from .conll import read_conll
 from .dialogues import dialogue_questions, is_dialogues
-from .files import LONGEST_LINE, lines, open_text, suffix
+from .files import suffix
 from .json_text import parse_json
+from .opening import LONGEST_LINE, lines, open_text
 from .squad import is_squad, questions
 
 Row = tuple[str, dict[str, Any]]

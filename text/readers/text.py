@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from typing import Literal, TextIO
 
 from ...errors import InputError
-from .files import open_text, suffix
+from .files import suffix
+from .opening import open_text
 from .tables import TABLES, read_rows, require_columns
 
 LONGEST = 1_000_000

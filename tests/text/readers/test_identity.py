@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -134,3 +135,11 @@ def test_other_stores_and_local_urls(tmp_path: Path, read: list[Any]) -> None:
     before = fingerprint([url])
     (tmp_path / "a.txt").write_text("two")
     assert fingerprint([url]) != before
+
+
+def test_fingerprint_changes_with_the_file(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("x")
+    before = fingerprint(["a.txt"])
+    (tmp_path / "a.txt").write_text("xy")
+    assert fingerprint(["a.txt"]) != before
+    assert json.loads(json.dumps(before)) == before

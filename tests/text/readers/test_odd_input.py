@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from pretune.errors import InputError
-from pretune.text.readers import expand, files, json_text, mended, read_documents, read_rows, text
+from pretune.text.readers import expand, json_text, mended, opening, read_documents, read_rows, text
 
 
 def test_pipes_and_devices_are_refused(tmp_path: Path) -> None:
@@ -50,7 +50,7 @@ def test_lines_without_an_end_come_in_pieces(monkeypatch: pytest.MonkeyPatch) ->
     ],
 )
 def test_rows_without_an_end_are_refused(name: str, content: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "LONGEST_LINE", 100)
+    monkeypatch.setattr(opening, "LONGEST_LINE", 100)
     Path(name).write_text(content)
     with pytest.raises(InputError, match=f"{name}:3: a line of more than 100 characters"):
         list(read_rows(name))
