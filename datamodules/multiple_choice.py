@@ -14,7 +14,7 @@ from ..errors import InputError
 from ..storage.cells import is_whole, listed
 from ..text.findings import Findings
 from ..text.readers import require_columns
-from ..text.readers.squad import shortened
+from ..text.visible import shown_value
 from .batching.token_rows import Collate, Padding, Rows, RowsInMemory, Tokens, encode_texts
 from .labeled import LabeledDataModule
 from .tables.columns import find_column, label_in, text_in
@@ -223,7 +223,7 @@ def _context(where: str, row: dict[str, Any], column: str) -> str:
         row = {column: "\n".join(lines)}
     elif isinstance(lines, list) and isinstance(row.get(column), list):
         raise InputError(
-            f"{where}: {shortened(lines)} in column {column!r} is no context; a text, or a list of texts, would work."
+            f"{where}: {shown_value(lines)} in column {column!r} is no context; a text, or a list of texts, would work."
         )
     return text_in(where, row, column)
 

@@ -15,14 +15,15 @@ from ..contracts import module_facts
 from ..errors import InputError
 from ..storage.cache import cached
 from ..storage.cells import listed
-from ..text.encoding import IDEOGRAPH
+from ..text.cjk import CJK_CHARACTER
 from ..text.findings import Findings
 from ..text.places import begins_late, owners, token_places, words_of
 from ..text.readers import conll_line
 from ..text.splitting import sort_labels
-from ..text.tag_spans import short, spans_in, tags_of, warn_of_slips
+from ..text.tag_spans import spans_in, tags_of, warn_of_slips
 from ..text.tags import Convention, Scheme, continued, detect
 from ..text.tokenizer import special_frame
+from ..text.visible import shown_value
 from .batching.tag_windows import TagPadding, windows_of
 from .batching.token_rows import Batches, Rows, RowsInMemory, Tokens
 from .labeled import LabeledDataModule
@@ -176,11 +177,13 @@ class TokenClassificationDataModule(LabeledDataModule):
     def _from_words(self, where: str, row: dict[str, Any], columns: dict[str, Any], labeled: bool) -> dict[str, Any]:
         tokens = listed(row.get(columns["tokens"]))
         if not isinstance(tokens, list) or not tokens or not all(map(_is_word, tokens)):
-            raise InputError(f"{where}: column {columns['tokens']!r} holds {short(tokens)}, where words should be.")
+            raise InputError(
+                f"{where}: column {columns['tokens']!r} holds {shown_value(tokens)}, where words should be."
+            )
         words: list[tuple[int, int]] = []
         text = ""
         for before, token in zip(["", *tokens], tokens, strict=False):
-            together = IDEOGRAPH.fullmatch(before[-1:]) and IDEOGRAPH.fullmatch(token[:1])
+            together = CJK_CHARACTER.fullmatch(before[-1:]) and CJK_CHARACTER.fullmatch(token[:1])
             text += "" if together or not before else " "
             words.append((len(text), len(text) + len(token)))
             text += token
@@ -188,7 +191,7 @@ class TokenClassificationDataModule(LabeledDataModule):
         if labeled:
             tags = listed(row.get(columns["tags"]))
             if not isinstance(tags, list) or len(tags) != len(tokens):
-                count = len(tags) if isinstance(tags, list) else short(tags)
+                count = len(tags) if isinstance(tags, list) else shown_value(tags)
                 raise InputError(f"{where}: {len(tokens)} words in {columns['tokens']!r}, but {count} tags.")
             if missing := [i for i, tag in enumerate(tags) if tag is None]:
                 raise InputError(f"{where}: word {missing[0] + 1} has no tag.")

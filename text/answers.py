@@ -8,8 +8,9 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Literal
 
+from .cjk import CMRC_CHINESE
+
 Scoring = Literal["squad", "cmrc2018"]
-CHINESE = re.compile("[\u4e00-\u9fa5]")
 CMRC_PUNCTUATION = frozenset("-:_*^/\\~`+=，。：？！“”；’《》·、「」（）－～『』")
 
 
@@ -55,18 +56,20 @@ def cmrc_f1(answer: str, gold: str) -> float:
 def _segments(text: str) -> list[str]:
     from nltk import word_tokenize
 
-    found: list[str] = []
-    for part in re.split(f"({CHINESE.pattern})", "".join(c for c in text.lower().strip() if c not in CMRC_PUNCTUATION)):
-        found += [part] if CHINESE.fullmatch(part) else word_tokenize(part, preserve_line=True)
-    return found
+    segments: list[str] = []
+    for part in re.split(
+        f"({CMRC_CHINESE.pattern})", "".join(c for c in text.lower().strip() if c not in CMRC_PUNCTUATION)
+    ):
+        segments += [part] if CMRC_CHINESE.fullmatch(part) else word_tokenize(part, preserve_line=True)
+    return segments
 
 
 def _longest_run(first: list[str], second: list[str]) -> int:
     best, before = 0, [0] * (len(second) + 1)
     for word in first:
         row = [0]
-        for j, other in enumerate(second):
-            row.append(before[j] + 1 if word == other else 0)
+        for place, second_word in enumerate(second):
+            row.append(before[place] + 1 if word == second_word else 0)
         best, before = max(best, *row), row
     return best
 
@@ -92,7 +95,7 @@ def score(answer: str, golds: Sequence[str], scoring: Scoring = "squad") -> tupl
 def scoring_of(golds: Sequence[str]) -> Scoring:
     """Return whose rules suit: CMRC2018's where most letters of the answers are Chinese."""
     letters = [c for gold in golds for c in gold if c.isalpha()]
-    return "cmrc2018" if letters and 2 * sum(bool(CHINESE.match(c)) for c in letters) > len(letters) else "squad"
+    return "cmrc2018" if letters and 2 * sum(bool(CMRC_CHINESE.match(c)) for c in letters) > len(letters) else "squad"
 
 
 def best_threshold(scores: Sequence[float], odds: Sequence[float], answerable: Sequence[bool]) -> float:

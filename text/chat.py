@@ -46,32 +46,32 @@ def plain_template(tokenizer: Any) -> str:
     return ("{{- " + json.dumps(tokenizer.bos_token) + " -}}" if begins else "") + template
 
 
-def read_template(given: str | None, tokenizer: Any) -> tuple[str, bool]:
+def read_template(template: str | None, tokenizer: Any) -> tuple[str, bool]:
     """Return the chat template to use, and whether it is the plain default.
 
     Args:
-        given: a template in Jinja, a file that holds one, `plain`, or None for the tokenizer's own, if it has one.
+        template: Jinja, a file that holds one, `plain`, or None for the tokenizer's own, if it has one.
         tokenizer: whose template it is.
 
     Raises:
         InputError: if there is no such file.
     """
-    if given is None and isinstance(tokenizer.chat_template, str):
+    if template is None and isinstance(tokenizer.chat_template, str):
         return tokenizer.chat_template, False
-    if given is None and tokenizer.chat_template:  # several, by name
+    if template is None and tokenizer.chat_template:  # several, by name
         try:
             return tokenizer.get_chat_template(), False
         except ValueError as error:  # none is the default
             raise InputError(f"data.chat_template: {first_line(error)} Give one of them, or `plain`.") from error
-    if given in (None, "plain"):
+    if template in (None, "plain"):
         return plain_template(tokenizer), True
-    assert given is not None
-    if "{{" in given or "{%" in given:
-        return given, False
-    path = os.path.expanduser(given)
+    assert template is not None
+    if "{{" in template or "{%" in template:
+        return template, False
+    path = os.path.expanduser(template)
     if not os.path.isfile(path):  # a long text is no name of one, which pathlib takes for a fault of the disk
         raise InputError(
-            f"data.chat_template is {given!r}: neither Jinja ({{{{ ... }}}}), nor a file, nor `plain`, nor null for "
+            f"data.chat_template is {template!r}: neither Jinja ({{{{ ... }}}}), nor a file, nor `plain`, nor null for "
             "the tokenizer's own."
         )
     try:
@@ -137,8 +137,8 @@ def _message(where: str, message: Any, number: int) -> Message:
     if isinstance(content, list) and all(isinstance(part, dict) and part.get("type") == "text" for part in content):
         content = "".join(str(part.get("text", "")) for part in content)
     if not isinstance(content, str) or not content.strip():
-        what = "empty" if not content or isinstance(content, str) else f"no text: {content!r}"
-        raise InputError(f"{where}: message {number} ({role}) is {what}.")
+        fault = "empty" if not content or isinstance(content, str) else f"no text: {content!r}"
+        raise InputError(f"{where}: message {number} ({role}) is {fault}.")
     return {"role": role, "content": content}
 
 

@@ -240,11 +240,11 @@ def function_key(function: Callable[..., Any] | None) -> Any:
     return [function_name(function), _source(plain), [_content(value) for value in bound]]
 
 
-def _source(thing: Any) -> str | None:
+def _source(function: Any) -> str | None:
     try:
-        source = inspect.getsource(thing)
+        source = inspect.getsource(function)
     except (OSError, TypeError):  # typed in, or not written in Python
-        code = getattr(thing, "__code__", None)
+        code = getattr(function, "__code__", None)
         if code is None:
             return None
         source = repr((code.co_code, code.co_consts, code.co_names))

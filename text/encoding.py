@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from itertools import islice
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
+from .cjk import CJK_CHARACTER
 from .words import Segmenter, boundaries
 
 BATCH_CHARACTERS = 1_000_000
@@ -71,7 +71,7 @@ def encode_words(
             if segmenter is not None:
                 first = _first_character(space, begins)
                 ideographs = np.zeros(len(text) + 1, bool)
-                ideographs[[match.start() for match in IDEOGRAPH.finditer(text)]] = True
+                ideographs[[match.start() for match in CJK_CHARACTER.finditer(text)]] = True
                 flags &= boundaries(segmenter, text)[first] | ~ideographs[first]
             flags[0] = True
         ids.append(encoding.ids)
@@ -83,8 +83,8 @@ def _first_character(space: np.ndarray, begins: np.ndarray) -> np.ndarray:
     """Return where a token's first character stands that is not white space."""
     places = np.where(space, len(space), np.arange(len(space)))
     following = np.minimum.accumulate(np.append(places, len(space))[::-1])[::-1]
-    found: np.ndarray = following[begins]
-    return found
+    first: np.ndarray = following[begins]
+    return first
 
 
 def backend_of(tokenizer: Any) -> Any:
@@ -96,11 +96,8 @@ def backend_of(tokenizer: Any) -> Any:
     return backend
 
 
-IDEOGRAPH = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u3040-\u30ff\U00020000-\U0002fa1f]")
-
-
 def count_words(text: str) -> int:
     """Return the number of words between white space; in Chinese and Japanese, every character is one."""
     if text.isascii():
         return len(text.split())
-    return len(IDEOGRAPH.findall(text)) + len(IDEOGRAPH.sub(" ", text).split())
+    return len(CJK_CHARACTER.findall(text)) + len(CJK_CHARACTER.sub(" ", text).split())

@@ -61,8 +61,8 @@ class Findings:
         owner = np.repeat(np.arange(len(rows)), sizes)
         unknown = ids == unknown_id(tokenizer)  # nothing is equal to None
         known = unknown | ~np.isin(ids, np.array(tokenizer.all_special_ids, np.int64))
-        for what, these in ((KNOWN, known), (UNKNOWN, unknown)):
-            counts = np.bincount(owner[these], minlength=len(rows))
+        for what, chosen in ((KNOWN, known), (UNKNOWN, unknown)):
+            counts = np.bincount(owner[chosen], minlength=len(rows))
             for example in np.flatnonzero(counts).tolist():
                 self.note(what, example, int(counts[example]))
 
@@ -93,20 +93,20 @@ class Notes:
         """Return what happened how often with some examples; what did not is left out."""
         wanted = np.zeros(int(examples.max(initial=-1)) + 1, bool)
         wanted[examples] = True
-        found = {}
+        counts_of_examples = {}
         for number, name in enumerate(self.names):
             owners, counts = np.load(self.folder / f"note.{number}.npy", mmap_mode="r")
             inside = owners < len(wanted)
             if total := int(counts[inside][wanted[owners[inside]]].sum()):
-                found[name] = total
-        return found
+                counts_of_examples[name] = total
+        return counts_of_examples
 
 
 def unknown_id(tokenizer: Any) -> int | None:
     """Return the token for what the tokenizer does not know, unless it has another meaning too (GPT-2's)."""
-    others = (tokenizer.eos_token_id, tokenizer.bos_token_id, tokenizer.pad_token_id, tokenizer.sep_token_id)
-    found: int | None = tokenizer.unk_token_id
-    return None if found in others else found
+    special = (tokenizer.eos_token_id, tokenizer.bos_token_id, tokenizer.pad_token_id, tokenizer.sep_token_id)
+    unknown: int | None = tokenizer.unk_token_id
+    return None if unknown in special else unknown
 
 
 def told(counts: dict[str, int], longest: int, examples: int) -> list[str]:

@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 import regex
 
-from .encoding import IDEOGRAPH
+from .cjk import CJK_CHARACTER
 
 Place = tuple[int, int]
 """Where something begins and ends in a text, in characters."""
 
 _MARK = r"[\p{M}\u200d\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f]"
 _FORMAT = r"[\p{Cf}--[\u200b\u2060-\u2064\ufeff]]"
-_ALONE = rf"(?:{IDEOGRAPH.pattern}|[\p{{Thai}}\p{{Lao}}\p{{Khmer}}\p{{Myanmar}}])"
+_ALONE = rf"(?:{CJK_CHARACTER.pattern}|[\p{{Thai}}\p{{Lao}}\p{{Khmer}}\p{{Myanmar}}])"
 _LETTER = rf"(?:(?!{_ALONE})[\p{{L}}\p{{N}}_])"
 _SIGN = r"[^\p{L}\p{N}\p{M}\p{Cc}\p{Cf}\p{Cs}\s_]"
 WORD = regex.compile(
@@ -61,8 +61,8 @@ def same_text(context: str, text: str) -> list[Place]:
     """Return where a text stands in another one, whatever their spaces and forms of Unicode (composed, wide or not)."""
     folded, places = _folded(context)
     wanted = _folded(text)[0]
-    found = [i for i in range(len(folded)) if folded.startswith(wanted, i)] if wanted else []
-    return [(places[i], places[i + len(wanted) - 1] + 1) for i in found]
+    starts = [i for i in range(len(folded)) if folded.startswith(wanted, i)] if wanted else []
+    return [(places[i], places[i + len(wanted) - 1] + 1) for i in starts]
 
 
 def _folded(text: str) -> tuple[str, list[int]]:
@@ -160,7 +160,6 @@ def owners(begin: np.ndarray, end: np.ndarray, words: list[Place]) -> tuple[np.n
 
 def firsts(owner: np.ndarray) -> np.ndarray:
     """Return (tokens,), whether a token is the first of those that answer for a word."""
-    first = np.zeros(len(owner), bool)
-    first[np.unique(owner, return_index=True)[1]] = True
-    found: np.ndarray = first & (owner >= 0)
-    return found
+    is_first = np.zeros(len(owner), bool)
+    is_first[np.unique(owner, return_index=True)[1]] = True
+    return np.logical_and(is_first, owner >= 0)

@@ -40,16 +40,16 @@ serve()
 
 def helpers() -> int:
     """Return how many processes to use: `$PRETUNE_PROCESSES`, or one for each core that this process may run on."""
-    given = os.environ.get("PRETUNE_PROCESSES")
-    if given is not None:
-        if not given.isdecimal() or int(given) < 1:
-            raise InputError(f"PRETUNE_PROCESSES is {given!r}; it must be a number of processes, 1 or more.")
-        return int(given)
+    wanted = os.environ.get("PRETUNE_PROCESSES")
+    if wanted is not None:
+        if not wanted.isdecimal() or int(wanted) < 1:
+            raise InputError(f"PRETUNE_PROCESSES is {wanted!r}; it must be a number of processes, 1 or more.")
+        return int(wanted)
     return min(cores(), MOST_HELPERS)
 
 
 def cores() -> int:
-    """Return how many this process may run on."""
+    """Return how many cores this process may run on."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -132,10 +132,11 @@ def _pickled(function: Any) -> bytes | None:
     return None if b"__main__" in message else message  # which is another module there
 
 
-def environment_of_helpers(own: Mapping[str, str]) -> dict[str, str]:
+def environment_of_helpers(environment: Mapping[str, str]) -> dict[str, str]:
     """Return the environment without the options of malloc that a command took for its tensors."""
-    added = own.get(ADDED)
-    return {name: value for name, value in own.items() if (name, value) != ("GLIBC_TUNABLES", added) and name != ADDED}
+    added = environment.get(ADDED)
+    left_out = (("GLIBC_TUNABLES", added), (ADDED, added))
+    return {name: value for name, value in environment.items() if (name, value) not in left_out}
 
 
 def _start(message: bytes) -> subprocess.Popen[bytes]:

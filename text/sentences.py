@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from .cjk import ALL_CJK
+
 STRONG = "。！？；｡"
 """End a sentence wherever they stand."""
 
@@ -14,7 +16,7 @@ _CONTINUES = frozenset(",;:，、：；)]}”’）】》〉」』")
 # Possessive throughout, and nothing may fail after a repetition: no position is looked at twice.
 _ENDS = re.compile(rf"([.!?…{STRONG}]++)([{_CLOSERS}]*+)(\s*+)|[\n\r\v\f\x85\u2028\u2029]\s*+")
 _BREAK = re.compile(r"[\n\r\v\f\x85\u2028\u2029]")
-_CJK = re.compile(r"[\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af]")
+_CJK = re.compile(f"[{ALL_CJK}]")
 _ACRONYM = re.compile(r"[^\W\d_](?:\.[^\W\d_])*+")
 
 _ABBREVIATIONS = re.compile(

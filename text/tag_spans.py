@@ -13,6 +13,7 @@ from lightning_utilities.core.rank_zero import rank_zero_warn
 from ..errors import InputError
 from .places import Place, core
 from .tags import Span
+from .visible import shown_value
 
 RARE, OFTEN = 2, 50
 """How often a slip occurs at most, and how many times as often what was meant does at least."""
@@ -31,13 +32,13 @@ def spans_in(where: str, value: Any, text: str, rename: Callable[[str], str]) ->
         InputError: if they are no spans of the text, or overlap.
     """
     if not isinstance(value, list):
-        raise InputError(f"{where}: the spans are {short(value)}, where a list should be.")
+        raise InputError(f"{where}: the spans are {shown_value(value)}, where a list should be.")
     spans: list[Span] = []
     for entry in value:
         try:
             start, end, label = (entry["start"], entry["end"], entry["label"]) if isinstance(entry, dict) else entry[:3]
         except (KeyError, ValueError, TypeError) as error:
-            raise InputError(f"{where}: the span {short(entry)} has no start, end and label.") from error
+            raise InputError(f"{where}: the span {shown_value(entry)} has no start, end and label.") from error
         if not (isinstance(start, int) and isinstance(end, int) and 0 <= start < end <= len(text)):
             raise InputError(f"{where}: the span {start} to {end} does not lie in the text ({len(text)} characters).")
         said = entry.get("text") if isinstance(entry, dict) else None
@@ -69,7 +70,7 @@ def tags_of(where: str, text: str, words: list[Place], spans: list[Span]) -> tup
         bare = core(text, start, end)
         first, last = int(np.searchsorted(ends, bare[0], "right")), int(np.searchsorted(starts, bare[1])) - 1
         if first > last:
-            raise InputError(f"{where}: the span {start} to {end} ({short(text[start:end])}) holds no word.")
+            raise InputError(f"{where}: the span {start} to {end} ({shown_value(text[start:end])}) holds no word.")
         if tags[first] != "O":
             shared = text[slice(*words[first])]
             raise InputError(
@@ -90,15 +91,9 @@ def warn_of_slips(tags: dict[str, str], counts: np.ndarray) -> None:
     """
     begun = {tag[2:]: int(n) for tag, n in zip(tags, counts, strict=True) if tag.startswith("B-")}
     for kind in [kind for kind, n in begun.items() if 0 < n <= RARE]:
-        usual = [other for other, n in begun.items() if n >= OFTEN * begun[kind]]
+        usual = [name for name, n in begun.items() if n >= OFTEN * begun[kind]]
         if close := get_close_matches(kind, usual, n=1, cutoff=0.6):
             rank_zero_warn(
                 f"{tags[f'B-{kind}']}: the kind {kind!r} occurs {begun[kind]} time{'s' * (begun[kind] > 1)} in all, "
                 f"{close[0]!r} {begun[close[0]]:,} times: if that is a slip, correct the file."
             )
-
-
-def short(value: Any) -> str:
-    """Return a value, shortened for a message."""
-    text = repr(value)
-    return text if len(text) < 60 else text[:57] + "..."

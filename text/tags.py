@@ -68,18 +68,18 @@ class Convention:
             return "O", ""
         if self.scheme == "io":
             return ("", tag) if self._fits(tag) else None
-        found = PATTERNS[self.spelling].fullmatch(tag)
-        if found is None:
+        match = PATTERNS[self.spelling].fullmatch(tag)
+        if match is None:
             return None
-        prefix = found["prefix"].upper()
+        prefix = match["prefix"].upper()
         if self.scheme != "iobes" and prefix not in "BI":
             return None
-        return INNER.get(prefix, prefix), found["kind"] or ONE_KIND
+        return INNER.get(prefix, prefix), match["kind"] or ONE_KIND
 
     def _fits(self, tag: str) -> bool:
         """Return whether a name is not another one of the data with a prefix."""
-        found = PATTERNS["B-X"].fullmatch(tag)
-        return found is None or found["kind"] not in self.known
+        match = PATTERNS["B-X"].fullmatch(tag)
+        return match is None or match["kind"] not in self.known
 
     def said(self, named: bool) -> str:
         """Return what is told of data that are not IOB2.
@@ -104,10 +104,6 @@ class Convention:
         how = "" if self.spelling == "B-X" or self.scheme == "io" else f", spelled {self.spelling}"
         return f"The tags are {self.scheme.upper()}{how}; they are converted to IOB2."
 
-    def _short(value: Any) -> str:
-        text = repr(value)
-        return text if len(text) < 60 else text[:57] + "..."
-
     def read(self, where: str, tags: Sequence[str], place: Callable[[int], str] | None = None) -> list[str]:
         """Return the same spans in IOB2; names that are no spans as they are.
 
@@ -128,10 +124,10 @@ class Convention:
         out: list[str] = []
         before, before_kind = "O", ""
         for number, tag in enumerate(tags):
-            found = self.split(tag)
-            if found is None:
+            parts = self.split(tag)
+            if parts is None:
                 raise InputError(self._unknown(at(number), tag, number))
-            prefix, kind = found
+            prefix, kind = parts
             if not prefix:
                 prefix = "I" if before != "O" and kind == before_kind else "B"
             goes_on = before in ("B", "I") and before_kind == kind

@@ -139,8 +139,8 @@ def pair_frame(tokenizer: Any) -> PairFrame:
         InputError: if it puts nothing between them.
     """
     plain = tokenizer("a", add_special_tokens=False)["input_ids"]
-    found = tokenizer("a", "a")
-    ids, types = found["input_ids"], found.get("token_type_ids") or [0] * len(found["input_ids"])
+    pair = tokenizer("a", "a")
+    ids, types = pair["input_ids"], pair.get("token_type_ids") or [0] * len(pair["input_ids"])
     first = _find(plain, ids)
     second = None if first is None else _find(plain, ids, first + len(plain))
     if first is None or second is None or second == first + len(plain):

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from .encoding import IDEOGRAPH, backend_of, count_words, encode, encode_words, text_batch
+from .cjk import CJK_CHARACTER
+from .encoding import backend_of, count_words, encode, encode_words, text_batch
 from .processes import in_order
 from .splitting import document_hash, hash_salt
 from .word_cache import WordCache, division
@@ -85,7 +86,7 @@ class Tokenizing:
             sizes.append(len(data))
             hashes.append(blake2b(data, digest_size=8, salt=salt).digest())
             # The number of pieces is that of words, but where characters are words of their own.
-            plain = count is not None and (len(data) == len(text) or not IDEOGRAPH.search(text))
+            plain = count is not None and (len(data) == len(text) or not CJK_CHARACTER.search(text))
             words.append(count if plain else count_words(text))
         table["hash"] = np.frombuffer(b"".join(hashes), "<u8")
         table["words"], table["bytes"] = words, sizes

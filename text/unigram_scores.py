@@ -30,7 +30,9 @@ def settled(pieces: list[Piece], special: int) -> list[Piece]:
         for score, _ in letters:
             if abs(score - highest - STEP) < STEP / 100:
                 highest = score
-        given = [(score, piece) for score, piece in letters if score <= highest]
-        scores |= dict(zip(sorted(piece for _, piece in given), sorted(score for score, _ in given), strict=True))
+        scoreless = [(score, piece) for score, piece in letters if score <= highest]
+        scores |= dict(
+            zip(sorted(piece for _, piece in scoreless), sorted(score for score, _ in scoreless), strict=True)
+        )
     rounded = [(piece, round(score, DIGITS)) for piece, score in scores.items()]
     return [*pieces[:special], *sorted(rounded, key=lambda entry: (-entry[1], entry[0]))]

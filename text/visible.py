@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
+from typing import Any
 
 CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 """What moves the cursor, changes colors or turns the order of letters around; tabs and line feeds do not."""
@@ -12,11 +13,13 @@ FORMULA = re.compile(r"'*[=+\-@\t]")
 """How a cell begins that a spreadsheet would compute, or that has been kept from it."""
 MOST_NAMES = 3
 """Files that a message names."""
+LONGEST_VALUE = 60
+"""Characters of a value that a message quotes."""
 
 
 def visible(text: str) -> str:
     r"""Return a text with control characters as their codes: `\x1b` for an escape."""
-    return CONTROL.sub(lambda found: _code(found[0]), text)
+    return CONTROL.sub(lambda control: _code(control[0]), text)
 
 
 def _code(character: str) -> str:
@@ -46,6 +49,12 @@ def _is_number(text: str) -> bool:
     return "_" not in text and not text[:1].isspace()
 
 
+def shown_value(value: Any) -> str:
+    """Return a value of the data as messages have it: the beginning of what is long."""
+    text = repr(value)
+    return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}..."
+
+
 def shown_path(path: str) -> str:
     """Return a path as messages have it: from here on, or its last two parts; a URL as it is."""
     if "://" in path or not os.path.isabs(path):
@@ -56,5 +65,5 @@ def shown_path(path: str) -> str:
 
 def shown_paths(paths: Sequence[str]) -> str:
     """Return some of the paths, and how many more there are."""
-    some = ", ".join(shown_path(path) for path in paths[:MOST_NAMES])
-    return f"{some} and {len(paths) - MOST_NAMES:,} more files" if len(paths) > MOST_NAMES else some
+    names = ", ".join(shown_path(path) for path in paths[:MOST_NAMES])
+    return f"{names} and {len(paths) - MOST_NAMES:,} more files" if len(paths) > MOST_NAMES else names

@@ -163,9 +163,9 @@ class WordCache:
                 pieces.append(text)
                 words.append(None)
             else:
-                found = cut(text)
-                pieces += found
-                words.append(len(found) if counts else None)
+                cut_pieces = cut(text)
+                pieces += cut_pieces
+                words.append(len(cut_pieces) if counts else None)
             places[row] = len(pieces)
             pieces.append(None)
         numbers = np.fromiter(map(self.numbers.__getitem__, pieces), np.int64, len(pieces))

@@ -64,10 +64,10 @@ def _texts(words: dict[str, int]) -> Iterator[str]:
     size = 0
     for word, count in words.items():
         while count:
-            some = min(count, max(1, (CHARACTERS_AT_ONCE - size) // (len(word) + 1)))
-            held.append(f"{word} " * some)
-            size += some * (len(word) + 1)
-            count -= some
+            times = min(count, max(1, (CHARACTERS_AT_ONCE - size) // (len(word) + 1)))
+            held.append(f"{word} " * times)
+            size += times * (len(word) + 1)
+            count -= times
             if size >= CHARACTERS_AT_ONCE - 100:
                 yield "".join(held)
                 held, size = [], 0

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
+from .cjk import WORD_LIST_CJK
 from .cleaning import function_key, function_name
 from .readers import fingerprint, open_text
 
@@ -18,9 +19,8 @@ LONGEST_WORD = 1_000
 Segmenter = Callable[[str], list[str]]
 """Divides a text into words."""
 
-_CJK = "\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af"
-_RUNS = re.compile(rf"([{_CJK}]++)|[^{_CJK}]++")
-_IS_CJK = re.compile(rf"[{_CJK}]+")
+_RUNS = re.compile(rf"([{WORD_LIST_CJK}]++)|[^{WORD_LIST_CJK}]++")
+_IS_CJK = re.compile(rf"[{WORD_LIST_CJK}]+")
 
 
 class WordList:
@@ -76,13 +76,13 @@ class WordList:
     def _divide(self, run: str, pieces: list[str]) -> None:
         start = 0
         while start < len(run):
-            found = end = start + 1
+            longest = end = start + 1
             while (known := self.is_word.get(run[start:end])) is not None and end <= len(run):
                 if known:
-                    found = end
+                    longest = end
                 end += 1
-            pieces.append(run[start:found])
-            start = found
+            pieces.append(run[start:longest])
+            start = longest
 
 
 def make_segmenter(words: str | Segmenter | None) -> Segmenter | None:

@@ -15,12 +15,12 @@ import torch
 from torch import Tensor
 from torchmetrics import Metric, MetricCollection
 
+from ...text.cjk import IDEOGRAPHS, KANA
+
 BleuTokenizer = Literal["13a", "zh", "intl", "char", "none"]
 ROUGE_TYPES = ("rouge1", "rouge2", "rougeL", "rougeLsum")
 NAMES = (*ROUGE_TYPES, "exact_match", "chrf", "bleu")
 """Of all scores of this file."""
-KANA = "\u3040-\u30ff"
-IDEOGRAPHS = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0002fa1f"
 WORDS = re.compile(rf"[a-z0-9]+|[{IDEOGRAPHS}{KANA}]|[^\W\d_\u0000-\u024f{IDEOGRAPHS}{KANA}]+")
 SENTENCE_END = re.compile(r"(?<=[.!?])[^\S\n]+|(?<=[。！？])[^\S\n]*(?=\S)")
 

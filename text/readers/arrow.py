@@ -10,8 +10,7 @@ from typing import Any
 from ...errors import InputError, first_line
 from .compression import is_compressed, refuse_broken
 from .opening import open_binary
-
-Row = tuple[str, dict[str, Any]]
+from .rows import Row
 
 BYTES_AT_ONCE = 1 << 25
 """Of arrow data made into Python's objects, or as much as one row has."""

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any
 
 from ...errors import InputError
-from .bad_rows import Bad, refuse
 from .files import suffix
 from .opening import lines, open_text
+from .rows import Bad, Row, refuse
 
-Row = tuple[str, dict[str, Any]]
 ENDINGS = (".conll", ".iob", ".iob1", ".iob2", ".bio", ".iobes", ".bioes")
 
 

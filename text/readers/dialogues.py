@@ -6,10 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...errors import InputError
-from .bad_rows import Bad, refuse
-from .squad import shortened
-
-Row = tuple[str, dict[str, Any]]
+from ..visible import shown_value
+from .rows import Bad, Row, refuse
 
 
 def is_dialogues(rows: list[Any]) -> bool:
@@ -37,12 +35,12 @@ def dialogue_questions(path: str, dialogues: list[Any], bad: Bad = refuse) -> It
     for number, dialogue in enumerate(dialogues):
         place = f"{path} dialogue {number}" if len(dialogues) > 1 else path
         if not isinstance(dialogue, list) or len(dialogue) < 2 or not isinstance(dialogue[1], list):
-            bad(InputError(f"{place}: {shortened(dialogue)} where [lines, questions, id] should be, as C3 has it."))
+            bad(InputError(f"{place}: {shown_value(dialogue)} where [lines, questions, id] should be, as C3 has it."))
             continue
         name = dialogue[2] if len(dialogue) > 2 else number
         for place_in, question in enumerate(dialogue[1]):
             where = f"{place} question {place_in}"
             if not isinstance(question, dict):
-                bad(InputError(f"{where}: {shortened(question)} where an object with a question should be."))
+                bad(InputError(f"{where}: {shown_value(question)} where an object with a question should be."))
                 continue
             yield where, {"id": f"{name}-{place_in}", "context": dialogue[0], **question}

@@ -78,11 +78,11 @@ def fingerprint(paths: Sequence[str], cache_dir: str | None = None) -> list[Any]
             raise InputError(f"{path} cannot be read: {error.strerror or error}.") from error
 
     with ThreadPoolExecutor(min(8, max(1, len(paths)))) as threads:
-        found = list(threads.map(of, paths))
+        contents = list(threads.map(of, paths))
     if memory is not None and any(_known[path].read >= began for path in local):
         with suppress(OSError):  # it is read again, then
             _write(memory, {path: _known[path] for path in local})
-    return found
+    return contents
 
 
 def _of_file(path: str) -> list[Any]:

@@ -136,8 +136,8 @@ def gather(roots: dict[str, Path]) -> Iterator[dict[str, Any]]:
 
 def _docstrings(path: Path) -> Iterator[str]:
     source = path.read_text(encoding="utf-8", errors="replace")
-    for found in DOCSTRING.finditer(source):
-        text = inspect.cleandoc(found["text"])
+    for match in DOCSTRING.finditer(source):
+        text = inspect.cleandoc(match["text"])
         if len(text) >= SHORTEST:
             yield text
 

@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...errors import InputError
-from .bad_rows import Bad, refuse
-
-Row = tuple[str, dict[str, Any]]
+from ..visible import shown_value
+from .rows import Bad, Row, refuse
 
 
 def is_squad(rows: list[Any]) -> bool:
@@ -62,16 +61,10 @@ def _row(where: str, article: dict[str, Any], paragraph: dict[str, Any], questio
 def _part(where: str, value: Any, name: str, kind: type | tuple[type, ...]) -> Any:
     """Return what stands under a name, if it is of its kind."""
     if not isinstance(value, dict):
-        raise InputError(f"{where}: {shortened(value)} where an object with {name!r} should be.")
+        raise InputError(f"{where}: {shown_value(value)} where an object with {name!r} should be.")
     if name not in value:
         raise InputError(f"{where}: {name!r} is missing; SQuAD's JSON has it.")
     if not isinstance(value[name], kind) or isinstance(value[name], bool):
         expected = {str: "a text", int: "a number", list: "a list"}.get(kind, "a text")  # type: ignore[arg-type]
-        raise InputError(f"{where}: {name!r} is {shortened(value[name])}, where {expected} should be.")
+        raise InputError(f"{where}: {name!r} is {shown_value(value[name])}, where {expected} should be.")
     return value[name]
-
-
-def shortened(value: Any) -> str:
-    """Return a value as a message shows it."""
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:60]}..."

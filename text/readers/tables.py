@@ -11,16 +11,15 @@ from typing import Any
 
 from ...errors import InputError
 from .arrow import arrow_columns, read_arrow
-from .bad_rows import Bad, refuse
 from .conll import ENDINGS as CONLL
 from .conll import read_conll
 from .dialogues import dialogue_questions, is_dialogues
 from .files import suffix
 from .json_text import parse_json
 from .opening import LONGEST_LINE, lines, open_text
+from .rows import Bad, Row, refuse
 from .squad import is_squad, questions
 
-Row = tuple[str, dict[str, Any]]
 TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet", ".arrow", ".feather", *CONLL)
 
 csv.field_size_limit(LONGEST_LINE)  # texts are longer than the module expects
@@ -98,17 +97,17 @@ def _delimited(path: str, encoding: str, bad: Bad) -> Iterator[Row]:
     records = _records(path, encoding)
     line, names = next(records)
     header = _header(f"{path}:{line}", names)
-    if len(header) == 1 and (other := next((mark for mark in ";\t" if mark in header[0]), None)) is not None:
+    if len(header) == 1 and (delimiter := next((mark for mark in ";\t" if mark in header[0]), None)) is not None:
         raise InputError(
-            f"{path}:{line}: the columns are divided by {other!r}; commas would work (or tabs, in a .tsv)."
+            f"{path}:{line}: the columns are divided by {delimiter!r}; commas would work (or tabs, in a .tsv)."
         )
     for line, fields in records:
         if len(fields) != len(header):
             if len(fields) == 1 and not fields[0].strip():
                 continue  # a line of nothing but spaces
             hint = "a tab inside a text?" if suffix(path) == ".tsv" else "an unquoted comma or quote?"
-            found = "1 field" if len(fields) == 1 else f"{len(fields):,} fields"
-            bad(InputError(f"{path}:{line}: {found}, but the header has {len(header)} ({hint})."))
+            width = "1 field" if len(fields) == 1 else f"{len(fields):,} fields"
+            bad(InputError(f"{path}:{line}: {width}, but the header has {len(header)} ({hint})."))
             continue
         yield f"{path}:{line}", dict(zip(header, fields, strict=True))
 

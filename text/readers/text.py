@@ -45,15 +45,15 @@ def read_documents(
     if suffix(path) in TABLES:
         yield from _cells(path, column, encoding, skipped)
         return
-    found = False
+    empty = True
     with open_text(path, encoding) as lines:
         for text in _lines(lines) if documents == "line" else _pieces(lines, whole=documents == "file"):
             if text.strip():
-                found = True
+                empty = False
                 yield text
             elif documents == "line":
                 skipped["blank"] += 1
-    if not found:
+    if empty:
         raise InputError(f"{path} is empty.")
 
 
