@@ -7,7 +7,7 @@ Attributes are plain, so that a subclass may make one a property, or set it.
 """
 
 from .asking import data_facts, files_of, is_defined, loader_facts, module_facts, set_length
-from .batch import CAPACITY, FULL, HINTS, LONGEST, TARGETS, TOKENS, known_targets, with_hints, without_hints
+from .batch import CAPACITY, FULL, HINTS, IGNORED, LONGEST, TARGETS, TOKENS, known_targets, with_hints, without_hints
 from .data import NOTHING, DataFacts, DataKind
 from .loader import LoaderFacts
 from .module import ModuleFacts, RowWork
@@ -16,6 +16,7 @@ __all__ = [
     "CAPACITY",
     "FULL",
     "HINTS",
+    "IGNORED",
     "LONGEST",
     "NOTHING",
     "TARGETS",

@@ -1,8 +1,13 @@
-"""What is known of a batch before it is moved to the device, by the keys under which it stands there."""
+"""What all batches have in common: the label of what has none, and what is known of them before they are moved."""
 
 from __future__ import annotations
 
 from typing import Any
+
+IGNORED = -100
+"""The label of a place that has none, as in torch's `cross_entropy`."""
+
+# ------------------------------------------------------------------ hints
 
 FULL = "full"
 """Whether nothing in the batch is padding: then no mask is needed, and attention has faster ways without one."""

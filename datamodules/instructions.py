@@ -10,6 +10,7 @@ import torch
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from torch import Tensor
 
+from ..contracts import IGNORED
 from ..errors import InputError
 from ..storage.cells import is_missing
 from ..text.chat import ChatFormat, Message, answer_tokens, messages_in, read_template
@@ -186,8 +187,8 @@ class InstructionDataModule(LabeledDataModule):
                 rows.append([{"input_ids": ids[-self.longest :]}])
                 continue
             learned = answer_tokens(offsets, example["answers"])
-            labels = [i if yes else -100 for i, yes in zip(ids, learned, strict=True)][: self.longest]
-            kept = any(label != -100 for label in labels[1:])  # nothing is before the first
+            labels = [i if yes else IGNORED for i, yes in zip(ids, learned, strict=True)][: self.longest]
+            kept = any(label != IGNORED for label in labels[1:])  # nothing is before the first
             findings.note("truncated", number, long)
             findings.note(REWRITTEN, number, example["lost"] > 0)
             findings.note(CUT_OFF, number, not kept)
@@ -207,7 +208,7 @@ class InstructionDataModule(LabeledDataModule):
         """How much of the text is learned."""
         rows: Any = self.rows[split]
         chosen = np.repeat(np.isin(rows.owners, examples), rows.stores["labels"].lengths)
-        return f"{(rows.all('labels')[chosen] != -100).mean():.0%} of the tokens are answers"
+        return f"{(rows.all('labels')[chosen] != IGNORED).mean():.0%} of the tokens are answers"
 
     # ------------------------------------------------------------------ batches
 

@@ -16,6 +16,7 @@ import torch
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from torch import Tensor
 
+from ..contracts.random_streams import OTHER_SEGMENT, SEGMENT_LENGTHS
 from ..errors import InputError
 from ..storage import manifest
 from ..storage.cache import TokenStore, TokenWriter, cached, digest, mapped
@@ -252,7 +253,7 @@ def gather_pairs(
         folder: where to.
     """
     skipped: Counter[str] = Counter()
-    rng = np.random.default_rng([seed, 3])
+    rng = np.random.default_rng([seed, SEGMENT_LENGTHS])
     with (folder / "pairs.bin").open("wb") as file:
         for document in documents:
             first = int(store.documents[document - 1]) if document else 0
@@ -337,7 +338,7 @@ class Pairs:
 
     def _other(self, index: int, document: int, used: int, wanted: int) -> tuple[int, np.ndarray]:
         """A segment of another document: of whole sentences, as near to the wanted length as they come."""
-        rng = np.random.default_rng([self.seed, 4, index])
+        rng = np.random.default_rng([self.seed, OTHER_SEGMENT, index])
         while True:
             _, begin, end, stranger = self.table[rng.integers(len(self.table))].tolist()
             if stranger != document:

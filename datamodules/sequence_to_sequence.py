@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 
-from ..contracts import module_facts
+from ..contracts import IGNORED, module_facts
 from ..errors import InputError
 from ..text.findings import Findings
 from ..text.tokenizer import special_frame
@@ -179,7 +179,7 @@ class SequenceToSequenceDataModule(LabeledDataModule):
         targets = [e["target"] for e in examples] if "target" in examples[0] else None
         rows: list[dict[str, Any]] = [{"input_ids": ids} for ids in self._sources(sources, findings)]
         for row, ids in zip(rows, self._targets(targets, findings) if targets else [], strict=bool(targets)):
-            row["labels"] = [-100] * len(row["input_ids"]) + ids if self.one_row else ids
+            row["labels"] = [IGNORED] * len(row["input_ids"]) + ids if self.one_row else ids
             if self.one_row:
                 row["input_ids"] = row["input_ids"] + ids
         return [[row] for row in rows]

@@ -6,6 +6,7 @@ import hashlib
 
 import numpy as np
 
+from ..contracts.random_streams import FEW_LABELS, HELD_OUT_ROWS
 from ..errors import InputError
 from ..storage.cells import is_whole
 
@@ -25,7 +26,7 @@ def hold_out(labels: np.ndarray, fraction: float, seed: int) -> tuple[np.ndarray
         fraction: share to hold out; at least one row in all, if there is more than one.
         seed: of the choice.
     """
-    rng = np.random.default_rng([seed, 1])
+    rng = np.random.default_rng([seed, HELD_OUT_ROWS])
     held = np.zeros(len(labels), bool)
     for rows in _by_label(labels):
         rows = rng.permutation(rows)
@@ -37,7 +38,7 @@ def hold_out(labels: np.ndarray, fraction: float, seed: int) -> tuple[np.ndarray
 
 def draw(labels: np.ndarray, rows: np.ndarray, count: int, seed: int) -> np.ndarray:
     """Return `count` of the `rows` of each label (or all it has), drawn by seed; in ascending order."""
-    rng = np.random.default_rng([seed, 2])
+    rng = np.random.default_rng([seed, FEW_LABELS])
     chosen = [rng.permutation(rows[places])[:count] for places in _by_label(labels[rows])]
     return np.sort(np.concatenate(chosen))
 

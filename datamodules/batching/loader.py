@@ -18,6 +18,7 @@ import torch
 from torch.utils.data import DataLoader, DistributedSampler
 
 from ...contracts import LoaderFacts
+from ...contracts.random_streams import BATCH_ORDER, LATER_BATCH_ORDER, LATER_GROUPS
 from ...errors import InputError
 from .ahead import ahead
 from .permutation import Permutation
@@ -169,12 +170,12 @@ class BatchPlan(DistributedSampler[Any]):
             return Layout(order, cuts, np.arange(len(cuts) - 1))
         left = np.asarray(order)
         for place, stretch in enumerate(stretches):
-            rng = np.random.default_rng([seed, now, 2, place]) if place else rng
+            rng = np.random.default_rng([seed, now, LATER_GROUPS, place]) if place else rng
             left = self._grouped(stretch, left, rng)
             cuts = self._cut(stretch, left)
             batches = np.arange(len(cuts) - 1)
             if stretch.tokens is not None and self.shuffle:
-                key = [seed, now, 3, place] if place else [seed, now, 1]
+                key = [seed, now, LATER_BATCH_ORDER, place] if place else [seed, now, BATCH_ORDER]
                 batches = np.random.default_rng(key).permutation(len(batches))
             if stretch is not self.own:
                 stay = np.ones(len(left), bool)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from ...contracts import IGNORED
 from ...text.places import firsts
 from .token_rows import Padding, Tokens
 
@@ -20,8 +21,8 @@ class TagPadding(Padding):
     """
 
     def __init__(self, tokenizer: Any, table: np.ndarray) -> None:
-        super().__init__(tokenizer, values={"words": -1, "gold": -100})
-        self.table = np.append(table, -100)
+        super().__init__(tokenizer, values={"words": -1, "gold": IGNORED})
+        self.table = np.append(table, IGNORED)
 
     def __call__(self, rows: list[dict[str, np.ndarray]]) -> dict[str, Tensor]:
         """(rows, longest) of each key, int64."""
@@ -55,7 +56,7 @@ def windows_of(
         every_piece: whether all tokens of a word are targets, or its first.
     """
     first = firsts(owner)
-    labels = np.full(len(ids), -100)
+    labels = np.full(len(ids), IGNORED)
     if len(tags):
         asked = owner >= 0 if every_piece else first
         labels[asked] = tags[owner[asked]]
@@ -70,7 +71,7 @@ def windows_of(
         found.append(
             {
                 "input_ids": [*frame[0], *ids[part], *frame[1]],
-                "labels": np.pad(np.where(mine, labels[part], -100), around, constant_values=-100),
+                "labels": np.pad(np.where(mine, labels[part], IGNORED), around, constant_values=IGNORED),
                 "words": np.pad(np.where(mine, words[part], -1), around, constant_values=-1),
                 "covers": np.pad(np.where(mine, covers[part], 0), around),
                 "gold": tags if number == 0 else tags[:0],

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ...contracts import IGNORED
 from ...errors import InputError
 from ...storage.cache import TokenStore, TokenWriter
 from ...text.encoding import BATCH_CHARACTERS
@@ -178,12 +179,12 @@ class Padding:
     Args:
         tokenizer: knows the padding token, and whether there are token types.
         left: pad on the left, for a decoder that goes on writing; training pads on the right, where it changes nothing.
-        values: what other keys are padded with; 0 where nothing is said, -100 for `labels`.
+        values: what other keys are padded with; 0 where nothing is said, `IGNORED` for `labels`.
     """
 
     def __init__(self, tokenizer: Any, left: bool = False, values: dict[str, int] | None = None) -> None:
         self.left = left
-        self.values = {"input_ids": tokenizer.pad_token_id or 0, "labels": -100, **(values or {})}
+        self.values = {"input_ids": tokenizer.pad_token_id or 0, "labels": IGNORED, **(values or {})}
         self.leave_out = set() if "token_type_ids" in tokenizer.model_input_names else {"token_type_ids"}
 
     def __call__(self, rows: list[dict[str, np.ndarray]]) -> dict[str, Tensor]:

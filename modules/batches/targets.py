@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..losses.vocabulary import IGNORED
+from ...contracts import IGNORED
 
 DEVIATIONS = 8
 """So many standard deviations above the mean, the number of targets is never found."""

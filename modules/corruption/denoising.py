@@ -13,9 +13,9 @@ from itertools import accumulate
 import torch
 from torch import Tensor
 
+from ...contracts import IGNORED
+from ...contracts.random_streams import INFILLED_LENGTH, INFILLED_PLACE, KEPT_SPAN, NOISE_SPAN
 from .hashing import uniform
-
-_NOISE, _KEPT, _LENGTH, _PLACE = 11, 12, 13, 14
 
 
 def most_spans(length: int, density: float, mean_length: float) -> int:
@@ -46,7 +46,9 @@ def random_spans(corruptible: Tensor, keys: Tensor, density: float, mean_length:
     numbers = _numbers(keys.shape[1])
     noise = _share(size, numbers * density)
     spans = _rounded(noise, numbers / mean_length).clamp(min=1).minimum(size - noise).minimum(noise)
-    segments = [_segmented(keys, total, spans, stream) for total, stream in ((size - noise, _KEPT), (noise, _NOISE))]
+    segments = [
+        _segmented(keys, total, spans, stream) for total, stream in ((size - noise, KEPT_SPAN), (noise, NOISE_SPAN))
+    ]
     in_turn = torch.stack(segments, dim=2).flatten(1)  # kept, noise, kept, noise, ...
     ends = in_turn.cumsum(1)
     places = torch.arange(keys.shape[1], device=keys.device)
@@ -150,7 +152,7 @@ def t5_corrupt(
     pairs = torch.stack((sentinels, input_ids), dim=2).flatten(1)
     keep = torch.stack((starts, noise), dim=2).flatten(1)
     every = torch.ones_like(final, dtype=torch.bool)
-    labels, _ = compact(torch.cat((pairs, final, end), dim=1), torch.cat((keep, every, every), dim=1), -100)
+    labels, _ = compact(torch.cat((pairs, final, end), dim=1), torch.cat((keep, every, every), dim=1), IGNORED)
     return inputs, mask, labels
 
 
@@ -196,7 +198,7 @@ def poisson_lengths(keys: Tensor, mean_length: float) -> Tensor:
     longest = math.ceil(mean_length + 8 * math.sqrt(mean_length) + 8)  # beyond it lies less than a draw can tell
     chances = [math.exp(k * math.log(mean_length) - mean_length - math.lgamma(k + 1)) for k in range(longest + 1)]
     below = torch.tensor(list(accumulate(chances)), dtype=torch.float32, device=keys.device)
-    return torch.searchsorted(below, uniform(keys, _LENGTH), right=True).clamp(max=longest)
+    return torch.searchsorted(below, uniform(keys, INFILLED_LENGTH), right=True).clamp(max=longest)
 
 
 def poisson_spans(corruptible: Tensor, keys: Tensor, density: float, mean_length: float) -> tuple[Tensor, Tensor]:
@@ -227,7 +229,7 @@ def poisson_spans(corruptible: Tensor, keys: Tensor, density: float, mean_length
     lengths = drawn.minimum(hidden - before) * used
     last = used & ~torch.nn.functional.pad(used, (-1, 1))
     lengths = lengths + last * (hidden - lengths.sum(1, keepdim=True))
-    rank = _ranks(keys, _PLACE, places < slots)
+    rank = _ranks(keys, INFILLED_PLACE, places < slots)
     taken = rank < used.sum(1, keepdim=True)
     lengths = lengths.gather(1, rank) * taken  # from here on: of the span in each slot
     filled = (lengths > 0).long()

@@ -10,9 +10,15 @@ from itertools import accumulate
 import torch
 from torch import Tensor
 
+from ...contracts.random_streams import (
+    MASKED_COUNT,
+    MASKED_HOW,
+    MASKED_PLACE,
+    MASKED_SPAN_LENGTH,
+    MASKED_SPAN_SLOT,
+    RANDOM_TOKEN,
+)
 from .hashing import integers, uniform
-
-_CHOOSE, _HOW, _WHAT, _LENGTH, _SLOT, _ROUND = 1, 2, 3, 4, 5, 6
 
 
 def choose_tokens(keys: Tensor, maskable: Tensor, probability: float) -> Tensor:
@@ -26,7 +32,7 @@ def choose_tokens(keys: Tensor, maskable: Tensor, probability: float) -> Tensor:
     Returns:
         (rows, length), boolean.
     """
-    draw = uniform(keys, _CHOOSE).masked_fill(~maskable, 2.0)
+    draw = uniform(keys, MASKED_PLACE).masked_fill(~maskable, 2.0)
     lowest = torch.zeros_like(maskable).scatter_(1, draw.argmin(dim=1, keepdim=True), True)
     return ((draw < probability) | lowest) & maskable
 
@@ -71,10 +77,10 @@ def choose_spans(
     chances = [(1 - stop) ** i for i in range(longest)]
     mean = sum((i + 1) * chance for i, chance in enumerate(chances)) / sum(chances)
     below = torch.tensor(list(accumulate(chance / sum(chances) for chance in chances)), device=keys.device)
-    spare = uniform(keys[:, :1], _ROUND).squeeze(1)
+    spare = uniform(keys[:, :1], MASKED_COUNT).squeeze(1)
     count = (words * probability / mean + spare).long().clamp(min=1).minimum((words + 1) // 2)
     order = torch.arange(keys.shape[1], device=keys.device)
-    lengths = torch.searchsorted(below, uniform(keys, _LENGTH)).clamp(max=longest - 1) + 1
+    lengths = torch.searchsorted(below, uniform(keys, MASKED_SPAN_LENGTH)).clamp(max=longest - 1) + 1
     lengths = lengths * (order < count.unsqueeze(1))
     # Between two spans at least one word stays: that leaves so many words to hide at most.
     room = (words - (count - 1).clamp(min=0)).unsqueeze(1)
@@ -92,7 +98,9 @@ def _place(keys: Tensor, words: Tensor, lengths: Tensor) -> Tensor:
     used = lengths > 0
     slots = words - lengths.sum(1) + 1
     order = torch.arange(lengths.shape[1], device=keys.device)
-    draw = uniform(torch.cat((keys, keys[:, :1] + 1), dim=1), _SLOT).masked_fill(order >= slots.unsqueeze(1), 2.0)
+    draw = uniform(torch.cat((keys, keys[:, :1] + 1), dim=1), MASKED_SPAN_SLOT).masked_fill(
+        order >= slots.unsqueeze(1), 2.0
+    )
     rank = draw.argsort(dim=1, stable=True).argsort(dim=1)
     taken = rank < used.sum(1, keepdim=True)
     chosen = torch.where(taken, order, lengths.shape[1]).sort(1).values  # of the i-th span: how many words stay before
@@ -129,13 +137,13 @@ def corrupt(
     Returns:
         (rows, length), the corrupted ids.
     """
-    how = uniform(keys, _HOW)
+    how = uniform(keys, MASKED_HOW)
     if alike:
         first = targets & ~torch.nn.functional.pad(targets, (1, -1))
         how = how.gather(1, _last(first))
     hidden = targets & (how < mask_share)
     swapped = targets & (how >= mask_share) & (how < mask_share + random_share)
-    random_ids = ordinary_ids[integers(keys, _WHAT, len(ordinary_ids))].to(input_ids.dtype)
+    random_ids = ordinary_ids[integers(keys, RANDOM_TOKEN, len(ordinary_ids))].to(input_ids.dtype)
     return torch.where(swapped, random_ids, input_ids.masked_fill(hidden, mask_id))
 
 

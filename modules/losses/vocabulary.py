@@ -17,8 +17,8 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-IGNORED = -100
-"""The target of a row that has none."""
+from ...contracts import IGNORED
+
 CPU_PIECE = 1 << 17
 """Elements of a piece for each thread: half a megabyte in float32."""
 GPU_PIECE = 1 << 26

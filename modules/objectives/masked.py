@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 from torchmetrics import Metric
 
-from ...contracts import DataFacts, RowWork
+from ...contracts import IGNORED, DataFacts, RowWork
 from ...errors import InputError
 from ...text.tokenizer import special_frame
 from ..backbone.backbone import Backbone
@@ -19,7 +19,7 @@ from ..batches.padded_rows import Rows
 from ..batches.targets import Targets, most_targets
 from ..corruption.hashing import row_keys
 from ..corruption.masking import choose_spans, choose_tokens, choose_words, corrupt
-from ..losses.vocabulary import IGNORED, vocabulary_loss
+from ..losses.vocabulary import vocabulary_loss
 from ..metrics.basic import AccuracyPerTarget
 from ..shortcuts.packed_attention import can_pack
 from ..shortcuts.sparse_head import only_positions

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torchmetrics import Metric
 
 from ...contracts import DataFacts, RowWork
+from ...contracts.random_streams import SEGMENT_SWAP
 from ...errors import InputError
 from ...text.tokenizer import pair_frame
 from ..backbone.backbone import Backbone
@@ -26,8 +27,6 @@ from ..losses.cross_entropy import cross_entropy
 from ..metrics.basic import AccuracyPerTarget
 from ..shortcuts.sparse_head import only_positions
 from .masked import MaskedLanguageModeling, recovered, token_logits
-
-_FLIP = 7
 
 
 class NextSentencePrediction(MaskedLanguageModeling):
@@ -133,7 +132,7 @@ class NextSentencePrediction(MaskedLanguageModeling):
         pad_id = self.tokenizer.pad_token_id or 0
         true = join_pairs(batch["segment_a"], batch["segment_b"], self.frame, pad_id)
         seed = self.draw_seed(stage)
-        flip = uniform(row_keys(true["input_ids"], true["attention_mask"], seed)[:, :1], _FLIP) < 0.5
+        flip = uniform(row_keys(true["input_ids"], true["attention_mask"], seed)[:, :1], SEGMENT_SWAP) < 0.5
         rows = Rows(join_pairs(*self.pairs(batch, flip), self.frame, pad_id), pad_id)
         corrupted, chosen, _ = self.mask(rows, stage)
         if not self.mlm_weight:

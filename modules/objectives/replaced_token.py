@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torchmetrics import Metric
 from torchmetrics.classification import BinaryAccuracy, BinaryPrecision, BinaryRecall
 
+from ...contracts.random_streams import GENERATED_TOKEN
 from ...errors import InputError
 from ..backbone.backbone import Backbone, config_from_json
 from ..base import Output
@@ -22,8 +23,6 @@ from ..losses.cross_entropy import binary_cross_entropy
 from ..metrics.basic import AccuracyPerTarget
 from ..shortcuts.sparse_head import only_positions
 from .masked import MaskedLanguageModeling, recovered
-
-_SAMPLE = 8
 
 
 class ReplacedTokenDetection(MaskedLanguageModeling):
@@ -200,7 +199,7 @@ class ReplacedTokenDetection(MaskedLanguageModeling):
         with only_positions(self.generator.base_model, rows.places(hidden)):
             guesses = self.generator(**self.network_inputs(rows.inputs(masked), self.generator)).logits
         generator = recovered(guesses, hidden.of(rows.ids), **self.loss_options(stage))
-        draws = uniform(keys, _SAMPLE).flatten()[hidden.places]
+        draws = uniform(keys, GENERATED_TOKEN).flatten()[hidden.places]
         fake = hidden.put(self.draw(guesses.detach().flatten(0, -2), draws), rows.ids)
         logits = self.model(**self.network_inputs(rows.inputs(fake))).logits
         logits = logits.squeeze(-1) if logits.ndim == 3 else logits

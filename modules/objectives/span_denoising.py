@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torchmetrics import Metric
 
-from ...contracts import DataFacts, RowWork, data_facts
+from ...contracts import IGNORED, DataFacts, RowWork, data_facts
 from ...errors import InputError
 from ...text.tokenizer import separator_id
 from ..backbone.backbone import Backbone
@@ -17,7 +17,6 @@ from ..base import BaseModule, Output
 from ..batches.padded_rows import Rows
 from ..corruption.denoising import bart_infill, most_spans, random_spans, t5_corrupt
 from ..corruption.hashing import row_keys
-from ..losses.vocabulary import IGNORED
 from ..metrics.basic import AccuracyPerTarget
 from ..shortcuts.sparse_head import only_inputs
 from .masked import recovered
@@ -162,7 +161,7 @@ class SpanDenoising(BaseModule):
             return t5_corrupt(rows.ids, real, noise, self.sentinel_ids, end if end is not None else pad_id, pad_id)
         mask_id = self.tokenizer.mask_token_id
         ids, mask = bart_infill(rows.ids, real, corruptible, keys, mask_id, pad_id, density, mean)
-        return ids, mask, rows.ids.masked_fill(~rows.real, -100)
+        return ids, mask, rows.ids.masked_fill(~rows.real, IGNORED)
 
     def step(self, batch: dict[str, Tensor], stage: str) -> Output:
         """Corrupt, and run the output projection on target tokens only."""

@@ -7,7 +7,7 @@ from typing import Any
 from lightning.pytorch.utilities.rank_zero import rank_zero_warn
 from torch import Tensor
 
-from ...contracts import DataFacts, RowWork, known_targets
+from ...contracts import IGNORED, DataFacts, RowWork, known_targets
 from ...errors import InputError
 from ...text.chat import ChatFormat
 from ..backbone.backbone import Backbone
@@ -15,7 +15,6 @@ from ..backbone.families import EXAMPLES, TRAINS, family
 from ..base import Output
 from ..batches.padded_rows import Rows
 from ..batches.targets import before
-from ..losses.vocabulary import IGNORED
 from ..objectives.causal import refuse_single_tokens
 from ..objectives.masked import recovered
 from ..shortcuts.packed_attention import can_pack
@@ -88,7 +87,7 @@ class InstructionTuning(GeneratingModule):
     def step(self, batch: dict[str, Tensor], stage: str) -> Output:
         """Run the body on all tokens, and the head on those that a token of an answer follows."""
         rows = Rows(batch, self._pad_id(), packed=can_pack(self.model))
-        labels = rows.of("labels", -100)
+        labels = rows.of("labels", IGNORED)
         targets = self.targets(before(labels != IGNORED), known_targets(batch))
         with only_inputs(self.model.get_output_embeddings(), rows.places(targets)):
             logits = self.model(**self.network_inputs(rows.inputs(rows.ids))).logits

@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from ...contracts import DataFacts, RowWork, data_facts, is_defined, known_targets
+from ...contracts import IGNORED, DataFacts, RowWork, data_facts, is_defined, known_targets
 from ...errors import InputError
 from ..backbone.backbone import Backbone, config_from_json
 from ..backbone.families import EXAMPLES, TRAINS, family
@@ -14,7 +14,6 @@ from ..backbone.positions import max_positions
 from ..base import Output
 from ..batches.targets import before
 from ..hosted import one_loader
-from ..losses.vocabulary import IGNORED
 from ..metrics.directions import Direction
 from ..metrics.text_scores import NAMES, BleuTokenizer, bleu_tokenizer, text_scores
 from ..objectives.masked import recovered
@@ -167,7 +166,7 @@ class SequenceToSequence(GeneratingModule):
         """Return what is read before writing, and its mask."""
         ids, mask = batch["input_ids"], batch["attention_mask"]
         if "labels" in batch and not self.model.config.is_encoder_decoder:
-            mask = mask * ((batch["labels"] != -100).cumsum(1) == 0)
+            mask = mask * ((batch["labels"] != IGNORED).cumsum(1) == 0)
         return ids, mask
 
     def _references(self, batch: dict[str, Tensor], stage: str) -> list[str]:
@@ -176,7 +175,7 @@ class SequenceToSequence(GeneratingModule):
             known = data_facts(self.datamodule).references(SPLITS[stage], batch["example"].tolist())
             if known is not None:
                 return list(known)
-        labels = batch["labels"].masked_fill(batch["labels"] == -100, self._pad_id())
+        labels = batch["labels"].masked_fill(batch["labels"] == IGNORED, self._pad_id())
         return [text.strip() for text in self.tokenizer.batch_decode(labels, skip_special_tokens=True)]
 
     def _bleu_tokenizer(self, stage: str) -> BleuTokenizer:

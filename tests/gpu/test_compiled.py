@@ -10,8 +10,8 @@ from gpu_support import DEVICE, ON_CPU, flat, holds, on_device, same
 from test_combinations import batch_for, make  # type: ignore[import-not-found]
 from test_shortcuts import result  # type: ignore[import-not-found]
 
-from pretune.contracts import with_hints
-from pretune.modules.losses.vocabulary import IGNORED, vocabulary_loss
+from pretune.contracts import IGNORED, with_hints
+from pretune.modules.losses.vocabulary import vocabulary_loss
 
 
 @pytest.mark.skipif(ON_CPU, reason="takes a minute")

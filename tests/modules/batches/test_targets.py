@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import torch
 
+from pretune.contracts import IGNORED
 from pretune.modules.batches.targets import before, find_targets, most_targets
 from pretune.modules.corruption.hashing import row_keys
 from pretune.modules.corruption.masking import choose_tokens
-from pretune.modules.losses.vocabulary import IGNORED
 
 GRID = torch.arange(12).view(3, 4)
 CHOSEN = torch.tensor([[1, 0, 0, 1], [0, 0, 0, 0], [0, 1, 1, 0]]).bool()

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
+from pretune.contracts import IGNORED
 from pretune.modules.losses import vocabulary as module
-from pretune.modules.losses.vocabulary import IGNORED, vocabulary_loss
+from pretune.modules.losses.vocabulary import vocabulary_loss
 
 
 @pytest.fixture(autouse=True)
