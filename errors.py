@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from operator import ge, gt, le, lt
 from typing import Any, get_args, get_type_hints
 
 LONGEST = 1_800
@@ -35,6 +36,35 @@ def input_error(error: BaseException | None) -> InputError | None:
 def first_line(error: BaseException) -> str:
     """Return the first sentence of a library's many-lined message."""
     return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+
+
+def check_range(
+    option: str,
+    value: float | None,
+    *,
+    least: float | None = None,
+    above: float | None = None,
+    below: float | None = None,
+    most: float | None = None,
+) -> None:
+    """Refuse a number outside of its range, and one that is no number; null, where an option may be that, passes.
+
+    Args:
+        option: how the user calls it, such as `data.batch_size`.
+        value: what it is set to.
+        least: the smallest that will do.
+        above: what all that do are larger than.
+        below: what all that do are smaller than.
+        most: the largest that will do.
+
+    Raises:
+        InputError: naming the option, its value and its range.
+    """
+    bounds = (("at least", least, ge), ("above", above, gt), ("below", below, lt), ("at most", most, le))
+    asked = [(words, bound, holds) for words, bound, holds in bounds if bound is not None]
+    if value is not None and not all(holds(value, bound) for _, bound, holds in asked):
+        words = " and ".join(f"{words} {bound}" for words, bound, _ in asked)
+        raise InputError(f"{option} is {value}; it must be {words}.")
 
 
 def refuse_nulls(options: Any, prefix: str) -> None:

@@ -13,7 +13,7 @@ from lightning.pytorch.utilities.model_helpers import is_overridden
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 
 from ..contracts import DataFacts, ModuleFacts, module_facts, with_hints
-from ..errors import InputError, refuse_nulls
+from ..errors import InputError, check_range, refuse_nulls
 from ..storage.cache import cached, default_cache, digest
 from ..storage.paths import local_folder
 from ..text.extend_tokenizer import ExtendTokenizer
@@ -62,8 +62,7 @@ class BaseDataModule(LightningDataModule, DataFacts):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        if batch_size < 1:
-            raise InputError(f"data.batch_size is {batch_size}; it must be at least 1.")
+        check_range("data.batch_size", batch_size, least=1)
         if isinstance(tokenizer, dict):
             tokenizer = (ExtendTokenizer if "extend" in tokenizer else TrainTokenizer)(**tokenizer)
         if isinstance(tokenizer, TrainTokenizer | ExtendTokenizer):

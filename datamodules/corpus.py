@@ -18,7 +18,7 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from torch import Tensor
 
 from ..contracts import CAPACITY, ModuleFacts, module_facts
-from ..errors import InputError
+from ..errors import InputError, check_range
 from ..storage import manifest
 from ..storage.cache import TokenStore, TokenWriter, cached, digest
 from ..text import words as word_lists
@@ -149,8 +149,7 @@ class CorpusDataModule(BaseDataModule):
         seed: int = 0,
     ) -> None:
         super().__init__(tokenizer, batch_size, num_workers, cache_dir, seed)
-        if not 0 <= validation_fraction < 1:
-            raise InputError(f"data.validation_fraction is {validation_fraction}; it must be at least 0 and below 1.")
+        check_range("data.validation_fraction", validation_fraction, least=0, below=1)
         if packing and eval_stride is not None:
             raise InputError(
                 "data.packing and data.eval_stride exclude each other, as packed documents do not overlap: set "

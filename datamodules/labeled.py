@@ -10,7 +10,7 @@ import numpy as np
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 
 from ..contracts import module_facts
-from ..errors import InputError
+from ..errors import InputError, check_range
 from ..storage import manifest
 from ..storage.cache import cached, digest, find
 from ..text.findings import Findings, told, warn_of_unknown
@@ -83,12 +83,10 @@ class LabeledDataModule(BaseDataModule):
         seed: int = 0,
     ) -> None:
         super().__init__(tokenizer, batch_size, num_workers, cache_dir, seed)
-        if not 0 <= validation_fraction < 1:
-            raise InputError(f"data.validation_fraction is {validation_fraction}; it must be at least 0 and below 1.")
+        check_range("data.validation_fraction", validation_fraction, least=0, below=1)
         if max_length is not None and max_length < 4:
             raise InputError(f"data.max_length is {max_length}; with special tokens, texts need at least 4.")
-        if tokens_per_batch is not None and tokens_per_batch < 1:
-            raise InputError(f"data.tokens_per_batch is {tokens_per_batch}; it must be at least 1.")
+        check_range("data.tokens_per_batch", tokens_per_batch, least=1)
         files = {"train": train_files, "validation": validation_files, "test": test_files, "predict": predict_files}
         self.source = make_source(
             files,

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 
-from ..errors import InputError
+from ..errors import InputError, check_range
 from ..storage.cells import listed
 from ..text.findings import Findings
 from ..text.places import Place, begins_late, core, same_text, token_places
@@ -66,8 +66,8 @@ class QuestionAnsweringDataModule(LabeledDataModule):
         self.context_column, self.question_column = context_column, question_column
         self.answers_column, self.id_column = answers_column, id_column
         self.stride, self.max_question_length = stride, max_question_length
-        if stride < 0 or max_question_length < 1:
-            raise InputError("data.stride must be at least 0, and data.max_question_length at least 1.")
+        check_range("data.stride", stride, least=0)
+        check_range("data.max_question_length", max_question_length, least=1)
         self.unanswerable = False
         """Whether some questions have no answer; known after `setup`."""
         self._seen: dict[str, str] = {}

@@ -17,7 +17,7 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from torch import Tensor
 
 from ..contracts.random_streams import OTHER_SEGMENT, SEGMENT_LENGTHS
-from ..errors import InputError
+from ..errors import InputError, check_range
 from ..storage import manifest
 from ..storage.cache import TokenStore, TokenWriter, cached, digest, mapped
 from ..text.cleaning import Cleaning, function_key
@@ -98,10 +98,8 @@ class SentencePairDataModule(BaseDataModule):
         seed: int = 0,
     ) -> None:
         super().__init__(tokenizer, batch_size, num_workers, cache_dir, seed)
-        if not 0 <= validation_fraction < 1:
-            raise InputError(f"data.validation_fraction is {validation_fraction}; it must be at least 0 and below 1.")
-        if not 0 <= short_fraction <= 1:
-            raise InputError(f"data.short_fraction is {short_fraction}; it must be at least 0 and at most 1.")
+        check_range("data.validation_fraction", validation_fraction, least=0, below=1)
+        check_range("data.short_fraction", short_fraction, least=0, most=1)
         self.source = make_source(
             {"train": train_files, "validation": validation_files, "test": test_files},
             dataset,

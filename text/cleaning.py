@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import InputError, first_line
+from ..errors import InputError, check_range, first_line
 
 PERMUTATIONS = 128
 """Numbers in a MinHash signature: the estimate of a similarity of 0.8 has a standard deviation of 0.035."""
@@ -49,8 +49,7 @@ class Cleaning:
     filter: Callable[[str], bool] | None = None
 
     def __post_init__(self) -> None:
-        if self.min_characters < 0:
-            raise InputError(f"data.cleaning.min_characters is {self.min_characters}; it must be 0 or more.")
+        check_range("data.cleaning.min_characters", self.min_characters, least=0)
         if self.max_characters is not None and self.max_characters < max(1, self.min_characters):
             raise InputError(
                 f"data.cleaning.max_characters is {self.max_characters}; it must be 1 or more, and not below "

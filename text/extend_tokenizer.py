@@ -11,7 +11,7 @@ from typing import Any
 
 from lightning_utilities.core.rank_zero import rank_zero_info
 
-from ..errors import InputError
+from ..errors import InputError, check_range
 from .tokenizer import EXTENDS, load_tokenizer
 
 
@@ -52,8 +52,8 @@ class ExtendTokenizer:
         Raises:
             InputError: if the tokenizer has no fast form, or options are out of range.
         """
-        if self.words < 1 or self.min_frequency < 1:
-            raise InputError("data.tokenizer.words and data.tokenizer.min_frequency must be at least 1.")
+        check_range("data.tokenizer.words", self.words, least=1)
+        check_range("data.tokenizer.min_frequency", self.min_frequency, least=1)
         tokenizer: Any = load_tokenizer(self.extend)
         backend = getattr(tokenizer, "backend_tokenizer", None)
         if backend is None:

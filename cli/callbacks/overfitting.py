@@ -12,7 +12,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from ...contracts import module_facts
-from ...errors import InputError
+from ...errors import check_range
 from .history import VALIDATION, loss_of_step
 
 ADVISED = "few_labels"
@@ -33,8 +33,7 @@ class OverfittingWarnings(Callback):
     """
 
     def __init__(self, validations: int = 3, recipe: str | None = None) -> None:
-        if validations < 1:
-            raise InputError(f"OverfittingWarnings.validations is {validations}; it must be at least 1.")
+        check_range("OverfittingWarnings.validations", validations, least=1)
         self.validations, self.recipe = validations, recipe
         self._losses: list[list[float]] = []
         """Of the last validations: step, mean training loss since the one before, validation loss, monitored metric."""

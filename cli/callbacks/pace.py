@@ -10,7 +10,7 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from typing_extensions import override
 
 from ...contracts import module_facts
-from ...errors import InputError
+from ...errors import InputError, check_range
 from .stopping import timed_out
 
 
@@ -48,10 +48,8 @@ class Pace(Callback):
             ("min_steps", min_steps, 0),
             ("validate_every", validate_every, 1),
         ):
-            if value is not None and value < least:
-                raise InputError(f"pace.{name} is {value}; it must be at least {least}.")
-        if validation_share is not None and not 0 < validation_share < 1:
-            raise InputError(f"pace.validation_share is {validation_share}; it must be above 0 and below 1.")
+            check_range(f"pace.{name}", value, least=least)
+        check_range("pace.validation_share", validation_share, above=0, below=1)
         self.epochs = epochs
         self.min_steps = min_steps
         self.validate_every = validate_every

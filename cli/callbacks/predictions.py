@@ -15,7 +15,7 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from typing_extensions import override
 
 from ...contracts import DataFacts, ModuleFacts, data_facts, is_defined, module_facts
-from ...errors import InputError
+from ...errors import InputError, check_range
 from ...text.visible import shown_path
 from .answers import print_answers
 from .prediction_files import GrowingFile, JsonLines, Likeliest, Table, to_json
@@ -65,8 +65,7 @@ class PredictionWriter(BasePredictionWriter):
         answers: bool = False,
     ) -> None:
         super().__init__(write_interval="batch")
-        if top is not None and top < 1:
-            raise InputError(f"--predictions_top is {top}; it must be at least 1.")
+        check_range("--predictions_top", top, least=1)
         self.folder, self.file, self.format = Path(folder), Path(file) if file is not None else None, format
         if self.file is not None:
             if "://" in str(file):

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...errors import InputError
+from ...errors import check_range
 from ...storage.cache import TokenStore
 from ...text.tokenizer import block_frame
 
@@ -37,8 +37,7 @@ class Blocks:
         self.store = store
         self.prefix, self.suffix, self.content = block_frame(tokenizer, block_size, frame)
         self.stride = self.content if stride is None else stride
-        if not 1 <= self.stride <= self.content:
-            raise InputError(f"data.eval_stride is {stride}; it must be at least 1 and at most {self.content}.")
+        check_range("data.eval_stride", stride, least=1, most=self.content)
         self.block_size = block_size
         self.pad_id = tokenizer.pad_token_id or 0
         self.with_types = "token_type_ids" in tokenizer.model_input_names

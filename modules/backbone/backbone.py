@@ -15,7 +15,7 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_info, rank_zero_warn
 from torch import nn
 
 from ...checkpoints import locate, read_checkpoint, stored
-from ...errors import InputError, first_line
+from ...errors import InputError, check_range, first_line
 from ...storage.checksums import refuse_damaged_weights
 from ...text.tokenizer import EXTENDS, MissingTokenizer, load_tokenizer
 from .adapters import add_adapters
@@ -82,15 +82,13 @@ class Backbone:
                 "LightningCLI of your own, --model.backbone.dropout takes the place of a mere --model.backbone NAME: "
                 "write --model.backbone.name NAME.)"
             )
-        if self.dropout is not None and not 0 <= self.dropout < 1:
-            raise InputError(f"backbone.dropout is {self.dropout}; it must be at least 0 and below 1.")
+        check_range("backbone.dropout", self.dropout, least=0, below=1)
         if isinstance(self.freeze, int) and self.freeze < 0:
             raise InputError(
                 f"backbone.freeze is {self.freeze}; `embeddings`, a number of layers (0 freezes the embeddings alone) "
                 "or `all` would work."
             )
-        if self.reinitialize_layers < 0:
-            raise InputError(f"backbone.reinitialize_layers is {self.reinitialize_layers}; it must be at least 0.")
+        check_range("backbone.reinitialize_layers", self.reinitialize_layers, least=0)
         if self.name is None and not self.merge_adapters and (self.lora is not None or self.adapter is not None):
             raise InputError(
                 "backbone.merge_adapters: false exports adapters alone, which are of no use without the weights that "

@@ -11,7 +11,7 @@ from lightning.pytorch.callbacks import WeightAveraging
 from torch import Tensor
 from typing_extensions import override
 
-from ...errors import InputError
+from ...errors import InputError, check_range
 
 
 class EqualWeightAveraging(WeightAveraging):
@@ -26,8 +26,7 @@ class EqualWeightAveraging(WeightAveraging):
     """
 
     def __init__(self, start: float = 0.75) -> None:
-        if not start >= 0:
-            raise InputError(f"EqualWeightAveraging.start is {start}; it must be at least 0.")
+        check_range("EqualWeightAveraging.start", start, least=0)
         super().__init__(multi_avg_fn=self._average)
         self.start = start
         self._first = math.inf

@@ -16,7 +16,7 @@ from typing_extensions import override
 
 from ...checkpoints import is_complete, read_checkpoint
 from ...contracts import module_facts
-from ...errors import InputError
+from ...errors import InputError, check_range
 from ..optimization.guard import READ_EVERY, NumericGuard, all_finite
 from ..optimization.spikes import ENOUGH
 from ..sharding import load_optimizer_state, load_whole
@@ -45,8 +45,7 @@ class Rollback(Callback):
 
     def __init__(self, limit: int = 3, every_n_steps: int = 100, folder: str | Path | None = None) -> None:
         for name, value in (("limit", limit), ("every_n_steps", every_n_steps)):
-            if value < 1:
-                raise InputError(f"Rollback: {name} is {value}; it must be at least 1.")
+            check_range(f"Rollback: {name}", value, least=1)
         self.limit = limit
         self.every_n_steps = every_n_steps
         self.folder = folder

@@ -10,7 +10,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from ...contracts import FULL, data_facts
-from ...errors import InputError
+from ...errors import InputError, check_range
 
 
 class _WarmUp(Callback):
@@ -18,8 +18,7 @@ class _WarmUp(Callback):
 
     def __init__(self, tokens: int, start: int) -> None:
         for name, value in (("tokens", tokens), ("start", start)):
-            if value < 1:
-                raise InputError(f"{type(self).__name__}: {name} is {value}; it must be at least 1.")
+            check_range(f"{type(self).__name__}: {name}", value, least=1)
         self.tokens = tokens
         self.start = start
         self.seen = 0

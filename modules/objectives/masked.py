@@ -10,7 +10,7 @@ from torch.nn.utils.rnn import pad_sequence
 from torchmetrics import Metric
 
 from ...contracts import IGNORED, DataFacts, RowWork
-from ...errors import InputError
+from ...errors import InputError, check_range
 from ...text.tokenizer import special_frame
 from ..backbone.backbone import Backbone
 from ..backbone.families import require
@@ -87,8 +87,7 @@ class MaskedLanguageModeling(BaseModule):
                 f"model.mask_share ({mask_share}) and model.random_share ({random_share}) must be at least 0 and sum "
                 "to at most 1; the rest of the targets stays unchanged."
             )
-        if longest_span < 1:
-            raise InputError(f"model.longest_span is {longest_span}; it must be at least 1.")
+        check_range("model.longest_span", longest_span, least=1)
         self.mask_probability = mask_probability
         self.final_mask_probability = last
         self.masking = masking

@@ -15,7 +15,7 @@ from torchmetrics import Metric
 from torchmetrics.classification import BinaryAccuracy, BinaryPrecision, BinaryRecall
 
 from ...contracts.random_streams import GENERATED_TOKEN
-from ...errors import InputError
+from ...errors import InputError, check_range
 from ..backbone.backbone import Backbone, config_from_json
 from ..base import Output
 from ..corruption.hashing import uniform
@@ -84,8 +84,7 @@ class ReplacedTokenDetection(MaskedLanguageModeling):
             ("discriminator_weight", discriminator_weight),
             ("temperature", temperature),
         ):
-            if value <= 0:
-                raise InputError(f"model.{name} is {value}; it must be above 0.")
+            check_range(f"model.{name}", value, above=0)
         self.generator_spec = generator
         self.share_embeddings = share_embeddings
         self.generator_weight = generator_weight

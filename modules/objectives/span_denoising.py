@@ -9,7 +9,7 @@ from torch import Tensor
 from torchmetrics import Metric
 
 from ...contracts import IGNORED, DataFacts, RowWork, data_facts
-from ...errors import InputError
+from ...errors import InputError, check_range
 from ...text.tokenizer import separator_id
 from ..backbone.backbone import Backbone
 from ..backbone.families import require
@@ -64,10 +64,8 @@ class SpanDenoising(BaseModule):
         **optimization: Any,
     ) -> None:
         super().__init__(backbone, **optimization)
-        if not 0 < noise_density < 1:
-            raise InputError(f"model.noise_density is {noise_density}; it must lie between 0 and 1.")
-        if mean_span < 1:
-            raise InputError(f"model.mean_span is {mean_span}; it must be at least 1.")
+        check_range("model.noise_density", noise_density, above=0, below=1)
+        check_range("model.mean_span", mean_span, least=1)
         self.noise_density = noise_density
         self.mean_span = mean_span
         self.corruption = corruption

@@ -11,7 +11,7 @@ from torch import Tensor
 from torchmetrics import Metric, MetricCollection
 
 from ...contracts import DataFacts, data_facts, is_defined
-from ...errors import InputError
+from ...errors import check_range
 from ...text.answers import Scoring
 from ..backbone.backbone import Backbone
 from ..backbone.families import family
@@ -66,8 +66,8 @@ class QuestionAnswering(BaseModule):
         **optimization: Any,
     ) -> None:
         super().__init__(backbone, **optimization)
-        if max_answer_length < 1 or n_best < 1:
-            raise InputError("model.max_answer_length and model.n_best must be at least 1.")
+        check_range("model.max_answer_length", max_answer_length, least=1)
+        check_range("model.n_best", n_best, least=1)
         self.max_answer_length, self.n_best, self.scoring = max_answer_length, n_best, scoring
         self.register_buffer("null_threshold", torch.tensor(float("inf")))
 
