@@ -14,7 +14,7 @@ ROOMS = (
     ("", "cli", "allocator>process arguments quiet recipes startup>process"),
     ("costs", "cli.commands", "benchmark estimate estimate_report"),
     ("costs", "cli.costs", "flops hardware step_memory workload"),
-    ("datamodules", "datamodules.batching", "blocks loader mixture packing rows>token_rows"),
+    ("datamodules", "datamodules.batching", "blocks loader mixture packing"),
     ("datamodules", "storage", "cache"),
     (
         "datamodules",
@@ -24,7 +24,11 @@ ROOMS = (
             "tokenizer_extension>extend_tokenizer tokenizer_training>train_tokenizer word_cache words"
         ),
     ),
-    ("datamodules", "datamodules", "classification>text_classification labelled>labeled tokens>token_classification"),
+    (
+        "datamodules",
+        "datamodules",
+        "classification>text_classification labelled>labeled rows>batching tokens>token_classification",
+    ),
     ("datamodules", "datamodules.tables", "columns labels leakage"),
     ("datamodules.readers", "text.readers", "conll files hub installed_docs squad tables text"),
     ("experiments", "cli.commands", "compare search_plots search_space seeds significance suite_results suites tune"),

@@ -21,7 +21,8 @@ from ..text.processes import cores
 from ..text.tokenizer import load_tokenizer, unpack_tokenizer
 from ..text.train_tokenizer import TrainTokenizer
 from .batching.agreement import require_agreement
-from .batching.loader import BatchedDataset, BatchPlan, Opaque, ResumableLoader
+from .batching.batch_plan import BatchPlan
+from .batching.loader import BatchedDataset, Opaque, ResumableLoader
 from .batching.predict_plan import PredictPlan
 from .batching.predict_rows import Inputs
 from .batching.share import Share, share_of_process

@@ -37,7 +37,7 @@ from .batching.blocks import Blocks
 from .batching.mixture import Mixture
 from .batching.packing import Packs
 from .batching.predict_rows import Inputs, write_inputs
-from .batching.token_rows import Tokens
+from .batching.token_rows import TokenRow
 from .sources import Documents, Files, Several, Source, make_source
 
 TOKENS_AT_ONCE = 1 << 24
@@ -326,7 +326,7 @@ class CorpusDataModule(BaseDataModule):
         if not self.prompts.has("predict"):
             raise InputError("There is nothing to predict: set data.predict_files or data.predict_texts.")
 
-        def encoded(examples: list[dict[str, Any]], findings: Findings) -> list[list[Tokens]]:
+        def encoded(examples: list[dict[str, Any]], findings: Findings) -> list[list[TokenRow]]:
             return [[{"input_ids": ids}] for ids in encode(self.tokenizer, [e["text"] for e in examples])]
 
         def write(folder: Path) -> None:

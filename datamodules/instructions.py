@@ -15,7 +15,9 @@ from ..errors import InputError
 from ..storage.cells import is_missing
 from ..text.chat import ChatFormat, Message, answer_tokens, messages_in, read_template
 from ..text.findings import Findings
-from .batching.token_rows import Batches, Padding, Rows, RowsInMemory, Tokens
+from .batching.batches import Batches
+from .batching.padding import Padding
+from .batching.token_rows import RowsInMemory, TokenRow, TokenRows
 from .labeled import LabeledDataModule
 from .sources import Row
 from .tables.columns import find_column, text_in
@@ -172,13 +174,13 @@ class InstructionDataModule(LabeledDataModule):
             messages.append({"role": "assistant", "content": text_in(where, row, columns["output"])})
         return messages
 
-    def encode(self, examples: list[dict[str, Any]], findings: Findings) -> list[list[Tokens]]:
+    def encode(self, examples: list[dict[str, Any]], findings: Findings) -> list[list[TokenRow]]:
         """One row of tokens each, or none where the answers are cut off."""
         # Templates write special tokens themselves.
         found = self.tokenizer(
             [e["text"] for e in examples], add_special_tokens=False, return_offsets_mapping=True, verbose=False
         )
-        rows: list[list[Tokens]] = []
+        rows: list[list[TokenRow]] = []
         pairs = zip(found["input_ids"], found["offset_mapping"], strict=True)
         for number, (example, (ids, offsets)) in enumerate(zip(examples, pairs, strict=True)):
             long = len(ids) > self.longest
@@ -195,7 +197,7 @@ class InstructionDataModule(LabeledDataModule):
             rows.append([{"input_ids": ids[: self.longest], "labels": labels}] if kept else [])
         return rows
 
-    def inspect(self, rows: dict[str, Rows], fitting: bool) -> None:
+    def inspect(self, rows: dict[str, TokenRows], fitting: bool) -> None:
         """Refuses a split of which nothing is left."""
         for split, found in rows.items():
             if not len(found):
@@ -212,13 +214,13 @@ class InstructionDataModule(LabeledDataModule):
 
     # ------------------------------------------------------------------ batches
 
-    def dataset(self, rows: Rows, examples: np.ndarray, split: str) -> Any:
+    def dataset(self, rows: TokenRows, examples: np.ndarray, split: str) -> Any:
         """Padded rows, or packs."""
         if not self.packing:
             return super().dataset(rows, examples, split)
         return PackedRows(rows, rows.of(examples), self.longest, bool(self.tokens_per_batch))
 
-    def predict_dataset(self, rows: Rows | RowsInMemory) -> Batches:
+    def predict_dataset(self, rows: TokenRows | RowsInMemory) -> Batches:
         """Prompts, which are continued at their right end."""
         padding = Padding(self.tokenizer, left=True)
         return Batches(rows, np.arange(len(rows)), padding, {"index": rows.owners}, rows.lengths)
@@ -249,7 +251,7 @@ class PackedRows:
         measured: whether `lengths` should guide the loader (a budget of tokens for batches).
     """
 
-    def __init__(self, rows: Rows, picked: np.ndarray, size: int, measured: bool = False) -> None:
+    def __init__(self, rows: TokenRows, picked: np.ndarray, size: int, measured: bool = False) -> None:
         self.rows = rows
         lengths = rows.lengths[picked]
         self.packs = [picked[pack].tolist() for pack in best_fit(lengths, size)]

@@ -18,10 +18,13 @@ from ..text.readers import mended
 from ..text.splitting import hold_out
 from ..text.train_tokenizer import TrainTokenizer
 from .base import BaseDataModule
+from .batching.batches import Batches
+from .batching.padding import Padding
+from .batching.portions import next_portion, with_place
 from .batching.predict_rows import Inputs, write_inputs
-from .batching.token_rows import Batches, Examples, Padding, Rows, RowsInMemory, RowWriter, Tokens, fitting, row_batch
+from .batching.token_rows import Examples, RowsInMemory, RowWriter, TokenRow, TokenRows
 from .sources import SKIPPABLE, Files, Row, Source, Split, make_source
-from .tables.leakage import Part, warn_of_missing_labels, warn_of_shared_texts
+from .tables.leakage import SplitExamples, warn_of_missing_labels, warn_of_shared_texts
 
 FORMAT = 2
 """Of what lies in the cache; a new one makes it anew."""
@@ -105,9 +108,9 @@ class LabeledDataModule(BaseDataModule):
         self.group_by_length = group_by_length
         self.tokens_per_batch = tokens_per_batch
         self.encoding = encoding
-        self.rows: dict[str, Rows | RowsInMemory] = {}
+        self.rows: dict[str, TokenRows | RowsInMemory] = {}
         """The tokenized rows of each split; known after `setup`. Two splits may share them."""
-        self._parts: dict[str, Part] = {}
+        self._parts: dict[str, SplitExamples] = {}
 
     # ------------------------------------------------------------------ hooks for subclasses
 
@@ -140,7 +143,7 @@ class LabeledDataModule(BaseDataModule):
         """
         raise TypeError(f"{type(self).__name__} must define `example`.")
 
-    def encode(self, examples: list[dict[str, Any]], findings: Findings) -> list[list[Tokens]]:
+    def encode(self, examples: list[dict[str, Any]], findings: Findings) -> list[list[TokenRow]]:
         """The rows of tokens of each example.
 
         Args:
@@ -152,7 +155,7 @@ class LabeledDataModule(BaseDataModule):
         """
         raise TypeError(f"{type(self).__name__} must define `encode`.")
 
-    def inspect(self, rows: dict[str, Rows], fitting: bool) -> None:
+    def inspect(self, rows: dict[str, TokenRows], fitting: bool) -> None:
         """Called before the splits are made; for what follows from the data, such as label names.
 
         Args:
@@ -160,11 +163,11 @@ class LabeledDataModule(BaseDataModule):
             fitting: whether a head is about to be trained.
         """
 
-    def hold_out(self, rows: Rows) -> tuple[np.ndarray, np.ndarray]:
+    def hold_out(self, rows: TokenRows) -> tuple[np.ndarray, np.ndarray]:
         """The numbers of the examples that train, and of those held out to validate on."""
         return hold_out(np.zeros(len(rows.examples), np.int64), self.validation_fraction, self.seed)
 
-    def choose(self, rows: Rows, examples: np.ndarray) -> np.ndarray:
+    def choose(self, rows: TokenRows, examples: np.ndarray) -> np.ndarray:
         """Those of the training examples that are trained on."""
         return examples
 
@@ -172,13 +175,13 @@ class LabeledDataModule(BaseDataModule):
         """Makes a batch of rows of tokens."""
         return Padding(self.tokenizer)
 
-    def dataset(self, rows: Rows, examples: np.ndarray, split: str) -> Any:
+    def dataset(self, rows: TokenRows, examples: np.ndarray, split: str) -> Any:
         """The batches of a split; each says under `example` which examples its rows belong to."""
         picked = rows.of(examples)
         lengths = rows.lengths[picked] if self.group_by_length or self.tokens_per_batch else None
         return Batches(rows, picked, self.collate(), {"example": rows.owners[picked]}, lengths)
 
-    def predict_dataset(self, rows: Rows | RowsInMemory) -> Any:
+    def predict_dataset(self, rows: TokenRows | RowsInMemory) -> Any:
         """The batches to predict; each says under `index` which input rows its rows belong to."""
         return Batches(rows, np.arange(len(rows)), self.collate(), {"index": rows.owners}, rows.lengths)
 
@@ -257,7 +260,7 @@ class LabeledDataModule(BaseDataModule):
             self._setup_labeled(splits, fitting=stage == "fit")
 
     def _setup_labeled(self, splits: list[str], fitting: bool = False) -> None:
-        rows = {split: Rows(self._tokenized(split)) for split in splits}
+        rows = {split: TokenRows(self._tokenized(split)) for split in splits}
         self.contents |= {split: manifest.contents(found.folder) for split, found in rows.items()}
         self.inspect(rows, fitting)
         chosen = {split: np.arange(len(found.examples)) for split, found in rows.items()}
@@ -276,7 +279,7 @@ class LabeledDataModule(BaseDataModule):
             self.rows[split] = found
             self.datasets[split] = self.dataset(found, chosen[split], split)
             self._report(split, found, chosen[split])
-            self._parts[split] = Part(found, chosen[split])
+            self._parts[split] = SplitExamples(found, chosen[split])
         if self.trainer is None or self.trainer.is_global_zero:
             self._warn(splits[0], fitting)
 
@@ -288,7 +291,7 @@ class LabeledDataModule(BaseDataModule):
         elif split == "test" and (train := self._training_part()) is not None:
             warn_of_shared_texts(train, self._parts["test"], "test")
 
-    def _training_part(self) -> Part | None:
+    def _training_part(self) -> SplitExamples | None:
         """What was trained on, where that is known or in the cache; nothing is read anew for a test."""
         if "train" in self._parts:
             return self._parts["train"]
@@ -298,10 +301,10 @@ class LabeledDataModule(BaseDataModule):
             return None
         if folder is None:
             return None
-        rows = Rows(folder)
-        return Part(rows, np.arange(len(rows.examples)))
+        rows = TokenRows(folder)
+        return SplitExamples(rows, np.arange(len(rows.examples)))
 
-    def _report(self, split: str, rows: Rows, examples: np.ndarray) -> None:
+    def _report(self, split: str, rows: TokenRows, examples: np.ndarray) -> None:
         line = f"{split}: {len(examples):,} rows"
         if more := self.describe(split, examples):
             line += f"; {more}"
@@ -334,14 +337,14 @@ class LabeledDataModule(BaseDataModule):
                     if split == "train":
                         self.say_columns(columns)
                 try:
-                    yield fitting(where, self.example(where, row, columns, labeled=True))
+                    yield with_place(where, self.example(where, row, columns, labeled=True))
                 except InputError as error:
                     if self.on_bad_rows == "error":
                         raise InputError(f"{error} {SKIPPABLE}") from error
                     skipped.append(str(error))
 
         examples, some = usable(), False
-        while batch := row_batch(examples):
+        while batch := next_portion(examples):
             rows = self.encode(batch, findings)
             findings.note_unknown(rows, self.tokenizer)
             findings.first += len(batch)
@@ -362,7 +365,7 @@ class LabeledDataModule(BaseDataModule):
     def _setup_predict(self) -> None:
         given = self.inline_rows()
         if given is not None:
-            rows: Rows | RowsInMemory = self._inline(given)
+            rows: TokenRows | RowsInMemory = self._inline(given)
             counts: Mapping[str, int] = self._inline_counts
         else:
             rows = self._read_inputs().rows
@@ -379,7 +382,7 @@ class LabeledDataModule(BaseDataModule):
             raise InputError("data.predict_texts is empty: give at least one text.")
         given = [(where, mended(row, where)) for where, row in given]
         columns, findings = self.columns(*given[0], labeled=False), Findings()
-        examples = [fitting(where, self.example(where, row, columns, labeled=False)) for where, row in given]
+        examples = [with_place(where, self.example(where, row, columns, labeled=False)) for where, row in given]
         made = self.encode(examples, findings)
         findings.note_unknown(made, self.tokenizer)
         self.predict_rows = [row for _, row in given]

@@ -15,7 +15,10 @@ from ..storage.cells import is_whole, listed
 from ..text.findings import Findings
 from ..text.readers import require_columns
 from ..text.visible import shown_value
-from .batching.token_rows import Collate, Padding, Rows, RowsInMemory, Tokens, encode_texts
+from .batching.batches import Collate
+from .batching.encode_texts import encode_texts
+from .batching.padding import Padding
+from .batching.token_rows import RowsInMemory, TokenRow, TokenRows
 from .labeled import LabeledDataModule
 from .tables.columns import find_column, label_in, text_in
 
@@ -129,18 +132,18 @@ class MultipleChoiceDataModule(LabeledDataModule):
             )
         return number
 
-    def encode(self, examples: list[dict[str, Any]], findings: Findings) -> list[list[Tokens]]:
+    def encode(self, examples: list[dict[str, Any]], findings: Findings) -> list[list[TokenRow]]:
         """One row of tokens for each ending."""
         pairs = [(e["context"], e["begins"] + ending) for e in examples for ending in e["endings"]]
         owners = [number for number, e in enumerate(examples) for _ in e["endings"]]
         encoded = iter(encode_texts(self.tokenizer, pairs, self.longest, findings, owners))
-        rows: list[list[Tokens]] = []
+        rows: list[list[TokenRow]] = []
         for e in examples:
             right = e.get("label", -1)
             rows.append([{**next(encoded), "right": [int(i == right)]} for i in range(len(e["endings"]))])
         return rows
 
-    def dataset(self, rows: Rows, examples: np.ndarray, split: str) -> ChoiceBatches:
+    def dataset(self, rows: TokenRows, examples: np.ndarray, split: str) -> ChoiceBatches:
         """Examples with their endings and the number of the right one."""
         right = np.asarray(rows.all("right"))
         first = np.searchsorted(rows.owners, np.arange(len(rows.examples)))
@@ -148,7 +151,7 @@ class MultipleChoiceDataModule(LabeledDataModule):
         grouped = bool(self.group_by_length or self.tokens_per_batch)
         return ChoiceBatches(rows, examples, self._padding(), {"labels": labels[examples]}, grouped)
 
-    def predict_dataset(self, rows: Rows | RowsInMemory) -> ChoiceBatches:
+    def predict_dataset(self, rows: TokenRows | RowsInMemory) -> ChoiceBatches:
         """Examples with their endings."""
         examples = np.arange(len(rows.examples))
         return ChoiceBatches(rows, examples, self._padding(), {"index": examples}, True)
@@ -181,7 +184,7 @@ class ChoiceBatches:
 
     def __init__(
         self,
-        rows: Rows | RowsInMemory,
+        rows: TokenRows | RowsInMemory,
         examples: np.ndarray,
         padding: Collate,
         columns: dict[str, np.ndarray],

@@ -14,7 +14,9 @@ from ..text.findings import Findings
 from ..text.places import Place, begins_late, core, same_text, token_places
 from ..text.splitting import document_hash, held_out_documents
 from ..text.tokenizer import PairFrame, joins_bare, pair_frame, special_frame
-from .batching.token_rows import Batches, Padding, Rows, RowsInMemory, Tokens
+from .batching.batches import Batches
+from .batching.padding import Padding
+from .batching.token_rows import RowsInMemory, TokenRow, TokenRows
 from .labeled import LabeledDataModule
 from .tables.columns import find_column, text_in
 
@@ -127,7 +129,7 @@ class QuestionAnsweringDataModule(LabeledDataModule):
 
     # ------------------------------------------------------------------ windows
 
-    def encode(self, examples: list[dict[str, Any]], findings: Findings) -> list[list[Tokens]]:
+    def encode(self, examples: list[dict[str, Any]], findings: Findings) -> list[list[TokenRow]]:
         """The windows of each question."""
         if not getattr(self.tokenizer, "is_fast", False):
             raise InputError("Answers need a fast tokenizer (one with a tokenizer.json), which says where tokens are.")
@@ -138,7 +140,7 @@ class QuestionAnsweringDataModule(LabeledDataModule):
         asked = self.tokenizer([e["question"] for e in examples], **options)["input_ids"]
         late = begins_late(self.tokenizer)
         places = [token_places(text, encoded["offset_mapping"][i], late) for text, i in contexts.items()]
-        rows: list[list[Tokens]] = []
+        rows: list[list[TokenRow]] = []
         for n, (e, question) in enumerate(zip(examples, asked, strict=True)):
             findings.note("questions truncated", n, len(question) > self.max_question_length)
             findings.note("answers found at another place than said", n, bool(e.get("repaired")))
@@ -170,7 +172,7 @@ class QuestionAnsweringDataModule(LabeledDataModule):
         begin: np.ndarray,
         end: np.ndarray,
         frame: PairFrame,
-    ) -> list[Tokens]:
+    ) -> list[TokenRow]:
         room = self.longest - len(frame) - len(question)
         if room < LEAST_ROOM:
             raise InputError(
@@ -185,7 +187,7 @@ class QuestionAnsweringDataModule(LabeledDataModule):
         step = room - self.stride
         first = [*frame.before, *question, *frame.between]
         types = np.repeat(frame.types, [len(frame.before), len(question), len(frame.between), 0, 0])
-        windows: list[Tokens] = []
+        windows: list[TokenRow] = []
         for start in [0] if len(ids) <= room else range(0, len(ids) - room + step, step):
             part = slice(start, min(start + room, len(ids)))
             count = part.stop - part.start
@@ -204,18 +206,18 @@ class QuestionAnsweringDataModule(LabeledDataModule):
 
     # ------------------------------------------------------------------ splits and batches
 
-    def inspect(self, rows: dict[str, Rows], fitting: bool) -> None:
+    def inspect(self, rows: dict[str, TokenRows], fitting: bool) -> None:
         """Whether some questions have no answer."""
         self.unanswerable = any(bool((data.all("answer") == -2).any()) for data in rows.values())
 
-    def hold_out(self, rows: Rows) -> tuple[np.ndarray, np.ndarray]:
+    def hold_out(self, rows: TokenRows) -> tuple[np.ndarray, np.ndarray]:
         """By context: no text is trained on that is validated on."""
         self._require_usable(rows)
         hashes = np.array([document_hash(rows.examples[i]["context"], self.seed) for i in range(len(rows.examples))])
         held = held_out_documents(hashes, self.validation_fraction, self.source.name("train"), "context")
         return np.flatnonzero(~held), np.flatnonzero(held)
 
-    def choose(self, rows: Rows, examples: np.ndarray) -> np.ndarray:
+    def choose(self, rows: TokenRows, examples: np.ndarray) -> np.ndarray:
         """Those whose answer is in the context; names the others."""
         self._require_usable(rows)
         codes = rows.all("usable")[np.searchsorted(rows.owners, examples)]
@@ -228,7 +230,7 @@ class QuestionAnsweringDataModule(LabeledDataModule):
         kept: np.ndarray = examples[usable]
         return kept
 
-    def _require_usable(self, rows: Rows) -> None:
+    def _require_usable(self, rows: TokenRows) -> None:
         """Raises an `InputError` if no question at all can be trained on."""
         codes = rows.all("usable")
         if not (codes == USABLE).any():
@@ -241,14 +243,14 @@ class QuestionAnsweringDataModule(LabeledDataModule):
         padding.leave_out |= {"answer", "usable"}
         return padding
 
-    def dataset(self, rows: Rows, examples: np.ndarray, split: str) -> Batches:
+    def dataset(self, rows: TokenRows, examples: np.ndarray, split: str) -> Batches:
         """Windows with the answer's first and last token."""
         batches: Batches = super().dataset(rows, examples, split)
         answers = np.maximum(rows.all("answer").reshape(-1, 2)[batches.picked], -1).astype(np.int64)
         batches.columns |= {"start_positions": answers[:, 0], "end_positions": answers[:, 1]}
         return batches
 
-    def predict_dataset(self, rows: Rows | RowsInMemory) -> Batches:
+    def predict_dataset(self, rows: TokenRows | RowsInMemory) -> Batches:
         """Windows."""
         found: Batches = super().predict_dataset(rows)
         return found
@@ -300,7 +302,7 @@ def _within(answer: tuple[int, int], part: slice, before: int) -> list[int]:
     return [before + first - part.start, before + last - part.start] if first >= 0 else [first, last]
 
 
-def _usable(e: dict[str, Any], answer: tuple[int, int], windows: list[Tokens]) -> int:
+def _usable(e: dict[str, Any], answer: tuple[int, int], windows: list[TokenRow]) -> int:
     """Whether a question can be trained on, or why not (`LOST`)."""
     if answer[0] == -1:
         return 0 if e["span"][0] < 0 else 3

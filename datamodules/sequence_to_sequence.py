@@ -12,7 +12,9 @@ from ..contracts import IGNORED, module_facts
 from ..errors import InputError
 from ..text.findings import Findings
 from ..text.tokenizer import special_frame
-from .batching.token_rows import Batches, Padding, Rows, RowsInMemory, Tokens
+from .batching.batches import Batches
+from .batching.padding import Padding
+from .batching.token_rows import RowsInMemory, TokenRow, TokenRows
 from .labeled import LabeledDataModule
 from .sources import Row
 from .tables.columns import find_column
@@ -173,7 +175,7 @@ class SequenceToSequenceDataModule(LabeledDataModule):
             example["target"] = _text(where, row, target, "target")
         return example
 
-    def encode(self, examples: list[dict[str, Any]], findings: Findings) -> list[list[Tokens]]:
+    def encode(self, examples: list[dict[str, Any]], findings: Findings) -> list[list[TokenRow]]:
         """One row each: the source, and the target as labels."""
         sources = [self.source_prefix + e["source"] for e in examples]
         targets = [e["target"] for e in examples] if "target" in examples[0] else None
@@ -220,7 +222,7 @@ class SequenceToSequenceDataModule(LabeledDataModule):
         examples = self.examples(split)
         return [examples[number]["target"] for number in numbers]
 
-    def predict_dataset(self, rows: Rows | RowsInMemory) -> Batches:
+    def predict_dataset(self, rows: TokenRows | RowsInMemory) -> Batches:
         """What is before the target; a decoder goes on at the right end."""
         every = np.arange(len(rows))
         return Batches(rows, every, Padding(self.tokenizer, left=self.one_row), {"index": rows.owners}, rows.lengths)

@@ -18,7 +18,10 @@ from ..storage.cells import is_missing, is_whole, listed
 from ..text.findings import Findings
 from ..text.readers import require_columns
 from ..text.splitting import draw, hold_out, sort_labels
-from .batching.token_rows import Batches, Padding, Rows, Tokens, encode_texts
+from .batching.batches import Batches
+from .batching.encode_texts import encode_texts
+from .batching.padding import Padding
+from .batching.token_rows import TokenRow, TokenRows
 from .labeled import LabeledDataModule
 from .sources import Row
 from .tables.columns import DECIMAL_COMMA, find_column, label_in, label_of, number_in, text_in
@@ -202,10 +205,10 @@ class TextClassificationDataModule(LabeledDataModule):
             )
         return [label_of(where, label, f"the list in column {column!r}") for label in value]
 
-    def encode(self, examples: list[dict[str, Any]], findings: Findings) -> list[list[Tokens]]:
+    def encode(self, examples: list[dict[str, Any]], findings: Findings) -> list[list[TokenRow]]:
         """One row of tokens each, with the numbers of its labels."""
         texts = [(e["texts"][0], e["texts"][1] if len(e["texts"]) > 1 else None) for e in examples]
-        rows: list[list[Tokens]] = []
+        rows: list[list[TokenRow]] = []
         for example, row in zip(examples, encode_texts(self.tokenizer, texts, self.longest, findings), strict=True):
             labels = example.get("labels")
             if isinstance(labels, float):
@@ -217,7 +220,7 @@ class TextClassificationDataModule(LabeledDataModule):
 
     # ------------------------------------------------------------------ labels
 
-    def inspect(self, rows: dict[str, Rows], fitting: bool) -> None:
+    def inspect(self, rows: dict[str, TokenRows], fitting: bool) -> None:
         """Finds the label names, and every row's labels as batches have them."""
         split, first = next(iter(rows.items()))
         self.labels = None if self.problem == "regression" else self._find_labels(split, first, fitting)
@@ -241,7 +244,7 @@ class TextClassificationDataModule(LabeledDataModule):
                 raise InputError(f"{self.source.name(split)} has one class only ({only!r}); at least two are needed.")
             warn_of_lone_labels(counts, first.meta["columns"][1])
 
-    def _find_labels(self, split: str, rows: Rows, fitting: bool) -> list[str]:
+    def _find_labels(self, split: str, rows: TokenRows, fitting: bool) -> list[str]:
         if (fixed := self.names.fixed(self.module, fitting)) is not None:
             return fixed
         if isinstance(self.label_column, list):
@@ -254,7 +257,7 @@ class TextClassificationDataModule(LabeledDataModule):
             raise InputError(f"{self.source.name(split)} has one class only{only}. At least two are needed.")
         return labels
 
-    def _targets_of(self, rows: Rows, split: str) -> np.ndarray | MultiHot:
+    def _targets_of(self, rows: TokenRows, split: str) -> np.ndarray | MultiHot:
         raw = rows.all("labels")
         if self.problem == "regression":
             return np.asarray(raw, np.float32)
@@ -263,14 +266,14 @@ class TextClassificationDataModule(LabeledDataModule):
             return indices
         return MultiHot(np.asarray(rows.stores["labels"].ends), indices, len(self.labels or []))
 
-    def hold_out(self, rows: Rows) -> tuple[np.ndarray, np.ndarray]:
+    def hold_out(self, rows: TokenRows) -> tuple[np.ndarray, np.ndarray]:
         """Every label gives its share."""
         targets = self._targets[id(rows)]
         if isinstance(targets, MultiHot) or self.problem != "single":
             targets = np.zeros(len(targets), np.int64)
         return hold_out(targets, self.validation_fraction, self.seed)
 
-    def choose(self, rows: Rows, examples: np.ndarray) -> np.ndarray:
+    def choose(self, rows: TokenRows, examples: np.ndarray) -> np.ndarray:
         """So many of each label, where that is wanted."""
         targets = self._targets[id(rows)]
         if self.examples_per_label:
@@ -296,7 +299,7 @@ class TextClassificationDataModule(LabeledDataModule):
         padding.leave_out |= {"labels"}
         return padding
 
-    def dataset(self, rows: Rows, examples: np.ndarray, split: str) -> Batches:
+    def dataset(self, rows: TokenRows, examples: np.ndarray, split: str) -> Batches:
         """Rows with their labels."""
         lengths = rows.lengths[examples] if self.group_by_length or self.tokens_per_batch else None
         labels = {"labels": _some(self._targets[id(rows)], examples)}

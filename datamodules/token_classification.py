@@ -24,8 +24,9 @@ from ..text.tag_spans import spans_in, tags_of, warn_of_slips
 from ..text.tags import Convention, Scheme, continued, detect
 from ..text.tokenizer import special_frame
 from ..text.visible import shown_value
+from .batching.batches import Batches
 from .batching.tag_windows import TagPadding, windows_of
-from .batching.token_rows import Batches, Rows, RowsInMemory, Tokens
+from .batching.token_rows import RowsInMemory, TokenRow, TokenRows
 from .labeled import LabeledDataModule
 from .sources import Row
 from .tables.columns import find_column, text_in
@@ -94,7 +95,7 @@ class TokenClassificationDataModule(LabeledDataModule):
         self.predict_texts = [predict_texts] if isinstance(predict_texts, str) else predict_texts
         self.labels: list[str] | None = None
         """The tag names in the order of their indices; known after `setup`."""
-        self._training: tuple[Rows, np.ndarray] | None = None
+        self._training: tuple[TokenRows, np.ndarray] | None = None
         self._convention: Convention | None = None
         self.tagging: bool | None = None
         """Whether tags name words and not spans; known after `setup` for labeled data."""
@@ -201,7 +202,7 @@ class TokenClassificationDataModule(LabeledDataModule):
 
     # ------------------------------------------------------------------ windows
 
-    def encode(self, examples: list[dict[str, Any]], findings: Findings) -> list[list[Tokens]]:
+    def encode(self, examples: list[dict[str, Any]], findings: Findings) -> list[list[TokenRow]]:
         """The windows of each sentence."""
         if not getattr(self.tokenizer, "is_fast", False):
             raise InputError("Tags of words need a fast tokenizer (one with a tokenizer.json).")
@@ -218,7 +219,7 @@ class TokenClassificationDataModule(LabeledDataModule):
             verbose=False,
         )
         late = begins_late(self.tokenizer)
-        rows: list[list[Tokens]] = []
+        rows: list[list[TokenRow]] = []
         pairs = zip(encoded["input_ids"], encoded["offset_mapping"], strict=True)
         for n, (e, (ids, offsets)) in enumerate(zip(examples, pairs, strict=True)):
             owner, leader = owners(*token_places(e["text"], offsets, late), e["words"])
@@ -237,7 +238,7 @@ class TokenClassificationDataModule(LabeledDataModule):
 
     # ------------------------------------------------------------------ labels and batches
 
-    def inspect(self, rows: dict[str, Rows], fitting: bool) -> None:
+    def inspect(self, rows: dict[str, TokenRows], fitting: bool) -> None:
         """Finds the tag names: of every type a beginning and a continuation."""
         split, first = next(iter(rows.items()))
         names = self.names.fixed(self.module, fitting)
@@ -264,7 +265,7 @@ class TokenClassificationDataModule(LabeledDataModule):
     def _is_fixed(self, fitting: bool) -> bool:
         return module_facts(self.module).known_labels(fitting) is not None
 
-    def choose(self, rows: Rows, examples: np.ndarray) -> np.ndarray:
+    def choose(self, rows: TokenRows, examples: np.ndarray) -> np.ndarray:
         """Remembers what is trained on, for `label_counts`."""
         self._training = rows, examples
         return examples
@@ -283,7 +284,7 @@ class TokenClassificationDataModule(LabeledDataModule):
         found: list[int] = counts.tolist()
         return found
 
-    def dataset(self, rows: Rows, examples: np.ndarray, split: str) -> Batches:
+    def dataset(self, rows: TokenRows, examples: np.ndarray, split: str) -> Batches:
         """Windows of sentences, in which tags are indices into `labels`."""
         batches: Batches = super().dataset(rows, examples, split)
         padding = TagPadding(self.tokenizer, self._tables[id(rows)])
@@ -292,7 +293,7 @@ class TokenClassificationDataModule(LabeledDataModule):
         batches.collate = padding
         return batches
 
-    def predict_dataset(self, rows: Rows | RowsInMemory) -> Batches:
+    def predict_dataset(self, rows: TokenRows | RowsInMemory) -> Batches:
         """Windows of sentences without tags."""
         batches: Batches = super().predict_dataset(rows)
         padding = TagPadding(self.tokenizer, np.zeros(0, np.int64))

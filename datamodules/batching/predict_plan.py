@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from .loader import BatchPlan, _cuts
+from .batch_plan import BatchPlan, cuts_by_length
 
 BATCHES_TOGETHER = 16
 """Of a stretch, within which rows are sorted by length: little padding, and few predictions wait for their turn."""
@@ -101,7 +101,7 @@ class PredictPlan(BatchPlan):
             lengths = self.lengths[first:last]
             order = order[np.argsort(-lengths, kind="stable")]
             if self.tokens is not None:
-                cuts = _cuts(lengths, self.tokens, self.world_size)[:-1]
+                cuts = cuts_by_length(lengths, self.tokens, self.world_size)[:-1]
         ends = [*cuts[1:].tolist(), len(order)]
         if len(ends) > 1 and ends[-1] - ends[-2] < self.world_size:  # too few for each process: to the batch before
             del ends[-2]

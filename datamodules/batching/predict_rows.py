@@ -16,7 +16,8 @@ import numpy as np
 
 from ...storage.cache import TokenStore, TokenWriter, cached
 from ...text.findings import Findings
-from .token_rows import Rows, RowWriter, Tokens, fitting
+from .portions import with_place
+from .token_rows import RowWriter, TokenRow, TokenRows
 
 FOLDER = "predict"
 """In the cache."""
@@ -63,7 +64,7 @@ def write_inputs(
     folder: Path,
     rows: Iterable[tuple[str, dict[str, Any]]],
     example: Callable[[str, dict[str, Any]], dict[str, Any]],
-    encode: Callable[[list[dict[str, Any]], Findings], list[list[Tokens]]],
+    encode: Callable[[list[dict[str, Any]], Findings], list[list[TokenRow]]],
     tokenizer: Any,
 ) -> None:
     """Writes input rows, their examples and their rows of tokens into a folder, a piece at a time.
@@ -80,7 +81,7 @@ def write_inputs(
     columns: dict[str, None] = {}
     iterator = iter(rows)
     while piece := _piece(iterator):
-        examples = [fitting(where, example(where, row)) for where, row, _ in piece]
+        examples = [with_place(where, example(where, row)) for where, row, _ in piece]
         made = encode(examples, findings)
         findings.note_unknown(made, tokenizer)
         findings.first += len(piece)
@@ -119,7 +120,7 @@ class Inputs:
         self.folder = cached(cache_dir, FOLDER, key, write)
         with suppress(OSError):
             os.utime(self.folder)  # in use
-        self.inputs, self.rows = InputRows(self.folder), Rows(self.folder)
+        self.inputs, self.rows = InputRows(self.folder), TokenRows(self.folder)
         for store in (self.inputs.store, self.rows.examples.store, *self.rows.stores.values()):
             for mapped in (store.ids, store.ends):
                 assert mapped is not None

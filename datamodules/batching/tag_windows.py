@@ -9,7 +9,8 @@ from torch import Tensor
 
 from ...contracts import IGNORED
 from ...text.places import firsts
-from .token_rows import Padding, Tokens
+from .padding import Padding
+from .token_rows import TokenRow
 
 
 class TagPadding(Padding):
@@ -42,7 +43,7 @@ def windows_of(
     room: int,
     overlap: int,
     every_piece: bool,
-) -> list[Tokens]:
+) -> list[TokenRow]:
     """The windows of a sentence; every word is a target in the one where it is farthest from an edge.
 
     Args:
@@ -64,7 +65,7 @@ def windows_of(
     covers = np.where(first, sizes[owner], 0)
     windows = _starts(len(ids), room, overlap)
     around = tuple(map(len, frame))
-    found: list[Tokens] = []
+    found: list[TokenRow] = []
     for number, start in enumerate(windows):
         part = slice(start, start + room)
         mine = _mine(owner, first, windows, number, room)[part]

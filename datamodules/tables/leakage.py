@@ -7,14 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 from lightning.pytorch.utilities.rank_zero import rank_zero_warn
 
-from ..batching.token_rows import Rows
+from ..batching.token_rows import TokenRows
 
 EXAMPLES_AT_ONCE = 1 << 16
 MOST_NAMES = 10
 
 
 @dataclass(frozen=True)
-class Part:
+class SplitExamples:
     """The examples of a split.
 
     Args:
@@ -22,11 +22,11 @@ class Part:
         examples: (n,), which of them.
     """
 
-    rows: Rows
+    rows: TokenRows
     examples: np.ndarray
 
 
-def fingerprints(rows: Rows) -> np.ndarray:
+def fingerprints(rows: TokenRows) -> np.ndarray:
     """(examples,) uint64, a hash of each example's tokens; 0 where an example has none.
 
     What counts is what a network reads: spelling that the tokenizer does not tell apart, and what was cut off, make no
@@ -47,7 +47,7 @@ def fingerprints(rows: Rows) -> np.ndarray:
     return found
 
 
-def warn_of_shared_texts(train: Part, other: Part, split: str) -> None:
+def warn_of_shared_texts(train: SplitExamples, other: SplitExamples, split: str) -> None:
     """Warns when rows of a split are also in training."""
     hashes = fingerprints(other.rows)
     of_train = hashes if train.rows is other.rows else fingerprints(train.rows)

@@ -342,7 +342,7 @@ def test_held_out_rows_are_drawn_label_by_label() -> None:
 
 
 def test_a_row_that_is_no_row(tokenizer_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pretune.datamodules.batching.token_rows.LONGEST_ROW", 200)
+    monkeypatch.setattr("pretune.datamodules.batching.portions.LONGEST_ROW", 200)
     rows = [{"text": sentence(i), "label": i % 2} for i in range(10)]
     file = write("long.jsonl", [*rows, {"text": "x" * 300, "label": 1}])
     with pytest.raises(InputError, match=r"long.jsonl:11: a row of 301 characters, where 200 is the most"):

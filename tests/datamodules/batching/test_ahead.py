@@ -14,7 +14,8 @@ import pytest
 import torch
 
 from pretune.datamodules.batching.ahead import DEPTH, ahead
-from pretune.datamodules.batching.loader import BatchPlan, ResumableLoader
+from pretune.datamodules.batching.batch_plan import BatchPlan
+from pretune.datamodules.batching.loader import ResumableLoader
 
 CPU = torch.device("cpu")
 

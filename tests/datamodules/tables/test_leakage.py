@@ -20,9 +20,9 @@ from pretune.datamodules import (
     TextClassificationDataModule,
     TokenClassificationDataModule,
 )
-from pretune.datamodules.batching.token_rows import Rows, RowWriter
+from pretune.datamodules.batching.token_rows import RowWriter, TokenRows
 from pretune.datamodules.tables import leakage
-from pretune.datamodules.tables.leakage import Part, fingerprints, warn_of_shared_texts
+from pretune.datamodules.tables.leakage import SplitExamples, fingerprints, warn_of_shared_texts
 from pretune.text.findings import Findings
 
 
@@ -53,10 +53,10 @@ def table(path: Path, rows: list[dict[str, Any]]) -> str:
 
 
 @pytest.fixture
-def written(tmp_path: Path) -> Callable[[list[list[list[int]]]], Rows]:
+def written(tmp_path: Path) -> Callable[[list[list[list[int]]]], TokenRows]:
     """Rows of tokens of examples, as a datamodule stores them."""
 
-    def write(examples: list[list[list[int]]]) -> Rows:
+    def write(examples: list[list[list[int]]]) -> TokenRows:
         folder = tmp_path / f"rows{len(list(tmp_path.glob('rows*')))}"
         folder.mkdir()
         writer = RowWriter(folder)
@@ -64,7 +64,7 @@ def written(tmp_path: Path) -> Callable[[list[list[list[int]]]], Rows]:
             [{"where": str(i)} for i in range(len(examples))], [[{"input_ids": r} for r in e] for e in examples]
         )
         writer.close(Findings())
-        return Rows(folder)
+        return TokenRows(folder)
 
     return write
 
@@ -101,7 +101,7 @@ def test_many_hashes_differ(written: Any) -> None:
 def test_examples_without_tokens_are_not_alike(written: Any) -> None:
     """Such as conversations whose answers were all cut off."""
     train, other = written([[[1]], [], []]), written([[], [[2]], []])
-    parts = Part(train, np.arange(3)), Part(other, np.arange(3))
+    parts = SplitExamples(train, np.arange(3)), SplitExamples(other, np.arange(3))
     assert said(lambda: warn_of_shared_texts(*parts, "validation")) == []
 
 

@@ -1,0 +1,231 @@
+"""Which examples make up which batch: a function of seed and epoch alone, whatever was handed out before.
+
+A position in an epoch is a few numbers, restored in the same time whether ten or ten million examples were seen before.
+They say which examples were handed out, so that a run may go on in batches of another size, or on another number of
+processes: none is repeated, none is left out.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+from torch.utils.data import DistributedSampler
+
+from ...contracts.random_streams import BATCH_ORDER, LATER_BATCH_ORDER, LATER_GROUPS
+from .permutation import Permutation
+
+MANY = 1 << 20
+"""Examples from which on an order is computed where it is read, and not held."""
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """The beginning of an epoch that was handed out in other batches, before an interruption.
+
+    Args:
+        batches: how many.
+        batch_size: examples in a batch of one process.
+        world_size: number of processes.
+        tokens: of a batch of one process, where that bounds it.
+        seed: of the order.
+    """
+
+    batches: int
+    batch_size: int
+    world_size: int
+    tokens: int | None
+    seed: int
+
+
+class Layout(NamedTuple):
+    """What is left of an epoch: batch `i` is `order[cuts[batches[i]]:cuts[batches[i] + 1]]`, of all processes."""
+
+    order: np.ndarray | Permutation
+    cuts: np.ndarray
+    batches: np.ndarray
+
+
+class BatchPlan(DistributedSampler[Any]):
+    """Which examples make up which batch of which epoch.
+
+    A `DistributedSampler` by type, so that Lightning leaves the sharding to it.
+
+    Args:
+        size: number of examples.
+        batch_size: examples in a batch of one process.
+        shuffle: draw a new order each epoch.
+        seed: of that order.
+        lengths: (size,), to group examples of similar length; None keeps the plain order.
+        tokens: instead of `batch_size`, as many examples as fit into so many tokens of one process, padding counted.
+            Batches are then cut at the same places of the sorted lengths in every epoch, so that their number never
+            changes; which of the examples of equal length is where, and the order of the batches, does.
+        draw: takes (seed, epoch) to the examples of a training epoch; None takes each once.
+        rank: this process.
+        world_size: number of processes. In training every process gets the same number of batches: where the last
+            examples do not suffice, one is repeated. In evaluation nothing is.
+    """
+
+    def __init__(
+        self,
+        size: int,
+        batch_size: int,
+        *,
+        shuffle: bool,
+        seed: int = 0,
+        lengths: np.ndarray | None = None,
+        tokens: int | None = None,
+        draw: Callable[[int, int], np.ndarray] | None = None,
+        rank: int = 0,
+        world_size: int = 1,
+    ) -> None:
+        # The parent's __init__ would ask for a process group; only its type is wanted.
+        self.size, self.shuffle, self.lengths, self.draw, self.rank = size, shuffle, lengths, draw, rank
+        self.own = Stretch(0, batch_size, world_size, tokens if lengths is not None else None, seed)
+        self.epoch = 0
+        self.is_told = False
+        """Whether somebody says which epoch it is: a trainer, Fabric, a loop of somebody's own."""
+        self.start = 0
+        """The first batch that the next iteration yields, of those in the layout."""
+        self.before: tuple[int, list[Stretch]] = (0, [])
+        """An epoch, and how its beginning was handed out in other batches."""
+        self.held: int | None = None
+        """An epoch whose order is held, however long: what a checkpoint of an earlier version began."""
+
+    def set_epoch(self, epoch: int) -> None:
+        """Lightning and Fabric call this before every epoch; where nobody does, a loader counts its own."""
+        self.epoch, self.is_told = epoch, True
+
+    def __len__(self) -> int:
+        """The batches of a whole epoch."""
+        nothing = not self.shuffle and self.size <= self.rank
+        return 0 if nothing else len(self._ends) - 1
+
+    @cached_property
+    def _ends(self) -> np.ndarray:
+        return self._cut(self.own, np.arange(self.size) if self.own.tokens else self.size)
+
+    @cached_property
+    def content(self) -> list[int]:
+        """What positions in this data rest on: how many examples there are, and a checksum of their lengths."""
+        lengths = b"" if self.lengths is None else np.ascontiguousarray(self.lengths).tobytes()
+        return [self.size, zlib.crc32(lengths)]
+
+    def _cut(self, stretch: Stretch, examples: np.ndarray | int) -> np.ndarray:
+        """Where the batches of all processes end; begins with 0.
+
+        In evaluation too there is something for each process in every batch (of processes that compute together, as
+        where a network is divided over them, none may stop early): a rest that is too small goes to the last batch.
+        """
+        if stretch.tokens is not None and self.lengths is not None and not isinstance(examples, int):
+            cuts = cuts_by_length(self.lengths[examples], stretch.tokens, stretch.world_size)
+        else:
+            size, together = examples if isinstance(examples, int) else len(examples), _together(stretch)
+            cuts = np.minimum(np.arange(-(-size // together) + 1) * together, size)
+        small = not self.shuffle and len(cuts) > 2 and cuts[-1] - cuts[-2] < stretch.world_size
+        return np.delete(cuts, -2) if small else cuts
+
+    def layout(self, number: int | None = None) -> Layout:
+        """What is left of an epoch, and in which batches; all of it where none was handed out in other ones.
+
+        The examples of an epoch, and their order before they are grouped by length, depend on seed and epoch alone.
+        What was handed out is taken away from them, and what remains is grouped and cut as a whole epoch would be.
+
+        Args:
+            number: of the epoch; this one's where none is given.
+        """
+        epoch, earlier = self.before
+        now = self.epoch if number is None else number
+        stretches = [*(earlier if epoch == now else []), self.own]
+        seed = stretches[0].seed
+        rng = np.random.default_rng([seed, now])
+        order: np.ndarray | Permutation
+        if self.shuffle and self.lengths is None and self.size > MANY and self.held != now:
+            order = Permutation(self.size, [seed, now])
+        else:
+            order = rng.permutation(self.size) if self.shuffle else np.arange(self.size)
+        if self.shuffle and self.draw is not None:
+            order = self.draw(seed, now)[order[:]]
+        if self.lengths is None:
+            done = min(self.size, sum(stretch.batches * _together(stretch) for stretch in stretches))
+            cuts = self._cut(self.own, self.size - done) + done
+            return Layout(order, cuts, np.arange(len(cuts) - 1))
+        left = np.asarray(order)
+        for place, stretch in enumerate(stretches):
+            rng = np.random.default_rng([seed, now, LATER_GROUPS, place]) if place else rng
+            left = self._grouped(stretch, left, rng)
+            cuts = self._cut(stretch, left)
+            batches = np.arange(len(cuts) - 1)
+            if stretch.tokens is not None and self.shuffle:
+                key = [seed, now, LATER_BATCH_ORDER, place] if place else [seed, now, BATCH_ORDER]
+                batches = np.random.default_rng(key).permutation(len(batches))
+            if stretch is not self.own:
+                stay = np.ones(len(left), bool)
+                for batch in batches[: stretch.batches]:
+                    stay[cuts[batch] : cuts[batch + 1]] = False
+                left = left[stay]
+        return Layout(left, cuts, batches)
+
+    def _grouped(self, stretch: Stretch, order: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Examples of similar length side by side."""
+        assert self.lengths is not None
+        if stretch.tokens is not None:
+            return order[np.argsort(-self.lengths[order], kind="stable")]
+        size, together = len(order), _together(stretch)
+        sorted_together = together * grouped_batches(size // together)
+        window = np.arange(size) // (sorted_together if self.shuffle else max(1, size))
+        order = order[np.lexsort((-self.lengths[order], window))]
+        if self.shuffle:
+            whole = size // together
+            groups = order[: whole * together].reshape(whole, together)
+            order = np.concatenate([rng.permutation(groups).reshape(-1), order[whole * together :]])
+        return order
+
+    def __iter__(self) -> Iterator[list[int]]:
+        layout = self.layout()
+        left = layout.batches[self.start :] if len(self) else layout.batches[:0]
+        for index in left:
+            shared = layout.order[layout.cuts[index] : layout.cuts[index + 1]]
+            mine = shared[self.rank :: self.own.world_size]
+            yield (mine if len(mine) else shared[-1:]).tolist()
+
+    def examples(self, epoch: int, batch: int) -> list[int]:
+        """What is in a batch, of all processes.
+
+        Args:
+            epoch: its number.
+            batch: its number in the epoch.
+        """
+        layout = self.layout(epoch)
+        index = layout.batches[batch - len(self)]  # from the end: what was handed out in other batches is not there
+        found: list[int] = layout.order[layout.cuts[index] : layout.cuts[index + 1]].tolist()
+        return found
+
+
+def _together(stretch: Stretch) -> int:
+    return stretch.batch_size * stretch.world_size
+
+
+def grouped_batches(batches: int) -> int:
+    """Within how many batches examples are sorted by length.
+
+    Many pad little. But in few steps batches of one length each learn less well (by three points of F1 on a thousand
+    sentences of CoNLL), and of few examples the same ones would always share a batch.
+
+    Args:
+        batches: of an epoch.
+    """
+    return max(1, min(50, max(batches // 16, min(4, batches // 4))))
+
+
+def cuts_by_length(lengths: np.ndarray, tokens: int, world_size: int) -> np.ndarray:
+    """Where batches of examples end that are sorted by length, longest first; begins with 0."""
+    falling, cuts = np.sort(lengths)[::-1], [0]
+    while cuts[-1] < len(falling):
+        fit = max(1, tokens // max(1, int(falling[cuts[-1]])))
+        cuts.append(min(len(falling), cuts[-1] + fit * world_size))
+    return np.array(cuts)

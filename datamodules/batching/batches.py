@@ -1,0 +1,45 @@
+"""Rows of tokens, and columns beside them, handed out as batches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..tables.multi_hot import MultiHot
+from .token_rows import RowsInMemory, TokenRows
+
+Collate = Callable[[list[dict[str, np.ndarray]]], dict[str, Tensor]]
+
+
+class Batches:
+    """Rows of tokens as batches.
+
+    Args:
+        rows: where they lie.
+        picked: (n,), which of them.
+        collate: makes a batch of some.
+        columns: (n,) or (n, width) for each name: what else a batch says of its rows, such as `labels`.
+        lengths: (n,), by which the loader groups; None leaves the order.
+    """
+
+    def __init__(
+        self,
+        rows: TokenRows | RowsInMemory,
+        picked: np.ndarray,
+        collate: Collate,
+        columns: Mapping[str, np.ndarray | MultiHot] | None = None,
+        lengths: np.ndarray | None = None,
+    ) -> None:
+        self.rows, self.picked, self.collate = rows, picked, collate
+        self.columns: dict[str, np.ndarray | MultiHot] = dict(columns or {})
+        self.lengths = lengths
+
+    def __len__(self) -> int:
+        return len(self.picked)
+
+    def __getitem__(self, indices: list[int]) -> dict[str, Tensor]:
+        batch = self.collate([self.rows[i] for i in self.picked[indices].tolist()])
+        return {**batch, **{name: torch.from_numpy(values[indices]) for name, values in self.columns.items()}}
