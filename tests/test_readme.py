@@ -16,72 +16,100 @@ import pretune
 from pretune.main import main
 
 ROOT = Path(pretune.__file__).parent
-ORDER = ("runs", "pretraining", "fine-tuning", "overfitting", "speed", "scaling", "python", "components")
-PAGES = [
-    ROOT / "README.md",
-    *(ROOT / "docs" / f"{name}.md" for name in ORDER),
-    *sorted({*(ROOT / "docs").glob("*.md")} - {ROOT / "docs" / f"{name}.md" for name in ORDER}),
-]
-"""A page may use what an earlier one has made; those about adding components have a test of their own."""
-TEXT = "\n".join(page.read_text() for page in PAGES if not page.name.startswith("adding-"))
+WALKS = {
+    "readme": "README runs pretraining fine-tuning overfitting speed scaling python components",
+    "concepts": "concepts few-labels",
+}
+"""Pages that are followed together, in this order: a page may use what an earlier one has made."""
+OWN_TEST = ("adding-an-objective", "adding-a-datamodule")
 
 
-def blocks(language: str) -> list[str]:
-    """Those of all pages in their order; what stands on two pages once."""
-    return list(dict.fromkeys(re.findall(rf"```{language}\n(.*?)```", TEXT, re.DOTALL)))
+def page(name: str) -> Path:
+    return ROOT / f"{name}.md" if name == "README" else ROOT / "docs" / f"{name}.md"
 
 
-COMMANDS = list(
-    dict.fromkeys(line for block in blocks("bash") for line in block.splitlines() if line.startswith("python main.py"))
-)
+def text_of(walk: str) -> str:
+    return "\n".join(page(name).read_text() for name in WALKS[walk].split())
 
 
+def blocks(language: str, text: str) -> list[str]:
+    """Those of a text in their order; what stands there twice once."""
+    return list(dict.fromkeys(re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)))
+
+
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+ALL = "\n".join(path.read_text() for path in PAGES)
+
+
+def commands(text: str) -> list[str]:
+    lines = [line for block in blocks("bash", text) for line in block.splitlines()]
+    return list(dict.fromkeys(line for line in lines if line.startswith("python main.py")))
+
+
+def write_files(walk: str) -> None:
+    """Write the YAML of a walk's pages, each block under the name in its first line, and mine.yaml."""
+    for text in blocks("yaml", page("README").read_text() + text_of(walk)):
+        name = re.match(r"# ([\w-]+\.yaml)\b", text)
+        assert name, f"a block of YAML without a name:\n{text}"
+        assert not Path(name[1]).exists(), f"two blocks are called {name[1]}"
+        Path(name[1]).write_text(text)
+
+
+@pytest.mark.parametrize("walk", WALKS)
 def test_commands(
+    walk: str,
     world: Path,  # noqa: F811
     tokenizer: Any,
     run: Callable[..., Any],
     fails: Callable[..., str],
 ) -> None:
-    (mine,) = [text for text in blocks("yaml") if "# mine.yaml" in text]
-    Path("mine.yaml").write_text(mine)
-    for name in ("corpus.yaml", "forgetting.yaml", "probe.yaml"):
-        (overlay,) = [text for text in blocks("yaml") if f"# {name}" in text]
-        Path(name).write_text(overlay)
+    write_files(walk)
     Path("configs").symlink_to(ROOT / "configs")
-    assert len(COMMANDS) >= 14
-    for command in COMMANDS:
-        args = shlex.split(command.removeprefix("python main.py "), comments=True)
-        if any(f"configs/trainers/{name}.yaml" in args for name in ("ddp", "fsdp", "nodes")):
-            assert torch.cuda.is_available() or "gpu" in fails(*args).lower()
-            continue
-        if "--model.help" in args:
-            with pytest.raises(SystemExit) as caught:
-                main(args)
-            assert not caught.value.code
-            continue
-        if args[0] == "compare":
-            assert main([*args, "--resamples", "200"])["metric"] in ("accuracy", "val/accuracy")
-            continue
-        if args[0] == "estimate":
-            assert main(args)["parameters"] > 0
-            continue
-        if args[0] == "benchmark":
-            assert main([*args, "--steps=2", "--warmup=1"])["tokens_per_second"] > 0
-            continue
-        if args[0] == "tune" or "--seeds" in args:
-            assert run(*args, "--range_test=false" if args[0] == "tune" else "--trainer.max_epochs=1")
-            continue
-        if "--ckpt_path" in args:  # the interrupted run: one step less than the short ones
+    lines = commands(text_of(walk))
+    assert len(lines) >= 7
+    for line in lines:
+        follow(line, world, tokenizer, run, fails)
+
+
+def follow(command: str, place: Path, tokenizer: Any, run: Callable[..., Any], fails: Callable[..., str]) -> None:
+    """Run a command of the docs, shortened, and see that it does what it says."""
+    args = shlex.split(command.removeprefix("python main.py "), comments=True)
+    if any(f"configs/trainers/{name}.yaml" in args for name in ("ddp", "fsdp", "nodes")):
+        assert torch.cuda.is_available() or "gpu" in fails(*args).lower()
+    elif {"--model.help", "--print_config"} & set(args):
+        with pytest.raises(SystemExit) as caught:
+            main(args)
+        assert not caught.value.code
+    elif args[0] == "compare":
+        assert main([*args, "--resamples", "200"])["metric"] in ("accuracy", "val/accuracy")
+    elif args[0] == "estimate":
+        assert main(args)["parameters"] > 0
+    elif args[0] == "benchmark":
+        assert main([*args, "--steps=2", "--warmup=1"])["tokens_per_second"] > 0
+    elif args[0] == "tune" or "--seeds" in args:
+        assert run(*args, "--range_test=false" if args[0] == "tune" else "--trainer.max_epochs=1")
+    else:
+        if "--ckpt_path" in args and args[0] == "fit":  # the interrupted run: one step less than the short ones
             run("fit", "--config", "mine.yaml", *SHORT, "--trainer.max_steps=2")
-        (config, *_) = [arg for arg in args if arg.endswith(".yaml")]
+        config = next((arg for arg in args if arg.endswith(".yaml")), "")
         if config.startswith("configs/finetune/"):
-            hub_folder(ROOT / config, world, tokenizer)
+            hub_folder(ROOT / config, place, tokenizer)
         cli = run(*args, *SHORT, *ALSO.get(config.removeprefix("configs/"), ()))
         assert cli.trainer.state.finished, command
 
 
+def test_every_page_is_followed() -> None:
+    """A page with commands or YAML that no test runs would be believed."""
+    followed = {name for walk in WALKS.values() for name in walk.split()} | set(OWN_TEST)
+    for path in PAGES:
+        text = path.read_text()
+        if path.stem not in followed:
+            assert not blocks("yaml", text) + blocks("python", text) + commands(text), path.name
+
+
 def test_python(world: Path, capsys: pytest.CaptureFixture[str]) -> None:  # noqa: F811
-    for code in blocks("python"):
+    followed = "".join(text_of(walk) for walk in WALKS)
+    for code in blocks("python", followed):
         exec(
             compile(
                 code.replace("Trainer(", "Trainer(accelerator='cpu', max_steps=3, logger=False, "), "README", "exec"
@@ -94,19 +122,16 @@ def test_python(world: Path, capsys: pytest.CaptureFixture[str]) -> None:  # noq
 
 def test_pip_lines_are_those_of_the_makefile() -> None:
     makefile = (ROOT / "Makefile").read_text()
-    assert 'pip install -c constraints.txt -e ".[dev]"' in TEXT
+    assert 'pip install -c constraints.txt -e ".[dev]"' in ALL
     assert "\nCONSTRAINTS ?= constraints.txt\n" in makefile
     assert '-c $(CONSTRAINTS) -e ".[dev]"' in makefile
 
 
-def test_links_and_names_exist() -> None:
-    for page in PAGES:
-        for target in re.findall(r"\]\(([^)#:]+)[^)]*\)", page.read_text()):
-            assert (page.parent / target).exists(), f"{page.name}: {target}"
+def test_the_readme_is_short_and_names_exist() -> None:
     assert len((ROOT / "README.md").read_text().splitlines()) <= 150
     from pretune import datamodules, modules
 
-    for name in re.findall(r"^\| `(\w+)`", TEXT, re.MULTILINE):
+    for name in re.findall(r"^\| `([A-Z]\w+)`", ALL, re.MULTILINE):
         assert hasattr(modules, name) or hasattr(datamodules, name), name
 
 
