@@ -9,9 +9,10 @@ CONSTRAINTS ?= constraints.txt
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+DOCS_STAMP := $(VENV)/.installed-docs
 
 .DEFAULT_GOAL := help
-.PHONY: help install quickstart test lint types wheel
+.PHONY: help install quickstart test lint types docs wheel
 .SUFFIXES:
 
 help: ## list the targets
@@ -47,6 +48,13 @@ lint: $(STAMP) ## ruff (rules and formatting) and mypy
 types: $(STAMP) ## mypy alone
 	@mkdir -p .mypy_cache && ln -sfn .. .mypy_cache/pretune
 	cd .mypy_cache && ../$(BIN)/mypy --config-file ../pyproject.toml --cache-dir . -p pretune
+
+docs: $(DOCS_STAMP) ## build the site of docs/ into site/; broken links and missing docstrings fail
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+$(DOCS_STAMP): pyproject.toml $(CONSTRAINTS) | $(STAMP)
+	$(BIN)/python -m pip install --disable-pip-version-check -c $(CONSTRAINTS) -e ".[docs]"
+	@touch $@
 
 wheel: $(STAMP) ## build dist/*.tar.gz, and dist/*.whl from it
 	$(BIN)/python -m build --no-isolation

@@ -14,6 +14,9 @@ class InputError(ValueError):
     """Something the user gave cannot work; the message says what, where, and what would.
 
     Messages quote what was found, which may be a text of any length: of a long one the middle is left out.
+
+    Args:
+        message: the sentence for the user.
     """
 
     def __init__(self, message: str = "") -> None:
@@ -23,7 +26,11 @@ class InputError(ValueError):
 
 
 class MisfitError(InputError):
-    """A network, or its head, is not the one that was trained: other options would make that one."""
+    """A network, or its head, is not the one that was trained: other options would make that one.
+
+    Args:
+        message: the sentence for the user.
+    """
 
 
 def input_error(error: BaseException | None) -> InputError | None:

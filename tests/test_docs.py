@@ -1,4 +1,4 @@
-"""The pages of docs/ that build a component: their blocks are run in a folder outside the repository."""
+"""The pages of docs/ that build a component are followed outside the repository; links and the reference are whole."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from tests_support import sentence
 
 import pretune
 from pretune.cli.own_code import see_own_code
+from pretune.docs.hooks import ELSEWHERE, site_links
 
 ROOT = Path(pretune.__file__).parent
 DOCS = ROOT / "docs"
@@ -90,10 +91,50 @@ def test_a_datamodule_of_ones_own(run: Callable[..., Any], fails: Callable[..., 
 
 
 @pytest.mark.parametrize("page", sorted(path.name for path in DOCS.glob("adding-*.md")))
-def test_components_are_small_and_links_lead_somewhere(page: str) -> None:
+def test_components_are_small(page: str) -> None:
     (code,) = blocks(page, "python")
     body = code.partition("\nclass ")[2]
     written = re.sub(r'"""[\s\S]*?"""', "", body)
     assert len([line for line in written.splitlines() if line.strip()]) <= 50
-    for target in re.findall(r"\]\(([^)#:]+)\)", (DOCS / page).read_text()):
-        assert (DOCS / target).exists(), target
+
+
+PAGES = [*DOCS.rglob("*.md"), *(ROOT / name for name in ELSEWHERE.values())]
+
+
+def anchors(path: Path) -> set[str]:
+    """What code hosts, and the site, call the headings of a page."""
+    headings = re.findall(r"^#+ (.+)$", re.sub(r"^```.*?^```", "", path.read_text(), flags=re.M | re.S), re.M)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_links_lead_somewhere(path: Path) -> None:
+    for target, anchor in re.findall(r"\]\(([^)#:\s]*)(?:#([^)\s]+))?\)", path.read_text()):
+        to = (path.parent / target).resolve() if target else path
+        assert to.exists(), target
+        assert not anchor or anchor in anchors(to), f"{target}#{anchor}"
+
+
+def test_links_lead_to_pages_of_the_site() -> None:
+    pages = {"index.md", "runs.md", "results.md", "reference/tasks.md", "contributing.md"}
+    for page, text, there in (
+        ("index.md", "[a](docs/runs.md), [b](benchmarks/RESULTS.md#x)", "[a](runs.md), [b](results.md#x)"),
+        ("runs.md", "[a](../benchmarks/RESULTS.md) [`b`](../benchmarks/gpu)", "[a](results.md) `b`"),
+        ("reference/tasks.md", "[a](../runs.md#b) [c](#d)", "[a](../runs.md#b) [c](#d)"),
+        ("results.md", "[a](../CONTRIBUTING.md) [b](https://c.d)", "[a](contributing.md) [b](https://c.d)"),
+        ("runs.md", "```\n[a](../README.md)\n```\n[a](../README.md)", "```\n[a](../README.md)\n```\n[a](index.md)"),
+        ("runs.md", "[a](missing.md)", "[a](missing.md)"),  # which the site's builder refuses
+    ):
+        assert site_links(text, page, pages) == there
+
+
+def test_the_reference_is_whole() -> None:
+    from pretune import datamodules, modules
+    from pretune.cli.verbs import VERBS
+    from pretune.modules import callbacks
+
+    reference = "".join(path.read_text() for path in (DOCS / "reference").glob("*.md"))
+    for room in (modules, datamodules, callbacks):
+        for name in set(room.__all__) - {"LabelledDataModule"}:  # a former name
+            assert f"\n::: {room.__name__}.{name}\n" in reference, name
+    assert re.findall(r"^\| `(\w+)` \|", (DOCS / "reference/commands.md").read_text(), re.M) == list(VERBS)

@@ -72,7 +72,7 @@ def test_wheel_holds_the_package_and_nothing_else(wheel: list[str], sources: tup
     assert {name.split("/")[0] for name in wheel} == {"pretune", info}
     assert f"{info}/licenses/LICENSE" in wheel
 
-    elsewhere = re.compile(r"(tests|benchmarks|\.[^/]*)/")
+    elsewhere = re.compile(r"(tests|benchmarks|docs|\.[^/]*)/")
     expected = {
         f"pretune/{name}"
         for name in sources[1]

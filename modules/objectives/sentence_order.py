@@ -20,6 +20,12 @@ class SentenceOrderPrediction(NextSentencePrediction):
     end; `segment_b` follows `segment_a`.
 
     Logs `loss`, the weighted sum of `mlm_loss` and `sop_loss`; `mlm_accuracy`, `sop_accuracy` and `perplexity`.
+
+    Args:
+        backbone: a hub id, a folder, an earlier run's folder or its `.ckpt`, or a `Backbone` with options.
+        mlm_weight: of masked language modeling in the loss; 0 switches it off, and nothing is masked.
+        pair_weight: of the prediction about the pair; 0 switches it off.
+        **masking: the options of `MaskedLanguageModeling`, and those of every module.
     """
 
     batch_keys: tuple[str, ...] = ("segment_a", "segment_b")

@@ -35,6 +35,8 @@ class TokenClassification(LabeledModule):
     Args:
         backbone: a hub id, a folder, an earlier run's folder or its `.ckpt`, or a `Backbone` with options.
         labels: the tag names in the order of their indices (`O`, `B-PER`, `I-PER`, ...); null asks the datamodule.
+        class_weights: `balanced` (inverse to the training frequencies), one weight a label, or null; in the training
+            loss alone.
         **optimization: the options of every module: `learning_rate`, `weight_decay`, `schedule`, `warmup`, ...
     """
 
