@@ -4,7 +4,8 @@ from ..moved import find_moved_modules
 from ..text.cleaning import Cleaning
 from ..text.train_tokenizer import TrainTokenizer
 from .base import BaseDataModule
-from .corpus import CorpusDataModule, CorpusSource
+from .corpus import CorpusDataModule
+from .corpus_source import CorpusSource
 from .instructions import InstructionDataModule
 from .labeled import LabeledDataModule, LabelledDataModule
 from .multiple_choice import MultipleChoiceDataModule

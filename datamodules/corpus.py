@@ -6,68 +6,39 @@ import json
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
-from torch import Tensor
 
 from ..contracts import CAPACITY, ModuleFacts, module_facts
-from ..errors import InputError, check_range
+from ..errors import InputError
 from ..storage import manifest
-from ..storage.cache import TokenStore, TokenWriter, cached, digest
+from ..storage.cache import TokenStore, cached, digest
 from ..text import words as word_lists
 from ..text.cleaning import Cleaning
 from ..text.encoding import encode
 from ..text.extend_tokenizer import ExtendTokenizer
-from ..text.findings import KNOWN, UNKNOWN, Findings, unknown_id, warn_of_unknown
+from ..text.findings import KNOWN, UNKNOWN, unknown_id, warn_of_unknown
 from ..text.progress import progress
 from ..text.readers import mended
-from ..text.splitting import held_out_documents
 from ..text.tokenizer import separator_id
-from ..text.tokenizing import FACTS, Tokenizing, sums
+from ..text.tokenizing import Tokenizing
 from ..text.train_tokenizer import TrainTokenizer
-from .base import BaseDataModule
 from .batching.blocks import Blocks
 from .batching.mixture import Mixture
 from .batching.packing import Packs
-from .batching.predict_rows import Inputs, write_inputs
-from .batching.token_rows import TokenRow
-from .sources import Documents, Files, Several, Source, make_source
-
-TOKENS_AT_ONCE = 1 << 24
-"""Documents are divided into training and validation so many tokens at a time: memory stays bounded."""
-
-
-@dataclass
-class CorpusSource:
-    """One corpus of a mixture.
-
-    Args:
-        files: paths, globs or URLs.
-        dataset: a Hugging Face Hub id or a local folder of that shape instead of files.
-        subset: the data set's configuration name.
-        weight: share of the training blocks, relative to the other weights.
-        documents: what a document is in a .txt file: a `line`, a `paragraph`, or the `file`.
-        text_column: the column of the text in other formats.
-        encoding: of text files.
-    """
-
-    files: str | list[str] | None = None
-    dataset: str | None = None
-    subset: str | None = None
-    weight: float = 1.0
-    documents: Documents = "line"
-    text_column: str = "text"
-    encoding: str = "utf-8"
+from .batching.predict_rows import Inputs
+from .batching.prompts import Prompts, write_prompts
+from .corpus_source import CorpusSource, mix_sources
+from .documents import DocumentsDataModule
+from .sources import Documents, Files, MixedSource, Source, make_source
+from .token_stream import counted, write_token_stream
 
 
-class CorpusDataModule(BaseDataModule):
+class CorpusDataModule(DocumentsDataModule):
     """Text for pretraining, in blocks of tokens or as packed documents.
 
     Documents are tokenized without special tokens, and each ends with the separator token (or the end-of-text token).
@@ -148,8 +119,7 @@ class CorpusDataModule(BaseDataModule):
         cache_dir: str | None = None,
         seed: int = 0,
     ) -> None:
-        super().__init__(tokenizer, batch_size, num_workers, cache_dir, seed)
-        check_range("data.validation_fraction", validation_fraction, least=0, below=1)
+        super().__init__(validation_fraction, cleaning, tokenizer, batch_size, num_workers, cache_dir, seed)
         if packing and eval_stride is not None:
             raise InputError(
                 "data.packing and data.eval_stride exclude each other, as packed documents do not overlap: set "
@@ -163,36 +133,20 @@ class CorpusDataModule(BaseDataModule):
         if sources:
             if train_files or dataset:
                 raise InputError("data.sources excludes data.train_files and data.dataset: leave one of them out.")
-            self.source: Source = self._mixture(sources, files, reading)
+            self.source: Source
+            self.source, self.weights = mix_sources(sources, Files(files, **reading), self.cache_dir)
         else:
             self.source = make_source({"train": train_files, **files}, dataset, subset, self.cache_dir, **reading)
         self.prompts = Files({"predict": predict_files}, **reading)
         self.predict_texts = predict_texts
-        self.validation_fraction = validation_fraction
         self.block_size = block_size
         self.packing = packing
         self.eval_stride = eval_stride
         self.special_tokens = special_tokens
         self.word_ids = word_ids
         self.words = words
-        self.cleaning = cleaning
         self.counts: dict[str, dict[str, int]] = {}
         """Of each split its `documents`, `tokens`, `words`, `bytes` and `unknown` tokens, once it is set up."""
-
-    def _mixture(self, sources: list[CorpusSource], files: dict[str, Any], reading: dict[str, Any]) -> Several:
-        sources = [CorpusSource(**source) if isinstance(source, dict) else source for source in sources]
-        parts: list[Any] = []
-        for number, source in enumerate(sources):
-            if not (source.files or source.dataset) or source.weight <= 0:
-                raise InputError(f"data.sources[{number}] needs `files` or a `dataset`, and a `weight` above 0.")
-            options = {
-                "documents_are": source.documents,
-                "text_column": source.text_column,
-                "encoding": source.encoding,
-            }
-            parts.append(make_source({"train": source.files}, source.dataset, source.subset, self.cache_dir, **options))
-        self.weights = [source.weight for source in sources]
-        return Several(parts, Files(files, **reading))
 
     @property
     def longest(self) -> int:  # type: ignore[override]
@@ -237,48 +191,22 @@ class CorpusDataModule(BaseDataModule):
 
     # ------------------------------------------------------------------ preparing
 
-    def prepare_data(self) -> None:
-        """Trains the tokenizer and tokenizes, unless the cache has it."""
-        self.find_sources()
-        self.load_tokenizer()
-        if self.predicts() and not self.predict_texts:
-            self._read_prompts()
-        for split in self.wanted_splits():
-            for part in self._parts(split):
-                self._tokenized(part, split)
+    def _corpora(self, split: str) -> list[Source]:
+        return [*self.source.parts] if isinstance(self.source, MixedSource) and split == "train" else [self.source]
 
-    def find_sources(self) -> None:
-        """Looks for the packages of the cleaning, too: a tokenizer that is trained first needs none of them."""
-        super().find_sources()
-        if self.cleaning is not None and self.prepared_splits():
-            self.cleaning.check_packages()
+    def tokenize_split(self, split: str) -> None:
+        """Tokenize each corpus of a split, unless the cache has it."""
+        for corpus in self._corpora(split):
+            self._tokenized(corpus, split)
 
-    def _parts(self, split: str) -> list[Source]:
-        if not self.source.has(split):
-            return []
-        return [*self.source.parts] if isinstance(self.source, Several) and split == "train" else [self.source]
-
-    def setup(self, stage: str) -> None:
-        """Maps what was tokenized."""
-        self.load_tokenizer()
-        if stage == "predict":
-            self._set_up_prompts()
-            return
-        if stage in ("fit", "validate") and not (self.source.has("train") or self.source.has("validation")):
-            raise InputError("CorpusDataModule has nothing to train on: set data.train_files or data.dataset.")
-        if stage == "test" and not self.source.has("test"):
-            raise InputError("CorpusDataModule has nothing to test on: set data.test_files.")
-        for split in ("test",) if stage == "test" else ("train", "validation"):
-            if self.source.has(split):
-                self._map(split)
-
-    def _map(self, split: str) -> None:
-        folders = [self._tokenized(part, split) for part in self._parts(split)]
-        for part in ("train", "validation") if self._holds_out(split) else (split,):
+    def map_split(self, split: str) -> None:
+        """Fill `self.datasets` with what was tokenized of a split, and of the part held out of it."""
+        folders = [self._tokenized(corpus, split) for corpus in self._corpora(split)]
+        for part in ("train", "validation") if self.holds_out(split) else (split,):
             self.contents[part] = digest([manifest.contents(folder) for folder in folders])
             reports = [json.loads((folder / "report.json").read_text())[part] for folder in folders]
             datasets = [self._dataset(TokenStore(folder, part), part) for folder in folders]
-            for dataset, source in zip(datasets, self._parts(split), strict=True):
+            for dataset, source in zip(datasets, self._corpora(split), strict=True):
                 if not len(dataset):
                     change = "lower" if part == "train" else "raise"
                     raise InputError(
@@ -305,12 +233,18 @@ class CorpusDataModule(BaseDataModule):
             f"({count['tokens'] / max(1, count['words']):.2f} a word, "
             f"{100 * count.get('unknown', 0) / max(1, count['tokens']):.2f}% unknown), "
             f"{len(self.datasets[part]):,} {kind} {self.block_size} tokens"
-            + (f"; skipped: {_counts(skipped)}" if skipped else "")
+            + (f"; skipped: {counted(skipped)}" if skipped else "")
             + "."
         )
         warn_of_unknown(part, {KNOWN: count["tokens"], UNKNOWN: count.get("unknown", 0)}, self.tokenizer)
 
-    def _set_up_prompts(self) -> None:
+    def prepare_prompts(self) -> None:
+        """Tokenize the prompts, unless the cache has them."""
+        if not self.predict_texts:
+            self._read_prompts()
+
+    def map_prompts(self) -> None:
+        """Fill `self.datasets` with the prompts."""
         sequences: list[list[int]] | TokenStore
         if self.predict_texts:
             texts = mended(self.predict_texts, "data.predict_texts")
@@ -326,14 +260,9 @@ class CorpusDataModule(BaseDataModule):
         if not self.prompts.has("predict"):
             raise InputError("There is nothing to predict: set data.predict_files or data.predict_texts.")
 
-        def encoded(examples: list[dict[str, Any]], findings: Findings) -> list[list[TokenRow]]:
-            return [[{"input_ids": ids}] for ids in encode(self.tokenizer, [e["text"] for e in examples])]
-
         def write(folder: Path) -> None:
             texts = self.prompts.documents("predict", Counter())
-            rows = ((f"document {number}", {"text": text}) for number, text in enumerate(texts))
-            write_inputs(folder, rows, lambda where, row: row, encoded, self.tokenizer)
-            if not (folder / "inputs.ends.bin").stat().st_size:
+            if not write_prompts(folder, texts, self.tokenizer):
                 raise InputError(f"{self.prompts.name('predict')} holds no text to go on from.")
 
         return self.read_inputs(["prompts", self.prompts.key("predict"), self.tokenizer_key()], write)
@@ -347,25 +276,15 @@ class CorpusDataModule(BaseDataModule):
 
     # ------------------------------------------------------------------ tokenizing
 
-    def _holds_out(self, split: str) -> bool:
-        return split == "train" and self.validation_fraction > 0 and not self.source.has("validation")
-
     def _tokenized(self, source: Source, split: str) -> Path:
-        held_out = [self.validation_fraction, self.seed] if self._holds_out(split) else None
         words = [True, word_lists.key(self.words)] if self.numbers_words else None
-        cleaning = self.cleaning.key() if self.cleaning is not None else None
-        key = [split, source.key(split), self.tokenizer_key(), held_out, words, cleaning]
+        held_out = self.held_out_key(split)
+        key = [split, source.key(split), self.tokenizer_key(), held_out, words, self.cleaning_key()]
         return cached(self.cache_dir, "corpora", key, lambda folder: self._tokenize(source, split, folder))
 
     def _tokenize(self, source: Source, split: str, folder: Path) -> None:
         skipped: Counter[str] = Counter()
-        writer = TokenWriter(folder, len(self.tokenizer), split)
         end = separator_id(self.tokenizer)
-        total: Counter[str] = Counter()
-        documents = source.documents(split, skipped)
-        if self.cleaning is not None:
-            documents = self.cleaning.clean(documents, skipped)
-        documents = progress(documents, f"tokenizing {split}")
         tokenizing = Tokenizing(
             self.tokenizer,
             [] if end is None else [end],
@@ -374,71 +293,6 @@ class CorpusDataModule(BaseDataModule):
             self.segmenter if self.numbers_words else None,
             self.seed,
         )
-        facts = (folder / "facts.bin").open("wb")  # on disk: there may be a hundred million documents
-        with closing(tokenizing.over(documents)) as batches:
-            for batch in batches:
-                writer.append(batch.ids, batch.facts["tokens"], batch.starts)
-                facts.write(batch.facts.tobytes())
-                total.update(sums(batch.facts))
-        facts.close()
-        writer.close()
-        if not total:
-            raise InputError(f"{source.name(split)} holds no document: {_counts(skipped) or 'no text'}.")
-        report: dict[str, Any] = {}
-        if self._holds_out(split):
-            table = np.memmap(folder / "facts.bin", FACTS, "r")
-            held = held_out_documents(table["hash"], self.validation_fraction, source.name(split))
-            report["validation"] = {"counts": sums(table[held]), "skipped": {}}
-            total.subtract(report["validation"]["counts"])
-            _divide(folder, split, held, len(self.tokenizer), self.numbers_words)
-        (folder / "facts.bin").unlink()
-        report[split] = {"counts": dict(total), "skipped": dict(skipped)}
-        (folder / "report.json").write_text(json.dumps(report))
-
-
-class Prompts:
-    """Beginnings of texts to be continued, as batches.
-
-    Args:
-        sequences: token ids of each.
-        pad_id: for the places after the end of a row.
-    """
-
-    def __init__(self, sequences: list[list[int]] | TokenStore, pad_id: int) -> None:
-        self.sequences, self.pad_id = sequences, pad_id
-
-    def __len__(self) -> int:
-        return len(self.sequences)
-
-    def __getitem__(self, indices: list[int]) -> dict[str, Tensor]:
-        rows = [torch.tensor(np.asarray(self.sequences[i], np.int64)) for i in indices]
-        pad = torch.nn.utils.rnn.pad_sequence
-        ids = pad(rows, batch_first=True, padding_value=self.pad_id)
-        mask = pad([torch.ones_like(row) for row in rows], batch_first=True)
-        return {"input_ids": ids, "attention_mask": mask, "index": torch.tensor(indices)}
-
-
-def _divide(folder: Path, split: str, held: np.ndarray, vocabulary: int, words: bool) -> None:
-    """Divides one stream of documents into training and validation, in pieces that fit into memory."""
-    whole = TokenStore(folder, split)
-    parts = {name: TokenWriter(folder, vocabulary, f"{name}.part") for name in ("train", "validation")}
-    first = place = 0
-    while first < len(held):
-        # As many documents as have so many tokens, but one at least.
-        last = max(first + 1, int(np.searchsorted(whole.ends, place + TOKENS_AT_ONCE, side="right")))
-        ends, chosen = whole.ends[first:last], held[first:last]
-        lengths, end = np.diff(ends, prepend=place), int(ends[-1])
-        of_token = np.repeat(chosen, lengths)
-        ids, flags = whole.ids[place:end], whole.starts[place:end] if words else None
-        for name, kept, tokens in (("train", ~chosen, ~of_token), ("validation", chosen, of_token)):
-            parts[name].append(ids[tokens], lengths[kept], None if flags is None else flags[tokens])
-        first, place = last, end
-    del whole, ids, flags
-    for name, writer in parts.items():
-        writer.close()
-        for suffix in ("bin", "ends.bin", "dtype", *(["starts.bin"] if words else [])):
-            (folder / f"{name}.part.{suffix}").replace(folder / f"{name}.{suffix}")
-
-
-def _counts(counts: dict[str, int]) -> str:
-    return ", ".join(f"{n:,} {what}" for what, n in counts.items())
+        documents = self.cleaned(source, split, skipped)
+        fraction = self.validation_fraction if self.holds_out(split) else 0.0
+        write_token_stream(folder, split, documents, skipped, tokenizing, fraction, source.name(split))

@@ -6,9 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import torch
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
-from torch import Tensor
 
 from ..contracts import IGNORED
 from ..errors import InputError
@@ -16,6 +14,7 @@ from ..storage.cells import is_missing
 from ..text.chat import ChatFormat, Message, answer_tokens, messages_in, read_template
 from ..text.findings import Findings
 from .batching.batches import Batches
+from .batching.packed_rows import PackedRows
 from .batching.padding import Padding
 from .batching.token_rows import RowsInMemory, TokenRow, TokenRows
 from .labeled import LabeledDataModule
@@ -239,62 +238,3 @@ class InstructionDataModule(LabeledDataModule):
         for where, row in self.source.rows("train"):
             columns = columns or self.columns(where, row, labeled=True)
             yield from (message["content"] for message in self._messages(where, row, columns))
-
-
-class PackedRows:
-    """Packs of whole rows as batches in one row of tokens each; best fit, the longest first.
-
-    Args:
-        rows: where they lie.
-        picked: (n,), which of them.
-        size: tokens in a pack at most.
-        measured: whether `lengths` should guide the loader (a budget of tokens for batches).
-    """
-
-    def __init__(self, rows: TokenRows, picked: np.ndarray, size: int, measured: bool = False) -> None:
-        self.rows = rows
-        lengths = rows.lengths[picked]
-        self.packs = [picked[pack].tolist() for pack in best_fit(lengths, size)]
-        filled = np.array([rows.lengths[pack].sum() for pack in self.packs], np.int64)
-        self.lengths = filled if measured else None
-
-    def __len__(self) -> int:
-        return len(self.packs)
-
-    def __getitem__(self, indices: list[int]) -> dict[str, Tensor]:
-        numbers = [number for index in indices for number in self.packs[index]]
-        found = [self.rows[number] for number in numbers]
-        sizes = np.array([len(row["input_ids"]) for row in found], np.int64)
-        ends = np.cumsum(sizes)
-        batch = {
-            key: torch.from_numpy(np.concatenate([r[key] for r in found]).astype(np.int64))[None] for key in found[0]
-        }
-        batch["position_ids"] = torch.from_numpy(np.arange(ends[-1]) - np.repeat(ends - sizes, sizes))[None]
-        batch["cu_seq_lens"] = torch.from_numpy(np.concatenate(([0], ends)).astype(np.int32))
-        batch["example"] = torch.from_numpy(self.rows.owners[numbers])
-        return batch
-
-
-def best_fit(lengths: np.ndarray, size: int) -> list[list[int]]:
-    """Divides rows into packs of at most `size` tokens: each goes where the least room is left that suffices.
-
-    Args:
-        lengths: (n,), none above `size`.
-        size: of a pack.
-    """
-    packs: list[list[int]] = []
-    by_room: list[list[int]] = [[] for _ in range(size + 1)]  # packs with so much room
-    filled = np.zeros(size + 1, bool)
-    for row in np.argsort(-lengths, kind="stable").tolist():
-        length = int(lengths[row])
-        room = length + int(filled[length:].argmax())
-        if filled[room]:
-            pack = by_room[room].pop()
-            filled[room] = bool(by_room[room])
-            packs[pack].append(row)
-        else:
-            room, pack = size, len(packs)
-            packs.append([row])
-        by_room[room - length].append(pack)
-        filled[room - length] = True
-    return packs

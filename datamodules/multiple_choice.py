@@ -6,16 +6,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import torch
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
-from torch import Tensor
 
 from ..errors import InputError
 from ..storage.cells import is_whole, listed
 from ..text.findings import Findings
 from ..text.readers import require_columns
 from ..text.visible import shown_value
-from .batching.batches import Collate
+from .batching.choice_batches import ChoiceBatches
 from .batching.encode_texts import encode_texts
 from .batching.padding import Padding
 from .batching.token_rows import RowsInMemory, TokenRow, TokenRows
@@ -169,54 +167,6 @@ class MultipleChoiceDataModule(LabeledDataModule):
             example = self.example(where, row, columns, labeled=False)
             yield example["context"]
             yield from (example["begins"] + ending for ending in example["endings"])
-
-
-class ChoiceBatches:
-    """Examples as batches of (rows, choices, length).
-
-    Args:
-        rows: the rows of tokens of all endings.
-        examples: (n,), which examples.
-        padding: lays rows side by side.
-        columns: (n,) for each name: what else a batch says of its examples.
-        grouped: whether `lengths` should guide the loader.
-    """
-
-    def __init__(
-        self,
-        rows: TokenRows | RowsInMemory,
-        examples: np.ndarray,
-        padding: Collate,
-        columns: dict[str, np.ndarray],
-        grouped: bool,
-    ) -> None:
-        self.rows, self.padding, self.columns = rows, padding, columns
-        every = np.arange(len(rows.examples))
-        self.first = np.searchsorted(rows.owners, every)[examples]
-        self.counts = np.bincount(rows.owners, minlength=len(every))[examples]
-        # An example is as long as its longest ending, as often as it has endings.
-        longest = np.maximum.reduceat(rows.lengths, np.searchsorted(rows.owners, every))[examples]
-        self.lengths = longest * self.counts if grouped else None
-
-    def __len__(self) -> int:
-        return len(self.first)
-
-    def __getitem__(self, indices: list[int]) -> dict[str, Tensor]:
-        counts = self.counts[indices]
-        flat = [
-            self.rows[i] for first, n in zip(self.first[indices], counts, strict=True) for i in range(first, first + n)
-        ]
-        batch = self.padding(flat)
-        choices = int(counts.max())
-        there = torch.from_numpy(np.arange(choices) < counts[:, None])
-        for key, value in batch.items():
-            # An ending that is not there is a copy of an existing one, so that no row is empty; the mask leaves it out.
-            whole = value[:1].repeat(there.numel(), 1)
-            whole[there.flatten()] = value
-            batch[key] = whole.view(*there.shape, -1)
-        if (counts != choices).any():
-            batch["choice_mask"] = there.long()
-        return {**batch, **{name: torch.from_numpy(values[indices]) for name, values in self.columns.items()}}
 
 
 def _context(where: str, row: dict[str, Any], column: str) -> str:

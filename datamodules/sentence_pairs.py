@@ -7,19 +7,14 @@ from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import torch
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
-from torch import Tensor
 
-from ..contracts.random_streams import OTHER_SEGMENT, SEGMENT_LENGTHS
 from ..errors import InputError, check_range
 from ..storage import manifest
-from ..storage.cache import TokenStore, TokenWriter, cached, digest, mapped
+from ..storage.cache import TokenWriter, cached, digest
 from ..text.cleaning import Cleaning, function_key
 from ..text.extend_tokenizer import ExtendTokenizer
 from ..text.progress import progress
@@ -28,11 +23,13 @@ from ..text.splitting import held_out_documents
 from ..text.tokenizer import pair_frame
 from ..text.tokenizing import SentenceTokenizing, Tokenizing
 from ..text.train_tokenizer import TrainTokenizer
-from .base import BaseDataModule
+from .batching.gather_pairs import Sentences, gather_pairs
+from .batching.segment_pairs import Pairs
+from .documents import DocumentsDataModule
 from .sources import Documents, make_source
 
 
-class SentencePairDataModule(BaseDataModule):
+class SentencePairDataModule(DocumentsDataModule):
     """Documents as pairs of segments that follow each other.
 
     As in BERT (arXiv 1810.04805, appendix A.2), sentences of a document are gathered up to a number of tokens, which
@@ -97,8 +94,7 @@ class SentencePairDataModule(BaseDataModule):
         cache_dir: str | None = None,
         seed: int = 0,
     ) -> None:
-        super().__init__(tokenizer, batch_size, num_workers, cache_dir, seed)
-        check_range("data.validation_fraction", validation_fraction, least=0, below=1)
+        super().__init__(validation_fraction, cleaning, tokenizer, batch_size, num_workers, cache_dir, seed)
         check_range("data.short_fraction", short_fraction, least=0, most=1)
         self.source = make_source(
             {"train": train_files, "validation": validation_files, "test": test_files},
@@ -109,11 +105,9 @@ class SentencePairDataModule(BaseDataModule):
             documents_are=documents,
             text_column=text_column,
         )
-        self.validation_fraction = validation_fraction
         self.max_length = max_length
         self.short_fraction = short_fraction
         self.splitter = splitter
-        self.cleaning = cleaning
 
     @property
     def longest(self) -> int:  # type: ignore[override]
@@ -126,28 +120,12 @@ class SentencePairDataModule(BaseDataModule):
 
     # ------------------------------------------------------------------ preparing
 
-    def prepare_data(self) -> None:
-        """Trains the tokenizer and tokenizes, unless the cache has it."""
-        self.find_sources()
-        self.load_tokenizer()
-        for split in self.wanted_splits():
-            if self.source.has(split):
-                self._tokenized(split)
+    def tokenize_split(self, split: str) -> None:
+        """Tokenize the sentences of a split, unless the cache has it."""
+        self._tokenized(split)
 
-    def setup(self, stage: str) -> None:
-        """Maps the tokenized sentences and makes pairs."""
-        self.load_tokenizer()
-        if stage in ("fit", "validate") and not (self.source.has("train") or self.source.has("validation")):
-            raise InputError("SentencePairDataModule has nothing to train on: set data.train_files or data.dataset.")
-        if stage == "test" and not self.source.has("test"):
-            raise InputError("SentencePairDataModule has nothing to test on: set data.test_files.")
-        if stage == "predict":
-            raise InputError("SentencePairDataModule has nothing to predict; a downstream task's datamodule has.")
-        for split in ("test",) if stage == "test" else ("train", "validation"):
-            if self.source.has(split):
-                self._map(split)
-
-    def _map(self, split: str) -> None:
+    def map_split(self, split: str) -> None:
+        """Fill `self.datasets` with the pairs of a split, and of the part held out of it."""
         folder = self._tokenized(split)
         report = json.loads((folder / "report.json").read_text())
         content = self.max_length - len(pair_frame(self.tokenizer))
@@ -155,7 +133,7 @@ class SentencePairDataModule(BaseDataModule):
             raise InputError(f"data.max_length is {self.max_length}, which leaves no room for two segments.")
         store = Sentences(folder)
         held = np.load(folder / "held_out.npy")
-        for part, chosen in (("train", ~held), ("validation", held)) if self._holds_out(split) else ((split, ~held),):
+        for part, chosen in (("train", ~held), ("validation", held)) if self.holds_out(split) else ((split, ~held),):
             key = [folder.name, part, content, self.short_fraction, self.seed]
             documents = np.flatnonzero(chosen)
 
@@ -186,23 +164,16 @@ class SentencePairDataModule(BaseDataModule):
                 )
             self.datasets[part] = pairs
 
-    def _holds_out(self, split: str) -> bool:
-        return split == "train" and self.validation_fraction > 0 and not self.source.has("validation")
-
     def _tokenized(self, split: str) -> Path:
-        held_out = [self.validation_fraction, self.seed] if self._holds_out(split) else None
-        cleaning = self.cleaning.key() if self.cleaning is not None else None
-        key = [split, self.source.key(split), self.tokenizer_key(), held_out, function_key(self.splitter), cleaning]
+        splitter, held_out = function_key(self.splitter), self.held_out_key(split)
+        key = [split, self.source.key(split), self.tokenizer_key(), held_out, splitter, self.cleaning_key()]
         return cached(self.cache_dir, "sentences", key, lambda folder: self._tokenize(split, folder))
 
     def _tokenize(self, split: str, folder: Path) -> None:
         skipped: Counter[str] = Counter()
         writer = TokenWriter(folder, len(self.tokenizer))
         sizes, hashes = array("q"), array("Q")  # eight bytes for each document
-        documents = self.source.documents(split, skipped)
-        if self.cleaning is not None:
-            documents = self.cleaning.clean(documents, skipped)
-        documents = progress(documents, f"tokenizing {split}")
+        documents = self.cleaned(self.source, split, skipped)
         tokenizing = Tokenizing(self.tokenizer, end=[], unknown=None, word_starts=False, segmenter=None, seed=self.seed)
         with closing(SentenceTokenizing(tokenizing, self.splitter or split_sentences).over(documents)) as batches:
             for batch in batches:
@@ -215,154 +186,9 @@ class SentencePairDataModule(BaseDataModule):
         if not sizes:
             raise InputError(f"{self.source.name(split)} holds no document.")
         held = np.zeros(len(sizes), bool)
-        if self._holds_out(split):
+        if self.holds_out(split):
             table = np.frombuffer(hashes, np.uint64)
             held = held_out_documents(table, self.validation_fraction, self.source.name(split))
         np.save(folder / "held_out.npy", held)
         np.save(folder / "documents.npy", np.cumsum(sizes))
         (folder / "report.json").write_text(json.dumps({"skipped": dict(skipped)}))
-
-
-class Sentences(TokenStore):
-    """Sentences on disk, and the documents that they make up."""
-
-    @cached_property
-    def documents(self) -> np.ndarray:
-        """(documents,): the number of sentences up to the end of each document."""
-        documents: np.ndarray = np.load(self.folder / "documents.npy", mmap_mode="r")
-        return documents
-
-    def tokens(self, first: int, last: int) -> np.ndarray:
-        """The tokens of the sentences from `first` up to, not including, `last`."""
-        return self.ids[self.place(first) : self.place(last)]
-
-
-def gather_pairs(
-    store: Sentences, documents: np.ndarray, content: int, short_fraction: float, seed: int, folder: Path
-) -> None:
-    """Divides documents into pairs of segments and writes `pairs.bin` and `skipped.json`.
-
-    Args:
-        store: the sentences.
-        documents: (n,), the numbers of the documents to take.
-        content: tokens in both segments at most.
-        short_fraction: share of the pairs that are shorter.
-        seed: of lengths and divisions.
-        folder: where to.
-    """
-    skipped: Counter[str] = Counter()
-    rng = np.random.default_rng([seed, SEGMENT_LENGTHS])
-    with (folder / "pairs.bin").open("wb") as file:
-        for document in documents:
-            first = int(store.documents[document - 1]) if document else 0
-            last = int(store.documents[document])
-            if last - first < 2:
-                skipped["documents of one sentence"] += 1
-                continue
-            places = np.append(store.place(first), store.ends[first:last])
-            for begin, end in _chunks(places, content, short_fraction, rng):
-                middle = int(rng.integers(begin + 1, end))
-                file.write(np.array([first + begin, first + middle, first + end, document], np.int64).tobytes())
-                surplus = int(places[end] - places[begin]) - content
-                skipped["tokens cut off pairs that are too long"] += max(0, surplus)
-    (folder / "skipped.json").write_text(json.dumps(skipped))
-
-
-def _chunks(places: np.ndarray, content: int, short_fraction: float, rng: np.random.Generator) -> list[tuple[int, int]]:
-    """Runs of at least two sentences of a document that fit into a pair, where two do.
-
-    Args:
-        places: (sentences + 1,), where each sentence begins, and the last one ends.
-        content: tokens in a pair at most.
-        short_fraction: share of the pairs that are shorter.
-        rng: draws which.
-    """
-    chunks: list[tuple[int, int]] = []
-    begin, last = 0, len(places) - 1
-    while last - begin >= 2:
-        target = int(rng.integers(2, content + 1)) if rng.random() < short_fraction else content
-        fitting = int(np.searchsorted(places, places[begin] + target, side="right")) - 1
-        chunks.append((begin, max(begin + 2, fitting)))
-        begin = chunks[-1][1]
-    if begin < last:  # one sentence is left: it takes the one before it along, or joins a pair that cannot spare one
-        before = chunks[-1][0]
-        chunks[-1:] = [(before, last)] if begin - before < 3 else [(before, begin - 1), (begin - 1, last)]
-    return chunks
-
-
-class Pairs:
-    """Pairs of segments, as batches.
-
-    Args:
-        store: the sentences.
-        folder: with the `pairs.bin` of `gather_pairs`.
-        content: tokens in both segments at most.
-        seed: of the segments of other documents.
-    """
-
-    def __init__(self, store: Sentences, folder: Path, content: int, seed: int) -> None:
-        self.store, self.folder, self.content, self.seed = store, folder, content, seed
-
-    @cached_property
-    def table(self) -> np.ndarray:
-        """(pairs, 4): the first sentence of both segments, the one after the last, and the document."""
-        return mapped(self.folder / "pairs.bin", np.dtype(np.int64)).reshape(-1, 4)
-
-    def __getstate__(self) -> dict[str, Any]:
-        # A mapped array would be pickled as a copy of its content.
-        return {key: value for key, value in self.__dict__.items() if key != "table"}
-
-    def __len__(self) -> int:
-        return len(self.table)
-
-    def __getitem__(self, indices: list[int]) -> dict[str, Tensor]:
-        first, second, other, documents, others = [], [], [], [], []
-        for index in indices:
-            begin, middle, end, document = self.table[index].tolist()
-            a, b = _fit(self.store.tokens(begin, middle), self.store.tokens(middle, end), self.content)
-            stranger, c = self._other(index, document, len(a), len(b))
-            first.append(a)
-            second.append(b)
-            other.append(c)
-            documents.append(document)
-            others.append(stranger)
-        return {
-            "segment_a": _padded(first),
-            "segment_b": _padded(second),
-            "segment_other": _padded(other),
-            "document": torch.tensor(documents),
-            "other_document": torch.tensor(others),
-        }
-
-    def _other(self, index: int, document: int, used: int, wanted: int) -> tuple[int, np.ndarray]:
-        """A segment of another document: of whole sentences, as near to the wanted length as they come."""
-        rng = np.random.default_rng([self.seed, OTHER_SEGMENT, index])
-        while True:
-            _, begin, end, stranger = self.table[rng.integers(len(self.table))].tolist()
-            if stranger != document:
-                break
-        last = int(self.store.documents[stranger])
-        end = begin + 1
-        size = len(self.store[begin])
-        while end < last:
-            more = len(self.store[end])
-            if size + more > self.content - used or size + more - wanted > wanted - size:
-                break
-            size += more
-            end += 1
-        return stranger, self.store.tokens(begin, end)[: self.content - used]
-
-
-def _fit(first: np.ndarray, second: np.ndarray, content: int) -> tuple[np.ndarray, np.ndarray]:
-    """Two segments that together are not too long: what is cut off are their outer ends, of the longer one first."""
-    if len(first) + len(second) > content:
-        kept = min(len(first), max(content - len(second), content // 2))
-        first, second = first[len(first) - kept :], second[: content - kept]
-    return first, second
-
-
-def _padded(rows: list[np.ndarray]) -> Tensor:
-    out = np.full((len(rows), max(map(len, rows))), -1, np.int64)
-    for target, row in zip(out, rows, strict=True):
-        target[: len(row)] = row
-    return torch.from_numpy(out)

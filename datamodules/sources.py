@@ -230,7 +230,7 @@ class InstalledDocs:
 
 
 @dataclass
-class Several:
+class MixedSource:
     """A mixture of corpora to train on; the other splits come from one source."""
 
     parts: list[Files | Hub | InstalledDocs]
@@ -266,7 +266,7 @@ class Several:
             yield from part.documents(split, skipped)
 
 
-Source = Files | Hub | InstalledDocs | Several
+Source = Files | Hub | InstalledDocs | MixedSource
 
 
 def make_source(

@@ -114,12 +114,7 @@ class Packs:
             ids[content.stop : end] = self.suffix
             if self.with_words:
                 words[content] = np.cumsum(self.store.starts[begin:stop])
-        positions = np.arange(ends[-1]) - np.repeat(ends - sizes, sizes)
-        batch = {
-            "input_ids": torch.from_numpy(ids).unsqueeze(0),
-            "position_ids": torch.from_numpy(positions).unsqueeze(0),
-            "cu_seq_lens": torch.from_numpy(np.concatenate(([0], ends)).astype(np.int32)),
-        }
+        batch = {"input_ids": torch.from_numpy(ids).unsqueeze(0), **pack_places(sizes)}
         if self.with_types:
             batch["token_type_ids"] = torch.zeros_like(batch["input_ids"])
         if self.with_words:
@@ -129,3 +124,20 @@ class Packs:
     def __getstate__(self) -> dict[str, Any]:
         # A mapped array would be pickled as a copy of its content.
         return {key: value for key, value in self.__dict__.items() if key != "bounds"}
+
+
+def pack_places(sizes: np.ndarray) -> dict[str, Tensor]:
+    """Return where documents that lie end to end begin, and where in its document each token stands.
+
+    Args:
+        sizes: (documents,), tokens of each, int64.
+
+    Returns:
+        `position_ids` (1, tokens) int64 and `cu_seq_lens` (documents + 1,) int32.
+    """
+    ends = np.cumsum(sizes)
+    positions = np.arange(ends[-1]) - np.repeat(ends - sizes, sizes)
+    return {
+        "position_ids": torch.from_numpy(positions).unsqueeze(0),
+        "cu_seq_lens": torch.from_numpy(np.concatenate(([0], ends)).astype(np.int32)),
+    }

@@ -27,17 +27,28 @@ class Padding:
 
     def __call__(self, rows: list[dict[str, np.ndarray]]) -> dict[str, Tensor]:
         """(rows, longest) of each key, int64."""
-        mask = self._pad([np.ones(len(row["input_ids"]), np.int64) for row in rows], 0)
+        mask = pad_rows([np.ones(len(row["input_ids"]), np.int64) for row in rows], 0, self.left)
         batch = {
-            key: self._pad([row[key] for row in rows], self.values.get(key, 0))
+            key: pad_rows([row[key] for row in rows], self.values.get(key, 0), self.left)
             for key in rows[0]
             if key not in self.leave_out
         }
         return {"input_ids": batch.pop("input_ids"), "attention_mask": mask, **batch}
 
-    def _pad(self, sequences: list[np.ndarray], value: int) -> Tensor:
-        width = max(len(ids) for ids in sequences)
-        out = np.full((len(sequences), width), value, np.int64)
-        for row, ids in enumerate(sequences):
-            out[row, slice(width - len(ids), width) if self.left else slice(0, len(ids))] = ids
-        return torch.from_numpy(out)
+
+def pad_rows(rows: list[np.ndarray], value: int, left: bool = False) -> Tensor:
+    """Return rows of integers side by side, as long as the longest.
+
+    Args:
+        rows: each of its own length.
+        value: for the places that a row leaves free.
+        left: whether those are at its beginning.
+
+    Returns:
+        (rows, longest), int64.
+    """
+    width = max(map(len, rows))
+    padded = np.full((len(rows), width), value, np.int64)
+    for place, row in zip(padded, rows, strict=True):
+        place[slice(width - len(row), width) if left else slice(0, len(row))] = row
+    return torch.from_numpy(padded)

@@ -4,12 +4,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from chat_templates import CHATML, THINKING
 from tests_support import sentence
 
-from pretune.datamodules.instructions import InstructionDataModule, best_fit
+from pretune.datamodules.instructions import InstructionDataModule
 from pretune.errors import InputError
 from pretune.text.tokenizer import load_tokenizer
 from pretune.text.train_tokenizer import TrainTokenizer, train_tokenizer
@@ -124,16 +123,6 @@ def test_packs_hold_every_row_once(folder: Path) -> None:
         length = int(padded["attention_mask"][example].sum())
         assert ids == padded["input_ids"][example, :length].tolist()
         assert labels == padded["labels"][example, :length].tolist()
-
-
-def test_best_fit() -> None:
-    lengths = np.random.default_rng(0).integers(1, 50, 300)
-    packs = best_fit(lengths, 64)
-    assert sorted(row for pack in packs for row in pack) == list(range(300))
-    filled = [int(lengths[pack].sum()) for pack in packs]
-    assert max(filled) <= 64
-    assert len(packs) <= 1.03 * lengths.sum() / 64 + 1
-    assert best_fit(np.array([3, 3, 2, 2]), 5) == [[0, 3], [1, 2]]
 
 
 def test_long_conversations_are_cut_at_their_end_or_left_out(folder: Path, caplog: pytest.LogCaptureFixture) -> None:

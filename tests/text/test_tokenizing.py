@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from tests_support import sentence  # type: ignore[import-not-found]
 
-from pretune.datamodules import CorpusDataModule, SentencePairDataModule
+from pretune.datamodules import CorpusDataModule, SentencePairDataModule, token_stream
 from pretune.datamodules import corpus as corpora
 from pretune.errors import InputError
 from pretune.text import encoding, processes
@@ -29,7 +29,7 @@ LINES = [f"{sentence(i, 5 + i % 9)} {'naïve 東京 ' * (i % 3 == 0)}\xa0x{i}" f
 def small(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """Batches of a few documents, and helpers after the first; those that were started."""
     monkeypatch.setattr(encoding, "BATCH_CHARACTERS", 2000)
-    monkeypatch.setattr(corpora, "TOKENS_AT_ONCE", 900)
+    monkeypatch.setattr(token_stream, "TOKENS_AT_ONCE", 900)
     monkeypatch.setattr(processes, "ALONE", 1)
     started: list[subprocess.Popen[bytes]] = []
     start = processes._start
