@@ -12,7 +12,7 @@ import torch.multiprocessing as mp
 from lightning.pytorch import LightningModule, Trainer
 from tests_support import capitalized
 
-from pretune.datamodules import CorpusDataModule, SentencePairDataModule, TextClassificationDataModule, base
+from pretune.datamodules import CorpusDataModule, SentencePairDataModule, TextClassificationDataModule, loading
 from pretune.datamodules.batching.agreement import difference, require_agreement
 from pretune.errors import InputError
 
@@ -76,7 +76,7 @@ def test_every_datamodule_says_what_it_holds(
 ) -> None:
     """The same from two caches, and something else from other texts."""
     held: list[dict[str, str]] = []
-    monkeypatch.setattr(base, "require_agreement", held.append)
+    monkeypatch.setattr(loading, "require_agreement", held.append)
     texts = (" ".join(capitalized(i + j) for j in range(3)) for i in range(40))
     Path("texts.txt").write_text("\n\n".join(texts))
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from lightning.pytorch import LightningModule
 
-from pretune.datamodules import CorpusDataModule, TextClassificationDataModule, base
+from pretune.datamodules import CorpusDataModule, TextClassificationDataModule, loading
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,7 @@ from pretune.datamodules import CorpusDataModule, TextClassificationDataModule, 
 def test_workers(
     device: str, cores: int, gpus: int, given: int | None, expected: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(base, "cores", lambda: cores)
+    monkeypatch.setattr(loading, "cores", lambda: cores)
     data: Any = TextClassificationDataModule("a.csv", num_workers=given)
     corpus: Any = CorpusDataModule("a.txt", num_workers=given)
     assert data.workers() == (given or 0)
