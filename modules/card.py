@@ -9,7 +9,7 @@ from ..contracts import data_facts, files_of
 from .markdown import code, listed, public
 
 if TYPE_CHECKING:
-    from .base import BaseModule
+    from .network import NetworkModule
 
 LINEAGE = "pretune_lineage"
 """The entry of the exported configuration that names the runs behind the weights."""
@@ -48,7 +48,7 @@ TOKENIZER = """
 tokenizer = AutoTokenizer.from_pretrained("path/to/this/folder")"""
 
 
-def model_card(module: BaseModule) -> str:
+def model_card(module: NetworkModule) -> str:
     """The text of README.md for what a module exports."""
     trainer = module._trainer
     best = getattr(trainer.checkpoint_callback, "best_model_score", None) if trainer is not None else None
@@ -79,7 +79,7 @@ def model_card(module: BaseModule) -> str:
     )
 
 
-def _taken(module: BaseModule) -> str:
+def _taken(module: NetworkModule) -> str:
     """How many steps were taken, and after which of them the weights are those of the card."""
     trainer, kept = module._trainer, module.kept_step
     if trainer is None:
@@ -88,7 +88,7 @@ def _taken(module: BaseModule) -> str:
     return f"{last:,}" if kept in (None, last) else f"{last:,}; the weights are those after step {kept:,}"
 
 
-def _loading(module: BaseModule, name: str | None) -> str:
+def _loading(module: NetworkModule, name: str | None) -> str:
     alone = module.backbone.adapters and not module.backbone.merge_adapters
     text = (ADAPTERS if alone else WHOLE).format(auto_class=module.auto_class, base=json.dumps(name))
     if module.tokenizer is None:
@@ -101,7 +101,7 @@ def _value(value: object) -> str:
     return code(public(value)) if isinstance(value, str) else str(value)
 
 
-def _data(module: BaseModule) -> str | None:
+def _data(module: NetworkModule) -> str | None:
     """What was trained on, in few words: the first files of many, and no place on this machine."""
     files = files_of(data_facts(module.datamodule), "train")
     if files is None:
@@ -125,7 +125,7 @@ def _version() -> str:
         return "(not installed)"
 
 
-def lineage(module: BaseModule) -> list[dict[str, Any]]:
+def lineage(module: NetworkModule) -> list[dict[str, Any]]:
     """What made the weights what they are, oldest first: of each run its class, data, steps and what it began with.
 
     It is an entry of the exported configuration, which travels with the weights from run to run.

@@ -16,9 +16,10 @@ from ..checkpoints import locate, stored
 from ..contracts import data_facts, set_length
 from ..errors import InputError
 from .backbone.skeleton import try_out
+from .early_callbacks import refuse_early
 from .early_monitors import check_monitors
 from .optimization.schedules import schedule
-from .refusals import no_start, refuse_divided, refuse_predicting, refuse_unfreezing
+from .refusals import no_start, refuse_compiled, refuse_divided, refuse_predicting, refuse_unfreezing
 from .strategies import FullySharded
 
 if TYPE_CHECKING:
@@ -35,11 +36,13 @@ def check_early(module: BaseModule) -> None:
         InputError: as the step would that comes later.
     """
     trainer: Any = module.trainer
+    refuse_compiled(module)
+    refuse_early(trainer, module.model is not None)
     if module.model is None and module.stored is None:
         _check_architecture(module)
     _check_kind_of_data(module)
     if set_length(module.datamodule) is not None:
-        module._check_length()  # of the others the tokenizer decides
+        module.check_length()  # of the others the tokenizer decides
     for callback in trainer.callbacks:
         data_facts(getattr(callback, "data", None)).find_sources()
     if trainer.state.fn == TrainerFn.PREDICTING:
@@ -58,7 +61,7 @@ def _check_architecture(module: BaseModule) -> None:
     """Looks at the configuration that names or describes the weights."""
     import transformers
 
-    from .backbone.backbone import refuse_unsupported
+    from .backbone.architecture import refuse_unsupported
 
     config = module.backbone.load_config()
     module.check_backbone(config)
@@ -105,6 +108,6 @@ def _check_length_of_training(module: BaseModule) -> None:
     if own or trainer.max_epochs != -1 or trainer.max_steps != -1:
         return
     try:
-        schedule(module.schedule, math.inf, module.warmup, clock=module._clock())
+        schedule(module.schedule, math.inf, module.warmup, clock=module.clock.share(module.trainer))
     except ValueError as error:
         raise InputError(str(error)) from error

@@ -14,7 +14,7 @@ from ..errors import InputError
 from .metrics.directions import Direction, named_directions
 
 if TYPE_CHECKING:
-    from .base import BaseModule
+    from .measured import MeasuredModule
 
 OURS = ("pretune.", "lightning.", "pytorch_lightning.")
 """Where classes come from of which it is known what they log."""
@@ -24,7 +24,7 @@ ALWAYS = {"epoch", "step"}
 """What Lightning's `ModelCheckpoint` may go by beside what is logged."""
 
 
-def check_monitors(module: BaseModule, callbacks: Iterable[Any]) -> None:
+def check_monitors(module: MeasuredModule, callbacks: Iterable[Any]) -> None:
     """Refuses a metric to go by that validation does not log.
 
     A module or a callback of the user's may log what it likes: then only `model.monitor` is refused, where nobody knows
@@ -73,7 +73,7 @@ def _warn_of_direction(callback: Any, name: str, directions: Mapping[str, Direct
         )
 
 
-def validated(module: BaseModule) -> set[str]:
+def validated(module: MeasuredModule) -> set[str]:
     """What the validation of a module of this suite may log, whatever the data are."""
     logged = {name for name in module.directions() if name.startswith("val/")}
     prefixes = [f"val/{part}_" if part else "val/" for part in module.parts()]

@@ -23,10 +23,10 @@ from .sharding import is_sharded, whole_state
 
 if TYPE_CHECKING:
     from .backbone.backbone import Backbone
-    from .base import BaseModule
+    from .network import NetworkModule
 
 
-def export(module: BaseModule, folder: str | Path, check: bool = True) -> None:
+def export(module: NetworkModule, folder: str | Path, check: bool = True) -> None:
     """Writes a Hugging Face folder: safetensors, configuration, tokenizer, model card.
 
     Weights of the checkpoint that this network has no place for and that others start from, such as a pooler, go with
@@ -67,7 +67,7 @@ def export(module: BaseModule, folder: str | Path, check: bool = True) -> None:
     rank_zero_info(f"Exported to {final_name(folder)}: {reader}.from_pretrained reads it.")
 
 
-def export_adapters(module: BaseModule, folder: str | Path, check: bool = True) -> None:
+def export_adapters(module: NetworkModule, folder: str | Path, check: bool = True) -> None:
     """Writes the adapters, and what else is not as the backbone has it, as `peft.PeftModel.from_pretrained` reads them.
 
     Args:
@@ -99,7 +99,7 @@ def export_adapters(module: BaseModule, folder: str | Path, check: bool = True) 
         check_adapters(folder, lambda: _base(module), words if grown else None, module.model, module.sample_inputs())
 
 
-def _base(module: BaseModule) -> Any:
+def _base(module: NetworkModule) -> Any:
     """The network that adapters were put on, as its weights are without any option of training."""
     given = module.backbone
     plain: Backbone = replace(
@@ -109,7 +109,7 @@ def _base(module: BaseModule) -> Any:
     return network.eval()
 
 
-def _save_tokenizer(module: BaseModule, folder: str | Path) -> None:
+def _save_tokenizer(module: NetworkModule, folder: str | Path) -> None:
     tokenizer = module.tokenizer
     if tokenizer is None:
         place = f"{final_name(folder)}"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -67,27 +69,31 @@ class HostedModule(LightningModule):
         self._stored = entry
 
     def check_class(self, entry: dict[str, Any]) -> None:
-        """Raises an `InputError` if a checkpoint's description is not of this class."""
-        found = entry.get("class", "something else")
-        if found != type(self).__name__:
+        """Raise an `InputError` if a checkpoint's description is not of this class."""
+        stored_class = entry.get("class", "something else")
+        if stored_class != type(self).__name__:
             raise MisfitError(
-                f"The checkpoint is of a {found}, the model is a {type(self).__name__}. --ckpt_path only resumes or "
-                "evaluates the same class; to start from its weights, give it as model.backbone."
+                f"The checkpoint is of a {stored_class}, the model is a {type(self).__name__}. --ckpt_path only "
+                "resumes or evaluates the same class; to start from its weights, give it as model.backbone."
             )
 
     # ------------------------------------------------------------------ steps
 
-    def begin_step(self) -> None:
-        """Counts a training step, if no trainer does; all that is drawn until `end_step` belongs to it."""
+    @contextmanager
+    def counted_step(self, stage: str) -> Iterator[None]:
+        """Count a training step, if no trainer does; all that is drawn within belongs to it."""
+        if stage != "train":
+            yield
+            return
         self._step_number += not self.has_trainer
         self._in_step = True
-
-    def end_step(self) -> None:
-        """Ends what `begin_step` began."""
-        self._in_step = False
+        try:
+            yield
+        finally:
+            self._in_step = False
 
     def draw_seed(self, stage: str) -> int:
-        """What a step draws by: in training another number at each step, in evaluation always the same."""
+        """Return what a step draws by: in training another number at each step, in evaluation always the same."""
         if stage != "train":
             return 0
         if not self.has_trainer and not self._in_step:  # `step` itself was called
@@ -96,7 +102,7 @@ class HostedModule(LightningModule):
         return seed + 1 + (self.global_step if self.has_trainer else self._step_number)
 
     def mean_of_batch(self, losses: list[Tensor], counts: list[Tensor], weights: list[float]) -> Tensor:
-        """The loss of a batch of which nobody says what it is accumulated with: the mean over its own targets.
+        """Return the loss of a batch of which nobody says what it is accumulated with: the mean over its own targets.
 
         Args:
             losses: a scalar for each part, the sum over targets.
@@ -141,7 +147,7 @@ class HostedModule(LightningModule):
             self.log(name, value, *args, **options)
 
     def read_scores(self, stage: str) -> dict[str, float]:
-        """What the steps of a loop of one's own measured since the last call, over all processes.
+        """Return what the steps of a loop of one's own measured since the last call, over all processes.
 
         Args:
             stage: `train`, `val` or `test`.
@@ -149,14 +155,14 @@ class HostedModule(LightningModule):
         Returns:
             The same names and values that a trainer logs, such as `val/loss`.
         """
-        found = {n: m for n, m in self._measured.items() if n.startswith(f"{stage}/") and m.update_called}
-        values = {name: float(metric.compute()) for name, metric in found.items()}
-        for metric in found.values():
+        measured = {n: m for n, m in self._measured.items() if n.startswith(f"{stage}/") and m.update_called}
+        values = {name: float(metric.compute()) for name, metric in measured.items()}
+        for metric in measured.values():
             metric.reset()
         return values
 
     def empty_metrics(self) -> None:
-        """Begins all measures anew.
+        """Begin all measures anew.
 
         Lightning evaluates in inference mode; what a metric was emptied to there cannot be updated in place in a
         training that follows.
@@ -167,7 +173,7 @@ class HostedModule(LightningModule):
 
 
 def one_loader(module: LightningModule) -> NoReturn:
-    """Raises the `InputError` of a module whose scores ask the datamodule, which knows one set of examples."""
+    """Raise the `InputError` of a module whose scores ask the datamodule, which knows one set of examples."""
     raise InputError(
         f"{type(module).__name__} scores one set of texts at a time: call trainer.validate or trainer.test once for "
         "each loader."
@@ -175,13 +181,13 @@ def one_loader(module: LightningModule) -> NoReturn:
 
 
 def _place(host: nn.Module, part: LightningModule) -> str:
-    """What tells the names that a part logs from those of another part; nothing where there is only one."""
+    """Return what tells the names that a part logs from those of another part; nothing where there is only one."""
     parts = [(name, m) for name, m in host.named_modules() if isinstance(m, HostedModule)]
     return "" if len(parts) < 2 else f"{next(name for name, m in parts if m is part)}/"
 
 
 def _checkpoint_of_trainer() -> Any:
-    """What the trainer that is just starting is about to load.
+    """Return what the trainer that is just starting is about to load.
 
     `trainer.ckpt_path` says so only once the network is there, and the network is built from what the checkpoint
     knows; until then it is but an argument of `Trainer._run`.
@@ -193,11 +199,11 @@ def _checkpoint_of_trainer() -> Any:
 
 
 def _entry(checkpoint: Any) -> dict[str, Any] | None:
-    """A checkpoint's description of itself; None of those that are no local file of ours, which Lightning loads."""
+    """Return a checkpoint's description of itself; None of what is no local file of ours: Lightning loads it."""
     if not isinstance(checkpoint, str | Path) or not Path(checkpoint).is_file():
         return None
     try:
-        found: dict[str, Any] | None = read_checkpoint(checkpoint).get(STORED)
+        entry: dict[str, Any] | None = read_checkpoint(checkpoint).get(STORED)
     except InputError:
         return None  # said when it is loaded
-    return found
+    return entry

@@ -17,7 +17,7 @@ from typing_extensions import override
 
 from ...contracts import module_facts
 from ...errors import InputError, first_line
-from ...modules.backbone.backbone import refuse_unsupported
+from ...modules.backbone.architecture import refuse_unsupported
 from ...modules.backbone.depth import layer_stacks
 from ..arguments import asks_for_help, values_of, without
 from ..costs.flops import forward_cost, training_factor

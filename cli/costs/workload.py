@@ -7,8 +7,8 @@ from typing import Any
 
 from ...contracts import ModuleFacts, is_defined, module_facts, set_length
 from ...errors import InputError
-from ...modules.backbone.backbone import padded_size
 from ...modules.backbone.positions import max_positions
+from ...modules.backbone.vocabulary import padded_size
 from ...text.tokenizer import load_tokenizer
 
 LABELS = 2

@@ -3,34 +3,29 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
-from lightning.pytorch.utilities.rank_zero import rank_zero_info, rank_zero_warn
-from torch import nn
+from lightning.pytorch.utilities.rank_zero import rank_zero_warn
 
 from ...checkpoints import locate, read_checkpoint, stored
 from ...errors import InputError, check_range, first_line
 from ...storage.checksums import refuse_damaged_weights
 from ...text.tokenizer import EXTENDS, MissingTokenizer, load_tokenizer
 from .adapters import add_adapters
+from .architecture import change_fields, config_from_json, nearest, new_config, refuse_unsupported, set_dropout
 from .carried import CARRIED, is_carried, read_carried
-from .config_fields import check_fields, fields_told
-from .depth import layer_stacks, parameter_depths
+from .depth import layer_stacks
+from .layers import compile_layers, freeze, in_body, reinitialize
 from .skeleton import new_network, no_attention
-from .vocabulary import start_new_words
+from .vocabulary import fit_vocabulary
+from .weight_report import WeightReport
 
 if TYPE_CHECKING:
-    from torch import Tensor
     from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
-
-PAD_VOCABULARY_TO = 64
-"""Rows of the embedding come in multiples of this, which matrix units want."""
 
 
 @dataclass
@@ -72,7 +67,7 @@ class Backbone:
     trust_remote_code: bool = False
 
     def check(self) -> Backbone:
-        """Itself; refuses what is out of range before anything is loaded.
+        """Return itself; refuse what is out of range before anything is loaded.
 
         Not as `__post_init__`, whose messages the command line's parser would bury in its own.
         """
@@ -98,7 +93,7 @@ class Backbone:
 
     @classmethod
     def of(cls, value: str | dict[str, Any] | Backbone) -> Backbone:
-        """A backbone from what users write: a name, a dictionary, or the thing itself."""
+        """Return a backbone from what users write: a name, a dictionary, or the thing itself."""
         if isinstance(value, Backbone):
             return value.check()
         if isinstance(value, str):
@@ -106,11 +101,11 @@ class Backbone:
         known = [field.name for field in dataclasses.fields(cls)]
         for key in value:
             if key not in known:
-                raise InputError(f"backbone has no option {key!r}; it has: {', '.join(known)}{_nearest(key, known)}.")
+                raise InputError(f"backbone has no option {key!r}; it has: {', '.join(known)}{nearest(key, known)}.")
         return cls(**value).check()
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data for checkpoints and YAML."""
+        """Return plain data for checkpoints and YAML."""
         return dataclasses.asdict(self)
 
     @property
@@ -126,7 +121,7 @@ class Backbone:
         return self.name or f"{(self.config or {}).get('model_type', 'new')} (from scratch)"
 
     def load_tokenizer(self, needed: bool = True) -> PreTrainedTokenizerBase | None:
-        """The backbone's own tokenizer.
+        """Return the backbone's own tokenizer.
 
         Args:
             needed: false returns None, and says so, where weights have none.
@@ -149,9 +144,9 @@ class Backbone:
             return None
 
     def load_config(self, tokenizer: PreTrainedTokenizerBase | None = None) -> PretrainedConfig:
-        """The architecture: the named weights' own, or the one that `config` spells out, made to fit the tokenizer."""
+        """Return the architecture: the named weights' own, or what `config` spells out, fit for the tokenizer."""
         if self.name is None:
-            return self._new_config(tokenizer)
+            return self._with_dropout(new_config(self.config or {}, tokenizer))
         from transformers import AutoConfig
 
         place = locate(self.name)
@@ -167,57 +162,15 @@ class Backbone:
                     f"The backbone {self.name!r} cannot be loaded: {first_line(error)} A local folder, an earlier "
                     "run's folder, or a hub id that is reachable or cached would work."
                 ) from error
-        return self._adapt(config)
+        return self._changed(config)
 
-    def _new_config(self, tokenizer: PreTrainedTokenizerBase | None) -> PretrainedConfig:
-        from transformers import CONFIG_MAPPING, AutoConfig
+    def _changed(self, config: PretrainedConfig) -> PretrainedConfig:
+        change_fields(config, self.config or {})
+        return self._with_dropout(config)
 
-        options = dict(self.config or {})
-        model_type = options.pop("model_type", None)
-        if model_type is None:
-            raise InputError("backbone needs a `name` (hub id, folder, earlier run) or a `config` with a `model_type`.")
-        known = list(CONFIG_MAPPING.keys())
-        if model_type not in known:
-            raise InputError(f"Unknown model_type {model_type!r} in backbone.config{_nearest(model_type, known)}.")
-        probe = AutoConfig.for_model(model_type)
-        for key in options:
-            if not hasattr(probe, key):
-                fields = list(probe.to_dict())
-                raise InputError(f"A {model_type} configuration has no field {key!r}{_nearest(key, fields)}.")
-        if tokenizer is not None:
-            options = {
-                **special_ids(tokenizer),
-                **decoder_ids(probe, tokenizer),
-                "vocab_size": padded_size(len(tokenizer)),
-                **options,
-            }
-            if options["vocab_size"] < len(tokenizer):
-                raise InputError(
-                    f"backbone.config.vocab_size is {options['vocab_size']}, but the tokenizer has {len(tokenizer)} "
-                    "entries; leave vocab_size out and it follows the tokenizer."
-                )
-        check_fields(self.config or {}, probe)
-        with fields_told(model_type):
-            config = AutoConfig.for_model(model_type, **options)
-        return self._adapt(config, new=True)
-
-    def _adapt(self, config: PretrainedConfig, new: bool = False) -> PretrainedConfig:
-        if not new:
-            check_fields(self.config or {}, config)
-            for key, value in (self.config or {}).items():
-                if key != "model_type" and not hasattr(config, key):
-                    fields = list(config.to_dict())
-                    raise InputError(
-                        f"A {config.model_type} configuration has no field {key!r}{_nearest(key, fields)}."
-                    )
-                if key != "model_type":
-                    with fields_told(config.model_type):
-                        setattr(config, key, value)
+    def _with_dropout(self, config: PretrainedConfig) -> PretrainedConfig:
         if self.dropout is not None:
-            for key in list(config.to_dict()):
-                # Fields such as classifier_dropout are None until set; layer drop is something else.
-                if ("dropout" in key or key.endswith("pdrop")) and "layerdrop" not in key:
-                    setattr(config, key, self.dropout)
+            set_dropout(config, self.dropout)
         return config
 
     def build(
@@ -229,7 +182,7 @@ class Backbone:
         new_words: list[int] | None = None,
         **head: Any,
     ) -> tuple[PreTrainedModel, WeightReport]:
-        """Makes the network, in training mode.
+        """Make the network, in training mode.
 
         Args:
             auto_class: name of the Hugging Face auto class, such as `AutoModelForMaskedLM`.
@@ -244,8 +197,8 @@ class Backbone:
         """
         import transformers
 
-        given = config is not None
-        config = self._adapt(config) if config is not None else self.load_config(tokenizer)
+        is_restored = config is not None
+        config = self._changed(config) if config is not None else self.load_config(tokenizer)
         for key, value in head.items():
             setattr(config, key, value)
         auto = getattr(transformers, auto_class)
@@ -253,7 +206,7 @@ class Backbone:
         report = WeightReport(self.label)
         if self.name is None or not weights:
             model = new_network(auto, config, self.attention)
-            report.new = [] if given else [name for name, _ in model.named_parameters()]
+            report.new = [] if is_restored else [name for name, _ in model.named_parameters()]
         else:
             model = self._load(auto, config, report)
         if tokenizer is not None:
@@ -267,7 +220,7 @@ class Backbone:
         return model, report
 
     def _extended(self, tokenizer: PreTrainedTokenizerBase) -> PreTrainedTokenizerBase | None:
-        """The tokenizer that the weights were trained with, where the given one is an extension of it."""
+        """Return the tokenizer that the weights were trained with, where this one is an extension of it."""
         return self.load_tokenizer() if self.name is not None and EXTENDS in tokenizer.init_kwargs else None
 
     def _load(self, auto: Any, config: PretrainedConfig, report: WeightReport) -> Any:
@@ -314,7 +267,7 @@ class Backbone:
         return model
 
     def adapt(self, model: PreTrainedModel, new_words: Sequence[int] = ()) -> None:
-        """Adapts a built network in place; `new_words` are rows of the embedding that its weights did not come with."""
+        """Adapt a built network in place; `new_words` are rows of the embedding that its weights did not come with."""
         if self.reinitialize_layers:
             for stack in layer_stacks(model.base_model):
                 if self.reinitialize_layers > len(stack):
@@ -334,186 +287,3 @@ class Backbone:
             model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
         if self.compile:
             compile_layers(model)
-
-
-class WeightReport:
-    """Which weights were loaded, which are new, which were left unused."""
-
-    def __init__(self, label: str) -> None:
-        self.label = label
-        self.loaded: list[str] = []
-        self.new: list[str] = []
-        self.unused: list[str] = []
-        self.reshaped: list[str] = []
-        self.carried: dict[str, Tensor] = {}
-        self.new_words: list[int] = []
-        self.head_is_new = True
-        self.parameters = 0
-
-    def fill(self, model: PreTrainedModel, info: dict[str, Any]) -> None:
-        """Takes Hugging Face's loading information in.
-
-        Raises:
-            InputError: if no weight of the body was loaded, or one has another shape.
-        """
-        self.reshaped = sorted(entry[0] for entry in info["mismatched_keys"])
-        self.new = sorted({*info["missing_keys"], *self.reshaped})
-        self.unused = sorted(info["unexpected_keys"])
-        fresh = set(self.new)
-        self.loaded = [name for name, _ in model.named_parameters() if name not in fresh]
-        body = {name for name, _ in model.named_parameters() if in_body(model, name)}
-        self.head_is_new = any(name not in body for name in self.new)
-        if wrong := [name for name in self.reshaped if name in body]:
-            raise InputError(
-                f"The weights of {self.label} do not fit its configuration: {_some(wrong)} differ in shape. "
-                "Leave the sizes in backbone.config as they were trained."
-            )
-        if body and not body & set(self.loaded):
-            raise InputError(
-                f"No weight of {self.label} matches a {model.config.model_type}: the file holds {_some(self.unused)}; "
-                f"the network needs {_some(sorted(body))}."
-            )
-
-    def __str__(self) -> str:
-        if not self.loaded:
-            return f"Weights of {self.label}: {self.parameters / 1e6:.1f} M parameters, all new."
-        counts = f"{len(self.loaded)} tensors loaded, {len(self.new)} new, {len(self.unused)} unused"
-        lines = [f"Weights of {self.label}: {self.parameters / 1e6:.1f} M parameters; {counts}."]
-        listed = (("new", self.new), ("unused", self.unused), ("kept for later runs", list(self.carried)))
-        lines += [f"  {kind}: {_some(names, 6)}" for kind, names in listed if names]
-        return "\n".join(lines)
-
-    def print(self) -> None:
-        """Says it once, on the main process."""
-        rank_zero_info(str(self))
-
-
-def refuse_unsupported(config: PretrainedConfig, auto: Any, label: str) -> None:
-    """Refuses an architecture that has no such head, naming families that have one."""
-    if type(config) in auto._model_mapping or getattr(config, "auto_map", None):
-        return
-    able = sorted({c.model_type for c in auto._model_mapping})
-    common = [
-        t
-        for t in ("bert", "roberta", "modernbert", "deberta-v2", "electra", "gpt2", "llama", "t5", "bart")
-        if t in able
-    ]
-    raise InputError(
-        f"{label} is a {config.model_type}, for which there is no {auto.__name__.removeprefix('AutoModelFor')} head; "
-        f"these would work: {', '.join(common or able[:9])}."
-    )
-
-
-def special_ids(tokenizer: PreTrainedTokenizerBase) -> dict[str, int]:
-    """The configuration fields that follow a tokenizer."""
-    names = ("pad_token_id", "bos_token_id", "eos_token_id", "cls_token_id", "sep_token_id", "mask_token_id")
-    ids = {name: getattr(tokenizer, name, None) for name in names}
-    # Encoders without a beginning or end token of their own use the classification and separator tokens.
-    ids["bos_token_id"] = ids["bos_token_id"] if ids["bos_token_id"] is not None else ids["cls_token_id"]
-    ids["eos_token_id"] = ids["eos_token_id"] if ids["eos_token_id"] is not None else ids["sep_token_id"]
-    return {name: value for name, value in ids.items() if value is not None and name[:3] in ("pad", "bos", "eos")}
-
-
-def decoder_ids(config: PretrainedConfig, tokenizer: PreTrainedTokenizerBase) -> dict[str, int]:
-    """By what a decoder beside an encoder begins and ends: BART's begins with the end token, others' with padding."""
-    ids = special_ids(tokenizer)
-    if not config.is_encoder_decoder or not {"pad_token_id", "eos_token_id"} <= ids.keys():
-        return {}
-    start = "eos_token_id" if config.model_type in ("bart", "mbart") else "pad_token_id"
-    found = {"decoder_start_token_id": ids[start]}
-    if getattr(config, "forced_eos_token_id", None) is not None:
-        found["forced_eos_token_id"] = ids["eos_token_id"]
-    return found
-
-
-def padded_size(size: int) -> int:
-    """The next multiple of `PAD_VOCABULARY_TO`."""
-    return -(-size // PAD_VOCABULARY_TO) * PAD_VOCABULARY_TO
-
-
-def fit_vocabulary(
-    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, known: PreTrainedTokenizerBase | None = None
-) -> list[int]:
-    """Grows the embedding where the tokenizer outgrew it (never shrinks it).
-
-    Args:
-        model: its embeddings follow, and what foretells words.
-        tokenizer: the entries that there are to be.
-        known: the one that the weights were trained with, where the other extends it: a new word starts at the mean of
-            the pieces it had there. Otherwise new rows start at the mean of all.
-
-    Returns:
-        The rows of words that the weights did not come with.
-    """
-    table: Any = model.get_input_embeddings()
-    rows = table.weight.shape[0]
-    needed = max([len(tokenizer) - 1, *tokenizer.get_vocab().values()]) + 1
-    new = set(range(rows, needed))
-    if needed > rows:
-        rank_zero_info(f"The tokenizer has {needed} entries, the weights {rows}: the embedding grows.")
-        model.resize_token_embeddings(padded_size(needed), mean_resizing=True)
-    if model.config.pad_token_id is None:
-        model.config.pad_token_id = tokenizer.pad_token_id
-    if known is not None:
-        new |= start_new_words(model, tokenizer, known)
-    return sorted(new)
-
-
-def reinitialize(model: PreTrainedModel, layer: nn.Module) -> None:
-    """Gives one layer the weights its architecture starts with."""
-    for module in layer.modules():
-        for parameter in module.parameters(recurse=False):
-            # transformers marks loaded weights so that they are not initialized again.
-            if hasattr(parameter, "_is_hf_initialized"):
-                del parameter._is_hf_initialized
-        if hasattr(module, "_is_hf_initialized"):
-            del module._is_hf_initialized
-    layer.apply(model._init_weights)
-
-
-def freeze(model: PreTrainedModel, what: int | str) -> None:
-    """Stops the gradient of the embeddings and the lowest layers, or of everything but the head."""
-    depths, top = parameter_depths(model)
-    if isinstance(what, int) and what > top - 1:
-        raise InputError(f"backbone.freeze is {what}, but the network has {top - 1} layers; `all` freezes every one.")
-    limit = what if isinstance(what, int) else 0 if what == "embeddings" else top - 1
-    for name, parameter in model.named_parameters():
-        if depths[name] <= limit or (what == "all" and in_body(model, name)):
-            parameter.requires_grad_(False)
-
-
-def compile_layers(model: PreTrainedModel) -> None:
-    """Compiles the layers in place: the keys of checkpoints stay as they are.
-
-    Layer by layer, as they are alike and are compiled once for all; embeddings and head, whose inputs differ in shape
-    from step to step, stay as they are.
-    """
-    layers = [layer for stack in layer_stacks(model.base_model) for layer in stack]
-    for layer in layers or [model]:
-        layer.compile()
-
-
-def config_from_json(text: str) -> PretrainedConfig:
-    """The configuration that `config.to_json_string` wrote."""
-    from transformers import AutoConfig
-
-    fields = json.loads(text)
-    config: PretrainedConfig = AutoConfig.for_model(fields.pop("model_type"), **fields)
-    return config
-
-
-def in_body(model: PreTrainedModel, name: str) -> bool:
-    """Whether a parameter belongs to the body, not to a head or the pooler that feeds one."""
-    # T5's own prefix is on none of its parameters.
-    body = (f"{model.base_model_prefix}.", "shared.", "encoder.", "decoder.")
-    return name.startswith(body) and ".pooler." not in name
-
-
-def _nearest(word: str, known: list[str]) -> str:
-    close = get_close_matches(str(word), known, n=3)  # YAML may hold anything
-    return f" (did you mean {' or '.join(close)}?)" if close else ""
-
-
-def _some(names: list[str], count: int = 3) -> str:
-    rest = len(names) - count
-    return ", ".join(names[:count]) + (f" and {rest} more" if rest > 0 else "")

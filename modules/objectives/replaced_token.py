@@ -16,7 +16,8 @@ from torchmetrics.classification import BinaryAccuracy, BinaryPrecision, BinaryR
 
 from ...contracts.random_streams import GENERATED_TOKEN
 from ...errors import InputError, check_range
-from ..backbone.backbone import Backbone, config_from_json
+from ..backbone.architecture import config_from_json
+from ..backbone.backbone import Backbone
 from ..base import Output
 from ..corruption.hashing import uniform
 from ..losses.cross_entropy import binary_cross_entropy

@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..refusals import no_start
+
 
 class DecayToStart:
     """After each step moves weights towards where they started, by `rate * strength` of the way.
@@ -34,3 +36,19 @@ class DecayToStart:
             moved = [p for p in group["params"] if p.grad is not None and p in self.start]
             if moved:
                 torch._foreach_lerp_(moved, [self.start[p] for p in moved], group["lr"] * self.strength)
+
+
+def weights_at_start(module: nn.Module, start: Mapping[str, Tensor]) -> dict[nn.Parameter, Tensor]:
+    """Return the pretrained weights that decay is to lead back to, by parameter.
+
+    Args:
+        module: what learns, on its device.
+        start: the weights by the parameters' names; an interrupted run brings its own.
+
+    Raises:
+        InputError: if there are none.
+    """
+    if not start:
+        raise no_start()
+    learning = dict(module.named_parameters())
+    return {learning[name]: weight.to(learning[name].device) for name, weight in start.items()}

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from lightning.pytorch import Trainer
+from lightning.pytorch.utilities.rank_zero import rank_zero_info
 
 from ...contracts import loader_facts
 from ...errors import InputError
+from .schedules import schedule
+
+if TYPE_CHECKING:
+    from .module import OptimizedModule
 
 FIXED = {
     "optimizer": "its state in the checkpoint is the other one's",
@@ -29,18 +34,23 @@ Changes = dict[str, list[Any]]
 
 
 def trained_with(trainer: Trainer) -> dict[str, Any]:
-    """The trainer's options that shape a training; plain data, for a checkpoint."""
-    return {f"trainer.{name}": getattr(trainer, name) for name in TRAINER}
+    """Return the options of trainer and loader that shape a training; plain data, for a checkpoint."""
+    options = {f"trainer.{name}": getattr(trainer, name) for name in TRAINER}
+    plan = loader_facts(trainer.train_dataloader).plan
+    if plan is not None:  # of a loader of this suite
+        own = plan.own
+        options |= {"data.batch_size": own.batch_size, "data.tokens_per_batch": own.tokens, "data.seed": own.seed}
+    return options
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str) -> Changes:
-    """The options that both know, and that differ."""
+    """Return the options that both know, and that differ."""
     pairs = {name: [_plain(old[name]), _plain(new[name])] for name in old if name in new and not name.startswith("_")}
     return {f"{prefix}{name}": pair for name, pair in pairs.items() if pair[0] != pair[1]}
 
 
 def refuse_fixed(changes: Changes) -> None:
-    """Raises an `InputError` if options of a module differ that a resumed run cannot change."""
+    """Raise an `InputError` if options of a module differ that a resumed run cannot change."""
     for name, (old, new) in changes.items():
         option = name.removeprefix("model.")
         why = FIXED.get(option)
@@ -60,7 +70,7 @@ def refuse_fixed(changes: Changes) -> None:
 
 
 def refuse_shorter(asked: Any, checkpoint: Mapping[str, Any], name: str) -> None:
-    """Raises an `InputError` if a run is to end before what it has trained already: its options would not repeat it.
+    """Raise an `InputError` if a run is to end before what it has trained already: its options would not repeat it.
 
     Args:
         asked: the options of the trainer, as the user has them: an end that is left open is set later.
@@ -87,7 +97,7 @@ def apply_options(
     factor: Callable[[int], float],
     follows_clock: bool,
 ) -> None:
-    """Gives a restored optimizer and schedule the options that are asked for now; the same ones change no bit.
+    """Give a restored optimizer and schedule the options that are asked for now; the same ones change no bit.
 
     Args:
         optimizer: as the checkpoint has it.
@@ -108,7 +118,7 @@ def apply_options(
 
 
 def go_on_within_epoch(trainer: Trainer) -> bool:
-    """Counts what was handed out of an interrupted epoch in batches as they are now, if those are other ones.
+    """Count what was handed out of an interrupted epoch in batches as they are now, if those are other ones.
 
     Returns:
         Whether they are.
@@ -133,7 +143,7 @@ def go_on_within_epoch(trainer: Trainer) -> bool:
 
 
 def steps_in_all(trainer: Trainer) -> float:
-    """The optimizer steps of a resumed run whose earlier part had other batches: those done, and those to come."""
+    """Return the optimizer steps of a resumed run that had other batches: those done, and those to come."""
     window, batches = trainer.accumulate_grad_batches, trainer.num_training_batches
     to_come = math.inf
     if trainer.max_epochs not in (None, -1) and math.isfinite(batches):
@@ -146,9 +156,33 @@ def steps_in_all(trainer: Trainer) -> float:
 
 
 def tell(step: int, changes: Changes) -> str:
-    """What a resumed run says of its options; empty where none is another."""
+    """Return what a resumed run says of its options; empty where none is another."""
     shown = [f"{name} {new} (was {old})" for name, (old, new) in changes.items()]
     return f"Going on from step {step:,} with {', '.join(shown)}." if shown else ""
+
+
+def resume_as_asked(module: OptimizedModule) -> None:
+    """Apply what is asked for now where the checkpoint that is resumed had something else, and say so.
+
+    Args:
+        module: whose trainer has restored it, and is about to train.
+    """
+    if module.trained_before is None:
+        return
+    trainer = module.trainer
+    changes = module.changes | differences(module.trained_before, trained_with(trainer), "")
+    module.trained_before = None
+    has_other_batches = go_on_within_epoch(trainer)
+    schedulers = module.lr_schedulers()
+    if module.group_options and isinstance(schedulers, torch.optim.lr_scheduler.LambdaLR):
+        if has_other_batches or "trainer.accumulate_grad_batches" in changes:
+            module.total_steps = steps_in_all(trainer)
+        share = module.clock.share(trainer)
+        factor = schedule(module.schedule, module.total_steps, module.warmup, clock=share)
+        apply_options(schedulers.optimizer, schedulers, module.group_options, factor, share is not None)
+    module.resumed = {"step": module.global_step, "changed": changes}
+    if sentence := tell(module.global_step, changes):
+        rank_zero_info(sentence)
 
 
 def _plain(value: Any) -> Any:

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from ...contracts import data_facts
 from ...errors import InputError, MisfitError
-from ..backbone.backbone import Backbone, in_body, reinitialize
+from ..backbone.backbone import Backbone
+from ..backbone.layers import in_body, reinitialize
 from ..base import BaseModule
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torchmetrics import Metric, MetricCollection
+from torchmetrics import Metric
 
 from ...contracts import DataFacts, data_facts, is_defined
 from ...errors import check_range
@@ -51,6 +51,7 @@ class QuestionAnswering(BaseModule):
 
     auto_class = "AutoModelForQuestionAnswering"
     default_monitor = "val/f1"
+    scores_training = False  # answers are looked for in evaluation only
     may_score: tuple[str, ...] = ("exact_match", "f1", "has_answer_exact_match", "has_answer_f1", "no_answer_accuracy")
     learns_from = "labels"
     datamodules = ("QuestionAnsweringDataModule",)
@@ -85,10 +86,6 @@ class QuestionAnswering(BaseModule):
             kinds += ["has_answer_exact_match", "has_answer_f1", "no_answer_accuracy"]
         return {kind: AnswerScore(kind, self.scoring) for kind in kinds}
 
-    def _make_metrics(self) -> None:
-        super()._make_metrics()
-        self.metrics["train_scores_"] = MetricCollection({})  # answers are looked for in evaluation only
-
     # ------------------------------------------------------------------ steps
 
     def logits(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
@@ -114,7 +111,7 @@ class QuestionAnswering(BaseModule):
             cross_entropy(logits, torch.where(batch[key] < 0, null, batch[key]), self.smoothing(stage))
             for logits, key in ((start, "start_positions"), (end, "end_positions"))
         ]
-        found, scores = torch.zeros(0), cast(MetricCollection, self.metrics[f"{stage}_scores_"])
+        found, scores = torch.zeros(0), self.metrics.of(stage)
         if stage != "train" and len(scores):
             found = torch.cat((batch["example"].unsqueeze(1).to(EXACT), self.candidates(batch, start, end)), 1)
         count = torch.full((), len(null), device=null.device)
@@ -131,7 +128,7 @@ class QuestionAnswering(BaseModule):
         return torch.cat((none.to(EXACT), F.pad(found, (0, missing), value=NONE)), 1)
 
     def _examples_for(self, stage: str, split: str) -> None:
-        scores: Any = self.metrics[f"{stage}_scores_"]
+        scores: Any = self.metrics.of(stage)
         for metric in scores.values():
             metric.examples = self.datamodule.examples(split)
             metric.fixed = float(self.null_threshold) if stage == "test" else None
@@ -147,7 +144,7 @@ class QuestionAnswering(BaseModule):
 
     def on_validation_epoch_end(self) -> None:
         """Keep the threshold that is best on validation."""
-        scores: Any = self.metrics["val_scores_"]
+        scores: Any = self.metrics.of("val")
         if len(scores):
             with scores["f1"].sync_context():
                 exactly = scores["f1"].threshold()

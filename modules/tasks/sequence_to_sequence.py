@@ -8,7 +8,8 @@ from torch import Tensor, nn
 
 from ...contracts import IGNORED, DataFacts, RowWork, data_facts, is_defined, known_targets
 from ...errors import InputError
-from ..backbone.backbone import Backbone, config_from_json
+from ..backbone.architecture import config_from_json
+from ..backbone.backbone import Backbone
 from ..backbone.families import EXAMPLES, TRAINS, family
 from ..backbone.positions import max_positions
 from ..base import Output
@@ -96,9 +97,9 @@ class SequenceToSequence(GeneratingModule):
             )
         self.auto_class = "AutoModelForCausalLM" if found == "decoder" else "AutoModelForSeq2SeqLM"
 
-    def _check_length(self) -> None:
+    def check_length(self) -> None:
         """Refuse targets that the positions do not suffice for, too."""
-        super()._check_length()
+        super().check_length()
         data, limit = data_facts(self.datamodule), self.input_limit()
         target = data.longest_target
         if target is None or limit is None:

@@ -175,7 +175,7 @@ class TextClassification(LabeledModule):
     def on_validation_epoch_end(self) -> None:
         """Keep the thresholds that are best on validation."""
         if self.problem == "multi":
-            scores: Any = self.metrics["val_scores_"]
+            scores: Any = self.metrics.of("val")
             with scores["f1_tuned"].sync_context():
                 self.thresholds.copy_(scores["f1_tuned"].thresholds())
 
@@ -183,7 +183,7 @@ class TextClassification(LabeledModule):
         """Score at the thresholds of the validation, and count anew."""
         super().on_test_start()
         if self.problem == "multi":
-            scores: Any = self.metrics["test_scores_"]
+            scores: Any = self.metrics.of("test")
             scores["f1_tuned"].fixed = self.thresholds
         if self.confusion is not None:
             self.confusion.reset()

@@ -83,7 +83,7 @@ class TokenClassification(LabeledModule):
         """Return precision, recall and F1 of each kind of entity in the test."""
         if self.tagging:
             return {}
-        scores: Any = self.metrics["test_scores_"]
+        scores: Any = self.metrics.of("test")
         metric = scores["f1"]
         with metric.sync_context(should_sync=False):
             counts = metric.counts().tolist()

@@ -14,7 +14,7 @@ from transformers import AutoModel
 
 from pretune.errors import InputError
 from pretune.modules import Backbone, MaskedLanguageModeling, TextClassification
-from pretune.modules.backbone.backbone import config_from_json
+from pretune.modules.backbone.architecture import config_from_json
 
 
 def rows(count: int, masked: bool) -> list[dict[str, Tensor]]:

@@ -25,7 +25,7 @@ from pretune.modules import (
     SentenceOrderPrediction,
     SpanDenoising,
 )
-from pretune.modules.backbone.backbone import in_body
+from pretune.modules.backbone.layers import in_body
 
 SIZES = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
 BART = {

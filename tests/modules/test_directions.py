@@ -40,7 +40,7 @@ def made(kind: str, **options: Any) -> Any:
     module._trainer = type("Trainer", (), {"datamodule": Data(), "callbacks": []})()
     if kind == "CausalLanguageModeling":
         module.setup("fit")
-    module._make_metrics()
+    module.make_scores()
     return module
 
 
@@ -70,7 +70,7 @@ def test_every_metric_that_is_logged_has_its_direction(kind: str, options: dict[
     module = made(kind, **options)
     found = {name: mode for name, mode in module.directions().items() if name.startswith("val/")}
     logged = {"val/loss"}
-    for key, metric in module.metrics.items():
+    for key, metric in module.metrics.by_place.items():
         if key.startswith("val_scores_"):
             logged |= set(metric.keys())
         elif key.startswith("val_loss_"):
@@ -123,7 +123,7 @@ def test_a_metric_of_a_subclass_speaks_for_itself() -> None:
             return {"accuracy": Error()}
 
     module = Own(Backbone(config={"model_type": "bert"}), labels=["a", "b"])
-    module._make_metrics()
+    module.make_scores()
     assert module.mode == "min"
     assert direction_of(metrics.AccuracyPerTarget()) == "max"
 
@@ -144,7 +144,7 @@ def test_a_late_monitor_brings_its_direction(tokenizer: Any, tiny: dict[str, Any
     assert (model.monitor, model.mode) == ("val/f1", "max")
     callbacks = [EarlyStopping("val/f1", mode="max"), ModelCheckpoint(monitor="val/f1", mode="max")]
     model._trainer = type("Trainer", (), {"datamodule": None, "callbacks": callbacks})()
-    model._make_metrics()
+    model.make_scores()
     assert [(c.monitor, c.mode) for c in callbacks] == [("val/loss", "min")] * 2
     assert model.mode == "min"
 

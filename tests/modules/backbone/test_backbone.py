@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from pretune.contracts import with_hints
 from pretune.errors import InputError
 from pretune.modules import Backbone, MaskedLanguageModeling, TextClassification
-from pretune.modules.backbone.backbone import in_body
+from pretune.modules.backbone.layers import in_body
 from pretune.modules.backbone.positions import max_positions
 
 CLASSIFIER = "AutoModelForSequenceClassification"

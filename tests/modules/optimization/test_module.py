@@ -129,8 +129,8 @@ def test_objectives_take_the_switches_too(family: str, tokenizer: Any) -> None:
     torch.testing.assert_close(model.shared_step(tokens(), "train")[""].loss, make(0.0).step(tokens(), "train").loss)
     if family != "llama":  # which has no dropout but in attention
         model = make(0.3, r_drop=1.0)
-        model.begin_step()
-        one, two = model.step(tokens(), "train").outputs, model.step(tokens(), "train").outputs
+        with model.counted_step("train"):
+            one, two = model.step(tokens(), "train").outputs, model.step(tokens(), "train").outputs
         assert disagreement(one, two, "classes") > 1e-4
     trainer = Trainer(max_steps=2, **QUIET)
     trainer.fit(make(0.1, r_drop=1.0, label_smoothing=0.1, gradual_unfreezing=0.5), loader(2))

@@ -93,7 +93,7 @@ def test_scores_are_those_of_scikit_learn(tokenizer: Any) -> None:
     model = make(Backbone(config=config("bert")), tokenizer)
     generator = torch.Generator().manual_seed(0)
     logits, targets = torch.randn(50, 3, generator=generator), torch.randint(0, 3, (50,), generator=generator)
-    scores: Any = model.metrics["val_scores_"]
+    scores: Any = model.metrics.of("val")
     for part in torch.arange(50).split(7):
         scores.update(logits[part], targets[part])
     found, guess = {k: float(v) for k, v in scores.compute().items()}, logits.argmax(-1)
@@ -104,8 +104,8 @@ def test_scores_are_those_of_scikit_learn(tokenizer: Any) -> None:
     assert "val/f1_binary" not in found
     two = make(Backbone(config=config("bert")), tokenizer, ["no", "yes"])
     logits, targets = logits[targets < 2, :2], targets[targets < 2]
-    two.metrics["val_scores_"].update(logits, targets)
-    found = {k: float(v) for k, v in two.metrics["val_scores_"].compute().items()}
+    two.metrics.of("val").update(logits, targets)
+    found = {k: float(v) for k, v in two.metrics.of("val").compute().items()}
     assert found["val/f1_binary"] == pytest.approx(f1_score(targets, logits.argmax(-1), average="binary"))
 
 
@@ -157,7 +157,7 @@ def test_several_labels_and_numbers_are_those_of_torch_and_scikit_learn(tokenize
     targets = (torch.rand(8, 3, generator=torch.Generator().manual_seed(3)) < 0.5).float()
     output = several.step({**data, "labels": targets}, "train")
     torch.testing.assert_close(output.loss / output.count, F.binary_cross_entropy_with_logits(logits, targets))
-    scores: Any = several.metrics["val_scores_"]
+    scores: Any = several.metrics.of("val")
     scores.update(output.predictions, output.targets)
     found, guess = {k: float(v) for k, v in scores.compute().items()}, logits.sigmoid() > 0.5
     assert found["val/f1"] == pytest.approx(f1_score(targets, guess, average="macro", zero_division=0))
@@ -170,7 +170,7 @@ def test_several_labels_and_numbers_are_those_of_torch_and_scikit_learn(tokenize
     output = number.step({**data, "labels": targets}, "val")
     logits = number(**number.network_inputs(data)).logits.squeeze(-1)
     torch.testing.assert_close(output.loss / output.count, F.mse_loss(logits, targets))
-    scores = number.metrics["val_scores_"]
+    scores = number.metrics.of("val")
     scores.update(output.predictions, output.targets)
     found = {k: float(v) for k, v in scores.compute().items()}
     assert found["val/pearson"] == pytest.approx(pearsonr(targets, logits.detach())[0], abs=1e-4)
