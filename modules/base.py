@@ -9,7 +9,7 @@ from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 
 from ..contracts import DataKind
-from ..errors import InputError
+from ..errors import check_range
 from .backbone.backbone import Backbone
 from .batches.targets import Targets, find_targets
 from .early_checks import check_early
@@ -59,10 +59,8 @@ class BaseModule(MeasuredModule):
         **optimization: Any,
     ) -> None:
         super().__init__(backbone, **optimization)
-        if not 0 <= label_smoothing < 1:
-            raise InputError(f"model.label_smoothing is {label_smoothing}; it must be at least 0 and below 1.")
-        if r_drop < 0:
-            raise InputError(f"model.r_drop is {r_drop}; it must be at least 0.")
+        check_range("model.label_smoothing", label_smoothing, least=0, below=1)
+        check_range("model.r_drop", r_drop, least=0)
         self.label_smoothing = label_smoothing
         self.r_drop = r_drop
         self.shortcuts = shortcuts

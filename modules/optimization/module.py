@@ -9,7 +9,7 @@ import torch
 from lightning.pytorch.callbacks import Callback
 from torch import Tensor, nn
 
-from ...errors import InputError
+from ...errors import InputError, check_range
 from ..hosted import HostedModule
 from ..refusals import refuse_unfreezing
 from .averages import averaged_weights, warn_of_resumed_averages
@@ -72,19 +72,19 @@ class OptimizedModule(HostedModule):
         max_rollbacks: int = 0,
     ) -> None:
         super().__init__()
-        for name, value, fine, range_ in (
-            ("learning_rate", learning_rate, learning_rate > 0, "above 0"),
-            ("weight_decay", weight_decay, weight_decay >= 0, "at least 0"),
-            ("warmup", warmup, warmup >= 0, "at least 0"),
-            ("layer_decay", layer_decay, 0 < layer_decay <= 1, "above 0 and at most 1"),
-            ("betas", betas, all(0 <= beta < 1 for beta in betas), "at least 0 and below 1"),
-            ("l2_sp", l2_sp, l2_sp >= 0, "at least 0"),
-            ("gradual_unfreezing", gradual_unfreezing, gradual_unfreezing >= 0, "at least 0"),
-            ("max_skips", max_skips, max_skips >= 0, "at least 0"),
-            ("max_rollbacks", max_rollbacks, max_rollbacks >= 0, "at least 0"),
+        check_range("model.learning_rate", learning_rate, above=0)
+        check_range("model.layer_decay", layer_decay, above=0, most=1)
+        for beta in betas:
+            check_range("model.betas", beta, least=0, below=1)
+        for name, value in (
+            ("weight_decay", weight_decay),
+            ("warmup", warmup),
+            ("l2_sp", l2_sp),
+            ("gradual_unfreezing", gradual_unfreezing),
+            ("max_skips", max_skips),
+            ("max_rollbacks", max_rollbacks),
         ):
-            if not fine:
-                raise InputError(f"model.{name} is {value}; it must be {range_}.")
+            check_range(f"model.{name}", value, least=0)
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
         self.optimizer_name = optimizer
