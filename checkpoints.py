@@ -12,6 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from .contracts import Stored
 from .errors import InputError, first_line
 from .storage.checksums import warn_of_changes
 
@@ -116,13 +117,12 @@ def read_checkpoint(path: str | Path, whole: bool = True) -> dict[str, Any]:
     return content
 
 
-def stored(path: str | Path) -> dict[str, Any]:
+def stored(path: str | Path) -> Stored:
     """Return what a checkpoint of this project says about itself."""
     content = read_checkpoint(path)
     if STORED not in content:
         raise InputError(f"{path} is a checkpoint, but not one that pretune wrote.")
-    entry: dict[str, Any] = content[STORED]
-    return entry
+    return Stored.of(content[STORED])
 
 
 def locate(name: str) -> Path | str:

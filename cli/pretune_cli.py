@@ -282,10 +282,10 @@ class PretuneCLI(CheckedCLI):
         if self.run.checkpoint is not None:
             entry = stored(self.run.checkpoint)
             asked = self._get(self.config, "seed_everything")
-            if self.subcommand == "fit" and type(asked) is int and asked % (1 << 31) != entry.get("seed", asked):
+            if self.subcommand == "fit" and type(asked) is int and asked % (1 << 31) != entry.seed:
                 raise InputError(
                     f"seed_everything is {asked}, but the run that is resumed goes on with its own: set it to "
-                    f"{entry['seed']}."
+                    f"{entry.seed}."
                 )
             if self.subcommand == "fit":
                 content = read_checkpoint(self.run.checkpoint, whole=False)

@@ -11,6 +11,7 @@ from .batch import CAPACITY, FULL, HINTS, IGNORED, LONGEST, TARGETS, TOKENS, kno
 from .data import NOTHING, DataFacts, DataKind
 from .loader import LoaderFacts
 from .module import ModuleFacts, RowWork
+from .stored import Stored
 
 __all__ = [
     "CAPACITY",
@@ -26,6 +27,7 @@ __all__ = [
     "LoaderFacts",
     "ModuleFacts",
     "RowWork",
+    "Stored",
     "data_facts",
     "files_of",
     "is_defined",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from .data import NOTHING, DataFacts
+from .stored import Stored
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class ModuleFacts:
 
     # ------------------------------------------------------------------ by data
 
-    stored: dict[str, Any] | None = None
+    stored: Stored | None = None
     """What the checkpoint that it comes from says about itself."""
     backbone: Any = None
     """What its network is built from; it may have a tokenizer."""
@@ -98,7 +99,7 @@ class ModuleFacts:
     why_untrained: str = ""
     """Why no checkpoint was found, a sentence before the others; the command line knows."""
 
-    def check_class(self, entry: dict[str, Any]) -> None:
+    def check_class(self, entry: Stored) -> None:
         """Raise an `InputError` if a checkpoint's description is not of this class."""
 
     def networks(self) -> list[Any]:

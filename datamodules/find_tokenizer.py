@@ -19,7 +19,7 @@ from .sources import Source
 
 def has_own_tokenizer(module: ModuleFacts) -> bool:
     """Return whether a module comes from a checkpoint with its tokenizer."""
-    return bool((module.stored or {}).get("tokenizer"))
+    return bool(module.stored is not None and module.stored.tokenizer)
 
 
 def own_tokenizer(module: ModuleFacts, asker: str) -> Any:
@@ -33,7 +33,7 @@ def own_tokenizer(module: ModuleFacts, asker: str) -> Any:
         InputError: if there is no backbone.
     """
     if module.stored and has_own_tokenizer(module):
-        return unpack_tokenizer(module.stored["tokenizer"])
+        return unpack_tokenizer(module.stored.tokenizer)
     if module.backbone is None:
         raise InputError(
             f"{asker} needs a tokenizer: name one (tokenizer='bert-base-uncased'), or use it with a module whose "

@@ -77,7 +77,7 @@ def _check_weights(name: str | None) -> None:
     if not isinstance(place, Path):
         return
     if place.suffix == ".ckpt":
-        if stored(place).get("lora"):
+        if stored(place).lora:
             raise InputError(f"{place} holds adapters that are not merged; the export/ of its run holds them merged.")
     elif not any(place.glob("*.safetensors")):
         raise InputError(

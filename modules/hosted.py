@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torchmetrics import Metric
 
 from ..checkpoints import STORED, read_checkpoint
+from ..contracts import Stored
 from ..errors import InputError, MisfitError
 
 
@@ -29,7 +30,7 @@ class HostedModule(LightningModule):
         super().__init__()
         self.loader_number: int | None = None
         """Of several loaders that are evaluated in one go, the one that the step at hand is of; None outside of it."""
-        self._stored: dict[str, Any] | None = None
+        self._stored: Stored | None = None
         self._seed = 0
         self._seeded = False
         self._step_number = 0
@@ -57,7 +58,7 @@ class HostedModule(LightningModule):
     # ------------------------------------------------------------------ the checkpoint to be restored
 
     @property
-    def stored(self) -> dict[str, Any] | None:
+    def stored(self) -> Stored | None:
         """What the checkpoint to be restored says about itself; None where there is none."""
         if self._stored is None and self.is_led and (entry := _entry(_checkpoint_of_trainer())) is not None:
             self.check_class(entry)
@@ -65,15 +66,14 @@ class HostedModule(LightningModule):
         return self._stored
 
     @stored.setter
-    def stored(self, entry: dict[str, Any] | None) -> None:
+    def stored(self, entry: Stored | None) -> None:
         self._stored = entry
 
-    def check_class(self, entry: dict[str, Any]) -> None:
+    def check_class(self, entry: Stored) -> None:
         """Raise an `InputError` if a checkpoint's description is not of this class."""
-        stored_class = entry.get("class", "something else")
-        if stored_class != type(self).__name__:
+        if entry.class_name != type(self).__name__:
             raise MisfitError(
-                f"The checkpoint is of a {stored_class}, the model is a {type(self).__name__}. --ckpt_path only "
+                f"The checkpoint is of a {entry.class_name}, the model is a {type(self).__name__}. --ckpt_path only "
                 "resumes or evaluates the same class; to start from its weights, give it as model.backbone."
             )
 
@@ -198,12 +198,12 @@ def _checkpoint_of_trainer() -> Any:
     return frame.f_locals.get("ckpt_path") if frame is not None else None
 
 
-def _entry(checkpoint: Any) -> dict[str, Any] | None:
+def _entry(checkpoint: Any) -> Stored | None:
     """Return a checkpoint's description of itself; None of what is no local file of ours: Lightning loads it."""
     if not isinstance(checkpoint, str | Path) or not Path(checkpoint).is_file():
         return None
     try:
-        entry: dict[str, Any] | None = read_checkpoint(checkpoint).get(STORED)
+        entry = read_checkpoint(checkpoint).get(STORED)
     except InputError:
         return None  # said when it is loaded
-    return entry
+    return None if entry is None else Stored.of(entry)

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from ..checkpoints import STORED
-from ..contracts import ModuleFacts, data_facts
+from ..contracts import ModuleFacts, Stored, data_facts
 from ..errors import InputError
 from ..text.tokenizer import pack_tokenizer, unpack_tokenizer
 from .backbone.architecture import config_from_json
@@ -73,7 +73,7 @@ class NetworkModule(OptimizedModule, ModuleFacts):
     def check_tokenizer(self, tokenizer: Any) -> None:
         """Raise an `InputError`, before any text is tokenized, if a tokenizer (or None) lacks what is needed."""
 
-    def check_stored(self, entry: dict[str, Any]) -> None:
+    def check_stored(self, entry: Stored) -> None:
         """Raise an `InputError` if a checkpoint's outputs mean something else than those of the network built."""
 
     def head_options(self) -> dict[str, Any]:
@@ -105,17 +105,15 @@ class NetworkModule(OptimizedModule, ModuleFacts):
             return
         if (of_data := data_facts(data).tokenizer) is not None:
             self.tokenizer = of_data
-        elif self.stored is not None and self.stored.get("tokenizer"):
-            self.tokenizer = unpack_tokenizer(self.stored["tokenizer"])
+        elif self.stored is not None and self.stored.tokenizer:
+            self.tokenizer = unpack_tokenizer(self.stored.tokenizer)
         elif self.backbone.name is not None:
             self.tokenizer = self.backbone.load_tokenizer(self.needs_tokenizer)
 
     def input_limit(self) -> int | None:
         """Return the longest input in tokens that the backbone takes, or None when nothing bounds it."""
         stored = self.stored
-        return max_positions(
-            config_from_json(stored["config"]) if stored else self.backbone.load_config(self.tokenizer)
-        )
+        return max_positions(config_from_json(stored.config) if stored else self.backbone.load_config(self.tokenizer))
 
     def check_length(self) -> None:
         """Raise an `InputError` if the inputs of the data are longer than the network takes."""
@@ -167,7 +165,7 @@ class NetworkModule(OptimizedModule, ModuleFacts):
                 "load_from_checkpoint, or train with strategy='ddp'."
             )
         self.prepare(self.datamodule)
-        config = None if self.stored is None else config_from_json(self.stored["config"])
+        config = None if self.stored is None else config_from_json(self.stored.config)
         self.check_backbone(config or self.backbone.load_config(self.tokenizer))
         self.check_tokenizer(self.tokenizer)
         self.check_length()
@@ -176,7 +174,7 @@ class NetworkModule(OptimizedModule, ModuleFacts):
             self.tokenizer,
             config=config,
             weights=self.stored is None,
-            new_words=(self.stored or {}).get("new_words"),
+            new_words=None if self.stored is None else self.stored.new_words,
             **self.head_options(),
         )
         self._sample = Sample(self.model)
@@ -231,14 +229,15 @@ class NetworkModule(OptimizedModule, ModuleFacts):
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Refuse another class's checkpoint, and build the network if nothing did so far."""
-        self.check_class(checkpoint.get(STORED, {}))
+        entry = Stored.of(checkpoint.get(STORED, {}))
+        self.check_class(entry)
         super().on_load_checkpoint(checkpoint)
-        self.stored = checkpoint[STORED]
-        self._seed, self._seeded = checkpoint[STORED]["seed"], True
+        self.stored = entry
+        self._seed, self._seeded = entry.seed, True
         self.build()
         if self.weight_report is not None:
             self.weight_report.carried = checkpoint.get(CARRIED, {})
-        self.check_stored(checkpoint[STORED])
+        self.check_stored(entry)
 
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
         """As torch's; builds the network if nothing did so far, instead of finding no place for any weight."""

@@ -48,7 +48,7 @@ def load_tokenizer(name: str, revision: str | None = None, trust_remote_code: bo
 
     place = locate(name)
     if isinstance(place, Path) and place.suffix == ".ckpt":
-        files = stored(place).get("tokenizer")
+        files = stored(place).tokenizer
         if not files:
             raise MissingTokenizer(f"The checkpoint {place} carries no tokenizer; name one.")
         return unpack_tokenizer(files)

@@ -151,7 +151,7 @@ class Backbone:
 
         place = locate(self.name)
         if isinstance(place, Path) and place.suffix == ".ckpt":
-            config = config_from_json(stored(place)["config"])
+            config = config_from_json(stored(place).config)
         else:
             try:
                 config = AutoConfig.from_pretrained(
@@ -231,7 +231,7 @@ class Backbone:
             refuse_damaged_weights(place)
         try:
             if isinstance(place, Path) and place.suffix == ".ckpt":
-                if stored(place).get("lora"):
+                if stored(place).lora:
                     raise InputError(
                         f"{place} holds adapters that are not merged; the export/ of its run holds them merged."
                     )

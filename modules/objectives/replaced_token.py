@@ -109,7 +109,7 @@ class ReplacedTokenDetection(MaskedLanguageModeling):
 
     def _generator_config(self, config: Any) -> Any:
         if self.stored is not None:
-            return config_from_json(self.stored["generator"])
+            return config_from_json(self.stored.generator or "")
         if isinstance(self.generator_spec, str):
             return Backbone(self.generator_spec).load_config(self.tokenizer)
         small = copy.deepcopy(config)

@@ -81,7 +81,7 @@ class GeneratingModule(BaseModule):
 
     def _head_is_trained(self) -> bool:
         if self.stored is not None:
-            return bool(self.stored.get("head_is_trained"))
+            return self.stored.head_is_trained
         return self.weight_report is not None and not self.weight_report.head_is_new
 
     def describe(self) -> dict[str, Any]:

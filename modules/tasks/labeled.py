@@ -9,7 +9,7 @@ import torch
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from torch import Tensor
 
-from ...contracts import data_facts
+from ...contracts import Stored, data_facts
 from ...errors import InputError, MisfitError
 from ..backbone.backbone import Backbone
 from ..backbone.layers import in_body, reinitialize
@@ -54,7 +54,7 @@ class LabeledModule(BaseModule):
         if self.labels is not None:
             return self.labels
         if self.stored is not None:
-            return list(self.stored["labels"]) if self.stored["labels"] is not None else None
+            return list(self.stored.labels) if self.stored.labels is not None else None
         if fitting or self.backbone.name is None:
             return None
         names = list((self.backbone.load_config().id2label or {}).values())
@@ -64,7 +64,7 @@ class LabeledModule(BaseModule):
         """Find the label names: given, the checkpoint's, or the datamodule's; they must agree."""
         super().prepare(data)
         found = data_facts(data).labels
-        stored = self.stored.get("labels") if self.stored else None
+        stored = self.stored.labels if self.stored is not None else None
         for source, names in (("the checkpoint", stored), ("the data", found)):
             if names is None:
                 continue
@@ -85,12 +85,12 @@ class LabeledModule(BaseModule):
         if len(self.labels) < self.fewest_labels:
             raise InputError(f"There is one class only ({self.labels[0]!r}): nothing can be learned from it.")
 
-    def check_stored(self, entry: dict[str, Any]) -> None:
+    def check_stored(self, entry: Stored) -> None:
         """Refuse outputs in another order, or of other labels, than those that the network was built with."""
-        if entry["labels"] is not None and list(entry["labels"]) != list(self.labels or []):
+        if entry.labels is not None and list(entry.labels) != list(self.labels or []):
             raise MisfitError(
                 f"The label names disagree: the model has {_list(self.labels or [])}, the checkpoint "
-                f"{_list(entry['labels'])}. Their order counts: a model that is not built yet takes the checkpoint's."
+                f"{_list(entry.labels)}. Their order counts: a model that is not built yet takes the checkpoint's."
             )
 
     def head_options(self) -> dict[str, Any]:

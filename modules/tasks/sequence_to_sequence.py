@@ -83,7 +83,7 @@ class SequenceToSequence(GeneratingModule):
     def one_row(self) -> bool:  # type: ignore[override]
         """Whether source and target stand in one row; what a datamodule asks."""
         stored = self.stored
-        config = config_from_json(stored["config"]) if stored else self.backbone.load_config(self.tokenizer)
+        config = config_from_json(stored.config) if stored else self.backbone.load_config(self.tokenizer)
         return family(config) == "decoder"
 
     def check_backbone(self, config: Any) -> None:

@@ -83,7 +83,7 @@ class TextClassification(LabeledModule):
 
     def asked_problem(self) -> Problem | None:
         """Return the kind of problem that does not come from the data, if one is fixed; what a datamodule asks."""
-        return self.problem or (self.stored or {}).get("problem")
+        return self.problem or (None if self.stored is None else self.stored.problem)
 
     def prepare(self, data: Any) -> None:
         """Find the kind of problem, then the labels."""

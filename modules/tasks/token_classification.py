@@ -51,7 +51,7 @@ class TokenClassification(LabeledModule):
     def prepare(self, data: Any) -> None:
         """Find the labels, and what they are of."""
         super().prepare(data)
-        said = [data_facts(data).tagging, (self.stored or {}).get("tagging")]
+        said = [data_facts(data).tagging, None if self.stored is None else self.stored.tagging]
         self.tagging = any(said) if said != [None, None] else not is_spans(self.labels or [])
         if self.tagging and self.monitor == self.default_monitor:
             self.use_monitor("val/accuracy")

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 
+from pretune.contracts import Stored
 from pretune.errors import InputError
 from pretune.modules import Backbone, CausalLanguageModeling, MaskedLanguageModeling, TextClassification
 from pretune.modules.backbone.adapters import merge_adapters, token_layers
@@ -148,7 +149,7 @@ def test_new_words_learn_under_lora(tied: bool, decoder: Callable[..., Path], to
         again = peft.AutoPeftModelForCausalLM.from_pretrained("adapter").eval()
         torch.testing.assert_close(again(input_ids=given).logits, wanted, atol=1e-5, rtol=1e-4)
     other = CausalLanguageModeling(Backbone(str(base), lora={"r": 4}))
-    other.stored = {**module.describe(), "seed": 0}
+    other.stored = Stored.of(module.describe())
     other.build()
     other.model.load_state_dict(module.model.state_dict())
 

@@ -13,6 +13,7 @@ from lightning.pytorch import Trainer
 from test_combinations import BACKBONES  # type: ignore[import-not-found]
 from tests_support import sentence
 
+from pretune.contracts import Stored
 from pretune.datamodules.instructions import InstructionDataModule
 from pretune.errors import InputError
 from pretune.modules import Backbone
@@ -203,7 +204,7 @@ def test_adapters_alone_learn_and_merge(backbone: str, folder: Path, own: Any, t
     assert any(not torch.equal(value, before[name]) for name, value in plain.state_dict().items())
     # What a checkpoint is rebuilt from learns the same parameters.
     again = InstructionTuning(Backbone(str(tmp_path / "base"), dropout=0.0, lora={"r": 4}))
-    again.stored = model.describe()
+    again.stored = Stored.of(model.describe())
     again.build()
     assert {name for name, p in again.model.named_parameters() if p.requires_grad} == learning
 
