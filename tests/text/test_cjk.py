@@ -29,7 +29,7 @@ EVERYTHING = "".join(map(chr, range(sys.maxunicode + 1)))
 @pytest.mark.parametrize("use", BEFORE)
 def test_no_character_has_come_or_gone(use: str) -> None:
     now, before = BEFORE[use]
-    assert re.findall(now, EVERYTHING) == re.findall(before, EVERYTHING)
+    assert not set(re.findall(now, EVERYTHING)) ^ set(re.findall(before, EVERYTHING))
 
 
 def test_scripts_lie_apart() -> None:
