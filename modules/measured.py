@@ -11,6 +11,7 @@ from .metrics.directions import Direction
 from .monitors import change_monitor, direct_followers, known_direction, monitor_direction
 from .network import NetworkModule
 from .scores import STAGES, Scores
+from .shortcuts.lightning_state import forget_metric_names
 from .untrained import warn_untrained
 
 
@@ -116,4 +117,4 @@ class MeasuredModule(NetworkModule):
         if loader and not self.metrics.knows(stage, loader):
             self.metrics.make(self, stage, loader)
             self.metrics.to(self.device)
-            (self.host or self)._metric_attributes = None  # where Lightning keeps the names of those it knows
+            forget_metric_names(self.host or self)

@@ -16,6 +16,7 @@ from typing_extensions import override
 
 from ...checkpoints import find_checkpoint, versions
 from ...modules.callbacks.save_points import is_between_steps, validates_next
+from ...modules.shortcuts.lightning_state import leave_signals_alone
 from ..launch import is_launched
 from ..run_lock import note_requeued
 from ..slurm import SlurmJob
@@ -54,9 +55,7 @@ class OrderlyStop(Checkpoint):
     @override
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         if signal.getsignal(signal.SIGTERM) == requests.handle:
-            # Lightning's handlers save into a folder that all runs share, and talk to other processes while these
-            # may be talking about something else.
-            trainer._signal_connector.register_signal_handlers = lambda: None  # type: ignore[method-assign]
+            leave_signals_alone(trainer)
         requests.on_abort = lambda: _end_launched(trainer)
 
     @override

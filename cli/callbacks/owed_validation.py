@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from lightning.pytorch import Trainer
-from lightning.pytorch.loops.fit_loop import _FitLoop
-from lightning.pytorch.loops.training_epoch_loop import _TrainingEpochLoop
-from typing_extensions import override
+
+from ...modules.shortcuts.validation_first import validate_first
 
 PROGRESS = "epoch_loop.val_loop.batch_progress"
 """The entry of a checkpoint's `fit_loop` for how far a validation came."""
@@ -30,28 +29,4 @@ def pay_validation(trainer: Trainer, checkpoint: dict[str, Any]) -> None:
     """
     count = checkpoint["loops"]["fit_loop"][PROGRESS]["total"]
     if count["started"] == count["ready"] == count["processed"] + 1 and count["completed"] == count["processed"]:
-        trainer.fit_loop.__class__ = _FitLoopThatOwes
-        trainer.fit_loop.epoch_loop.__class__ = _EpochLoopThatOwes
-
-
-class _FitLoopThatOwes(_FitLoop):
-    @property
-    @override
-    def done(self) -> bool:
-        return not isinstance(self.epoch_loop, _EpochLoopThatOwes) and super().done
-
-
-class _EpochLoopThatOwes(_TrainingEpochLoop):
-    @property
-    @override
-    def done(self) -> bool:
-        return False
-
-    @override
-    def _should_check_val_fx(self, data_fetcher: Any) -> bool:
-        return True
-
-    @override
-    def on_advance_end(self, data_fetcher: Any) -> None:
-        super().on_advance_end(data_fetcher)
-        self.__class__ = _TrainingEpochLoop  # type: ignore[assignment]  # it is paid
+        validate_first(trainer)

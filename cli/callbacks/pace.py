@@ -11,6 +11,7 @@ from typing_extensions import override
 
 from ...contracts import module_facts
 from ...errors import InputError, check_range
+from ...modules.shortcuts.lightning_state import count_steps_from
 from .stopping import timed_out
 
 
@@ -167,9 +168,7 @@ class Pace(Callback):
 
     @override
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
-        # A checkpoint that was taken while the end was validated has a step less in what loggers count.
-        loop = trainer.fit_loop.epoch_loop
-        loop._batches_that_stepped = max(loop._batches_that_stepped, trainer.global_step)
+        count_steps_from(trainer, trainer.global_step)
 
     @override
     def on_train_batch_end(

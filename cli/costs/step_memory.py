@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from typing import Any
 from unittest.mock import patch
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -21,6 +20,7 @@ from ...modules.losses.vocabulary import CPU_PIECE, GPU_PIECE
 from ...modules.objectives.masked import recovered
 from ...modules.optimization.optimizers import parameter_groups
 from ...modules.shortcuts.dropout import use_fast_dropout
+from ...modules.shortcuts.gpu_kernels import as_on_a_gpu
 from ...modules.shortcuts.packed_attention import prefer_own_attention
 from ...modules.shortcuts.sparse_head import only_inputs, only_positions
 from .workload import Workload
@@ -145,7 +145,7 @@ def step_memory(
             parameter.register_post_accumulate_grad_hook(lambda p: ledger.add(p.grad, "gradients"))
         stack.enter_context(ledger)
         if gpu:
-            stack.enter_context(_as_on_a_gpu(mixed))
+            stack.enter_context(as_on_a_gpu(mixed))
         with torch.autocast("cpu", dtype=dtype if mixed else torch.bfloat16, enabled=mixed):
             loss = sum(_forward(network, work, gpu) for _ in range(passes) for network in reversed(networks))
         if not accumulates:
@@ -226,28 +226,3 @@ def optimizer_bytes(name: str, networks: list[Any], fused: bool, gpu: bool) -> t
     if name == "adamw" and fused:
         return state, 0
     return state, max(2 * at_once, 3 * max(matrices, default=0))  # the latter to make a matrix orthogonal
-
-
-@contextmanager
-def _as_on_a_gpu(mixed: bool) -> Iterator[None]:
-    """Lets operations keep what they keep on CUDA.
-
-    That is: dropout a boolean mask, attention no probabilities, and norms what is in float32 under autocast.
-    """
-    attention, norm = F.scaled_dot_product_attention, F.layer_norm
-
-    def dropout(x: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
-        return torch.native_dropout(x, p, True)[0] if training and p > 0 else x
-
-    def fused(query: Tensor, key: Tensor, value: Tensor, mask: Any = None, p: float = 0.0, **options: Any) -> Tensor:
-        options = {name: value for name, value in options.items() if name != "dropout_p"}
-        return attention(query, key, value, options.pop("attn_mask", mask), 0.0, **options)
-
-    def float_norm(x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        return norm(x.float() if mixed else x, *args, **kwargs)
-
-    with ExitStack() as stack:
-        stack.enter_context(patch.object(F, "dropout", dropout))
-        stack.enter_context(patch.object(F, "scaled_dot_product_attention", fused))
-        stack.enter_context(patch.object(F, "layer_norm", float_norm))
-        yield

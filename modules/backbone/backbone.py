@@ -15,11 +15,12 @@ from ...checkpoints import locate, read_checkpoint, stored
 from ...errors import InputError, check_range, first_line
 from ...storage.checksums import refuse_damaged_weights
 from ...text.tokenizer import EXTENDS, MissingTokenizer, load_tokenizer
+from ..shortcuts.fresh_weights import reinitialize
 from .adapters import add_adapters
 from .architecture import change_fields, config_from_json, nearest, new_config, refuse_unsupported, set_dropout
 from .carried import CARRIED, is_carried, read_carried
 from .depth import layer_stacks
-from .layers import compile_layers, freeze, in_body, reinitialize
+from .layers import compile_layers, freeze, in_body
 from .skeleton import new_network, no_attention
 from .vocabulary import fit_vocabulary
 from .weight_report import WeightReport

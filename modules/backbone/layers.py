@@ -1,28 +1,14 @@
-"""What is done to the layers of a network: fresh weights, no gradient, compilation."""
+"""What is done to the layers of a network: no gradient, compilation."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-
-from torch import nn
 
 from ...errors import InputError
 from .depth import layer_stacks, parameter_depths
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
-
-
-def reinitialize(model: PreTrainedModel, layer: nn.Module) -> None:
-    """Give one layer the weights its architecture starts with."""
-    for module in layer.modules():
-        for parameter in module.parameters(recurse=False):
-            # transformers marks loaded weights so that they are not initialized again.
-            if hasattr(parameter, "_is_hf_initialized"):
-                del parameter._is_hf_initialized
-        if hasattr(module, "_is_hf_initialized"):
-            del module._is_hf_initialized
-    layer.apply(model._init_weights)
 
 
 def freeze(model: PreTrainedModel, what: int | str) -> None:

@@ -9,9 +9,9 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import WeightAveraging
 from lightning.pytorch.utilities.rank_zero import rank_zero_warn
+from lightning_utilities.core.apply_func import apply_to_collection
 from torch import Tensor
 from torch.optim import Optimizer
-from torch.utils._pytree import tree_map_only
 from typing_extensions import override
 
 from ...checkpoints import is_complete, read_checkpoint
@@ -138,6 +138,6 @@ def _restore(optimizer: Optimizer, state: dict[str, Any]) -> None:
     """Give an optimizer its averages of then, and leave it the rates of now."""
     now = [{name: value for name, value in group.items() if name != "params"} for group in optimizer.param_groups]
     # What was read lies in the file, which the next good checkpoint replaces.
-    load_optimizer_state(optimizer, {**state, "state": tree_map_only(Tensor, torch.clone, state["state"])})
+    load_optimizer_state(optimizer, {**state, "state": apply_to_collection(state["state"], Tensor, torch.clone)})
     for group, options in zip(optimizer.param_groups, now, strict=True):
         group.update(options)

@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from ...contracts import IGNORED
+from ..shortcuts.static_shapes import any_length
 
 CPU_PIECE = 1 << 17
 """Elements of a piece for each thread: half a megabyte in float32."""
@@ -75,12 +76,11 @@ class _InPieces(torch.autograd.Function):
             scores, right = logits[part].detach(), targets[part].unsqueeze(1)
             if compiled:
                 for tensor in (scores, right):
-                    torch._dynamo.maybe_mark_dynamic(tensor, 0)
-            of_piece, right_ones, found = piece(scores, right, gradient is not None)
-            loss += of_piece
-            hits[part] = right_ones
-            if gradient is not None and found is not None:
-                gradient[part] = found
+                    any_length(tensor)
+            piece_loss, hits[part], piece_gradient = piece(scores, right, gradient is not None)
+            loss += piece_loss
+            if gradient is not None and piece_gradient is not None:
+                gradient[part] = piece_gradient
         ctx.mark_non_differentiable(hits)
         ctx.save_for_backward(gradient)
         return loss, hits

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 from lightning.pytorch import LightningModule
 from lightning.pytorch.callbacks import StochasticWeightAveraging, WeightAveraging
 from lightning.pytorch.utilities.rank_zero import rank_zero_warn
 from torch import Tensor
+
+from ..shortcuts.lightning_state import copy_into_average
 
 
 def _callbacks(module: LightningModule) -> list[Any]:
@@ -22,9 +23,8 @@ def give_to_averages(module: LightningModule) -> None:
         module: whose trainer may have that callback.
     """
     for callback in _callbacks(module):
-        if isinstance(callback, StochasticWeightAveraging) and callback._average_model is not None:
-            callback._average_model = None  # a copy of this would hold the other
-            callback._average_model = copy.deepcopy(module)
+        if isinstance(callback, StochasticWeightAveraging):
+            copy_into_average(callback, module)
 
 
 def averaged_weights(module: LightningModule, state: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from ..backbone.depth import parameter_depths
+from ..shortcuts.optimizer_state import allow_clipping
 from .muon import MuonWithAdamW
 
 OptimizerName = Literal["adamw", "muon", "sgd"]
@@ -77,6 +78,5 @@ def make_optimizer(
     if name == "muon":
         return MuonWithAdamW(groups, betas, fused=fused)
     optimizer = torch.optim.AdamW(groups, betas=betas, fused=fused)
-    # Lightning refuses to clip for any optimizer that could unscale gradients; without a scaler none does.
-    optimizer._step_supports_amp_scaling = False
+    allow_clipping(optimizer)
     return optimizer

@@ -12,6 +12,7 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_info
 
 from ...contracts import loader_facts
 from ...errors import InputError
+from ..shortcuts.optimizer_state import tell_rate
 from .schedules import schedule
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ def apply_options(
         scheduler.lr_lambdas[place] = factor
         if other or not follows_clock:
             group["lr"] = asked["lr"] * factor(scheduler.last_epoch)
-            scheduler._last_lr[place] = group["lr"]
+            tell_rate(scheduler, place, group["lr"])
 
 
 def go_on_within_epoch(trainer: Trainer) -> bool:

@@ -5,6 +5,9 @@ with dropout it computes in float32 (torch 2.13). Plain products of matrices, wh
 a third to a half of the time up to some thousand tokens, and the memory of the scores. Scores and probabilities are
 rounded to bfloat16, as autocast rounds the attention that transformers calls `eager`; torch's own rounds the result
 alone, so that where attention is sharp this one is two to five times as far from float32.
+
+Touches: nothing by itself; `packed_attention` has it compute instead of `scaled_dot_product_attention` (torch 2.13).
+Off: `model.shortcuts: false`, where documents are not packed (`data.packing: false`).
 """
 
 from __future__ import annotations

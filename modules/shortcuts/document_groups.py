@@ -2,6 +2,10 @@
 
 A product of matrices for each document is exact and wastes nothing, but calls cost more than short documents do. So
 documents are sorted by length, and one joins the longer ones where its padding costs less than a call of its own.
+
+Touches: nothing by itself; `packed_attention` has it put documents side by side, as torch 2.13 has no kernel for packs
+on a CPU, nor on a GPU in float32.
+Off: `data.packing: false` and `model.shortcuts: false`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,9 @@
-"""Dropout on a CPU with a quarter of the random numbers."""
+"""Dropout on a CPU with a quarter of the random numbers.
+
+Touches: the `nn.Dropout` (torch 2.13) of networks that are trained on a CPU, which are exchanged for others: torch
+takes a random number for each value.
+Off: `model.shortcuts: false`.
+"""
 
 from __future__ import annotations
 

@@ -5,6 +5,11 @@ that grows with the square of a batch. Here each document attends to itself only
 it, elsewhere side by side with others of about its length. The function is registered with transformers'
 `AttentionInterface`; without `cu_seq_lens_q` it is transformers' own `sdpa`, so that a model that was switched to it
 still takes padded batches and generates.
+
+Touches: the attention of networks of transformers 5.23, by its public `AttentionInterface`, `AttentionMaskInterface`
+and `set_attn_implementation`, as documents of a pack would see each other otherwise; and reads what networks say of
+themselves (`_attn_implementation`, `_supports_sdpa`, `_supports_attention_backend`).
+Off: `model.shortcuts: false`, where documents are not packed (`data.packing: false`).
 """
 
 from __future__ import annotations
@@ -22,6 +27,7 @@ from ..backbone.positions import first_position
 from . import varlen_attention as varlen
 from .cpu_attention import attention, takes_long
 from .document_groups import groups_of
+from .static_shapes import any_length
 
 NAME = "pretune_packed"
 
@@ -64,7 +70,7 @@ def documents_inputs(bounds: Tensor, longest: int) -> dict[str, Any]:
     """
     if bounds.is_cuda:  # an upper bound is enough for the kernel, and few different ones let a compiled layer stay
         longest = max(64, 1 << (longest - 1).bit_length())
-    torch._dynamo.maybe_mark_dynamic(bounds, 0)  # as many documents as there are
+    any_length(bounds)  # as many documents as there are
     return {"cu_seq_lens_q": bounds, "cu_seq_lens_k": bounds, "max_length_q": longest, "max_length_k": longest}
 
 

@@ -1,4 +1,9 @@
-"""A question of transformers that each step would answer again, and that a GPU is waited for with."""
+"""A question of transformers that each step would answer again, and that a GPU is waited for with.
+
+Touches: the method `warn_if_padding_and_no_attention_mask` of networks of transformers 5.23 that are trained, which is
+exchanged for one that does nothing: it looks at the token ids, and waits for a GPU, in each step.
+Off: `model.shortcuts: false`.
+"""
 
 from __future__ import annotations
 

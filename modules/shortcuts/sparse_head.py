@@ -1,4 +1,9 @@
-"""The head on chosen places only: the costly vocabulary projection skips every token that has no target."""
+"""The head on chosen places only: the costly vocabulary projection skips every token that has no target.
+
+Touches: the body or the head of a network for one step, by torch's public hooks (2.13): heads of transformers 5.23
+compute every token.
+Off: `model.shortcuts: false`, which takes every place for a target (but with `model.r_drop`).
+"""
 
 from __future__ import annotations
 

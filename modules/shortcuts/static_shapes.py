@@ -2,6 +2,10 @@
 
 A compilation takes longer than many an epoch. Blocks of a corpus have one shape but for the last ones, which are
 computed by what is compiled already where that fits, and else as if nothing were compiled.
+
+Touches: the compiler of torch 2.13, by its public `set_stance`, and by `torch._dynamo.maybe_mark_dynamic`, which is
+documented: without, it compiles anew for each shape.
+Off: `model.backbone.compile: false`; or `model.shortcuts: false`, where shapes are compiled as they come.
 """
 
 from __future__ import annotations
@@ -37,6 +41,15 @@ def compiling(shaped: bool) -> AbstractContextManager[Any]:
         shaped: whether the batch has the shape of its data.
     """
     return nullcontext() if shaped else torch.compiler.set_stance("eager_on_recompile")
+
+
+def any_length(tensor: Tensor) -> None:
+    """Tell the compiler that a tensor's first dimension differs from batch to batch.
+
+    Args:
+        tensor: that is about to be an argument of what is compiled.
+    """
+    torch._dynamo.maybe_mark_dynamic(tensor, 0)
 
 
 def fill_pack(batch: dict[str, Any]) -> dict[str, Any]:

@@ -3,6 +3,11 @@
 Products of matrices, norms and dropout take each token by itself, and padding costs them as much as words do. Between
 the first layer and the last one there is none here; attention keeps the rows apart as it does packed documents. On a
 GPU this needs a kernel for such attention, and the number of tokens before the batch goes there, so that nobody waits.
+
+Touches: the body and the layers of encoders of transformers 5.23 that are trained, by torch's public hooks (2.13),
+which take padding out and put it back; and reads whether there are such hooks, or compiled layers
+(`_forward_pre_hooks`, `_compiled_call_impl`).
+Off: `model.shortcuts: false`.
 """
 
 from __future__ import annotations

@@ -3,6 +3,10 @@
 Torch's `varlen_attn` knows no dropout. The operator beneath it does; as it is no public one, what it computes is looked
 at once on the device before it is trusted, and where it is something else, attention with dropout is computed without
 the kernel.
+
+Touches: the private operator `torch.ops.aten._flash_attention_forward` (torch 2.13), which is called, not changed.
+Off: `model.backbone.dropout: 0` calls the public `varlen_attn` instead; `data.packing: false` and
+`model.shortcuts: false` call neither.
 """
 
 from __future__ import annotations

@@ -12,8 +12,9 @@ from torch import Tensor
 from ...contracts import Stored, data_facts
 from ...errors import InputError, MisfitError
 from ..backbone.backbone import Backbone
-from ..backbone.layers import in_body, reinitialize
+from ..backbone.layers import in_body
 from ..base import BaseModule
+from ..shortcuts.fresh_weights import reinitialize
 
 
 class LabeledModule(BaseModule):
