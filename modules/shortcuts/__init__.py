@@ -1,6 +1,6 @@
 """What is changed in other libraries, all of it: each file says what it touches, of which version, why, how it is off.
 
-How a network computes, and not what (`model.shortcuts`):
+How a network computes, and not what (`model.shortcuts`; `take_shortcuts` calls those that change a network):
 
 - `packed_attention`: attention that keeps the documents of a pack apart; with it `varlen_attention` (FlashAttention),
   `document_groups` (without a kernel) and `cpu_attention` (in bfloat16 on a CPU);
