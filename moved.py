@@ -9,6 +9,7 @@ from importlib import import_module
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
+from typing import Any
 
 ROOMS = (
     ("", "cli", "allocator>process arguments quiet recipes startup>process"),
@@ -106,6 +107,26 @@ class MovedModules(MetaPathFinder, Loader):
         """Leave it as it is; the import has taken its specification away."""
         if module.__spec__ is not None and module.__spec__.name not in self.emptied:
             module.__spec__ = module.__spec__.loader_state
+
+
+def former_attribute(package: str, name: str, files: str) -> Any:
+    """Return what stood in a file that is a package now.
+
+    Args:
+        package: of the name that the file had.
+        name: that is looked for.
+        files: of the package, in which what stood in the one file lies now.
+
+    Raises:
+        AttributeError: if it is in none of them.
+    """
+    if not name.startswith("__"):
+        for file in files.split():
+            module = import_module(f"{package}.{file}")
+            if name in vars(module):
+                warnings.warn(f"{package}.{name} is {package}.{file}.{name} now.", FutureWarning, stacklevel=3)
+                return getattr(module, name)
+    raise AttributeError(f"module {package!r} has no attribute {name!r}")
 
 
 def find_moved_modules() -> None:

@@ -122,3 +122,14 @@ def test_modules_are_found_by_their_former_names() -> None:
         del sys.modules[former]
     with pytest.raises(ModuleNotFoundError):
         importlib.import_module("pretune.experiments.nothing")
+
+
+@pytest.mark.parametrize(
+    ("package", "name"), [("backbone", "Backbone"), ("backbone", "in_body"), ("optimization", "OptimizedModule")]
+)
+def test_what_stood_in_a_file_that_is_a_package_now_is_found(package: str, name: str) -> None:
+    room = importlib.import_module(f"pretune.modules.{package}")
+    with pytest.warns(FutureWarning, match=f"{name} is pretune.modules.{package}"):
+        assert getattr(room, name).__name__ == name
+    with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
+        _ = room.Nothing

@@ -107,8 +107,7 @@ class OptimizedModule(HostedModule):
         """The options of the optimizer's groups, as asked for."""
         self.trained_before: dict[str, Any] | None = None
         """What the trainer's options were when the checkpoint that is resumed was taken."""
-        self.resumed: dict[str, Any] | None = None
-        """Where this run was resumed, and what changed: `step` and `changed`; what its summary says."""
+        self.resumed: dict[str, Any] | None = None  # `step` and `changed`: what its summary says
         self.changes: Changes = {}
         self._unfreezing: GradualUnfreezing | None = None
 
