@@ -234,7 +234,5 @@ class InstructionDataModule(LabeledDataModule):
 
     def training_texts(self) -> Iterator[str]:
         """What is said in the training rows."""
-        columns = None
-        for where, row in self.source.rows("train"):
-            columns = columns or self.columns(where, row, labeled=True)
+        for where, row, columns in self.training_rows(labeled=True):
             yield from (message["content"] for message in self._messages(where, row, columns))

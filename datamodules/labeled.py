@@ -1,36 +1,26 @@
-"""The base of the datamodules for labeled data: rows of files or the Hub, examples, rows of tokens, batches."""
+"""The base of the datamodules for labeled data: splits, what is held out and drawn, and what is said of them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 
-from ..contracts import module_facts
 from ..errors import InputError, check_range
 from ..storage import manifest
-from ..storage.cache import cached, digest, find
-from ..text.findings import Findings, told, warn_of_unknown
-from ..text.readers import mended
+from ..storage.cache import find
+from ..text.findings import told, warn_of_unknown
 from ..text.splitting import hold_out
 from ..text.train_tokenizer import TrainTokenizer
-from .base import BaseDataModule
 from .batching.batches import Batches
-from .batching.padding import Padding
-from .batching.portions import next_portion, with_place
-from .batching.predict_rows import Inputs, write_inputs
-from .batching.token_rows import Examples, RowsInMemory, RowWriter, TokenRow, TokenRows
-from .sources import SKIPPABLE, Files, Row, Source, Split, make_source
+from .batching.token_rows import TokenRows
+from .sources import make_source
 from .tables.leakage import SplitExamples, warn_of_missing_labels, warn_of_shared_texts
-
-FORMAT = 2
-"""Of what lies in the cache; a new one makes it anew."""
+from .tabular import TabularDataModule
 
 
-class LabeledDataModule(BaseDataModule):
+class LabeledDataModule(TabularDataModule):
     """Rows with something to predict.
 
     A subclass says which columns hold what (`columns`), what is kept of a row (`example`), and which rows of tokens an
@@ -85,10 +75,18 @@ class LabeledDataModule(BaseDataModule):
         cache_dir: str | None = None,
         seed: int = 0,
     ) -> None:
-        super().__init__(tokenizer, batch_size, num_workers, cache_dir, seed)
+        super().__init__(
+            predict_files,
+            on_bad_rows,
+            max_length,
+            encoding,
+            tokenizer,
+            batch_size,
+            num_workers,
+            cache_dir,
+            seed,
+        )
         check_range("data.validation_fraction", validation_fraction, least=0, below=1)
-        if max_length is not None and max_length < 4:
-            raise InputError(f"data.max_length is {max_length}; with special tokens, texts need at least 4.")
         check_range("data.tokens_per_batch", tokens_per_batch, least=1)
         files = {"train": train_files, "validation": validation_files, "test": test_files, "predict": predict_files}
         self.source = make_source(
@@ -101,59 +99,12 @@ class LabeledDataModule(BaseDataModule):
             split_column=split_column,
             on_bad_rows=on_bad_rows,
         )
-        self.predict_files = predict_files
         self.validation_fraction = validation_fraction
-        self.on_bad_rows = on_bad_rows
-        self.max_length = max_length
         self.group_by_length = group_by_length
         self.tokens_per_batch = tokens_per_batch
-        self.encoding = encoding
-        self.rows: dict[str, TokenRows | RowsInMemory] = {}
-        """The tokenized rows of each split; known after `setup`. Two splits may share them."""
         self._parts: dict[str, SplitExamples] = {}
 
     # ------------------------------------------------------------------ hooks for subclasses
-
-    def options(self) -> Any:
-        """What the cache must tell apart beside source, tokenizer and `longest`: every option that shapes a row."""
-        return None
-
-    def columns(self, where: str, row: dict[str, Any], labeled: bool) -> Any:
-        """Which columns hold what, from the first row; handed to `example`.
-
-        Raises:
-            InputError: listing the columns there are.
-        """
-        raise TypeError(f"{type(self).__name__} must define `columns`.")
-
-    def say_columns(self, columns: Any) -> None:
-        """Prints which columns were guessed; called once for the training rows."""
-
-    def example(self, where: str, row: dict[str, Any], columns: Any, labeled: bool) -> dict[str, Any]:
-        """What is kept of a row: plain data that JSON can carry.
-
-        Args:
-            where: the place, for messages.
-            row: all its columns.
-            columns: from `columns`.
-            labeled: whether there must be something to learn from; not when predicting.
-
-        Raises:
-            InputError: if the row cannot be used.
-        """
-        raise TypeError(f"{type(self).__name__} must define `example`.")
-
-    def encode(self, examples: list[dict[str, Any]], findings: Findings) -> list[list[TokenRow]]:
-        """The rows of tokens of each example.
-
-        Args:
-            examples: from `example`; each also has its place under `where`.
-            findings: takes counts and label names.
-
-        Raises:
-            InputError: if an example gives none.
-        """
-        raise TypeError(f"{type(self).__name__} must define `encode`.")
 
     def inspect(self, rows: dict[str, TokenRows], fitting: bool) -> None:
         """Called before the splits are made; for what follows from the data, such as label names.
@@ -171,73 +122,17 @@ class LabeledDataModule(BaseDataModule):
         """Those of the training examples that are trained on."""
         return examples
 
-    def collate(self) -> Any:
-        """Makes a batch of rows of tokens."""
-        return Padding(self.tokenizer)
-
     def dataset(self, rows: TokenRows, examples: np.ndarray, split: str) -> Any:
         """The batches of a split; each says under `example` which examples its rows belong to."""
         picked = rows.of(examples)
         lengths = rows.lengths[picked] if self.group_by_length or self.tokens_per_batch else None
         return Batches(rows, picked, self.collate(), {"example": rows.owners[picked]}, lengths)
 
-    def predict_dataset(self, rows: TokenRows | RowsInMemory) -> Any:
-        """The batches to predict; each says under `index` which input rows its rows belong to."""
-        return Batches(rows, np.arange(len(rows)), self.collate(), {"index": rows.owners}, rows.lengths)
-
-    def inline_rows(self) -> list[Row] | None:
-        """Rows to predict that were given as options, if any."""
-        return None
-
     def describe(self, split: str, examples: np.ndarray) -> str:
         """What the report says of a split beside the number of rows."""
         return ""
 
-    def occurrences(self, split: str) -> dict[str, int]:
-        """How often each label occurs in a split; empty where there are no labels to count."""
-        return {}
-
-    def judged(self, row: dict[str, Any], made: dict[str, Any]) -> dict[str, Any]:
-        """What a file of predictions says of one beside it, such as whether it is `correct`.
-
-        Args:
-            row: the input row, with all its columns.
-            made: what was predicted.
-        """
-        return {}
-
-    def judgments(self, columns: Sequence[str], made: dict[str, Any]) -> list[str]:
-        """The names that `judged` may use; a table must know them before its first row.
-
-        Args:
-            columns: of all input rows.
-            made: what was predicted for one of them.
-        """
-        return []
-
-    # ------------------------------------------------------------------ preparing
-
-    @property
-    def longest(self) -> int:  # type: ignore[override]
-        """The longest input in tokens; at least as many as that while there is no tokenizer to ask."""
-        if self.max_length is not None:
-            return self.max_length
-        of_tokenizer = 512 if self.tokenizer is None else int(self.tokenizer.model_max_length)
-        return min(512, of_tokenizer, module_facts(self.module).input_limit() or 512)
-
-    def examples(self, split: str) -> Examples | list[dict[str, Any]]:
-        """The examples of a split by number, as batches have it under `example` (or `index`, when predicting)."""
-        return self.rows[split].examples
-
-    def prepare_data(self) -> None:
-        """Tokenizes, unless the cache has it."""
-        self.find_sources()
-        self.load_tokenizer()
-        if self.predicts() and self.inline_rows() is None:
-            self._read_inputs()
-        for split in self.prepared_splits():
-            if self.source.has(split):
-                self._tokenized(split)
+    # ------------------------------------------------------------------ splits
 
     def prepared_splits(self) -> tuple[Literal["train", "validation", "test"], ...]:
         """All but the test, which may have no labels so far: it is read when it is tested on."""
@@ -248,7 +143,7 @@ class LabeledDataModule(BaseDataModule):
         """Maps the tokenized rows, finds the labels, holds out and draws."""
         self.load_tokenizer()
         if stage == "predict":
-            self._setup_predict()
+            self.setup_predict()
         elif stage == "test":
             if not self.source.has("test"):
                 raise InputError("There is nothing to test on: set data.test_files (or a data set with a test split).")
@@ -260,7 +155,7 @@ class LabeledDataModule(BaseDataModule):
             self._setup_labeled(splits, fitting=stage == "fit")
 
     def _setup_labeled(self, splits: list[str], fitting: bool = False) -> None:
-        rows = {split: TokenRows(self._tokenized(split)) for split in splits}
+        rows = {split: TokenRows(self.tokenized(split)) for split in splits}
         self.contents |= {split: manifest.contents(found.folder) for split, found in rows.items()}
         self.inspect(rows, fitting)
         chosen = {split: np.arange(len(found.examples)) for split, found in rows.items()}
@@ -296,7 +191,7 @@ class LabeledDataModule(BaseDataModule):
         if "train" in self._parts:
             return self._parts["train"]
         try:
-            folder = find(self.cache_dir, "rows", self._key("train")) if self.source.has("train") else None
+            folder = find(self.cache_dir, "rows", self.rows_key("train")) if self.source.has("train") else None
         except (InputError, OSError):  # the files are no longer there, and need not be
             return None
         if folder is None:
@@ -314,105 +209,6 @@ class LabeledDataModule(BaseDataModule):
             line += f"; skipped: {rows.meta['skipped']:,} that cannot be used, the first: {rows.meta['first_skipped']}"
         rank_zero_info(line if line.endswith(".") else line + ".")
         warn_of_unknown(split, counts, self.tokenizer)
-
-    def _tokenized(self, split: str) -> Path:
-        return cached(self.cache_dir, "rows", self._key(split), lambda folder: self._tokenize(split, folder))
-
-    def _key(self, split: str) -> list[Any]:
-        key = [type(self).__name__, self.source.key(split), self.tokenizer_key(), self.longest, self.on_bad_rows]
-        return [*key, self.options(), FORMAT]
-
-    def _tokenize(self, split: str, folder: Path) -> None:
-        writer, findings = RowWriter(folder), Findings()
-        columns: Any = None
-        skipped: list[str] = []
-        if isinstance(self.source, Files):
-            self.source.unreadable = skipped
-
-        def usable() -> Iterator[dict[str, Any]]:
-            nonlocal columns
-            for where, row in self.source.rows(split):
-                if columns is None:
-                    columns = self.columns(where, row, labeled=True)
-                    if split == "train":
-                        self.say_columns(columns)
-                try:
-                    yield with_place(where, self.example(where, row, columns, labeled=True))
-                except InputError as error:
-                    if self.on_bad_rows == "error":
-                        raise InputError(f"{error} {SKIPPABLE}") from error
-                    skipped.append(str(error))
-
-        examples, some = usable(), False
-        while batch := next_portion(examples):
-            rows = self.encode(batch, findings)
-            findings.note_unknown(rows, self.tokenizer)
-            findings.first += len(batch)
-            writer.write(batch, rows)
-            some = True
-        if not some:
-            first = f" The first: {skipped[0]}" if skipped else ""
-            raise InputError(f"{self.source.name(split)} has no usable row.{first}")
-        writer.close(
-            findings,
-            columns=columns,
-            skipped=len(skipped),
-            first_skipped=skipped[0] if skipped else None,
-        )
-
-    # ------------------------------------------------------------------ predicting
-
-    def _setup_predict(self) -> None:
-        given = self.inline_rows()
-        if given is not None:
-            rows: TokenRows | RowsInMemory = self._inline(given)
-            counts: Mapping[str, int] = self._inline_counts
-        else:
-            rows = self._read_inputs().rows
-            counts = rows.notes.of(np.arange(len(rows.examples)))
-        self.rows["predict"] = rows
-        self.datasets["predict"] = self.predict_dataset(rows)
-        self.predict_from = 0
-        total = len(self.predict_rows)
-        rank_zero_info("; ".join([f"predict: {total:,} rows", *told(dict(counts), self.longest, total)]) + ".")
-        warn_of_unknown("predict", dict(counts), self.tokenizer)
-
-    def _inline(self, given: list[Row]) -> RowsInMemory:
-        if not given:
-            raise InputError("data.predict_texts is empty: give at least one text.")
-        given = [(where, mended(row, where)) for where, row in given]
-        columns, findings = self.columns(*given[0], labeled=False), Findings()
-        examples = [with_place(where, self.example(where, row, columns, labeled=False)) for where, row in given]
-        made = self.encode(examples, findings)
-        findings.note_unknown(made, self.tokenizer)
-        self.predict_rows = [row for _, row in given]
-        self.predict_key = digest([type(self).__name__, self.predict_rows])
-        self._inline_counts = findings.counts
-        return RowsInMemory(examples, made)
-
-    def _read_inputs(self) -> Inputs:
-        """The rows of files, or of a data set's test split."""
-        if self.predict_files:
-            source: Source = Files({"predict": self.predict_files}, self.encoding, cache_dir=self.cache_dir)
-            split: Split = "predict"
-        elif not isinstance(self.source, Files) and self.source.has("test"):
-            source, split = self.source, "test"
-        else:
-            inline = ", or data.predict_texts" if "predict_texts" in vars(self) else ""
-            raise InputError(f"There is nothing to predict: set data.predict_files{inline}.")
-        columns: Any = None
-
-        def example(where: str, row: dict[str, Any]) -> dict[str, Any]:
-            nonlocal columns
-            columns = self.columns(where, row, labeled=False) if columns is None else columns
-            return self.example(where, row, columns, labeled=False)
-
-        key = [type(self).__name__, source.key(split), self.tokenizer_key(), self.longest, self.options(), FORMAT]
-
-        def write(folder: Path) -> None:
-            write_inputs(folder, source.rows(split), example, self.encode, self.tokenizer)
-
-        return self.read_inputs(key, write)
 
 
 LabelledDataModule = LabeledDataModule

@@ -161,9 +161,7 @@ class MultipleChoiceDataModule(LabeledDataModule):
 
     def training_texts(self) -> Iterator[str]:
         """Contexts and endings of the training rows."""
-        columns = None
-        for where, row in self.source.rows("train"):
-            columns = columns or self.columns(where, row, labeled=False)
+        for where, row, columns in self.training_rows(labeled=False):
             example = self.example(where, row, columns, labeled=False)
             yield example["context"]
             yield from (example["begins"] + ending for ending in example["endings"])

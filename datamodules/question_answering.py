@@ -257,9 +257,8 @@ class QuestionAnsweringDataModule(LabeledDataModule):
 
     def training_texts(self) -> Iterator[str]:
         """Questions, and contexts once each."""
-        columns, seen = None, set()
-        for where, row in self.source.rows("train"):
-            columns = columns or self.columns(where, row, labeled=False)
+        seen = set()
+        for _, row, columns in self.training_rows(labeled=False):
             yield str(row[columns["question"] or ""])
             context = str(row[columns["context"] or ""])
             if hash(context) not in seen:

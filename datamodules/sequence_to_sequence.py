@@ -236,9 +236,7 @@ class SequenceToSequenceDataModule(LabeledDataModule):
 
     def training_texts(self) -> Iterator[str]:
         """Sources and targets of the training rows."""
-        columns = None
-        for where, row in self.source.rows("train"):
-            columns = columns or self.columns(where, row, labeled=True)
+        for where, row, columns in self.training_rows(labeled=True):
             for column in columns:
                 text = _look_up(where, row, column or "")
                 if isinstance(text, str):

@@ -317,9 +317,7 @@ class TokenClassificationDataModule(LabeledDataModule):
 
     def training_texts(self) -> Iterator[str]:
         """The texts of the training rows."""
-        columns = None
-        for where, row in self.source.rows("train"):
-            columns = columns or self.columns(where, row, labeled=False)
+        for where, row, columns in self.training_rows(labeled=False):
             yield self.example(where, row, columns, labeled=False)["text"]
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any
 
 from ...errors import InputError
 from ...text.encoding import BATCH_CHARACTERS
+from ...text.findings import Findings
+from .token_rows import TokenRow
 
 ROWS_AT_ONCE = 2_000
 LONGEST_ROW = 5_000_000
@@ -47,3 +49,23 @@ def next_portion(examples: Iterator[dict[str, Any]]) -> list[dict[str, Any]]:
         if size >= BATCH_CHARACTERS:
             break
     return batch
+
+
+def encode_portion(
+    examples: list[dict[str, Any]],
+    encode: Callable[[list[dict[str, Any]], Findings], list[list[TokenRow]]],
+    tokenizer: Any,
+    findings: Findings,
+) -> list[list[TokenRow]]:
+    """Return the rows of tokens of each example.
+
+    Args:
+        examples: a portion, each with its place.
+        encode: takes examples to their rows.
+        tokenizer: with which it does so.
+        findings: takes notes; it then goes on with the example after these.
+    """
+    rows = encode(examples, findings)
+    findings.note_unknown(rows, tokenizer)
+    findings.first += len(examples)
+    return rows

@@ -16,7 +16,7 @@ import numpy as np
 
 from ...storage.cache import TokenStore, TokenWriter, cached
 from ...text.findings import Findings
-from .portions import with_place
+from .portions import encode_portion, with_place
 from .token_rows import RowWriter, TokenRow, TokenRows
 
 FOLDER = "predict"
@@ -82,10 +82,7 @@ def write_inputs(
     iterator = iter(rows)
     while piece := _piece(iterator):
         examples = [with_place(where, example(where, row)) for where, row, _ in piece]
-        made = encode(examples, findings)
-        findings.note_unknown(made, tokenizer)
-        findings.first += len(piece)
-        writer.write(examples, made)
+        writer.write(examples, encode_portion(examples, encode, tokenizer, findings))
         inputs.write([np.frombuffer(text, np.uint8) for _, _, text in piece])
         for _, row, _ in piece:
             columns.update(dict.fromkeys(row))
