@@ -20,6 +20,7 @@ from .batching.token_rows import RowsInMemory, TokenRow, TokenRows
 from .labeled import LabeledDataModule
 from .sources import Row
 from .tables.columns import find_column, text_in
+from .tables.text_columns import text_rows
 
 MESSAGES_COLUMNS = ("messages", "conversations", "conversation", "chat")
 INSTRUCTION_COLUMNS = ("instruction", "prompt", "question", "query")
@@ -229,8 +230,7 @@ class InstructionDataModule(LabeledDataModule):
         if self.predict_texts is None:
             return None
         self.messages_column = None
-        column = self.given["instruction"] or "instruction"
-        return [(f"data.predict_texts[{i}]", {column: text}) for i, text in enumerate(self.predict_texts)]
+        return text_rows(self.predict_texts, self.given["instruction"] or "instruction")
 
     def training_texts(self) -> Iterator[str]:
         """What is said in the training rows."""

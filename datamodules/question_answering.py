@@ -11,24 +11,16 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from ..errors import InputError, check_range
 from ..storage.cells import listed
 from ..text.findings import Findings
-from ..text.places import Place, begins_late, core, same_text, token_places
+from ..text.places import begins_late, token_places
 from ..text.splitting import document_hash, held_out_documents
 from ..text.tokenizer import PairFrame, joins_bare, pair_frame, special_frame
+from .batching.answer_windows import LOST, USABLE, answer_tokens, answer_windows, usability
 from .batching.batches import Batches
 from .batching.padding import Padding
 from .batching.token_rows import RowsInMemory, TokenRow, TokenRows
 from .labeled import LabeledDataModule
+from .tables.answers import answers_in, placed_answer
 from .tables.columns import find_column, text_in
-
-LEAST_ROOM = 8
-"""Tokens of context that a window must have room for."""
-USABLE = 1
-LOST = {
-    0: "the answer is not in the context",
-    2: "no window holds the whole answer (raise data.max_length or data.stride)",
-    3: "no token of the context stands for the answer",
-}
-"""Why a question cannot be trained on, by what stands under `usable`."""
 
 
 class QuestionAnsweringDataModule(LabeledDataModule):
@@ -103,29 +95,10 @@ class QuestionAnsweringDataModule(LabeledDataModule):
             raise InputError(f"{where}: the id {example['id']!r} is also that of {self._seen[example['id']]}.")
         self._seen[example["id"]] = where
         if labeled:
-            golds = [_place(context, *gold) for gold in self._golds(where, listed(row.get(columns["answers"])))]
+            golds = [placed_answer(context, *gold) for gold in answers_in(where, listed(row.get(columns["answers"])))]
             example["answers"] = [text for text, _, _ in golds]
             _, example["span"], example["repaired"] = golds[0] if golds else ("", (-2, -2), False)
         return example
-
-    def _golds(self, where: str, value: Any) -> list[tuple[str, int]]:
-        if isinstance(value, dict) and isinstance(value.get("text"), list):
-            starts = value.get("answer_start")
-            starts = [-1] * len(value["text"]) if starts is None else starts if isinstance(starts, list) else [starts]
-            pairs = list(zip(value["text"], starts, strict=False))
-            if len(starts) != len(value["text"]):
-                raise InputError(f"{where}: {len(value['text'])} answers, but {len(starts)} places.")
-        elif isinstance(value, list) and all(isinstance(answer, str | dict) for answer in value):
-            pairs = [(a, -1) if isinstance(a, str) else (a.get("text"), a.get("answer_start", -1)) for a in value]
-        else:
-            raise InputError(
-                f"{where}: the answers are {value!r}, where {{text: [...], answer_start: [...]}} or a list of "
-                "{text, answer_start} should be; an empty one says that there is no answer."
-            )
-        for text, start in pairs:
-            if not isinstance(text, str) or not isinstance(start, int):
-                raise InputError(f"{where}: the answer {text!r} at {start!r} is no text at a number.")
-        return [(text, start) for text, start in pairs if text.strip()]
 
     # ------------------------------------------------------------------ windows
 
@@ -146,9 +119,12 @@ class QuestionAnsweringDataModule(LabeledDataModule):
             findings.note("answers found at another place than said", n, bool(e.get("repaired")))
             number = contexts[e["context"]]
             short = question[: self.max_question_length]
-            answer = _tokens_of(e, *places[number])
-            windows = self._windows(e, answer, short, encoded["input_ids"][number], *places[number], frame)
-            usable = _usable(e, answer, windows)
+            answer = answer_tokens(e, *places[number])
+            ids = encoded["input_ids"][number]
+            windows = answer_windows(
+                e["where"], answer, short, ids, *places[number], frame, longest=self.longest, stride=self.stride
+            )
+            usable = usability(e, answer, windows)
             if usable != USABLE:
                 findings.note(f"kept to evaluate, not to train, as {LOST[usable]}", n)
                 windows = [{**window, "usable": [usable]} for window in windows]
@@ -162,47 +138,6 @@ class QuestionAnsweringDataModule(LabeledDataModule):
         before, after = special_frame(self.tokenizer)
         between = self.tokenizer("\n", add_special_tokens=False)["input_ids"]
         return PairFrame(before, between, after, (0, 0, 0, 0, 0))
-
-    def _windows(
-        self,
-        e: dict[str, Any],
-        answer: tuple[int, int],
-        question: list[int],
-        ids: list[int],
-        begin: np.ndarray,
-        end: np.ndarray,
-        frame: PairFrame,
-    ) -> list[TokenRow]:
-        room = self.longest - len(frame) - len(question)
-        if room < LEAST_ROOM:
-            raise InputError(
-                f"{e['where']}: with max_length {self.longest}, a question of {len(question)} tokens leaves room for "
-                f"{max(0, room)} tokens of context: raise data.max_length, or lower data.max_question_length."
-            )
-        if len(ids) > room and not 0 < self.stride < room:
-            raise InputError(
-                f"{e['where']}: the context has {len(ids)} tokens, a window room for {room}: windows must overlap, so "
-                f"that no answer is cut, and move on; data.stride is {self.stride}, {max(1, room // 2)} would work."
-            )
-        step = room - self.stride
-        first = [*frame.before, *question, *frame.between]
-        types = np.repeat(frame.types, [len(frame.before), len(question), len(frame.between), 0, 0])
-        windows: list[TokenRow] = []
-        for start in [0] if len(ids) <= room else range(0, len(ids) - room + step, step):
-            part = slice(start, min(start + room, len(ids)))
-            count = part.stop - part.start
-            around = (len(first), len(frame.after))
-            windows.append(
-                {
-                    "input_ids": [*first, *ids[part], *frame.after],
-                    "token_type_ids": [*types, *[frame.types[3]] * count, *[frame.types[4]] * len(frame.after)],
-                    "starts": np.pad(begin[part], around, constant_values=-1),
-                    "ends": np.pad(end[part], around, constant_values=-1),
-                    "answer": _within(answer, part, len(first)),
-                    "usable": [USABLE],
-                }
-            )
-        return windows
 
     # ------------------------------------------------------------------ splits and batches
 
@@ -264,45 +199,3 @@ class QuestionAnsweringDataModule(LabeledDataModule):
             if hash(context) not in seen:
                 seen.add(hash(context))
                 yield context
-
-
-def _place(context: str, text: str, start: int) -> tuple[str, Place, bool]:
-    """An answer as it stands in its context, where that is (-1 where it is not), and whether it was said otherwise.
-
-    White space and formatting at its edges are left out, and the marks of its last character belong to it. Where the
-    place that is said does not hold it, the nearest that does counts, then the nearest in another form of Unicode.
-    """
-    if start >= 0 and context[start : start + len(text)] == text:
-        place = core(context, start, start + len(text))
-        return context[slice(*place)], place, False
-    bare = text[slice(*core(text, 0, len(text)))]
-    exact = [(i, i + len(bare)) for i in range(len(context)) if context.startswith(bare, i)]
-    found = exact or same_text(context, bare)
-    if not found:
-        return bare, (-1, -1), False
-    place = core(context, *min(found, key=lambda span: abs(span[0] - start)))
-    return context[slice(*place)], place, True
-
-
-def _tokens_of(e: dict[str, Any], begin: np.ndarray, end: np.ndarray) -> tuple[int, int]:
-    """The first and last token of the answer; -1 where it is lost, -2 where there is none."""
-    start, stop = e.get("span", (-2, -2))  # what is to be predicted has none
-    if start < 0:
-        return start, start
-    tokens = np.flatnonzero((end > start) & (begin < stop) & (begin < end))
-    return (int(tokens[0]), int(tokens[-1])) if len(tokens) else (-1, -1)
-
-
-def _within(answer: tuple[int, int], part: slice, before: int) -> list[int]:
-    """The answer's tokens in a window, which has some tokens before those of the context; -1 where it is not in it."""
-    first, last = answer
-    if first >= 0 and not part.start <= first <= last < part.stop:
-        return [-1, -1]
-    return [before + first - part.start, before + last - part.start] if first >= 0 else [first, last]
-
-
-def _usable(e: dict[str, Any], answer: tuple[int, int], windows: list[TokenRow]) -> int:
-    """Whether a question can be trained on, or why not (`LOST`)."""
-    if answer[0] == -1:
-        return 0 if e["span"][0] < 0 else 3
-    return USABLE if answer[0] < 0 or any(window["answer"][0] >= 0 for window in windows) else 2

@@ -18,6 +18,7 @@ from .batching.token_rows import RowsInMemory, TokenRow, TokenRows
 from .labeled import LabeledDataModule
 from .sources import Row
 from .tables.columns import find_column
+from .tables.text_columns import text_rows
 
 PAIRS = (
     ("article", "highlights"),
@@ -229,10 +230,7 @@ class SequenceToSequenceDataModule(LabeledDataModule):
 
     def inline_rows(self) -> list[Row] | None:
         """The `predict_texts`."""
-        if self.predict_texts is None:
-            return None
-        column = self.source_column or "source"
-        return [(f"data.predict_texts[{i}]", {column: text}) for i, text in enumerate(self.predict_texts)]
+        return text_rows(self.predict_texts, self.source_column or "source")
 
     def training_texts(self) -> Iterator[str]:
         """Sources and targets of the training rows."""

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
@@ -14,7 +13,6 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from ..contracts import module_facts
 from ..errors import InputError
 from ..storage.cache import cached
-from ..storage.cells import is_missing, is_whole, listed
 from ..text.findings import Findings
 from ..text.readers import require_columns
 from ..text.splitting import draw, hold_out, sort_labels
@@ -24,22 +22,15 @@ from .batching.padding import Padding
 from .batching.token_rows import TokenRow, TokenRows
 from .labeled import LabeledDataModule
 from .sources import Row
-from .tables.columns import DECIMAL_COMMA, find_column, label_in, label_of, number_in, text_in
-from .tables.labels import LabelNames
+from .tables.columns import find_column, label_in, labels_in, number_in, text_in
+from .tables.labels import LabelNames, refuse_one_number, some_names, tell_of_words_for_nothing
 from .tables.leakage import warn_of_lone_labels
-from .tables.multi_hot import MultiHot
+from .tables.multi_hot import MultiHot, count_labels, some_of
+from .tables.problem import Problem, guess_problem
+from .tables.text_columns import text_columns, text_rows
+from .tables.usable_rows import with_columns
 
-TEXT_COLUMNS = ("text", "sentence", "sentence1", "premise", "question1", "question", "review", "content")
-PAIR_COLUMNS = {
-    "sentence1": "sentence2",
-    "premise": "hypothesis",
-    "question1": "question2",
-    "question": "sentence",
-    "text": "text_pair",
-}
 LABEL_COLUMNS = ("label", "labels", "coarse_label", "category", "class", "sentiment", "target", "stars", "score")
-WORDS_FOR_NOTHING = ("none", "null", "nan", "na", "n/a")
-Problem = Literal["single", "multi", "regression"]
 
 
 class TextClassificationDataModule(LabeledDataModule):
@@ -113,32 +104,12 @@ class TextClassificationDataModule(LabeledDataModule):
             return "single"
 
         def make(folder: Path) -> None:
-            (folder / "problem.json").write_text(json.dumps(self._look_at(split)))
+            rows = with_columns(self.source.rows(split), lambda where, row: self.columns(where, row, labeled=True)[1])
+            (folder / "problem.json").write_text(json.dumps(guess_problem(row.get(label) for _, row, label in rows)))
 
         folder = cached(self.cache_dir, "problems", [self.source.key(split), self.label_column], make)
-        found: Problem = json.loads((folder / "problem.json").read_text())
-        return found
-
-    def _look_at(self, split: str) -> Problem:
-        column, numbers, fractions, count = None, 0, 0, 0
-        for where, row in self.source.rows(split):
-            column = column or self.columns(where, row, labeled=True)[1]
-            value = listed(row.get(column))
-            if isinstance(value, list):
-                return "multi"
-            if is_missing(value):
-                continue
-            count += 1
-            if isinstance(value, str) and DECIMAL_COMMA.fullmatch(value):
-                value = value.replace(",", ".")  # the row itself is then refused
-            try:
-                number = float(value)
-            except (TypeError, ValueError):
-                continue
-            if math.isfinite(number):  # a class may be called nan or infinity
-                numbers += 1
-                fractions += not number.is_integer()
-        return "regression" if fractions and 2 * numbers > count else "single"
+        problem: Problem = json.loads((folder / "problem.json").read_text())
+        return problem
 
     # ------------------------------------------------------------------ rows
 
@@ -151,11 +122,7 @@ class TextClassificationDataModule(LabeledDataModule):
         return [name for name in LABEL_COLUMNS if name not in self._text_columns(row)]
 
     def _text_columns(self, row: dict[str, Any]) -> list[str]:
-        first = self.text_column or next((name for name in TEXT_COLUMNS if name in row), None)
-        second = self.text_pair_column
-        if second is None and self.text_column is None and PAIR_COLUMNS.get(first or "") in row:
-            second = PAIR_COLUMNS[first or ""]
-        return [name for name in (first, second) if name is not None]
+        return text_columns(row, self.text_column, self.text_pair_column)
 
     def columns(self, where: str, row: dict[str, Any], labeled: bool) -> tuple[list[str], Any]:
         """The columns of the texts, and that of the label or those of the labels."""
@@ -182,28 +149,12 @@ class TextClassificationDataModule(LabeledDataModule):
         texts, column = columns
         example: dict[str, Any] = {"texts": [text_in(where, row, name) for name in texts]}
         if labeled and self.problem == "multi":
-            example["labels"] = self._several(where, row, column)
+            example["labels"] = labels_in(where, row, column, self.label_separator)
         elif labeled and self.problem == "regression":
             example["labels"] = number_in(where, row, column)
         elif labeled:
             example["labels"] = [label_in(where, row, column)]
         return example
-
-    def _several(self, where: str, row: dict[str, Any], column: str | list[str]) -> list[str]:
-        if isinstance(column, list):
-            for name in column:
-                if str(row.get(name)).lower() not in ("0", "1", "0.0", "1.0", "true", "false"):
-                    raise InputError(f"{where}: column {name!r} holds {row.get(name)!r}, where 0 or 1 should be.")
-            return [name for name in column if str(row[name]).lower() in ("1", "1.0", "true")]
-        value = row.get(column)
-        if isinstance(value, str) and self.label_separator is not None:
-            return [part.strip() for part in value.split(self.label_separator) if part.strip()]
-        value = listed(value)
-        if not isinstance(value, list):
-            raise InputError(
-                f"{where}: {value!r} in column {column!r} is no list of labels; data.label_separator divides a text."
-            )
-        return [label_of(where, label, f"the list in column {column!r}") for label in value]
 
     def encode(self, examples: list[dict[str, Any]], findings: Findings) -> list[list[TokenRow]]:
         """One row of tokens each, with the numbers of its labels."""
@@ -227,18 +178,12 @@ class TextClassificationDataModule(LabeledDataModule):
         self._targets = {id(found): self._targets_of(found, split) for split, found in rows.items()}
         for name, found in rows.items():
             numbers = self._targets[id(found)]
-            if isinstance(numbers, MultiHot) or self.problem != "regression" or len(numbers) < 2:
-                continue
-            if (numbers == numbers[0]).all():
-                raise InputError(
-                    f"{self.source.name(name)}: there is no label in column {found.meta['columns'][1]!r}: it is "
-                    f"{numbers[0]:g} in every row. `predict` needs none."
-                )
-        if fitting and (words := [raw for raw in first.meta["labels"] if raw.lower() in WORDS_FOR_NOTHING]):
-            said = ", ".join(f"{raw!r} ({first.meta['labels'][raw]})" for raw in words)
-            rank_zero_info(f"Taken as labels, as they are written out, and not as missing ones: {said}.")
+            if self.problem == "regression" and not isinstance(numbers, MultiHot):
+                refuse_one_number(numbers, self.source.name(name), found.meta["columns"][1])
+        if fitting:
+            tell_of_words_for_nothing(first.meta["labels"])
         if fitting and self.problem == "single":
-            counts = self._count(self._targets[id(first)])
+            counts = count_labels(len(self.labels or []), self._targets[id(first)])
             if (counts > 0).sum() < 2:
                 only = (self.labels or [])[int(counts.argmax())]
                 raise InputError(f"{self.source.name(split)} has one class only ({only!r}); at least two are needed.")
@@ -283,13 +228,8 @@ class TextClassificationDataModule(LabeledDataModule):
                 )
             examples = draw(targets, examples, self.examples_per_label, self.seed)
         if self.problem != "regression":
-            self.label_counts = self._count(_some(targets, examples)).tolist()
+            self.label_counts = count_labels(len(self.labels or []), some_of(targets, examples)).tolist()
         return examples
-
-    def _count(self, targets: np.ndarray | MultiHot) -> np.ndarray:
-        if isinstance(targets, MultiHot):
-            return targets.counts()
-        return np.bincount(targets, minlength=len(self.labels or []))
 
     # ------------------------------------------------------------------ batches
 
@@ -302,14 +242,14 @@ class TextClassificationDataModule(LabeledDataModule):
     def dataset(self, rows: TokenRows, examples: np.ndarray, split: str) -> Batches:
         """Rows with their labels."""
         lengths = rows.lengths[examples] if self.group_by_length or self.tokens_per_batch else None
-        labels = {"labels": _some(self._targets[id(rows)], examples)}
+        labels = {"labels": some_of(self._targets[id(rows)], examples)}
         return Batches(rows, examples, self.collate(), labels, lengths)
 
     def occurrences(self, split: str) -> dict[str, int]:
         """How often each label occurs in a split; empty for numbers."""
         if self.labels is None:
             return {}
-        counts = self._count(self.datasets[split].columns["labels"])
+        counts = count_labels(len(self.labels or []), self.datasets[split].columns["labels"])
         return dict(zip(self.labels, counts.tolist(), strict=True))
 
     def describe(self, split: str, examples: np.ndarray) -> str:
@@ -318,7 +258,7 @@ class TextClassificationDataModule(LabeledDataModule):
         if self.problem == "regression":
             return f"numbers from {targets.min():g} to {targets.max():g}, mean {targets.mean():.3g}"
         shares = [f"{name} {n:,} ({n / len(targets):.0%})" for name, n in self.occurrences(split).items()]
-        return ", ".join(shares[:20]) + (", ..." if len(shares) > 20 else "")
+        return some_names(shares)
 
     def judged(self, row: dict[str, Any], made: dict[str, Any]) -> dict[str, Any]:
         """Whether a prediction is right, where the row says what is: `label` may be 0 where `prediction` is a name."""
@@ -328,10 +268,11 @@ class TextClassificationDataModule(LabeledDataModule):
             return {}
         try:
             column = self.columns("", row, labeled=True)[1]
-            gold = self._several("", row, column) if isinstance(guess, list) else [label_in("", row, column)]
+            several = isinstance(guess, list)
+            gold = labels_in("", row, column, self.label_separator) if several else [label_in("", row, column)]
         except InputError:  # rows to predict need no labels
             return {}
-        names = {self._known_name(raw, known) for raw in gold}
+        names = {self.names.known(raw, known) for raw in gold}
         return {} if None in names else {"correct": names == set(guess if isinstance(guess, list) else [guess])}
 
     def judgments(self, columns: Sequence[str], made: dict[str, Any]) -> list[str]:
@@ -344,29 +285,11 @@ class TextClassificationDataModule(LabeledDataModule):
             return []
         return ["correct"]
 
-    def _known_name(self, raw: str, known: list[str]) -> str | None:
-        name = self.names.rename(raw)
-        if name not in known and is_whole(name) and 0 <= int(name) < len(known):
-            return known[int(name)]
-        return name if name in known else None
-
     def inline_rows(self) -> list[Row] | None:
         """The `predict_texts`."""
-        if self.predict_texts is None:
-            return None
-        names = (self.text_column or "text", self.text_pair_column or "text_pair")
-        rows = []
-        for index, text in enumerate(self.predict_texts):
-            pair = [text] if isinstance(text, str) else list(text)
-            rows.append((f"data.predict_texts[{index}]", dict(zip(names, pair, strict=False))))
-        return rows
+        return text_rows(self.predict_texts, self.text_column or "text", self.text_pair_column or "text_pair")
 
     def training_texts(self) -> Iterator[str]:
         """The texts of the training rows."""
         for _, row in self.source.rows("train"):
             yield from (str(row[name]) for name in self._text_columns(row) if name in row)
-
-
-def _some(targets: np.ndarray | MultiHot, rows: np.ndarray) -> np.ndarray | MultiHot:
-    """The targets of some rows."""
-    return targets.of(rows) if isinstance(targets, MultiHot) else targets[rows]

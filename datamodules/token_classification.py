@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,22 +16,23 @@ from ..contracts import module_facts
 from ..errors import InputError
 from ..storage.cache import cached
 from ..storage.cells import listed
-from ..text.cjk import CJK_CHARACTER
 from ..text.findings import Findings
 from ..text.places import begins_late, owners, token_places, words_of
 from ..text.readers import conll_line
 from ..text.splitting import sort_labels
 from ..text.tag_spans import spans_in, tags_of, warn_of_slips
-from ..text.tags import Convention, Scheme, continued, detect
+from ..text.tags import Convention, Scheme, detect
 from ..text.tokenizer import special_frame
-from ..text.visible import shown_value
 from .batching.batches import Batches
-from .batching.tag_windows import TagPadding, windows_of
+from .batching.tag_windows import TagPadding, windows_of, words_apart
 from .batching.token_rows import RowsInMemory, TokenRow, TokenRows
 from .labeled import LabeledDataModule
 from .sources import Row
 from .tables.columns import find_column, text_in
-from .tables.labels import LabelNames
+from .tables.labels import LabelNames, iob2_names, some_names
+from .tables.tagged_words import joined, tags_in, words_in
+from .tables.text_columns import text_rows
+from .tables.usable_rows import with_columns
 
 TOKENS_COLUMNS = ("tokens", "words")
 TAGS_COLUMNS = ("ner_tags", "tags", "labels", "ner", "pos_tags", "upos", "pos")
@@ -145,9 +147,8 @@ class TokenClassificationDataModule(LabeledDataModule):
         split = next(split for split in ("train", "validation", "test") if self.source.has(split))
 
         def sentences() -> Iterator[list[str]]:
-            columns = None
-            for where, row in self.source.rows(split):
-                columns = columns or self.columns(where, row, labeled=True)
+            columns_in = partial(self.columns, labeled=True)
+            for _, row, columns in with_columns(self.source.rows(split), columns_in):
                 tags = listed(row.get(columns["tags"]))
                 if isinstance(tags, list):
                     yield [self.names.rename(str(tag)) for tag in tags if tag is not None]
@@ -176,27 +177,12 @@ class TokenClassificationDataModule(LabeledDataModule):
         return example
 
     def _from_words(self, where: str, row: dict[str, Any], columns: dict[str, Any], labeled: bool) -> dict[str, Any]:
-        tokens = listed(row.get(columns["tokens"]))
-        if not isinstance(tokens, list) or not tokens or not all(map(_is_word, tokens)):
-            raise InputError(
-                f"{where}: column {columns['tokens']!r} holds {shown_value(tokens)}, where words should be."
-            )
-        words: list[tuple[int, int]] = []
-        text = ""
-        for before, token in zip(["", *tokens], tokens, strict=False):
-            together = CJK_CHARACTER.fullmatch(before[-1:]) and CJK_CHARACTER.fullmatch(token[:1])
-            text += "" if together or not before else " "
-            words.append((len(text), len(text) + len(token)))
-            text += token
+        tokens = words_in(where, row, columns["tokens"])
+        text, words = joined(tokens)
         example: dict[str, Any] = {"text": text, "words": words}
         if labeled:
-            tags = listed(row.get(columns["tags"]))
-            if not isinstance(tags, list) or len(tags) != len(tokens):
-                count = len(tags) if isinstance(tags, list) else shown_value(tags)
-                raise InputError(f"{where}: {len(tokens)} words in {columns['tokens']!r}, but {count} tags.")
-            if missing := [i for i, tag in enumerate(tags) if tag is None]:
-                raise InputError(f"{where}: word {missing[0] + 1} has no tag.")
-            named = [self.names.rename(str(tag)) for tag in tags]
+            tags = tags_in(where, row, columns["tags"], len(tokens), columns["tokens"])
+            named = [self.names.rename(tag) for tag in tags]
             example["tags"] = self.convention.read(where, named, lambda number: conll_line(where, number))
         return example
 
@@ -231,7 +217,7 @@ class TokenClassificationDataModule(LabeledDataModule):
             )
             findings.note(SILENT, n, int((~np.isin(leader, owner)).sum()))
             spans = bool(tags) and ("divided" in e or self.scheme != "tags")
-            findings.note(SHARED, n, _apart(tags, leader, spans))
+            findings.note(SHARED, n, words_apart(tags, leader, spans))
             findings.note(WIDENED, n, e.get("widened", 0))
             findings.note("sentences in windows", n, len(rows[-1]) > 1)
         return rows
@@ -246,24 +232,18 @@ class TokenClassificationDataModule(LabeledDataModule):
         own = names or (self.source.class_names(column, split) if column else None)
         self.tagging = column is not None and self.scheme == "tags"
         found = set(first.meta["labels"])
-        if self._is_fixed(fitting):
+        if module_facts(self.module).known_labels(fitting) is not None:
             self.labels = names
         elif self.tagging:
             self.labels = own if own is not None and found <= set(own) else sort_labels(found)
         else:
-            kept = [name for name in own or [] if name == "O" or name[:2] in ("B-", "I-")]
-            kinds = {name[2:] for name in [*found, *kept] if name != "O"}
-            whole = ["O", *(f"{prefix}-{kind}" for kind in sorted(kinds) for prefix in "BI")]
-            self.labels = kept + [name for name in whole if name not in kept]
+            self.labels = iob2_names(own or [], found)
             if fitting:
                 warn_of_slips(first.meta["labels"], np.bincount(first.all("gold"), minlength=len(first.meta["labels"])))
         self._tables = {
             id(data): LabelNames(None).table(data.meta["labels"], self.labels or [], split)
             for split, data in rows.items()
         }
-
-    def _is_fixed(self, fitting: bool) -> bool:
-        return module_facts(self.module).known_labels(fitting) is not None
 
     def choose(self, rows: TokenRows, examples: np.ndarray) -> np.ndarray:
         """Remembers what is trained on, for `label_counts`."""
@@ -304,35 +284,15 @@ class TokenClassificationDataModule(LabeledDataModule):
     def describe(self, split: str, examples: np.ndarray) -> str:
         """The tags there are."""
         if self.tagging:
-            return f"tags: {', '.join((self.labels or [])[:20])}{', ...' if len(self.labels or []) > 20 else ''}"
+            return f"tags: {some_names(self.labels or [])}"
         kinds = sorted({name[2:] for name in self.labels or [] if name != "O"})
-        return f"entities: {', '.join(kinds[:20])}{', ...' if len(kinds) > 20 else ''}"
+        return f"entities: {some_names(kinds)}"
 
     def inline_rows(self) -> list[Row] | None:
         """The `predict_texts`."""
-        if self.predict_texts is None:
-            return None
-        name = self.text_column or "text"
-        return [(f"data.predict_texts[{i}]", {name: text}) for i, text in enumerate(self.predict_texts)]
+        return text_rows(self.predict_texts, self.text_column or "text")
 
     def training_texts(self) -> Iterator[str]:
         """The texts of the training rows."""
         for where, row, columns in self.training_rows(labeled=False):
             yield self.example(where, row, columns, labeled=False)["text"]
-
-
-def _apart(tags: list[str], leader: np.ndarray, spans: bool) -> int:
-    """How many words do not go on with the word that answers for them.
-
-    Args:
-        tags: of the words; empty where there are none.
-        leader: (words,), from `owners`.
-        spans: whether tags are IOB2.
-    """
-    pairs = [(tags[i], tags[leader[i]]) for i in np.flatnonzero(leader != np.arange(len(leader))).tolist() if tags]
-    return sum(tag != (continued(first) if spans else first) for tag, first in pairs)
-
-
-def _is_word(token: Any) -> bool:
-    """Whether something can have a tag: spaces of other kinds, such as no-break ones, are found in many data sets."""
-    return isinstance(token, str) and bool(token.strip(" \t\r\n"))

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ...contracts import IGNORED
 from ...text.places import firsts
+from ...text.tags import continued
 from .padding import Padding
 from .token_rows import TokenRow
 
@@ -101,3 +102,15 @@ def _mine(owner: np.ndarray, first: np.ndarray, windows: list[int], number: int,
     chosen[-1] = False  # tokens of no word
     found: np.ndarray = chosen[owner]
     return found
+
+
+def words_apart(tags: list[str], leader: np.ndarray, spans: bool) -> int:
+    """How many words do not go on with the word that answers for them.
+
+    Args:
+        tags: of the words; empty where there are none.
+        leader: (words,), from `owners`.
+        spans: whether tags are IOB2.
+    """
+    pairs = [(tags[i], tags[leader[i]]) for i in np.flatnonzero(leader != np.arange(len(leader))).tolist() if tags]
+    return sum(tag != (continued(first) if spans else first) for tag, first in pairs)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...errors import InputError
-from ...storage.cells import is_missing
+from ...storage.cells import is_missing, listed
 from ...text import readers
 
 DECIMAL_COMMA = re.compile(r"\s*[+-]?\d+,\d+\s*")
@@ -76,6 +76,34 @@ def label_of(where: str, value: Any, place: str) -> str:
     if isinstance(value, float | list | dict):
         raise InputError(f"{where}: the label {value!r} in {place} is neither a word nor an integer.")
     return str(value).strip()
+
+
+def labels_in(where: str, row: dict[str, Any], column: str | list[str], separator: str | None) -> list[str]:
+    """Return all labels of a row.
+
+    Args:
+        where: the row, for messages.
+        row: all its columns.
+        column: that of the labels, as a list or in one text; or those that hold 1 where a row has the label.
+        separator: divides labels in one text.
+
+    Raises:
+        InputError: if there is no list of labels, or neither 0 nor 1.
+    """
+    if isinstance(column, list):
+        for name in column:
+            if str(row.get(name)).lower() not in ("0", "1", "0.0", "1.0", "true", "false"):
+                raise InputError(f"{where}: column {name!r} holds {row.get(name)!r}, where 0 or 1 should be.")
+        return [name for name in column if str(row[name]).lower() in ("1", "1.0", "true")]
+    value = row.get(column)
+    if isinstance(value, str) and separator is not None:
+        return [part.strip() for part in value.split(separator) if part.strip()]
+    value = listed(value)
+    if not isinstance(value, list):
+        raise InputError(
+            f"{where}: {value!r} in column {column!r} is no list of labels; data.label_separator divides a text."
+        )
+    return [label_of(where, label, f"the list in column {column!r}") for label in value]
 
 
 def number_in(where: str, row: dict[str, Any], column: str) -> float:

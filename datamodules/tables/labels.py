@@ -5,10 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from lightning.pytorch.utilities.rank_zero import rank_zero_info
 
 from ...contracts import module_facts
-from ...errors import MisfitError
+from ...errors import InputError, MisfitError
 from ...storage.cells import is_whole
+
+MOST_NAMES = 20
+WORDS_FOR_NOTHING = ("none", "null", "nan", "na", "n/a")
 
 
 class LabelNames:
@@ -27,6 +31,18 @@ class LabelNames:
         if isinstance(self.given, list):
             return self.given[int(raw)] if is_whole(raw) and 0 <= int(raw) < len(self.given) else raw
         return self._renamed.get(raw, raw)
+
+    def known(self, raw: str, names: list[str]) -> str | None:
+        """Return what the model calls a label in the data, by its name or its number; None where it does not know it.
+
+        Args:
+            raw: as the data spell it.
+            names: those that the model knows.
+        """
+        name = self.rename(raw)
+        if name not in names and is_whole(name) and 0 <= int(name) < len(names):
+            return names[int(name)]
+        return name if name in names else None
 
     def fixed(self, module: Any, fitting: bool) -> list[str] | None:
         """The names in their order where they do not follow from the data: the user's, else the module's."""
@@ -51,10 +67,56 @@ class LabelNames:
         for position, (raw, where) in enumerate(found.items()):
             name = self.rename(raw)
             if name not in places:
-                known = ", ".join(names[:20]) + (", ..." if len(names) > 20 else "")
+                known = some_names(names)
                 raise MisfitError(
                     f"{where}: the label {name!r} is not among the known ones ({known})"
                     + ("; training never had it." if split == "validation" else "; data.label_names can map it.")
                 )
             table[position] = places[name]
         return table
+
+
+def tell_of_words_for_nothing(labels: dict[str, str]) -> None:
+    """Say which labels are words that elsewhere stand for a missing one.
+
+    Args:
+        labels: in the data, with the place where each stands first.
+    """
+    if words := [raw for raw in labels if raw.lower() in WORDS_FOR_NOTHING]:
+        listed = ", ".join(f"{raw!r} ({labels[raw]})" for raw in words)
+        rank_zero_info(f"Taken as labels, as they are written out, and not as missing ones: {listed}.")
+
+
+def refuse_one_number(numbers: np.ndarray, name: str, column: str) -> None:
+    """Refuse numbers to learn that are all the same, as where a file to predict is tested on.
+
+    Args:
+        numbers: (rows,).
+        name: of what they are read from.
+        column: that they stand in.
+
+    Raises:
+        InputError: if there are two rows or more, and one number.
+    """
+    if len(numbers) > 1 and (numbers == numbers[0]).all():
+        raise InputError(
+            f"{name}: there is no label in column {column!r}: it is {numbers[0]:g} in every row. `predict` needs none."
+        )
+
+
+def iob2_names(own: list[str], tags: set[str]) -> list[str]:
+    """Return names of tags in IOB2, of every type a beginning and a continuation.
+
+    Args:
+        own: the names that the data set gives, which come first.
+        tags: that occur.
+    """
+    kept = [name for name in own if name == "O" or name[:2] in ("B-", "I-")]
+    kinds = {name[2:] for name in [*tags, *kept] if name != "O"}
+    whole = ["O", *(f"{prefix}-{kind}" for kind in sorted(kinds) for prefix in "BI")]
+    return kept + [name for name in whole if name not in kept]
+
+
+def some_names(names: list[str]) -> str:
+    """Return names for a message, of many the first."""
+    return ", ".join(names[:MOST_NAMES]) + (", ..." if len(names) > MOST_NAMES else "")

@@ -45,3 +45,18 @@ class MultiHot:
         rows = np.repeat(np.arange(len(self)), np.diff(self.ends, prepend=0))
         once = np.unique(rows * self.width + self.labels)  # two spellings of a label may have one name
         return np.bincount(once % self.width, minlength=self.width)
+
+
+def some_of(targets: np.ndarray | MultiHot, rows: np.ndarray) -> np.ndarray | MultiHot:
+    """Return the targets of some rows, by number."""
+    return targets.of(rows) if isinstance(targets, MultiHot) else targets[rows]
+
+
+def count_labels(labels: int, targets: np.ndarray | MultiHot) -> np.ndarray:
+    """Return how many rows have each label: (labels,) int64.
+
+    Args:
+        labels: how many there are.
+        targets: (rows,), the number of the label of each row; or several of each.
+    """
+    return targets.counts() if isinstance(targets, MultiHot) else np.bincount(targets, minlength=labels)
