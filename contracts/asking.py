@@ -42,7 +42,7 @@ class _ForeignLoader(_Foreign, LoaderFacts):
 
 
 def files_of(facts: DataFacts, split: str) -> str | None:
-    """What a split is read from, in words; None of data that do not say."""
+    """Return what a split is read from, in words; None of data that do not say."""
     has = getattr(facts.source, "has", None)  # a foreign `source` may be anything
     return str(facts.source.name(split)) if callable(has) and has(split) else None
 

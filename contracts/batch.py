@@ -23,7 +23,7 @@ HINTS = {FULL, LONGEST, TOKENS, CAPACITY, TARGETS}
 
 
 def with_hints(batch: Any) -> Any:
-    """A batch of tensors with plain facts beside them, if it is of the kind that the datamodules give.
+    """Return a batch of tensors with plain facts beside them, if it is of the kind that the datamodules give.
 
     Args:
         batch: before it is moved; what holds no `attention_mask` or `cu_seq_lens` comes back as it is.
@@ -48,7 +48,7 @@ def with_hints(batch: Any) -> Any:
 
 
 def without_hints(batch: dict[str, Any]) -> dict[str, Any]:
-    """A batch without them: for whoever changes its rows, mask or labels after it was moved.
+    """Return a batch without hints: for whoever changes its rows, mask or labels after it was moved.
 
     Args:
         batch: with hints or without.
@@ -57,6 +57,6 @@ def without_hints(batch: dict[str, Any]) -> dict[str, Any]:
 
 
 def known_targets(batch: dict[str, Any]) -> int | None:
-    """How many places of a batch have a label, if that was counted before it went to the device."""
+    """Return how many places of a batch have a label, if that was counted before it went to the device."""
     found: int | None = batch.get(TARGETS)
     return found

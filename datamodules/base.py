@@ -60,38 +60,38 @@ class BaseDataModule(LoadingDataModule):
     # ------------------------------------------------------------------ what is read
 
     def find_sources(self) -> None:
-        """Looks whether all that will be read is there: a mistyped name is to be said before the others are read."""
+        """Look whether all that will be read is there: a mistyped name is to be said before the others are read."""
         for split in self.prepared_splits():
             if self.source.has(split):
                 self.source.name(split)
 
     def prepared_splits(self) -> tuple[Literal["train", "validation", "test"], ...]:
-        """Those of them that `prepare_data` reads."""
+        """Return those of the wanted splits that `prepare_data` reads."""
         return self.wanted_splits()
 
     def read_inputs(self, key: Any, write: Callable[[Path], None]) -> Inputs:
-        """What is to be predicted, written into the cache unless it is there."""
+        """Write what is to be predicted into the cache, unless it is there, and return it."""
         self._inputs = Inputs(self.cache_dir, key, write)
         self.predict_rows, self.predict_key = self._inputs.inputs, digest(key)
         return self._inputs
 
     def teardown(self, stage: str) -> None:
-        """Removes what was written to be predicted, once that is done."""
+        """Remove what was written to be predicted, once that is done."""
         if stage == "predict" and self._inputs is not None and (self.trainer is None or self.trainer.local_rank == 0):
             self._inputs.remove()
 
     # ------------------------------------------------------------------ tokenizer
 
     def training_texts(self) -> Iterator[str]:
-        """What a new tokenizer is trained on."""
+        """Return what a new tokenizer is trained on."""
         raise TypeError(f"{type(self).__name__} must define `training_texts`.")
 
     def training_key(self) -> Any:
-        """What a cache key must hold of those texts."""
+        """Return what a cache key must hold of those texts."""
         return self.source.key("train")
 
     def load_tokenizer(self) -> None:
-        """Sets `self.tokenizer`: named, trained here (once), or the backbone's own.
+        """Set `self.tokenizer`: named, trained here (once), or the backbone's own.
 
         Raises:
             InputError: if there is none, or if the module cannot learn from such data.
@@ -117,7 +117,7 @@ class BaseDataModule(LoadingDataModule):
         self._tokenizer_key = digest(tokenizer_content(tokenizer))  # now: a call leaves its truncation behind in it
 
     def tokenizer_key(self) -> str:
-        """Names the tokenizer in cache keys."""
+        """Return what names the tokenizer in cache keys."""
         return self._tokenizer_key
 
     def held(self) -> dict[str, str]:
@@ -125,7 +125,7 @@ class BaseDataModule(LoadingDataModule):
         return {"tokenizer": self._tokenizer_key, **super().held()}
 
     def serve(self, module: ModuleFacts) -> None:
-        """Takes over length and tokenizer from a module that no trainer runs; one process reads all."""
+        """Take over length and tokenizer from a module that no trainer runs; one process reads all."""
         length = getattr(self, self.length_option)
         setattr(self, self.length_option, min(length, module.input_limit() or length))
         self.use_tokenizer(module.tokenizer)

@@ -166,7 +166,7 @@ class CorpusDataModule(DocumentsDataModule):
         return bool(module_facts(self.module).needs_word_ids) if self.word_ids is None else self.word_ids
 
     def serve(self, module: ModuleFacts) -> None:
-        """Takes over the form of texts, too."""
+        """Take over the form of texts, too."""
         self.special_tokens = module.frames_text if self.special_tokens is None else self.special_tokens
         self.word_ids = module.needs_word_ids if self.word_ids is None else self.word_ids
         super().serve(module)
@@ -177,7 +177,7 @@ class CorpusDataModule(DocumentsDataModule):
         return word_lists.make_segmenter(self.words)
 
     def training_texts(self) -> Iterator[str]:
-        """The training documents; near duplicates, which take long to find, are left in."""
+        """Return the training documents; near duplicates, which take long to find, are left in."""
         skipped: Counter[str] = Counter()
         documents = self.source.documents("train", skipped)
         if self.cleaning is not None:
@@ -185,7 +185,7 @@ class CorpusDataModule(DocumentsDataModule):
         return progress(documents, "reading for the tokenizer")
 
     def training_key(self) -> Any:
-        """What a cache key must hold of those texts."""
+        """Return what a cache key must hold of those texts."""
         key = self.source.key("train")
         return key if self.cleaning is None else [key, replace(self.cleaning, near_duplicates=None).key()]
 
@@ -268,7 +268,7 @@ class CorpusDataModule(DocumentsDataModule):
         return self.read_inputs(["prompts", self.prompts.key("predict"), self.tokenizer_key()], write)
 
     def hints(self, batch: Any) -> Any:
-        """Adds how many places a batch has, which come in one shape; texts to be continued do not."""
+        """Add how many places a batch has, which come in one shape; texts to be continued do not."""
         found = super().hints(batch)
         if not isinstance(found, dict) or "index" in found:
             return found

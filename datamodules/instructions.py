@@ -94,7 +94,7 @@ class InstructionDataModule(LabeledDataModule):
     # ------------------------------------------------------------------ template
 
     def load_tokenizer(self) -> None:
-        """Gives the tokenizer the chat template, which is then saved with the model."""
+        """Give the tokenizer the chat template, which is then saved with the model."""
         super().load_tokenizer()
         if self._format is None:
             if not self.tokenizer.is_fast:
@@ -119,11 +119,11 @@ class InstructionDataModule(LabeledDataModule):
     # ------------------------------------------------------------------ rows
 
     def options(self) -> Any:
-        """Columns and template; packing divides the same rows."""
+        """Return columns and template; packing divides the same rows."""
         return [self.given, self.messages_column, self.format.template, self._joint]
 
     def columns(self, where: str, row: dict[str, Any], labeled: bool) -> dict[str, str | None]:
-        """The column of the messages, or those of instruction, input and output."""
+        """Return the column of the messages, or those of instruction, input and output."""
         messages = self.messages_column
         if messages is None and not any(self.given.values()):
             messages = next((name for name in MESSAGES_COLUMNS if name in row), None)
@@ -143,13 +143,13 @@ class InstructionDataModule(LabeledDataModule):
         return {"system": system, "instruction": asked, "input": about, "output": output}
 
     def say_columns(self, columns: dict[str, str | None]) -> None:
-        """Says what was guessed."""
+        """Say what was guessed."""
         if not self.messages_column and not (self.given["instruction"] and self.given["output"]):
             named = ", ".join(f"{what} {name!r}" for what, name in columns.items() if name is not None)
             rank_zero_info(f"Columns: {named}.")
 
     def example(self, where: str, row: dict[str, Any], columns: dict[str, str | None], labeled: bool) -> dict[str, Any]:
-        """The conversation as a text, and where its answers are; or the prompt."""
+        """Return the conversation as a text, and where its answers are; or the prompt."""
         messages = self._messages(where, row, columns)
         if not labeled:
             if all(message["role"] != "user" for message in messages):
@@ -175,7 +175,7 @@ class InstructionDataModule(LabeledDataModule):
         return messages
 
     def encode(self, examples: list[dict[str, Any]], findings: Findings) -> list[list[TokenRow]]:
-        """One row of tokens each, or none where the answers are cut off."""
+        """Return one row of tokens each, or none where the answers are cut off."""
         # Templates write special tokens themselves.
         found = self.tokenizer(
             [e["text"] for e in examples], add_special_tokens=False, return_offsets_mapping=True, verbose=False
@@ -198,7 +198,7 @@ class InstructionDataModule(LabeledDataModule):
         return rows
 
     def inspect(self, rows: dict[str, TokenRows], fitting: bool) -> None:
-        """Refuses a split of which nothing is left."""
+        """Refuse a split of which nothing is left."""
         for split, found in rows.items():
             if not len(found):
                 raise InputError(
@@ -207,7 +207,7 @@ class InstructionDataModule(LabeledDataModule):
                 )
 
     def describe(self, split: str, examples: np.ndarray) -> str:
-        """How much of the text is learned."""
+        """Return how much of the text is learned."""
         rows: Any = self.rows[split]
         chosen = np.repeat(np.isin(rows.owners, examples), rows.stores["labels"].lengths)
         return f"{(rows.all('labels')[chosen] != IGNORED).mean():.0%} of the tokens are answers"
@@ -215,24 +215,24 @@ class InstructionDataModule(LabeledDataModule):
     # ------------------------------------------------------------------ batches
 
     def dataset(self, rows: TokenRows, examples: np.ndarray, split: str) -> Any:
-        """Padded rows, or packs."""
+        """Return batches of padded rows, or of packs."""
         if not self.packing:
             return super().dataset(rows, examples, split)
         return PackedRows(rows, rows.of(examples), self.longest, bool(self.tokens_per_batch))
 
     def predict_dataset(self, rows: TokenRows | RowsInMemory) -> Batches:
-        """Prompts, which are continued at their right end."""
+        """Return batches of prompts, which are continued at their right end."""
         padding = Padding(self.tokenizer, left=True)
         return Batches(rows, np.arange(len(rows)), padding, {"index": rows.owners}, rows.lengths)
 
     def inline_rows(self) -> list[Row] | None:
-        """The `predict_texts`."""
+        """Return the `predict_texts` as rows."""
         if self.predict_texts is None:
             return None
         self.messages_column = None
         return text_rows(self.predict_texts, self.given["instruction"] or "instruction")
 
     def training_texts(self) -> Iterator[str]:
-        """What is said in the training rows."""
+        """Return what is said in the training rows."""
         for where, row, columns in self.training_rows(labeled=True):
             yield from (message["content"] for message in self._messages(where, row, columns))

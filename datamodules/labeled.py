@@ -107,7 +107,7 @@ class LabeledDataModule(TabularDataModule):
     # ------------------------------------------------------------------ hooks for subclasses
 
     def inspect(self, rows: dict[str, TokenRows], fitting: bool) -> None:
-        """Called before the splits are made; for what follows from the data, such as label names.
+        """Find what follows from the data, such as label names; called before the splits are made.
 
         Args:
             rows: of each split; the first is what is trained, validated or tested on.
@@ -115,32 +115,32 @@ class LabeledDataModule(TabularDataModule):
         """
 
     def hold_out(self, rows: TokenRows) -> tuple[np.ndarray, np.ndarray]:
-        """The numbers of the examples that train, and of those held out to validate on."""
+        """Return the numbers of the examples that train, and of those held out to validate on."""
         return hold_out(np.zeros(len(rows.examples), np.int64), self.validation_fraction, self.seed)
 
     def choose(self, rows: TokenRows, examples: np.ndarray) -> np.ndarray:
-        """Those of the training examples that are trained on."""
+        """Return those of the training examples that are trained on."""
         return examples
 
     def dataset(self, rows: TokenRows, examples: np.ndarray, split: str) -> Any:
-        """The batches of a split; each says under `example` which examples its rows belong to."""
+        """Return the batches of a split; each says under `example` which examples its rows belong to."""
         picked = rows.of(examples)
         lengths = rows.lengths[picked] if self.group_by_length or self.tokens_per_batch else None
         return Batches(rows, picked, self.collate(), {"example": rows.owners[picked]}, lengths)
 
     def describe(self, split: str, examples: np.ndarray) -> str:
-        """What the report says of a split beside the number of rows."""
+        """Return what the report says of a split beside the number of rows."""
         return ""
 
     # ------------------------------------------------------------------ splits
 
     def prepared_splits(self) -> tuple[Literal["train", "validation", "test"], ...]:
-        """All but the test, which may have no labels so far: it is read when it is tested on."""
+        """Return all but the test, which may have no labels so far: it is read when it is tested on."""
         wanted = self.wanted_splits()
         return tuple(name for name in wanted if name != "test") or wanted
 
     def setup(self, stage: str) -> None:
-        """Maps the tokenized rows, finds the labels, holds out and draws."""
+        """Map the tokenized rows, find the labels, hold out and draw."""
         self.load_tokenizer()
         if stage == "predict":
             self.setup_predict()
@@ -179,7 +179,7 @@ class LabeledDataModule(TabularDataModule):
             self._warn(splits[0], fitting)
 
     def _warn(self, split: str, fitting: bool) -> None:
-        """Of what makes scores say less than they seem to; once for each split, when it first matters."""
+        """Warn of what makes scores say less than they seem to; once for each split, when it first matters."""
         if fitting and "validation" in self._parts:
             warn_of_shared_texts(self._parts["train"], self._parts["validation"], "validation")
             warn_of_missing_labels(self.occurrences("train"), self.occurrences("validation"))
@@ -187,7 +187,7 @@ class LabeledDataModule(TabularDataModule):
             warn_of_shared_texts(train, self._parts["test"], "test")
 
     def _training_part(self) -> SplitExamples | None:
-        """What was trained on, where that is known or in the cache; nothing is read anew for a test."""
+        """Return what was trained on, where that is known or in the cache; nothing is read anew for a test."""
         if "train" in self._parts:
             return self._parts["train"]
         try:

@@ -62,13 +62,13 @@ class LoadingDataModule(LightningDataModule, DataFacts):
         return getattr(self.trainer, "lightning_module", None) if self.trainer is not None else None
 
     def wanted_splits(self) -> tuple[Literal["train", "validation", "test"], ...]:
-        """The splits that the trainer's verb needs; all where there is no trainer."""
+        """Return the splits that the trainer's verb needs; all where there is no trainer."""
         verb = getattr(self.trainer.state.fn, "value", "fit") if self.trainer is not None else "fit"
         needed: dict[str, tuple[Literal["train", "validation", "test"], ...]] = {"predict": (), "test": ("test",)}
         return needed.get(verb, ("train", "validation", "test"))
 
     def predicts(self) -> bool:
-        """Whether the trainer's verb is `predict`."""
+        """Return whether the trainer's verb is `predict`."""
         return self.trainer is not None and self.trainer.state.fn == "predict"
 
     def _overfits(self) -> bool:
@@ -93,7 +93,7 @@ class LoadingDataModule(LightningDataModule, DataFacts):
         return {**{f"{split} data": content for split, content in self.contents.items()}, **sizes}
 
     def take_share(self, rank: int, of: int) -> None:
-        """Says which part of the data is this process's, in place of the trainer or torch.distributed.
+        """Say which part of the data is this process's, in place of the trainer or torch.distributed.
 
         Args:
             rank: of this process, from 0.
@@ -102,13 +102,13 @@ class LoadingDataModule(LightningDataModule, DataFacts):
         self._share = Share(rank, of)
 
     def share(self) -> Share:
-        """As told by `take_share`, the trainer, or torch.distributed."""
+        """Return which part of the data is this process's: as `take_share`, the trainer or torch.distributed says."""
         if self._share is not None:
             return self._share
         return Share(self.trainer.global_rank, self.trainer.world_size) if self.trainer else share_of_process()
 
     def _gpu(self) -> torch.device | None:
-        """The GPU that batches go to ahead of time; none where somebody's own hooks want them before, or send them."""
+        """Return the GPU that batches go to ahead of time; none where hooks of somebody's own see or send them."""
         device = self.trainer.strategy.root_device if self.trainer is not None else None
         if device is None or device.type != "cuda":
             return None
@@ -118,7 +118,7 @@ class LoadingDataModule(LightningDataModule, DataFacts):
         return None if own else device
 
     def workers(self) -> int:
-        """The number of processes that make batches for this one."""
+        """Return the number of processes that make batches for this one."""
         if self.num_workers is not None:
             return self.num_workers
         if self.trainer is None or self.trainer.strategy.root_device.type == "cpu" or self.batches_at_once:
@@ -128,7 +128,7 @@ class LoadingDataModule(LightningDataModule, DataFacts):
     # ------------------------------------------------------------------ loaders
 
     def loader(self, split: str, shuffle: bool = False) -> ResumableLoader:
-        """The loader of a split; the only place that shuffles."""
+        """Return the loader of a split; the only place that shuffles."""
         share = self.share()
         dataset: BatchedDataset = self.datasets[split]
         lengths: np.ndarray | None = getattr(dataset, "lengths", None)
@@ -151,7 +151,7 @@ class LoadingDataModule(LightningDataModule, DataFacts):
         return loader
 
     def train_dataloader(self) -> ResumableLoader | Opaque:
-        """Shuffled by (seed, epoch); starts where a restored checkpoint stopped.
+        """Return training batches, shuffled by (seed, epoch), from where a restored checkpoint stopped.
 
         Raises:
             InputError: if there is not even one example.
@@ -177,19 +177,19 @@ class LoadingDataModule(LightningDataModule, DataFacts):
         tell_of_small_data(loader.plan.size, size, len(loader), self.share(), accumulated)
 
     def val_dataloader(self) -> Any:
-        """In order; an empty list when there is no validation data."""
+        """Return validation batches, in order; an empty list when there is no validation data."""
         self.require_agreement()
         if "validation" not in self.datasets:
             return []
         return Opaque(self.loader("validation")) if self._overfits() else self.loader("validation")
 
     def test_dataloader(self) -> ResumableLoader:
-        """In order."""
+        """Return test batches, in order."""
         self.require_agreement()
         return self.loader("test")
 
     def predict_dataloader(self) -> ResumableLoader | Opaque:
-        """In order, stretch by stretch, from the input `predict_from` on."""
+        """Return batches to predict, in order, stretch by stretch, from the input `predict_from` on."""
         self.require_agreement()
         dataset: Any = self.datasets["predict"]
         share = self.share()
@@ -206,17 +206,17 @@ class LoadingDataModule(LightningDataModule, DataFacts):
         return Opaque(loader) if self.trainer is not None else loader
 
     def on_before_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
-        """Takes down what a GPU would have to be waited for later."""
+        """Take down what a GPU would have to be waited for later."""
         return self.hints(batch)
 
     def hints(self, batch: Any) -> Any:
-        """A batch with what is known of it, before it goes to the device."""
+        """Return a batch with what is known of it, before it goes to the device."""
         return with_hints(batch)
 
     # ------------------------------------------------------------------ resuming
 
     def state_dict(self) -> dict[str, Any]:
-        """The position in training.
+        """Return the position in training.
 
         Kept here as well as in the loader: Lightning may make the loader before it restores a checkpoint (to count the
         steps of the schedule), and then forgets the loader's state.
@@ -224,7 +224,7 @@ class LoadingDataModule(LightningDataModule, DataFacts):
         return self._train_loader.state_dict() if self._train_loader is not None else {}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Restores the position."""
+        """Restore the position."""
         if state_dict:
             self._resume = dict(state_dict)
             if self._train_loader is not None:

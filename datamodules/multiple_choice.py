@@ -67,12 +67,12 @@ class MultipleChoiceDataModule(LabeledDataModule):
         self.first_label = first_label
 
     def options(self) -> Any:
-        """Columns and how endings are counted."""
+        """Return columns, and how endings are counted."""
         texts = [self.context_column, self.question_column, self.endings_column]
         return [texts, self.label_column, self.first_label, FORMAT]
 
     def columns(self, where: str, row: dict[str, Any], labeled: bool) -> dict[str, Any]:
-        """The columns of context, question, endings and label."""
+        """Return the columns of context, question, endings and label."""
         context = find_column(where, row, "context_column", self.context_column, CONTEXT_COLUMNS)
         question = self.question_column or next((n for n in QUESTION_COLUMNS if n in row and n != context), None)
         endings: Any = self.endings_column
@@ -85,12 +85,12 @@ class MultipleChoiceDataModule(LabeledDataModule):
         return {"context": context, "question": question, "endings": endings, "label": label}
 
     def say_columns(self, columns: dict[str, Any]) -> None:
-        """Says what was guessed."""
+        """Say what was guessed."""
         if self.context_column is None or self.endings_column is None or self.label_column is None:
             rank_zero_info("Columns: " + ", ".join(f"{what} {name!r}" for what, name in columns.items() if name) + ".")
 
     def example(self, where: str, row: dict[str, Any], columns: dict[str, Any], labeled: bool) -> dict[str, Any]:
-        """Context, endings and the number of the right one."""
+        """Return context, endings and the number of the right one."""
         context = _context(where, row, columns["context"])
         question = row.get(columns["question"]) if columns["question"] else None
         names = columns["endings"]
@@ -116,7 +116,7 @@ class MultipleChoiceDataModule(LabeledDataModule):
         return example
 
     def _number(self, where: str, label: str, endings: list[str], column: str, counted: bool) -> int:
-        """Which ending a label means; a number counts them, also where endings are numbers themselves."""
+        """Return which ending a label means; a number counts them, also where endings are numbers themselves."""
         texts = [ending.strip() for ending in endings]
         if label in texts and not counted:
             return texts.index(label)
@@ -131,7 +131,7 @@ class MultipleChoiceDataModule(LabeledDataModule):
         return number
 
     def encode(self, examples: list[dict[str, Any]], findings: Findings) -> list[list[TokenRow]]:
-        """One row of tokens for each ending."""
+        """Return one row of tokens for each ending."""
         pairs = [(e["context"], e["begins"] + ending) for e in examples for ending in e["endings"]]
         owners = [number for number, e in enumerate(examples) for _ in e["endings"]]
         encoded = iter(encode_texts(self.tokenizer, pairs, self.longest, findings, owners))
@@ -142,7 +142,7 @@ class MultipleChoiceDataModule(LabeledDataModule):
         return rows
 
     def dataset(self, rows: TokenRows, examples: np.ndarray, split: str) -> ChoiceBatches:
-        """Examples with their endings and the number of the right one."""
+        """Return batches of examples with their endings and the number of the right one."""
         right = np.asarray(rows.all("right"))
         first = np.searchsorted(rows.owners, np.arange(len(rows.examples)))
         labels = np.flatnonzero(right) - first
@@ -150,7 +150,7 @@ class MultipleChoiceDataModule(LabeledDataModule):
         return ChoiceBatches(rows, examples, self._padding(), {"labels": labels[examples]}, grouped)
 
     def predict_dataset(self, rows: TokenRows | RowsInMemory) -> ChoiceBatches:
-        """Examples with their endings."""
+        """Return batches of examples with their endings."""
         examples = np.arange(len(rows.examples))
         return ChoiceBatches(rows, examples, self._padding(), {"index": examples}, True)
 
@@ -160,7 +160,7 @@ class MultipleChoiceDataModule(LabeledDataModule):
         return padding
 
     def training_texts(self) -> Iterator[str]:
-        """Contexts and endings of the training rows."""
+        """Return contexts and endings of the training rows."""
         for where, row, columns in self.training_rows(labeled=False):
             example = self.example(where, row, columns, labeled=False)
             yield example["context"]
@@ -168,7 +168,7 @@ class MultipleChoiceDataModule(LabeledDataModule):
 
 
 def _context(where: str, row: dict[str, Any], column: str) -> str:
-    """The text in a column; the lines of a dialogue, or other paragraphs, come as a list."""
+    """Return the text in a column; the lines of a dialogue, or other paragraphs, come as a list."""
     lines = listed(row.get(column))
     if isinstance(lines, list) and lines and all(isinstance(line, str) for line in lines):
         row = {column: "\n".join(lines)}

@@ -67,14 +67,14 @@ class QuestionAnsweringDataModule(LabeledDataModule):
         self._seen: dict[str, str] = {}
 
     def options(self) -> Any:
-        """Columns and windows."""
+        """Return columns and windows."""
         columns = [self.context_column, self.question_column, self.answers_column, self.id_column]
         return [columns, self.stride, self.max_question_length]
 
     # ------------------------------------------------------------------ questions
 
     def columns(self, where: str, row: dict[str, Any], labeled: bool) -> dict[str, str | None]:
-        """The columns of context, question, answers and id."""
+        """Return the columns of context, question, answers and id."""
         self._seen = {}
         found: dict[str, str | None] = {
             "context": find_column(where, row, "context_column", self.context_column, ("context", "passage")),
@@ -87,7 +87,7 @@ class QuestionAnsweringDataModule(LabeledDataModule):
         return found
 
     def example(self, where: str, row: dict[str, Any], columns: dict[str, Any], labeled: bool) -> dict[str, Any]:
-        """Context, question, gold answers, and where the first of them begins (-1 where it does not)."""
+        """Return context, question, gold answers, and where the first of them begins (-1 where it does not)."""
         context = text_in(where, row, columns["context"])
         example: dict[str, Any] = {"context": context, "question": text_in(where, row, columns["question"]).strip()}
         example["id"] = str(row.get(columns["id"])) if columns["id"] else str(len(self._seen))
@@ -103,7 +103,7 @@ class QuestionAnsweringDataModule(LabeledDataModule):
     # ------------------------------------------------------------------ windows
 
     def encode(self, examples: list[dict[str, Any]], findings: Findings) -> list[list[TokenRow]]:
-        """The windows of each question."""
+        """Return the windows of each question."""
         if not getattr(self.tokenizer, "is_fast", False):
             raise InputError("Answers need a fast tokenizer (one with a tokenizer.json), which says where tokens are.")
         frame = self._frame()
@@ -142,18 +142,18 @@ class QuestionAnsweringDataModule(LabeledDataModule):
     # ------------------------------------------------------------------ splits and batches
 
     def inspect(self, rows: dict[str, TokenRows], fitting: bool) -> None:
-        """Whether some questions have no answer."""
+        """Find out whether some questions have no answer."""
         self.unanswerable = any(bool((data.all("answer") == -2).any()) for data in rows.values())
 
     def hold_out(self, rows: TokenRows) -> tuple[np.ndarray, np.ndarray]:
-        """By context: no text is trained on that is validated on."""
+        """Hold out by context: no text is trained on that is validated on."""
         self._require_usable(rows)
         hashes = np.array([document_hash(rows.examples[i]["context"], self.seed) for i in range(len(rows.examples))])
         held = held_out_documents(hashes, self.validation_fraction, self.source.name("train"), "context")
         return np.flatnonzero(~held), np.flatnonzero(held)
 
     def choose(self, rows: TokenRows, examples: np.ndarray) -> np.ndarray:
-        """Those whose answer is in the context; names the others."""
+        """Return those whose answer is in the context; name the others."""
         self._require_usable(rows)
         codes = rows.all("usable")[np.searchsorted(rows.owners, examples)]
         for code in np.unique(codes[codes != USABLE]).tolist():
@@ -166,32 +166,32 @@ class QuestionAnsweringDataModule(LabeledDataModule):
         return kept
 
     def _require_usable(self, rows: TokenRows) -> None:
-        """Raises an `InputError` if no question at all can be trained on."""
+        """Raise an `InputError` if no question at all can be trained on."""
         codes = rows.all("usable")
         if not (codes == USABLE).any():
             why = ", or ".join(LOST[code] for code in np.unique(codes).tolist())
             raise InputError(f"No question of {self.source.name('train')} can be trained on, as {why}.")
 
     def collate(self) -> Padding:
-        """Characters are padded with -1."""
+        """Return a padding that fills places of characters with -1."""
         padding = Padding(self.tokenizer, values={"starts": -1, "ends": -1})
         padding.leave_out |= {"answer", "usable"}
         return padding
 
     def dataset(self, rows: TokenRows, examples: np.ndarray, split: str) -> Batches:
-        """Windows with the answer's first and last token."""
+        """Return batches of windows with the answer's first and last token."""
         batches: Batches = super().dataset(rows, examples, split)
         answers = np.maximum(rows.all("answer").reshape(-1, 2)[batches.picked], -1).astype(np.int64)
         batches.columns |= {"start_positions": answers[:, 0], "end_positions": answers[:, 1]}
         return batches
 
     def predict_dataset(self, rows: TokenRows | RowsInMemory) -> Batches:
-        """Windows."""
+        """Return batches of windows."""
         found: Batches = super().predict_dataset(rows)
         return found
 
     def training_texts(self) -> Iterator[str]:
-        """Questions, and contexts once each."""
+        """Return questions, and contexts once each."""
         seen = set()
         for _, row, columns in self.training_rows(labeled=False):
             yield str(row[columns["question"] or ""])

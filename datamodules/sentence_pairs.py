@@ -115,7 +115,7 @@ class SentencePairDataModule(DocumentsDataModule):
         return self.max_length
 
     def training_texts(self) -> Iterator[str]:
-        """The training documents."""
+        """Return the training documents."""
         return progress(self.source.documents("train", Counter()), "reading for the tokenizer")
 
     # ------------------------------------------------------------------ preparing

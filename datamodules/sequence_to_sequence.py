@@ -117,7 +117,7 @@ class SequenceToSequenceDataModule(LabeledDataModule):
         return found
 
     def load_tokenizer(self) -> None:
-        """Tells a multilingual tokenizer its languages."""
+        """Tell a multilingual tokenizer its languages."""
         super().load_tokenizer()
         if self.source_lang is not None and hasattr(self.tokenizer, "src_lang"):
             known = getattr(self.tokenizer, "additional_special_tokens", None) or self.tokenizer.get_added_vocab()
@@ -132,13 +132,13 @@ class SequenceToSequenceDataModule(LabeledDataModule):
     # ------------------------------------------------------------------ rows
 
     def options(self) -> Any:
-        """All that shapes a row."""
+        """Return all that shapes a row."""
         columns = [self.source_column, self.target_column, self.source_lang, self.target_lang]
         shape = [self.source_prefix, self.separator if self.one_row else None, self.one_row, self.longest_target]
         return [columns, shape]
 
     def columns(self, where: str, row: dict[str, Any], labeled: bool) -> tuple[str, str | None]:
-        """The columns of source and target, with dots into objects."""
+        """Return the columns of source and target, with dots into objects."""
         source, target = self.source_column, self.target_column
         translations = row.get("translation")
         if isinstance(translations, dict) and (source is None or target is None):
@@ -162,14 +162,14 @@ class SequenceToSequenceDataModule(LabeledDataModule):
         return source, target
 
     def say_columns(self, columns: tuple[str, str | None]) -> None:
-        """Says what was guessed."""
+        """Say what was guessed."""
         if self.source_column is None or self.target_column is None:
             rank_zero_info(f"Columns: source {columns[0]!r}, target {columns[1]!r}.")
 
     def example(
         self, where: str, row: dict[str, Any], columns: tuple[str, str | None], labeled: bool
     ) -> dict[str, Any]:
-        """Source and target."""
+        """Return source and target."""
         source, target = columns
         example = {"source": _text(where, row, source, "source")}
         if labeled and target is not None:
@@ -177,7 +177,7 @@ class SequenceToSequenceDataModule(LabeledDataModule):
         return example
 
     def encode(self, examples: list[dict[str, Any]], findings: Findings) -> list[list[TokenRow]]:
-        """One row each: the source, and the target as labels."""
+        """Return one row each: the source, and the target as labels."""
         sources = [self.source_prefix + e["source"] for e in examples]
         targets = [e["target"] for e in examples] if "target" in examples[0] else None
         rows: list[dict[str, Any]] = [{"input_ids": ids} for ids in self._sources(sources, findings)]
@@ -219,21 +219,21 @@ class SequenceToSequenceDataModule(LabeledDataModule):
     # ------------------------------------------------------------------ batches
 
     def references(self, split: str, numbers: Sequence[int]) -> list[str]:
-        """The target texts of examples, by the numbers that batches have under `example`; what scores go by."""
+        """Return the target texts of examples, by the numbers that batches have under `example`; what scores go by."""
         examples = self.examples(split)
         return [examples[number]["target"] for number in numbers]
 
     def predict_dataset(self, rows: TokenRows | RowsInMemory) -> Batches:
-        """What is before the target; a decoder goes on at the right end."""
+        """Return batches of what is before the target; a decoder goes on at the right end."""
         every = np.arange(len(rows))
         return Batches(rows, every, Padding(self.tokenizer, left=self.one_row), {"index": rows.owners}, rows.lengths)
 
     def inline_rows(self) -> list[Row] | None:
-        """The `predict_texts`."""
+        """Return the `predict_texts` as rows."""
         return text_rows(self.predict_texts, self.source_column or "source")
 
     def training_texts(self) -> Iterator[str]:
-        """Sources and targets of the training rows."""
+        """Return sources and targets of the training rows."""
         for where, row, columns in self.training_rows(labeled=True):
             for column in columns:
                 text = _look_up(where, row, column or "")
@@ -250,7 +250,7 @@ def _shortened(
     name: str,
     target: bool = False,
 ) -> list[list[int]]:
-    """Rows of tokens with special ones, the text cut where they are too long; counted."""
+    """Return rows of tokens with special ones, of which those too long are truncated, and noted."""
     long = [i for i, row in enumerate(rows) if len(row) > longest]
     if long:
         for number in long:
@@ -263,7 +263,7 @@ def _shortened(
 
 
 def _look_up(where: str, row: dict[str, Any], column: str) -> Any:
-    """What stands in a column; dots lead into objects, unless a column is named with them."""
+    """Return what stands in a column; dots lead into objects, unless a column is named with them."""
     value: Any = row
     for name in [column] if column in row else column.split("."):
         if not isinstance(value, dict) or name not in value:
@@ -282,5 +282,5 @@ def _text(where: str, row: dict[str, Any], column: str, what: str) -> str:
 
 
 def _language(code: str, translations: dict[str, Any]) -> str:
-    """The key of a language: as it is written, or without the region (`en` for `en_XX`)."""
+    """Return the key of a language: as it is written, or without the region (`en` for `en_XX`)."""
     return code if code in translations else code.split("_")[0]

@@ -34,31 +34,31 @@ class Files:
     _paths: dict[str, list[str]] = field(default_factory=dict)
 
     def paths(self, split: str) -> list[str]:
-        """The files of a split; none where nothing was given."""
+        """Return the files of a split; none where nothing was given."""
         if split not in self._paths:
             patterns = self.patterns.get(split)
             self._paths[split] = readers.expand(patterns) if patterns else []
         return self._paths[split]
 
     def has(self, split: str) -> bool:
-        """Whether there is such a split."""
+        """Return whether there is such a split."""
         return bool(self.patterns.get(split))
 
     def class_names(self, column: str, split: str = "train") -> list[str] | None:
-        """Files say nothing of the order of labels."""
+        """Return None: files say nothing of the order of labels."""
         return None
 
     def name(self, split: str) -> str:
-        """How messages call a split."""
+        """Return what messages call a split."""
         return shown_paths(self.paths(split))
 
     def key(self, split: str) -> Any:
-        """What a cache key must hold."""
+        """Return what a cache key must hold of a split."""
         content = readers.fingerprint(self.paths(split), self.cache_dir)
         return [content, self.encoding, self.documents_are, self.text_column]
 
     def rows(self, split: str) -> Iterator[Row]:
-        """Rows with where they stand."""
+        """Return the rows of a split, each with its place."""
         for path in self.paths(split):
             yield from readers.read_rows(path, self.encoding, self._bad)
 
@@ -70,7 +70,7 @@ class Files:
         self.unreadable.append(str(error))
 
     def documents(self, split: str, skipped: Counter[str]) -> Iterator[str]:
-        """Texts."""
+        """Return the texts of a split."""
         for path in self.paths(split):
             yield from readers.read_documents(
                 path, documents=self.documents_are, column=self.text_column, encoding=self.encoding, skipped=skipped
@@ -85,21 +85,21 @@ class SplitFiles(Files):
     _found: list[str] | None = None
 
     def has(self, split: str) -> bool:
-        """Whether there is such a split."""
+        """Return whether there is such a split."""
         if self._found is None:
             self._found = sorted({split for split, _ in self._divided()})
         return split in self._found
 
     def name(self, split: str) -> str:
-        """How messages call a split."""
+        """Return what messages call a split."""
         return f"{super().name('train')} ({self.split_column} {split})"
 
     def key(self, split: str) -> Any:
-        """What a cache key must hold."""
+        """Return what a cache key must hold of a split."""
         return [*super().key("train"), self.split_column, split]
 
     def rows(self, split: str) -> Iterator[Row]:
-        """Rows with where they stand."""
+        """Return the rows of a split, each with its place."""
         if split == "predict":
             yield from Files.rows(self, split)
             return
@@ -144,20 +144,20 @@ class Hub:
         return None if name is None else self._loaded[name]
 
     def has(self, split: str) -> bool:
-        """Whether there is such a split."""
+        """Return whether there is such a split."""
         return self._split(split) is not None
 
     def name(self, split: str) -> str:
-        """How messages call a split."""
+        """Return what messages call a split."""
         return f"{self.dataset}{'/' + self.subset if self.subset else ''} ({split})"
 
     def key(self, split: str) -> Any:
-        """What a cache key must hold."""
+        """Return what a cache key must hold of a split."""
         known = getattr(self._split(split), "_fingerprint", None)
         return [self.dataset, self.subset, known, readers.content_of(self.dataset), self.text_column]
 
     def rows(self, split: str) -> Iterator[Row]:
-        """Rows; class labels become the names that the data set gives them, and -1, its "no label", becomes None."""
+        """Return rows; class labels become the names that the data set gives them; -1, its "no label", None."""
         data = self._split(split)
         readers.refuse_damaged(self.name(split), data)
         named = {column: names for column in data.features if (names := self.class_names(column, split))}
@@ -171,13 +171,13 @@ class Hub:
             yield where, row
 
     def class_names(self, column: str, split: str = "train") -> list[str] | None:
-        """The names of a column of class labels (or of lists of them) in the data set's order, if it has them."""
+        """Return the names, if any, of a column of class labels (or of lists of them) in the data set's order."""
         feature: Any = (getattr(self._split(split), "features", None) or {}).get(column)
         feature = getattr(feature, "feature", feature)
         return list(feature.names) if type(feature).__name__ == "ClassLabel" else None
 
     def documents(self, split: str, skipped: Counter[str]) -> Iterator[str]:
-        """Texts."""
+        """Return the texts of a split."""
         for where, row in self.rows(split):
             readers.require_columns(where, row, [self.text_column])
             text = row[self.text_column]
@@ -203,28 +203,28 @@ class InstalledDocs:
     cache_dir: str
 
     def has(self, split: str) -> bool:
-        """Whether there is such a split."""
+        """Return whether there is such a split."""
         return split in (("train", "validation") if self.subset == "corpus" else ("train", "validation", "test"))
 
     def name(self, split: str) -> str:
-        """How messages call a split."""
+        """Return what messages call a split."""
         return f"installed_docs/{self.subset} ({split})"
 
     def key(self, split: str) -> Any:
-        """What a cache key must hold."""
+        """Return what a cache key must hold of a split."""
         return ["installed_docs", self.subset, split, readers.fingerprint_installed_docs()]
 
     def class_names(self, column: str, split: str = "train") -> list[str] | None:
-        """Nothing says in which order packages come."""
+        """Return None: nothing says in which order packages come."""
         return None
 
     def rows(self, split: str) -> Iterator[Row]:
-        """Rows."""
+        """Return the rows of a split, each with its place."""
         for index, row in enumerate(readers.read_installed_docs(self.subset, split, cache_dir=self.cache_dir)):
             yield f"{self.name(split)} row {index}", row
 
     def documents(self, split: str, skipped: Counter[str]) -> Iterator[str]:
-        """Texts."""
+        """Return the texts of a split."""
         for _, row in self.rows(split):
             yield row["text"]
 
@@ -237,31 +237,31 @@ class MixedSource:
     rest: Files
 
     def class_names(self, column: str, split: str = "train") -> list[str] | None:
-        """A corpus has none."""
+        """Return None: a corpus has none."""
         return None
 
     def has(self, split: str) -> bool:
-        """Whether there is such a split."""
+        """Return whether there is such a split."""
         return split == "train" or self.rest.has(split)
 
     def name(self, split: str) -> str:
-        """How messages call a split."""
+        """Return what messages call a split."""
         if split != "train":
             return self.rest.name(split)
         some, rest = self.parts[:MOST_NAMES], len(self.parts) - MOST_NAMES
         return " + ".join(part.name(split) for part in some) + (f" + {rest:,} more sources" if rest > 0 else "")
 
     def key(self, split: str) -> Any:
-        """What a cache key must hold."""
+        """Return what a cache key must hold of a split."""
         return [part.key(split) for part in self.parts] if split == "train" else self.rest.key(split)
 
     def rows(self, split: str) -> Iterator[Row]:
-        """Rows with where they stand."""
+        """Return the rows of a split, each with its place."""
         for part in self.parts if split == "train" else [self.rest]:
             yield from part.rows(split)
 
     def documents(self, split: str, skipped: Counter[str]) -> Iterator[str]:
-        """Texts."""
+        """Return the texts of a split."""
         for part in self.parts if split == "train" else [self.rest]:
             yield from part.documents(split, skipped)
 
@@ -272,7 +272,7 @@ Source = Files | Hub | InstalledDocs | MixedSource
 def make_source(
     files: dict[str, str | list[str] | None], dataset: str | None, subset: str | None, cache_dir: str, **reading: Any
 ) -> Source:
-    """The source that a datamodule's options describe: either files or a data set by name."""
+    """Return the source that a datamodule's options describe: either files or a data set by name."""
     given = [split for split, patterns in files.items() if patterns and split != "predict"]
     if dataset and given:
         raise InputError(f"data.dataset and data.{given[0]}_files exclude each other: leave one of them out.")

@@ -72,11 +72,11 @@ class TabularDataModule(BaseDataModule):
     # ------------------------------------------------------------------ hooks for subclasses
 
     def options(self) -> Any:
-        """What the cache must tell apart beside source, tokenizer and `longest`: every option that shapes a row."""
+        """Return every option that shapes a row, for the cache; source, tokenizer and `longest` are in its key."""
         return None
 
     def columns(self, where: str, row: dict[str, Any], labeled: bool) -> Any:
-        """Which columns hold what, from the first row; handed to `example`.
+        """Return which columns hold what, from the first row; handed to `example`.
 
         Raises:
             InputError: listing the columns there are.
@@ -84,10 +84,10 @@ class TabularDataModule(BaseDataModule):
         raise TypeError(f"{type(self).__name__} must define `columns`.")
 
     def say_columns(self, columns: Any) -> None:
-        """Prints which columns were guessed; called once for the training rows."""
+        """Print which columns were guessed; called once for the training rows."""
 
     def example(self, where: str, row: dict[str, Any], columns: Any, labeled: bool) -> dict[str, Any]:
-        """What is kept of a row: plain data that JSON can carry.
+        """Return what is kept of a row: plain data that JSON can carry.
 
         Args:
             where: the place, for messages.
@@ -101,7 +101,7 @@ class TabularDataModule(BaseDataModule):
         raise TypeError(f"{type(self).__name__} must define `example`.")
 
     def encode(self, examples: list[dict[str, Any]], findings: Findings) -> list[list[TokenRow]]:
-        """The rows of tokens of each example.
+        """Return the rows of tokens of each example.
 
         Args:
             examples: from `example`; each also has its place under `where`.
@@ -113,15 +113,15 @@ class TabularDataModule(BaseDataModule):
         raise TypeError(f"{type(self).__name__} must define `encode`.")
 
     def collate(self) -> Any:
-        """Makes a batch of rows of tokens."""
+        """Return what makes a batch of rows of tokens."""
         return Padding(self.tokenizer)
 
     def predict_dataset(self, rows: TokenRows | RowsInMemory) -> Any:
-        """The batches to predict; each says under `index` which input rows its rows belong to."""
+        """Return the batches to predict; each says under `index` which input rows its rows belong to."""
         return Batches(rows, np.arange(len(rows)), self.collate(), {"index": rows.owners}, rows.lengths)
 
     def inline_rows(self) -> list[Row] | None:
-        """Rows to predict that were given as options, if any."""
+        """Return rows to predict that stand in the options, if any."""
         return None
 
     # ------------------------------------------------------------------ preparing
@@ -135,7 +135,7 @@ class TabularDataModule(BaseDataModule):
         return min(512, of_tokenizer, module_facts(self.module).input_limit() or 512)
 
     def examples(self, split: str) -> Examples | list[dict[str, Any]]:
-        """The examples of a split by number, as batches have it under `example` (or `index`, when predicting)."""
+        """Return the examples of a split by number, as batches have it under `example` (or `index`)."""
         return self.rows[split].examples
 
     def prepare_data(self) -> None:

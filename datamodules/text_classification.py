@@ -114,7 +114,7 @@ class TextClassificationDataModule(LabeledDataModule):
     # ------------------------------------------------------------------ rows
 
     def options(self) -> Any:
-        """Columns and how labels are read."""
+        """Return columns and how labels are read."""
         texts = [self.text_column, self.text_pair_column]
         return [texts, self.label_column, self.label_separator, self.problem]
 
@@ -125,7 +125,7 @@ class TextClassificationDataModule(LabeledDataModule):
         return text_columns(row, self.text_column, self.text_pair_column)
 
     def columns(self, where: str, row: dict[str, Any], labeled: bool) -> tuple[list[str], Any]:
-        """The columns of the texts, and that of the label or those of the labels."""
+        """Return the columns of the texts, and that of the label or those of the labels."""
         texts = self._text_columns(row)
         find_column(where, row, "text_column", texts[0] if texts else None, ())
         require_columns(where, row, texts)
@@ -137,7 +137,7 @@ class TextClassificationDataModule(LabeledDataModule):
         return texts, find_column(where, row, "label_column", self.label_column, self._label_columns(row))
 
     def say_columns(self, columns: tuple[list[str], Any]) -> None:
-        """Says what was guessed."""
+        """Say what was guessed."""
         texts, label = columns
         if self.text_column is None or self.label_column is None:
             names = " and ".join(map(repr, texts))
@@ -145,7 +145,7 @@ class TextClassificationDataModule(LabeledDataModule):
             rank_zero_info(f"Columns: text {names}, {kind} {label!r}.")
 
     def example(self, where: str, row: dict[str, Any], columns: tuple[list[str], Any], labeled: bool) -> dict[str, Any]:
-        """The texts, and the labels as the data spell them."""
+        """Return the texts, and the labels as the data spell them."""
         texts, column = columns
         example: dict[str, Any] = {"texts": [text_in(where, row, name) for name in texts]}
         if labeled and self.problem == "multi":
@@ -157,7 +157,7 @@ class TextClassificationDataModule(LabeledDataModule):
         return example
 
     def encode(self, examples: list[dict[str, Any]], findings: Findings) -> list[list[TokenRow]]:
-        """One row of tokens each, with the numbers of its labels."""
+        """Return one row of tokens each, with the numbers of its labels."""
         texts = [(e["texts"][0], e["texts"][1] if len(e["texts"]) > 1 else None) for e in examples]
         rows: list[list[TokenRow]] = []
         for example, row in zip(examples, encode_texts(self.tokenizer, texts, self.longest, findings), strict=True):
@@ -172,7 +172,7 @@ class TextClassificationDataModule(LabeledDataModule):
     # ------------------------------------------------------------------ labels
 
     def inspect(self, rows: dict[str, TokenRows], fitting: bool) -> None:
-        """Finds the label names, and every row's labels as batches have them."""
+        """Find the label names, and every row's labels as batches have them."""
         split, first = next(iter(rows.items()))
         self.labels = None if self.problem == "regression" else self._find_labels(split, first, fitting)
         self._targets = {id(found): self._targets_of(found, split) for split, found in rows.items()}
@@ -212,14 +212,14 @@ class TextClassificationDataModule(LabeledDataModule):
         return MultiHot(np.asarray(rows.stores["labels"].ends), indices, len(self.labels or []))
 
     def hold_out(self, rows: TokenRows) -> tuple[np.ndarray, np.ndarray]:
-        """Every label gives its share."""
+        """Hold out a share of each label."""
         targets = self._targets[id(rows)]
         if isinstance(targets, MultiHot) or self.problem != "single":
             targets = np.zeros(len(targets), np.int64)
         return hold_out(targets, self.validation_fraction, self.seed)
 
     def choose(self, rows: TokenRows, examples: np.ndarray) -> np.ndarray:
-        """So many of each label, where that is wanted."""
+        """Return so many of each label, where that is wanted."""
         targets = self._targets[id(rows)]
         if self.examples_per_label:
             if isinstance(targets, MultiHot) or self.problem != "single":
@@ -234,26 +234,26 @@ class TextClassificationDataModule(LabeledDataModule):
     # ------------------------------------------------------------------ batches
 
     def collate(self) -> Padding:
-        """The labels come as a column of their own."""
+        """Return a padding without the labels, which come as a column of their own."""
         padding = Padding(self.tokenizer)
         padding.leave_out |= {"labels"}
         return padding
 
     def dataset(self, rows: TokenRows, examples: np.ndarray, split: str) -> Batches:
-        """Rows with their labels."""
+        """Return batches of rows with their labels."""
         lengths = rows.lengths[examples] if self.group_by_length or self.tokens_per_batch else None
         labels = {"labels": some_of(self._targets[id(rows)], examples)}
         return Batches(rows, examples, self.collate(), labels, lengths)
 
     def occurrences(self, split: str) -> dict[str, int]:
-        """How often each label occurs in a split; empty for numbers."""
+        """Return how often each label occurs in a split; empty for numbers."""
         if self.labels is None:
             return {}
         counts = count_labels(len(self.labels or []), self.datasets[split].columns["labels"])
         return dict(zip(self.labels, counts.tolist(), strict=True))
 
     def describe(self, split: str, examples: np.ndarray) -> str:
-        """How often each label occurs, or where the numbers lie."""
+        """Return how often each label occurs, or where the numbers lie."""
         targets = self.datasets[split].columns["labels"]
         if self.problem == "regression":
             return f"numbers from {targets.min():g} to {targets.max():g}, mean {targets.mean():.3g}"
@@ -261,7 +261,7 @@ class TextClassificationDataModule(LabeledDataModule):
         return some_names(shares)
 
     def judged(self, row: dict[str, Any], made: dict[str, Any]) -> dict[str, Any]:
-        """Whether a prediction is right, where the row says what is: `label` may be 0 where `prediction` is a name."""
+        """Return whether a prediction is right, where the row says what is: `label` may be 0 for a name."""
         known = module_facts(self.module).labels or []
         guess = made.get("prediction")
         if "correct" in row or not isinstance(guess, str | list):
@@ -276,7 +276,7 @@ class TextClassificationDataModule(LabeledDataModule):
         return {} if None in names else {"correct": names == set(guess if isinstance(guess, list) else [guess])}
 
     def judgments(self, columns: Sequence[str], made: dict[str, Any]) -> list[str]:
-        """`correct`, where there is a column of labels."""
+        """Return `correct`, where there is a column of labels."""
         if "correct" in columns or not isinstance(made.get("prediction"), str | list):
             return []
         try:
@@ -286,10 +286,10 @@ class TextClassificationDataModule(LabeledDataModule):
         return ["correct"]
 
     def inline_rows(self) -> list[Row] | None:
-        """The `predict_texts`."""
+        """Return the `predict_texts` as rows."""
         return text_rows(self.predict_texts, self.text_column or "text", self.text_pair_column or "text_pair")
 
     def training_texts(self) -> Iterator[str]:
-        """The texts of the training rows."""
+        """Return the texts of the training rows."""
         for _, row in self.source.rows("train"):
             yield from (str(row[name]) for name in self._text_columns(row) if name in row)

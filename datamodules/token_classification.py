@@ -105,12 +105,12 @@ class TokenClassificationDataModule(LabeledDataModule):
     # ------------------------------------------------------------------ columns and the scheme
 
     def options(self) -> Any:
-        """Columns, scheme and windows."""
+        """Return columns, scheme and windows."""
         columns = [self.tokens_column, self.tags_column, self.text_column, self.spans_column]
         return [columns, self.given_scheme, self.names.given, self.label_pieces, self.stride]
 
     def columns(self, where: str, row: dict[str, Any], labeled: bool) -> dict[str, Any]:
-        """Words and tags, or text and spans."""
+        """Return words and tags, or text and spans."""
         words = self.tokens_column or next((name for name in TOKENS_COLUMNS if name in row), None)
         if words is not None and self.text_column is None:
             find_column(where, row, "tokens_column", words, ())
@@ -121,7 +121,7 @@ class TokenClassificationDataModule(LabeledDataModule):
         return {"text": text, "spans": spans}
 
     def say_columns(self, columns: dict[str, Any]) -> None:
-        """Says what was guessed."""
+        """Say what was guessed."""
         rank_zero_info("Columns: " + ", ".join(f"{what} {name!r}" for what, name in columns.items() if name) + ".")
         if "tokens" in columns and (line := self.convention.said(self.names.given is not None)):
             rank_zero_info(line)
@@ -163,7 +163,7 @@ class TokenClassificationDataModule(LabeledDataModule):
     # ------------------------------------------------------------------ sentences
 
     def example(self, where: str, row: dict[str, Any], columns: dict[str, Any], labeled: bool) -> dict[str, Any]:
-        """The text, where its words are, and their tags in IOB2."""
+        """Return the text, where its words are, and their tags in IOB2."""
         if "tokens" in columns:
             return self._from_words(where, row, columns, labeled)
         text = text_in(where, row, columns["text"])
@@ -189,7 +189,7 @@ class TokenClassificationDataModule(LabeledDataModule):
     # ------------------------------------------------------------------ windows
 
     def encode(self, examples: list[dict[str, Any]], findings: Findings) -> list[list[TokenRow]]:
-        """The windows of each sentence."""
+        """Return the windows of each sentence."""
         if not getattr(self.tokenizer, "is_fast", False):
             raise InputError("Tags of words need a fast tokenizer (one with a tokenizer.json).")
         frame = special_frame(self.tokenizer)
@@ -225,7 +225,7 @@ class TokenClassificationDataModule(LabeledDataModule):
     # ------------------------------------------------------------------ labels and batches
 
     def inspect(self, rows: dict[str, TokenRows], fitting: bool) -> None:
-        """Finds the tag names: of every type a beginning and a continuation."""
+        """Find the tag names: of every type a beginning and a continuation."""
         split, first = next(iter(rows.items()))
         names = self.names.fixed(self.module, fitting)
         column = first.meta["columns"].get("tags")
@@ -246,7 +246,7 @@ class TokenClassificationDataModule(LabeledDataModule):
         }
 
     def choose(self, rows: TokenRows, examples: np.ndarray) -> np.ndarray:
-        """Remembers what is trained on, for `label_counts`."""
+        """Remember what is trained on, for `label_counts`."""
         self._training = rows, examples
         return examples
 
@@ -265,7 +265,7 @@ class TokenClassificationDataModule(LabeledDataModule):
         return found
 
     def dataset(self, rows: TokenRows, examples: np.ndarray, split: str) -> Batches:
-        """Windows of sentences, in which tags are indices into `labels`."""
+        """Return batches of windows, in which tags are indices into `labels`."""
         batches: Batches = super().dataset(rows, examples, split)
         padding = TagPadding(self.tokenizer, self._tables[id(rows)])
         if split == "train":
@@ -274,7 +274,7 @@ class TokenClassificationDataModule(LabeledDataModule):
         return batches
 
     def predict_dataset(self, rows: TokenRows | RowsInMemory) -> Batches:
-        """Windows of sentences without tags."""
+        """Return batches of windows without tags."""
         batches: Batches = super().predict_dataset(rows)
         padding = TagPadding(self.tokenizer, np.zeros(0, np.int64))
         padding.leave_out |= {"labels", "gold"}
@@ -282,17 +282,17 @@ class TokenClassificationDataModule(LabeledDataModule):
         return batches
 
     def describe(self, split: str, examples: np.ndarray) -> str:
-        """The tags there are."""
+        """Return the tags there are, in words."""
         if self.tagging:
             return f"tags: {some_names(self.labels or [])}"
         kinds = sorted({name[2:] for name in self.labels or [] if name != "O"})
         return f"entities: {some_names(kinds)}"
 
     def inline_rows(self) -> list[Row] | None:
-        """The `predict_texts`."""
+        """Return the `predict_texts` as rows."""
         return text_rows(self.predict_texts, self.text_column or "text")
 
     def training_texts(self) -> Iterator[str]:
-        """The texts of the training rows."""
+        """Return the texts of the training rows."""
         for where, row, columns in self.training_rows(labeled=False):
             yield self.example(where, row, columns, labeled=False)["text"]

@@ -74,7 +74,7 @@ def counted(counts: dict[str, int]) -> str:
 
 
 def _divide(folder: Path, split: str, held: np.ndarray, vocabulary: int, words: bool) -> None:
-    """Divides one stream of documents into training and validation, in pieces that fit into memory."""
+    """Divide one stream of documents into training and validation, in pieces that fit into memory."""
     whole = TokenStore(folder, split)
     parts = {name: TokenWriter(folder, vocabulary, f"{name}.part") for name in ("train", "validation")}
     first = place = 0

@@ -15,7 +15,7 @@ UNFINISHED = ".unfinished"
 
 
 def write_text(path: str | Path, text: str) -> None:
-    """Writes a text file that readers see whole: the old one or the new one.
+    """Write a text file that readers see whole: the old one or the new one.
 
     Args:
         path: of the file; its folder is made if missing.
@@ -41,14 +41,14 @@ def write_text(path: str | Path, text: str) -> None:
 
 
 def clear_unfinished(path: str | Path) -> None:
-    """Removes what processes that were killed have left of a file, by whoever alone may write it now."""
+    """Remove what processes that were killed have left of a file, by whoever alone may write it now."""
     target = Path(path)
     for left in target.parent.glob(f".{target.name}.{'[0-9a-f]' * 8}.tmp"):
         left.unlink(missing_ok=True)
 
 
 def sync_folder(folder: str | Path) -> None:
-    """Flushes a folder's list of names: a rename is safe from then on. Some file systems know no such thing."""
+    """Flush a folder's list of names: a rename is safe from then on. Some file systems know no such thing."""
     with suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:
@@ -59,7 +59,7 @@ def sync_folder(folder: str | Path) -> None:
 
 @contextmanager
 def swapped_in(folder: str | Path) -> Iterator[Path]:
-    """A fresh folder to write into, which takes the place of `folder` once all of it is written.
+    """Give a fresh folder to write into, which takes the place of `folder` once all of it is written.
 
     Its files get the permissions that the umask gives, whichever library wrote them. Where the writing fails, what was
     there before stays.
@@ -88,13 +88,13 @@ def swapped_in(folder: str | Path) -> Iterator[Path]:
 
 
 def final_name(folder: str | Path) -> Path:
-    """What a folder is called once it is written, for messages."""
+    """Return what a folder is called once it is written, for messages."""
     path = Path(folder)
     return path.with_name(path.name.removesuffix(UNFINISHED))
 
 
 def disk_full(error: BaseException | None) -> str | None:
-    """What an error says where a full disk, or a quota, is behind it; libraries wrap it in errors of their own."""
+    """Return what an error says where a full disk, or a quota, is behind it; libraries wrap it in their own."""
     said = (error.strerror if isinstance(error, OSError) and error.filename is None else None) or str(error)
     while error is not None:
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
@@ -106,7 +106,7 @@ def disk_full(error: BaseException | None) -> str | None:
 
 
 def _settle(folder: Path) -> None:
-    """Flushes all files below a folder that was just made, and gives them the permissions of its own mode."""
+    """Flush all files below a folder that was just made, and give them the permissions of its own mode."""
     allowed = folder.stat().st_mode & 0o777
     for path in folder.rglob("*"):
         if path.is_dir():

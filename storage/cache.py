@@ -30,17 +30,17 @@ FORGOTTEN = 7 * 24 * 3600.0
 
 
 def default_cache() -> str:
-    """`$PRETUNE_CACHE`, or `~/.cache/pretune`."""
+    """Return `$PRETUNE_CACHE`, or `~/.cache/pretune`."""
     return os.environ.get("PRETUNE_CACHE") or str(Path.home() / ".cache" / "pretune")
 
 
 def digest(key: Any) -> str:
-    """A short name for anything that JSON can carry."""
+    """Return a short name for anything that JSON can carry."""
     return hashlib.sha256(json.dumps([FORMAT, key], sort_keys=True, default=str).encode()).hexdigest()[:20]
 
 
 def cached(root: str, kind: str, key: Any, make: Callable[[Path], None]) -> Path:
-    """The folder that holds what `make` makes out of `key`; made if it is not there, or damaged.
+    """Return the folder that holds what `make` makes out of `key`; made if it is not there, or damaged.
 
     It is made under a name that nobody else has, synced, and renamed when it is complete, so that a killed run leaves
     nothing half-done behind. Who comes second waits for the first; on file systems without locks both make it, and one
@@ -95,7 +95,7 @@ def _unwritable(root: str, error: OSError, place: Path) -> InputError:
 
 
 def find(root: str, kind: str, key: Any) -> Path | None:
-    """The folder that `cached` made out of a key, if it is there and whole."""
+    """Return the folder that `cached` made out of a key, if it is there and whole."""
     folder = Path(root, kind, digest(key))
     whole = folder.is_dir() and manifest.damage(folder, _beside(root, ".checked", kind, folder.name)) is None
     return folder if whole else None
@@ -106,7 +106,7 @@ def _beside(root: str, what: str, kind: str, name: str, ending: str = "") -> Pat
 
 
 def _clear(root: str, kind: str, name: str, alone: bool) -> None:
-    """Removes what killed processes left: nobody holds the lock of such an entry, or nothing moved for days."""
+    """Remove what killed processes left: nobody holds the lock of such an entry, or nothing moved for days."""
     for left in Path(root, kind).glob("*.tmp"):
         entry = left.name.partition(".")[0]
         over = alone if entry == name else is_free(_beside(root, ".locks", kind, entry, ".lock"))
@@ -145,7 +145,7 @@ class TokenWriter:
     def write(
         self, sequences: Iterable[list[int] | np.ndarray], starts: Iterable[list[bool] | np.ndarray] | None = None
     ) -> None:
-        """Appends sequences, and of each token whether a word begins with it."""
+        """Append sequences, and of each token whether a word begins with it."""
         arrays = [np.asarray(ids, dtype=self.dtype) for ids in sequences]
         flags = [np.asarray(row, dtype=np.uint8) for row in starts or ()]
         if arrays:
@@ -153,7 +153,7 @@ class TokenWriter:
             self.append(np.concatenate(arrays), lengths, np.concatenate(flags) if flags else None)
 
     def append(self, ids: np.ndarray, lengths: np.ndarray, starts: np.ndarray | None = None) -> None:
-        """Appends sequences that already lie one after the other.
+        """Append sequences that already lie one after the other.
 
         Args:
             ids: (tokens,).
@@ -176,7 +176,7 @@ class TokenWriter:
             self._starts.write(np.ascontiguousarray(starts, np.uint8).data)
 
     def close(self) -> None:
-        """Finishes the files."""
+        """Finish the files."""
         for file in (self._file, self._ends, self._starts):
             if file is not None:
                 file.close()
@@ -209,14 +209,14 @@ class TokenStore:
         return len(self.ends)
 
     def place(self, index: int) -> int:
-        """Where a sequence begins, and the one before it ends."""
+        """Return where a sequence begins, and the one before it ends."""
         return int(self.ends[index - 1]) if index else 0
 
     def __getitem__(self, index: int) -> np.ndarray:
         return self.ids[self.place(index) : self.place(index + 1)]
 
     def words(self, index: int) -> np.ndarray:
-        """Of each token of a sequence whether a word begins with it."""
+        """Return of each token of a sequence whether a word begins with it."""
         return self.starts[self.place(index) : self.place(index + 1)]
 
     @cached_property
@@ -230,7 +230,7 @@ class TokenStore:
 
 
 def mapped(path: Path, dtype: np.dtype) -> np.ndarray:
-    """The numbers in a file, mapped into memory."""
+    """Return the numbers in a file, mapped into memory."""
     if path.stat().st_size == 0:  # which cannot be mapped
         return np.zeros(0, dtype)
     return np.memmap(path, dtype=dtype, mode="r")

@@ -16,7 +16,7 @@ DEEPEST = 100
 
 
 def is_too_deep(value: Any) -> bool:
-    """Whether plain data are nested more deeply than anything that is meant."""
+    """Return whether plain data are nested more deeply than anything that is meant."""
     level = [value]
     for _ in range(DEEPEST):
         groups = [item.values() if isinstance(item, dict) else item for item in level if isinstance(item, dict | list)]
@@ -27,12 +27,12 @@ def is_too_deep(value: Any) -> bool:
 
 
 def is_whole(text: str) -> bool:
-    """Whether a text is a whole number: `str.isdigit` has it that ² is one, which `int` does not take."""
+    """Return whether a text is a whole number: `str.isdigit` says that ² is one, which `int` does not take."""
     return WHOLE.fullmatch(text) is not None
 
 
 def listed(value: Any) -> Any:
-    """What a cell holds in JSON's or Python's way of writing lists and objects; anything else as it is."""
+    """Return what a cell holds in JSON's or Python's way of writing lists and objects; anything else as it is."""
     if not isinstance(value, str) or value.strip()[:1] + value.strip()[-1:] not in ("[]", "{}"):
         return value
     for read in (json.loads, ast.literal_eval):
@@ -45,7 +45,7 @@ def listed(value: Any) -> Any:
 
 
 def is_missing(value: Any) -> bool:
-    """Whether a cell holds nothing: null, not a number, or white space. A word, such as `none`, is something."""
+    """Return whether a cell holds nothing: null, not a number, or white space. A word, as `none`, is something."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return True
     return isinstance(value, str) and not value.strip()

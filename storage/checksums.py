@@ -16,7 +16,7 @@ BLOCK = 1 << 22
 
 
 def write_checksums(folder: str | Path) -> None:
-    """Adds a file with the hash (128 bits of XXH3) of each file of a folder, but for its card."""
+    """Add a file with the hash (128 bits of XXH3) of each file of a folder, but for its card."""
     files = [path for path in sorted(Path(folder).iterdir()) if path.is_file() and path.name not in UNCHECKED]
     held = {path.name: _hash(path) for path in files}
     Path(folder, NAME).write_text(json.dumps(held, indent=1) + "\n", encoding="utf-8")
@@ -24,7 +24,7 @@ def write_checksums(folder: str | Path) -> None:
 
 @lru_cache(maxsize=64)
 def warn_of_changes(folder: Path) -> None:
-    """Compares the small files of a folder with what was written, and warns of each that is another; once."""
+    """Compare the small files of a folder with what was written, and warn of each that is another; once."""
     from lightning_utilities.core.rank_zero import rank_zero_warn
 
     changed = [name for name in _changed(folder) if not _is_weights(name)]
@@ -36,7 +36,7 @@ def warn_of_changes(folder: Path) -> None:
 
 
 def refuse_damaged_weights(folder: Path) -> None:
-    """Compares weights with what was written. A gigabyte takes a fraction of a second.
+    """Compare weights with what was written. A gigabyte takes a fraction of a second.
 
     Raises:
         InputError: if they are others.
@@ -49,7 +49,7 @@ def refuse_damaged_weights(folder: Path) -> None:
 
 
 def _changed(folder: Path) -> list[str]:
-    """Files that are others than they were; none where nothing was written down."""
+    """Return files that are others than they were; none where nothing was written down."""
     try:
         held = json.loads((folder / NAME).read_text(encoding="utf-8"))
         files = {str(name): str(known) for name, known in held.items()}

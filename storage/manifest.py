@@ -30,7 +30,7 @@ _seen: dict[Path, tuple[int, int]] = {}
 
 
 def write(folder: Path) -> None:
-    """Hashes what is in a folder, adds the manifest, and waits until all of it is on the disk."""
+    """Hash what is in a folder, add the manifest, and wait until all of it is on the disk."""
     files = {str(path.relative_to(folder)): _described(path) for path in _files(folder)}
     (folder / NAME).write_text(json.dumps({"files": files}, indent=1))
     for path in (*_files(folder), folder / NAME):
@@ -40,7 +40,7 @@ def write(folder: Path) -> None:
 
 
 def damage(folder: Path, marks: Path) -> str | None:
-    """What is wrong with an entry, or None.
+    """Return what is wrong with an entry, or None.
 
     Args:
         folder: of the entry.
@@ -69,7 +69,7 @@ def damage(folder: Path, marks: Path) -> str | None:
 
 
 def contents(folder: Path) -> str:
-    """A hash of the numbers that an entry holds: the same on every machine that made it of the same data.
+    """Return a hash of the numbers that an entry holds: the same on every machine that made it of the same data.
 
     Texts are left out: they say where they were read, which may be another folder elsewhere.
     """
@@ -79,7 +79,7 @@ def contents(folder: Path) -> str:
 
 
 def mark(marks: Path) -> None:
-    """Remembers that an entry was found whole (or made) since this machine was started."""
+    """Remember that an entry was found whole (or made) since this machine was started."""
     machine, start = platform.node(), _start()
     known = _known(marks)
     if start is None or known.get(machine) == start:
@@ -91,7 +91,7 @@ def mark(marks: Path) -> None:
 
 
 def replace(path: Path, content: bytes, times: tuple[int, int] | None = None) -> None:
-    """Writes a small file at once: others see the one before, or this one.
+    """Write a small file at once: others see the one before, or this one.
 
     Args:
         path: of the file.
@@ -110,7 +110,7 @@ def replace(path: Path, content: bytes, times: tuple[int, int] | None = None) ->
 
 
 def sync(path: Path) -> None:
-    """Waits until a file, or the list of a folder's names, is on the disk."""
+    """Wait until a file, or the list of a folder's names, is on the disk."""
     number = os.open(path, os.O_RDONLY)
     try:
         os.fsync(number)
@@ -122,7 +122,7 @@ def sync(path: Path) -> None:
 
 
 def hash_stream(stream: IO[bytes]) -> str:
-    """A hash of all that is left in a stream."""
+    """Return a hash of all that is left in a stream."""
     content = xxhash.xxh3_128()
     while block := stream.read(BLOCK):
         content.update(block)
@@ -158,7 +158,7 @@ def _is_numbers(name: str) -> bool:
 
 
 def _restarted(marks: Path) -> bool:
-    """Whether this machine has been started anew since the entry was last found whole on it."""
+    """Return whether this machine has been started anew since the entry was last found whole on it."""
     before = _known(marks).get(platform.node())
     return before is not None and before != _start()
 
@@ -172,7 +172,7 @@ def _known(marks: Path) -> dict[str, str]:
 
 
 def _start() -> str | None:
-    """A name for the time since the machine was started; None where the system has none."""
+    """Return a name for the time since the machine was started; None where the system has none."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:

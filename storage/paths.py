@@ -9,7 +9,7 @@ from ..errors import InputError
 
 
 def local_folder(given: str, option: str) -> str:
-    """A folder of this machine, or of a disk that is mounted there.
+    """Return a folder of this machine, or of a disk that is mounted there.
 
     Args:
         given: a path, which may begin with `~`, or a `file://` URL.

@@ -11,7 +11,7 @@ from .cells import is_too_deep
 
 
 def read_yaml(path: str | Path) -> Any:
-    """What a file of YAML says.
+    """Return what a file of YAML says.
 
     Raises:
         InputError: where it cannot be read, or is no YAML.
@@ -28,7 +28,7 @@ def read_yaml(path: str | Path) -> Any:
 
 
 def read_json(path: str | Path) -> Any:
-    """What a file of JSON says.
+    """Return what a file of JSON says.
 
     Raises:
         InputError: where it cannot be read, or is no JSON.
@@ -37,7 +37,7 @@ def read_json(path: str | Path) -> Any:
 
 
 def parse_json(text: str, where: str) -> Any:
-    """What a text of JSON says.
+    """Return what a text of JSON says.
 
     Args:
         text: of JSON.
@@ -65,6 +65,6 @@ def _text(path: str | Path) -> str:
 
 
 def _said(error: BaseException) -> str:
-    """What a library says, in a line."""
+    """Return what a library says, in a line."""
     said = "nested too deeply" if isinstance(error, RecursionError) else " ".join(str(error).split())
     return (said[:300] or type(error).__name__).rstrip(".")

@@ -18,7 +18,7 @@ PATIENCE = 2.0
 
 @contextmanager
 def turn(lock: Path, what: str) -> Iterator[bool]:
-    """Waits for a lock and holds it.
+    """Wait for a lock and hold it.
 
     Args:
         lock: its file, which stays: whoever waits for it has it open.
@@ -53,7 +53,7 @@ def turn(lock: Path, what: str) -> Iterator[bool]:
 
 
 def is_free(lock: Path) -> bool:
-    """Whether nobody holds a lock at the moment."""
+    """Return whether nobody holds a lock at the moment."""
     held = _lock(lock)
     try:
         lock.parent.mkdir(parents=True, exist_ok=True)

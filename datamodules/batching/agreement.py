@@ -11,7 +11,7 @@ from ...errors import InputError
 
 
 def require_agreement(held: dict[str, str]) -> None:
-    """Compares what the processes of a run hold; each calls it at the same time. Nothing happens in a single one.
+    """Compare what the processes of a run hold; each calls it at the same time. Nothing happens in a single one.
 
     Args:
         held: hashes, by what they are of.
@@ -28,7 +28,7 @@ def require_agreement(held: dict[str, str]) -> None:
 
 
 def difference(everyone: list[tuple[str, dict[str, str]]]) -> str | None:
-    """What to say of processes that differ, or None.
+    """Return what to say of processes that differ, or None.
 
     Args:
         everyone: by rank, the machine and what it holds.
@@ -49,7 +49,7 @@ def difference(everyone: list[tuple[str, dict[str, str]]]) -> str | None:
 
 
 def _spans(ranks: list[int]) -> str:
-    """`0-3, 7` for 0, 1, 2, 3, 7."""
+    """Return `0-3, 7` for 0, 1, 2, 3, 7."""
     spans: list[list[int]] = []
     for rank in ranks:
         if spans and rank == spans[-1][-1] + 1:

@@ -29,7 +29,7 @@ class _End(Exception):
 def ahead(
     batches: Iterator[Any], device: torch.device, prepare: Callable[[Any], Any], depth: int = DEPTH
 ) -> Iterator[Any]:
-    """The same batches on a device, in the same order.
+    """Return the same batches on a device, in the same order.
 
     Args:
         batches: from a loader; pinned, if copies are not to be waited for. It is used by the thread alone.
@@ -89,6 +89,6 @@ def ahead(
 
 
 def _keep_for(tensor: torch.Tensor, stream: Any) -> torch.Tensor:
-    """Keeps memory that was allocated on another stream until this one is done with it."""
+    """Keep memory that was allocated on another stream until this one is done with it."""
     tensor.record_stream(stream)
     return tensor

@@ -81,7 +81,7 @@ def answer_windows(
 
 
 def answer_tokens(e: dict[str, Any], begin: np.ndarray, end: np.ndarray) -> tuple[int, int]:
-    """The first and last token of the answer; -1 where it is lost, -2 where there is none."""
+    """Return the first and last token of the answer; -1 where it is lost, -2 where there is none."""
     start, stop = e.get("span", (-2, -2))  # what is to be predicted has none
     if start < 0:
         return start, start
@@ -90,7 +90,7 @@ def answer_tokens(e: dict[str, Any], begin: np.ndarray, end: np.ndarray) -> tupl
 
 
 def _within(answer: tuple[int, int], part: slice, before: int) -> list[int]:
-    """The answer's tokens in a window, which has some tokens before those of the context; -1 where it is not in it."""
+    """Return the answer's tokens in a window, counted from its beginning; -1 where it is not in it."""
     first, last = answer
     if first >= 0 and not part.start <= first <= last < part.stop:
         return [-1, -1]
@@ -98,7 +98,7 @@ def _within(answer: tuple[int, int], part: slice, before: int) -> list[int]:
 
 
 def usability(e: dict[str, Any], answer: tuple[int, int], windows: list[TokenRow]) -> int:
-    """Whether a question can be trained on, or why not (`LOST`)."""
+    """Return whether a question can be trained on, or why not (`LOST`)."""
     if answer[0] == -1:
         return 0 if e["span"][0] < 0 else 3
     return USABLE if answer[0] < 0 or any(window["answer"][0] >= 0 for window in windows) else 2

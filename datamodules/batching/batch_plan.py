@@ -97,11 +97,11 @@ class BatchPlan(DistributedSampler[Any]):
         """An epoch whose order is held, however long: what a checkpoint of an earlier version began."""
 
     def set_epoch(self, epoch: int) -> None:
-        """Lightning and Fabric call this before every epoch; where nobody does, a loader counts its own."""
+        """Say which epoch begins. Lightning and Fabric do; where nobody does, a loader counts its own."""
         self.epoch, self.is_told = epoch, True
 
     def __len__(self) -> int:
-        """The batches of a whole epoch."""
+        """Return the batches of a whole epoch."""
         nothing = not self.shuffle and self.size <= self.rank
         return 0 if nothing else len(self._ends) - 1
 
@@ -116,7 +116,7 @@ class BatchPlan(DistributedSampler[Any]):
         return [self.size, zlib.crc32(lengths)]
 
     def _cut(self, stretch: Stretch, examples: np.ndarray | int) -> np.ndarray:
-        """Where the batches of all processes end; begins with 0.
+        """Return where the batches of all processes end; begins with 0.
 
         In evaluation too there is something for each process in every batch (of processes that compute together, as
         where a network is divided over them, none may stop early): a rest that is too small goes to the last batch.
@@ -130,7 +130,7 @@ class BatchPlan(DistributedSampler[Any]):
         return np.delete(cuts, -2) if small else cuts
 
     def layout(self, number: int | None = None) -> Layout:
-        """What is left of an epoch, and in which batches; all of it where none was handed out in other ones.
+        """Return what is left of an epoch, and in which batches; all of it where none was handed out in others.
 
         The examples of an epoch, and their order before they are grouped by length, depend on seed and epoch alone.
         What was handed out is taken away from them, and what remains is grouped and cut as a whole epoch would be.
@@ -171,7 +171,7 @@ class BatchPlan(DistributedSampler[Any]):
         return Layout(left, cuts, batches)
 
     def _grouped(self, stretch: Stretch, order: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Examples of similar length side by side."""
+        """Return an order with examples of similar length side by side."""
         assert self.lengths is not None
         if stretch.tokens is not None:
             return order[np.argsort(-self.lengths[order], kind="stable")]
@@ -194,7 +194,7 @@ class BatchPlan(DistributedSampler[Any]):
             yield (mine if len(mine) else shared[-1:]).tolist()
 
     def examples(self, epoch: int, batch: int) -> list[int]:
-        """What is in a batch, of all processes.
+        """Return what is in a batch, of all processes.
 
         Args:
             epoch: its number.
@@ -211,7 +211,7 @@ def _together(stretch: Stretch) -> int:
 
 
 def grouped_batches(batches: int) -> int:
-    """Within how many batches examples are sorted by length.
+    """Return within how many batches examples are sorted by length.
 
     Many pad little. But in few steps batches of one length each learn less well (by three points of F1 on a thousand
     sentences of CoNLL), and of few examples the same ones would always share a batch.
@@ -223,7 +223,7 @@ def grouped_batches(batches: int) -> int:
 
 
 def cuts_by_length(lengths: np.ndarray, tokens: int, world_size: int) -> np.ndarray:
-    """Where batches of examples end that are sorted by length, longest first; begins with 0."""
+    """Return where batches of examples end that are sorted by length, longest first; begins with 0."""
     falling, cuts = np.sort(lengths)[::-1], [0]
     while cuts[-1] < len(falling):
         fit = max(1, tokens // max(1, int(falling[cuts[-1]])))

@@ -16,7 +16,7 @@ def encode_texts(
     findings: Findings,
     owners: Sequence[int] | None = None,
 ) -> list[dict[str, list[int]]]:
-    """Token ids and types of texts or pairs with special tokens; notes the examples that had to be truncated.
+    """Return token ids and types of texts or pairs with special tokens; note the examples that are truncated.
 
     Where the tokenizer puts nothing between two texts (GPT-2, Llama), a line feed does.
 

@@ -23,14 +23,14 @@ class Sentences(TokenStore):
         return documents
 
     def tokens(self, first: int, last: int) -> np.ndarray:
-        """The tokens of the sentences from `first` up to, not including, `last`."""
+        """Return the tokens of the sentences from `first` up to, not including, `last`."""
         return self.ids[self.place(first) : self.place(last)]
 
 
 def gather_pairs(
     store: Sentences, documents: np.ndarray, content: int, short_fraction: float, seed: int, folder: Path
 ) -> None:
-    """Divides documents into pairs of segments and writes `pairs.bin` and `skipped.json`.
+    """Divide documents into pairs of segments, and write `pairs.bin` and `skipped.json`.
 
     Args:
         store: the sentences.
@@ -59,7 +59,7 @@ def gather_pairs(
 
 
 def _chunks(places: np.ndarray, content: int, short_fraction: float, rng: np.random.Generator) -> list[tuple[int, int]]:
-    """Runs of at least two sentences of a document that fit into a pair, where two do.
+    """Return runs of at least two sentences of a document that fit into a pair, where two do.
 
     Args:
         places: (sentences + 1,), where each sentence begins, and the last one ends.

@@ -98,7 +98,7 @@ class ResumableLoader(DataLoader[Any], LoaderFacts):
             yield batch
 
     def state_dict(self) -> dict[str, Any]:
-        """The position; plain data."""
+        """Return the position; plain data."""
         epoch, before = self.plan.before
         return {
             "epoch": self.plan.epoch,
@@ -109,7 +109,7 @@ class ResumableLoader(DataLoader[Any], LoaderFacts):
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Goes on where `state` was taken, in the epoch it was taken in."""
+        """Go on where `state` was taken, in the epoch it was taken in."""
         plan, epoch, position = self.plan, state["epoch"], state["position"]
         cut = Stretch(**state["cut"]) if "cut" in state else plan.own  # earlier versions did not say
         before = [Stretch(**stretch) for stretch in state.get("before", [])]

@@ -44,7 +44,7 @@ class Mixture:
         return joined
 
     def order(self, seed: int, epoch: int) -> np.ndarray:
-        """The examples of an epoch, before they are shuffled.
+        """Return the examples of an epoch, before they are shuffled.
 
         An epoch has as many examples as all corpora together, shared out by weight. Each corpus is gone through in
         random orders, one after the other, and goes on in the next epoch where it stopped: small ones are repeated

@@ -43,7 +43,7 @@ class PackedRows:
 
 
 def best_fit(lengths: np.ndarray, size: int) -> list[list[int]]:
-    """Divides rows into packs of at most `size` tokens: each goes where the least room is left that suffices.
+    """Divide rows into packs of at most `size` tokens: each goes where the least room is left that suffices.
 
     Args:
         lengths: (n,), none above `size`.

@@ -57,7 +57,7 @@ class Packs:
         return bounds
 
     def _divide(self) -> np.ndarray:
-        """Fills packs in order, each until the next piece has no room."""
+        """Fill packs in order, each until the next piece has no room."""
         count = len(self.store)
         frame = self.block_size - self.content
         packs = array("q", (0, 0))  # flat: there may be a hundred million
@@ -78,7 +78,7 @@ class Packs:
         return np.frombuffer(packs, np.int64).reshape(-1, 2)
 
     def _pieces(self, first: int, last: int, offset: int) -> np.ndarray:
-        """(pieces, 3): the document, and where in it each piece begins and ends."""
+        """Return (pieces, 3): the document, and where in it each piece begins and ends."""
         ends = np.asarray(self.store.ends[first:last], np.int64)
         lengths = np.diff(ends, prepend=self.store.place(first)) - self.separated
         before = np.zeros_like(lengths)
@@ -93,7 +93,7 @@ class Packs:
         return len(self.bounds) - 1
 
     def _content(self, index: int) -> list[tuple[int, int]]:
-        """Where in the stream each piece of a pack begins and ends."""
+        """Return where in the stream each piece of a pack begins and ends."""
         (first, offset), (last, until) = self.bounds[index].tolist(), self.bounds[index + 1].tolist()
         found = []
         for document, begin, end in self._pieces(first, min(last + 1, len(self.store)), offset).tolist():

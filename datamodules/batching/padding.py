@@ -26,7 +26,7 @@ class Padding:
         self.leave_out = set() if "token_type_ids" in tokenizer.model_input_names else {"token_type_ids"}
 
     def __call__(self, rows: list[dict[str, np.ndarray]]) -> dict[str, Tensor]:
-        """(rows, longest) of each key, int64."""
+        """Return (rows, longest) of each key, int64."""
         mask = pad_rows([np.ones(len(row["input_ids"]), np.int64) for row in rows], 0, self.left)
         batch = {
             key: pad_rows([row[key] for row in rows], self.values.get(key, 0), self.left)

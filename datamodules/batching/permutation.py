@@ -30,7 +30,7 @@ class Permutation:
         return self.size
 
     def __getitem__(self, part: slice) -> np.ndarray:
-        """A part of the order: int64."""
+        """Return a part of the order: int64."""
         start, stop, step = part.indices(self.size)
         found = self._mixed(np.arange(start, stop, step, dtype=np.uint64))
         while (outside := found >= self.size).any():

@@ -17,7 +17,7 @@ LONGEST_ROW = 5_000_000
 
 
 def characters(value: Any) -> int:
-    """How many there are in all texts of plain data."""
+    """Return how many characters all texts of plain data have."""
     if isinstance(value, str):
         return len(value)
     if isinstance(value, dict):
@@ -26,7 +26,7 @@ def characters(value: Any) -> int:
 
 
 def with_place(where: str, example: dict[str, Any]) -> dict[str, Any]:
-    """An example with the place where it stands.
+    """Return an example with the place where it stands.
 
     Raises:
         InputError: if it is too long.
@@ -40,7 +40,7 @@ def with_place(where: str, example: dict[str, Any]) -> dict[str, Any]:
 
 
 def next_portion(examples: Iterator[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The next examples, so many that they are worth a call and fit into memory as tokens; none at the end."""
+    """Return the next examples, as many as are worth a call and fit into memory as tokens; none at the end."""
     batch: list[dict[str, Any]] = []
     size = 0
     for example in islice(examples, ROWS_AT_ONCE):

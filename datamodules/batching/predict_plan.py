@@ -73,7 +73,7 @@ class PredictPlan(BatchPlan):
         return (step.rows for step in self.steps())
 
     def steps(self) -> Iterator[PredictStep]:
-        """The batches of this process."""
+        """Return the batches of this process."""
         for begin, end, first, last in self._stretches():
             ends, order = self._divided(first, last)
             place = 0
@@ -85,7 +85,7 @@ class PredictPlan(BatchPlan):
                 place = stop
 
     def _stretches(self) -> Iterator[tuple[int, int, int, int]]:
-        """The first input of each and the one after its last; the same of its rows."""
+        """Return the first input of each and the one after its last; the same of its rows."""
         together = BATCHES_TOGETHER * self.batch_size * self.world_size
         for begin in range(self.first, self.inputs, together):
             end = min(begin + together, self.inputs)
@@ -94,7 +94,7 @@ class PredictPlan(BatchPlan):
                 yield begin, end, first, last
 
     def _divided(self, first: int, last: int) -> tuple[list[int], np.ndarray]:
-        """Where the batches of all processes end in the order of a stretch; and that order."""
+        """Return where the batches of all processes end in the order of a stretch; and that order."""
         order = np.arange(first, last)
         cuts = np.arange(0, len(order), self.batch_size * self.world_size)
         if self.lengths is not None:

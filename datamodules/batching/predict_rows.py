@@ -67,7 +67,7 @@ def write_inputs(
     encode: Callable[[list[dict[str, Any]], Findings], list[list[TokenRow]]],
     tokenizer: Any,
 ) -> None:
-    """Writes input rows, their examples and their rows of tokens into a folder, a piece at a time.
+    """Write input rows, their examples and their rows of tokens into a folder, a piece at a time.
 
     Args:
         folder: of the cache.
@@ -92,7 +92,7 @@ def write_inputs(
 
 
 def _piece(rows: Iterator[tuple[str, dict[str, Any]]]) -> list[tuple[str, dict[str, Any], bytes]]:
-    """The next rows, so many that they are worth a call and fit into memory, each also as JSON; none at the end."""
+    """Return the next rows, as many as are worth a call and fit into memory, each also as JSON; none at the end."""
     piece, size = [], 0
     for where, row in islice(rows, ROWS_AT_ONCE):
         text = json.dumps(row, ensure_ascii=False, default=str).encode("utf-8", "surrogatepass")
@@ -123,12 +123,12 @@ class Inputs:
                 assert mapped is not None
 
     def remove(self) -> None:
-        """Frees the disk; what is mapped stays readable where the system permits it."""
+        """Free the disk; what is mapped stays readable where the system permits it."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def _clear(folder: Path) -> None:
-    """Removes what predictions left that nobody went on with."""
+    """Remove what predictions left that nobody went on with."""
     for entry in folder.glob("*"):
         with suppress(OSError):
             if time.time() - entry.stat().st_mtime > KEPT_FOR:

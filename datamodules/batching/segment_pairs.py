@@ -61,7 +61,7 @@ class Pairs:
         }
 
     def _other(self, index: int, document: int, used: int, wanted: int) -> tuple[int, np.ndarray]:
-        """A segment of another document: of whole sentences, as near to the wanted length as they come."""
+        """Return a segment of another document: of whole sentences, as near to the wanted length as they come."""
         rng = np.random.default_rng([self.seed, OTHER_SEGMENT, index])
         while True:
             _, begin, end, stranger = self.table[rng.integers(len(self.table))].tolist()
@@ -80,7 +80,7 @@ class Pairs:
 
 
 def _fit(first: np.ndarray, second: np.ndarray, content: int) -> tuple[np.ndarray, np.ndarray]:
-    """Two segments that together are not too long: what is cut off are their outer ends, of the longer one first."""
+    """Return two segments that together are not too long; their outer ends are cut off, the longer one's first."""
     if len(first) + len(second) > content:
         kept = min(len(first), max(content - len(second), content // 2))
         first, second = first[len(first) - kept :], second[: content - kept]

@@ -17,7 +17,7 @@ class Share(NamedTuple):
     of: int = 1
 
     def check(self) -> None:
-        """Raises an `InputError` if processes were started after a loader was made for one alone."""
+        """Raise an `InputError` if processes were started after a loader was made for one alone."""
         if (now := share_of_process()) != self:
             raise InputError(
                 f"This loader was made for process {self.rank} of {self.of}, and this is process {now.rank} of "
@@ -27,7 +27,7 @@ class Share(NamedTuple):
 
 
 def share_of_process() -> Share:
-    """What torch.distributed says, or torchrun before that is initialized; else everything."""
+    """Return what torch.distributed says, or torchrun before that is initialized; else everything."""
     if dist.is_available() and dist.is_initialized():
         return Share(dist.get_rank(), dist.get_world_size())
     if "TORCHELASTIC_RUN_ID" in os.environ:

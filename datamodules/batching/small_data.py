@@ -8,7 +8,7 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_info
 
 
 def tell_of_small_data(examples: int, batch_size: int | None, batches: int, share: Any, accumulated: int) -> None:
-    """Says which of the sizes that were asked for there are too few examples for.
+    """Say for which of the sizes that were asked for there are too few examples.
 
     Args:
         examples: of training.

@@ -27,7 +27,7 @@ class TagPadding(Padding):
         self.table = np.append(table, IGNORED)
 
     def __call__(self, rows: list[dict[str, np.ndarray]]) -> dict[str, Tensor]:
-        """(rows, longest) of each key, int64."""
+        """Return (rows, longest) of each key, int64."""
         rows = [{**row, **{k: self.table[np.maximum(row[k], -1)] for k in ("labels", "gold")}} for row in rows]
         batch = super().__call__(rows)
         if "token_type_ids" not in self.leave_out:
@@ -45,7 +45,7 @@ def windows_of(
     overlap: int,
     every_piece: bool,
 ) -> list[TokenRow]:
-    """The windows of a sentence; every word is a target in the one where it is farthest from an edge.
+    """Return the windows of a sentence; every word is a target in the one where it is farthest from an edge.
 
     Args:
         ids: its tokens, without special ones.
@@ -83,14 +83,14 @@ def windows_of(
 
 
 def _starts(tokens: int, room: int, overlap: int) -> list[int]:
-    """Where windows begin; the last one ends with the sentence."""
+    """Return where windows begin; the last one ends with the sentence."""
     if tokens <= room:
         return [0]
     return [*range(0, tokens - room, room - overlap), tokens - room]
 
 
 def _mine(owner: np.ndarray, first: np.ndarray, windows: list[int], number: int, room: int) -> np.ndarray:
-    """(tokens,), whether a token's word is a target in this window: where its first token is farthest from an edge."""
+    """Return (tokens,), whether a token's word is a target in this window: its first one is farthest from an edge."""
     if len(windows) == 1:
         return np.ones(len(owner), bool)
     places = np.flatnonzero(first)
@@ -105,7 +105,7 @@ def _mine(owner: np.ndarray, first: np.ndarray, windows: list[int], number: int,
 
 
 def words_apart(tags: list[str], leader: np.ndarray, spans: bool) -> int:
-    """How many words do not go on with the word that answers for them.
+    """Return how many words do not go on with the word that answers for them.
 
     Args:
         tags: of the words; empty where there are none.

@@ -32,7 +32,7 @@ class RowWriter:
         self._count = 0
 
     def write(self, examples: list[dict[str, Any]], rows: list[list[TokenRow]]) -> None:
-        """Appends examples, and the rows of each."""
+        """Append examples, and the rows of each."""
         self._examples.write([np.frombuffer(json.dumps(e, ensure_ascii=False).encode(), np.uint8) for e in examples])
         flat = [row for of_example in rows for row in of_example]
         self._owners.extend(self._count + i for i, of_example in enumerate(rows) for _ in of_example)
@@ -45,7 +45,7 @@ class RowWriter:
             self._writers[key].write(values)
 
     def close(self, findings: Findings, **more: Any) -> None:
-        """Finishes the files."""
+        """Finish the files."""
         for writer in (self._examples, *self._writers.values()):
             writer.close()
         np.save(self.folder / "owners.npy", np.array(self._owners, np.int64))
@@ -81,12 +81,12 @@ class TokenRows:
         return {key: store[index] for key, store in self.stores.items()}
 
     def of(self, examples: np.ndarray) -> np.ndarray:
-        """The numbers of the rows that belong to some examples, example by example."""
+        """Return the numbers of the rows that belong to some examples, example by example."""
         first, last = (np.searchsorted(self.owners, examples, side=side) for side in ("left", "right"))
         return _ranges(first, last)
 
     def all(self, key: str) -> np.ndarray:
-        """The values under one key of all rows, one after the other."""
+        """Return the values under one key of all rows, one after the other."""
         return self.stores[key].ids
 
 
@@ -126,7 +126,7 @@ class RowsInMemory:
 
 
 def _ranges(first: np.ndarray, last: np.ndarray) -> np.ndarray:
-    """first[0] ... last[0] - 1, first[1] ... last[1] - 1, and so on."""
+    """Return first[0] ... last[0] - 1, first[1] ... last[1] - 1, and so on."""
     sizes = last - first
     before = np.cumsum(sizes) - sizes
     found: np.ndarray = np.arange(sizes.sum()) + np.repeat(first - before, sizes)

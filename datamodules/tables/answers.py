@@ -38,7 +38,7 @@ def answers_in(where: str, value: Any) -> list[tuple[str, int]]:
 
 
 def placed_answer(context: str, text: str, start: int) -> tuple[str, Place, bool]:
-    """An answer as it stands in its context, where that is (-1 where it is not), and whether it was said otherwise.
+    """Return an answer as it stands in its context, its place there (-1: none), and whether it was said otherwise.
 
     White space and formatting at its edges are left out, and the marks of its last character belong to it. Where the
     place that is said does not hold it, the nearest that does counts, then the nearest in another form of Unicode.

@@ -18,7 +18,7 @@ LARGEST = 1e18
 
 
 def find_column(where: str, row: dict[str, Any], option: str, given: str | None, usual: Sequence[str]) -> str:
-    """The column that an option names, else the first of the usual names that is there.
+    """Return the column that an option names, else the first of the usual names that is there.
 
     Args:
         where: the place, for messages.
@@ -38,7 +38,7 @@ def find_column(where: str, row: dict[str, Any], option: str, given: str | None,
 
 
 def text_in(where: str, row: dict[str, Any], column: str) -> str:
-    """The text in a column.
+    """Return the text in a column.
 
     Raises:
         InputError: if there is none.
@@ -50,7 +50,7 @@ def text_in(where: str, row: dict[str, Any], column: str) -> str:
 
 
 def label_in(where: str, row: dict[str, Any], column: str) -> str:
-    """The label in a column as a string.
+    """Return the label in a column as a string.
 
     Raises:
         InputError: if there is none, or it is neither a word nor an integer.
@@ -59,7 +59,7 @@ def label_in(where: str, row: dict[str, Any], column: str) -> str:
 
 
 def label_of(where: str, value: Any, place: str) -> str:
-    """A label as a string.
+    """Return a label as a string.
 
     Args:
         where: the row, for messages.
@@ -107,7 +107,7 @@ def labels_in(where: str, row: dict[str, Any], column: str | list[str], separato
 
 
 def number_in(where: str, row: dict[str, Any], column: str) -> float:
-    """The number in a column.
+    """Return the number in a column.
 
     Raises:
         InputError: if there is none.

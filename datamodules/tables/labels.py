@@ -27,7 +27,7 @@ class LabelNames:
         self._renamed = {str(old): new for old, new in given.items()} if isinstance(given, dict) else {}
 
     def rename(self, raw: str) -> str:
-        """The name of a label in the data."""
+        """Return the name of a label in the data."""
         if isinstance(self.given, list):
             return self.given[int(raw)] if is_whole(raw) and 0 <= int(raw) < len(self.given) else raw
         return self._renamed.get(raw, raw)
@@ -45,14 +45,14 @@ class LabelNames:
         return name if name in names else None
 
     def fixed(self, module: Any, fitting: bool) -> list[str] | None:
-        """The names in their order where they do not follow from the data: the user's, else the module's."""
+        """Return the names in their order where they do not follow from the data: the user's, else the module's."""
         if self.given is not None:
             return list(dict.fromkeys(self.given.values() if isinstance(self.given, dict) else self.given))
         known = module_facts(module).known_labels(fitting)
         return None if known is None else list(known)
 
     def table(self, found: dict[str, str], names: list[str], split: str) -> np.ndarray:
-        """(labels in the data,), the index of each into `names`.
+        """Return (labels in the data,), the index of each into `names`.
 
         Args:
             found: the labels in the data, with the place where each stands first.

@@ -27,7 +27,7 @@ class SplitExamples:
 
 
 def fingerprints(rows: TokenRows) -> np.ndarray:
-    """(examples,) uint64, a hash of each example's tokens; 0 where an example has none.
+    """Return (examples,) uint64, a hash of each example's tokens; 0 where an example has none.
 
     What counts is what a network reads: spelling that the tokenizer does not tell apart, and what was cut off, make no
     difference; a pair counts as a whole, and so do the windows of a long text. Labels do not count, except where the
@@ -48,7 +48,7 @@ def fingerprints(rows: TokenRows) -> np.ndarray:
 
 
 def warn_of_shared_texts(train: SplitExamples, other: SplitExamples, split: str) -> None:
-    """Warns when rows of a split are also in training."""
+    """Warn when rows of a split are also in training."""
     hashes = fingerprints(other.rows)
     of_train = hashes if train.rows is other.rows else fingerprints(train.rows)
     hashes = hashes[other.examples]
@@ -62,7 +62,7 @@ def warn_of_shared_texts(train: SplitExamples, other: SplitExamples, split: str)
 
 
 def warn_of_missing_labels(train: dict[str, int], validation: dict[str, int]) -> None:
-    """Warns when a label occurs in training or in validation alone.
+    """Warn when a label occurs in training or in validation alone.
 
     Args:
         train: how often each label occurs.
@@ -84,7 +84,7 @@ def warn_of_missing_labels(train: dict[str, int], validation: dict[str, int]) ->
 
 
 def warn_of_lone_labels(counts: np.ndarray, column: str) -> None:
-    """Warns when most rows have a label that no other row has: of a column of texts or numbers nothing is learned.
+    """Warn when most rows have a label that no other row has: of a column of texts or numbers nothing is learned.
 
     Args:
         counts: (labels,), how often each occurs.
@@ -99,7 +99,7 @@ def warn_of_lone_labels(counts: np.ndarray, column: str) -> None:
 
 
 def _mixed(ids: np.ndarray, positions: np.ndarray) -> np.ndarray:
-    """A pseudo-random number for each token at its position (the last steps of splitmix64)."""
+    """Return a pseudo-random number for each token at its position (the last steps of splitmix64)."""
     x = ids | (positions << np.uint64(32))
     x = (x + np.uint64(0x9E3779B97F4A7C15)) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

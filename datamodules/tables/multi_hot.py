@@ -29,19 +29,19 @@ class MultiHot:
         return matrix
 
     def tolist(self) -> list[list[float]]:
-        """All of the matrix."""
+        """Return all of the matrix."""
         found: list[list[float]] = self[np.arange(len(self))].tolist()
         return found
 
     def of(self, rows: np.ndarray) -> MultiHot:
-        """Some of the rows."""
+        """Return some of the rows."""
         sizes = np.diff(self.ends, prepend=0)[rows]
         ends = np.cumsum(sizes)
         places = np.arange(int(sizes.sum())) + np.repeat(self.ends[rows] - ends, sizes)
         return MultiHot(ends, self.labels[places], self.width)
 
     def counts(self) -> np.ndarray:
-        """(labels,) int64: how many rows have each."""
+        """Return (labels,) int64: how many rows have each."""
         rows = np.repeat(np.arange(len(self)), np.diff(self.ends, prepend=0))
         once = np.unique(rows * self.width + self.labels)  # two spellings of a label may have one name
         return np.bincount(once % self.width, minlength=self.width)
