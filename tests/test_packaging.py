@@ -67,6 +67,10 @@ def wheel(request: pytest.FixtureRequest, sources: tuple[Path, list[str]], tmp_p
         return [name for name in content.namelist() if not name.endswith("/")]
 
 
+DATA = r"configs/.*\.yaml|cli/\w+/templates/.*"
+"""Files of the package that are no code."""
+
+
 def test_wheel_holds_the_package_and_nothing_else(wheel: list[str], sources: tuple[Path, list[str]]):
     info = f"pretune-{PROJECT['version']}.dist-info"
     assert {name.split("/")[0] for name in wheel} == {"pretune", info}
@@ -76,7 +80,7 @@ def test_wheel_holds_the_package_and_nothing_else(wheel: list[str], sources: tup
     expected = {
         f"pretune/{name}"
         for name in sources[1]
-        if (name.endswith(".py") and not elsewhere.match(name)) or re.fullmatch(r"configs/.*\.yaml", name)
+        if (name.endswith(".py") and not elsewhere.match(name)) or re.fullmatch(DATA, name)
     }
     assert {"pretune/__init__.py", "pretune/main.py", "pretune/modules/__init__.py"} <= expected
     # A folder that is missing here is probably missing in [tool.setuptools] packages.
