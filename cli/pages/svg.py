@@ -22,7 +22,7 @@ VARIABLES = {INK: "--ink", LINE: "--line", SURFACE: "--surface"} | {
 }
 WIDTH = 5.0
 """Inches of a figure: at 72 points an inch as wide as a telephone, so that its text can be read there."""
-STYLE = {
+STYLE: Any = {  # its keys are literals to a type checker of the newest matplotlib alone
     "svg.fonttype": "none",  # the browser's fonts, which have all scripts
     "text.parse_math": False,  # a dollar is a dollar
     "font.size": 9,
