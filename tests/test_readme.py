@@ -19,8 +19,18 @@ ROOT = Path(pretune.__file__).parent
 WALKS = {
     "readme": "README runs pretraining fine-tuning overfitting speed scaling python components",
     "concepts": "concepts few-labels",
+    "migrating": "migrating",
+    "faq": "faq",
 }
 """Pages that are followed together, in this order: a page may use what an earlier one has made."""
+SMALLER = {
+    "mlm.yaml": ("--data.block_size=64",),
+    "clm.yaml": ("--data.block_size=64",),
+    **{f"{name}.yaml": ("--data.max_length=64",) for name in ("glue", "ner", "swag")},
+    "qa.yaml": ("--data.max_length=64", "--data.stride=16"),
+    "sums.yaml": ("--data.max_length=64", "--model.generation.max_new_tokens=4"),
+}
+"""What the small networks of the tests cannot take, or what would take long."""
 OWN_TEST = ("adding-an-objective", "adding-a-datamodule")
 
 
@@ -92,9 +102,9 @@ def follow(command: str, place: Path, tokenizer: Any, run: Callable[..., Any], f
         if "--ckpt_path" in args and args[0] == "fit":  # the interrupted run: one step less than the short ones
             run("fit", "--config", "mine.yaml", *SHORT, "--trainer.max_steps=2")
         config = next((arg for arg in args if arg.endswith(".yaml")), "")
-        if config.startswith("configs/finetune/"):
-            hub_folder(ROOT / config, place, tokenizer)
-        cli = run(*args, *SHORT, *ALSO.get(config.removeprefix("configs/"), ()))
+        for path in [Path(arg) for arg in args if arg.endswith(".yaml")]:
+            hub_folder(path, place, tokenizer)
+        cli = run(*args, *SHORT, *{**ALSO, **SMALLER}.get(config.removeprefix("configs/"), ()))
         assert cli.trainer.state.finished, command
 
 
