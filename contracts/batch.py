@@ -33,10 +33,11 @@ def with_hints(batch: Any) -> Any:
     mask, bounds, labels = batch.get("attention_mask"), batch.get("cu_seq_lens"), batch.get("labels")
     hints: dict[str, Any] = {}
     if mask is not None and mask.ndim >= 2 and not mask.is_cuda:
-        if (there := batch.get("choice_mask")) is not None:  # of endings, of which the network is given these alone
-            mask = mask[there.bool()]
+        choice_mask = batch.get("choice_mask")
+        if choice_mask is not None:  # of endings, of which the network is given these alone
+            mask = mask[choice_mask.bool()]
         lengths, full = mask.bool().sum(-1), bool(mask.all())
-        if mask.ndim == 2 and there is None:
+        if mask.ndim == 2 and choice_mask is None:
             hints[FULL] = full
         if not full and bool(lengths.all()):
             hints |= {TOKENS: int(lengths.sum()), LONGEST: int(lengths.max())}
@@ -58,5 +59,5 @@ def without_hints(batch: dict[str, Any]) -> dict[str, Any]:
 
 def known_targets(batch: dict[str, Any]) -> int | None:
     """Return how many places of a batch have a label, if that was counted before it went to the device."""
-    found: int | None = batch.get(TARGETS)
-    return found
+    count: int | None = batch.get(TARGETS)
+    return count

@@ -226,17 +226,17 @@ class CorpusDataModule(DocumentsDataModule):
         return Blocks(store, self.tokenizer, self.block_size, self.frames, stride, self.numbers_words)
 
     def _say(self, part: str, skipped: dict[str, int]) -> None:
-        count = self.counts[part]
+        counts = self.counts[part]
         kind = "packs of at most" if self.packing else "blocks of"
         rank_zero_info(
-            f"{part}: {count['documents']:,} documents, {count['tokens']:,} tokens "
-            f"({count['tokens'] / max(1, count['words']):.2f} a word, "
-            f"{100 * count.get('unknown', 0) / max(1, count['tokens']):.2f}% unknown), "
+            f"{part}: {counts['documents']:,} documents, {counts['tokens']:,} tokens "
+            f"({counts['tokens'] / max(1, counts['words']):.2f} a word, "
+            f"{100 * counts.get('unknown', 0) / max(1, counts['tokens']):.2f}% unknown), "
             f"{len(self.datasets[part]):,} {kind} {self.block_size} tokens"
             + (f"; skipped: {counted(skipped)}" if skipped else "")
             + "."
         )
-        warn_of_unknown(part, {KNOWN: count["tokens"], UNKNOWN: count.get("unknown", 0)}, self.tokenizer)
+        warn_of_unknown(part, {KNOWN: counts["tokens"], UNKNOWN: counts.get("unknown", 0)}, self.tokenizer)
 
     def prepare_prompts(self) -> None:
         """Tokenize the prompts, unless the cache has them."""
@@ -269,10 +269,10 @@ class CorpusDataModule(DocumentsDataModule):
 
     def hints(self, batch: Any) -> Any:
         """Add how many places a batch has, which come in one shape; texts to be continued do not."""
-        found = super().hints(batch)
-        if not isinstance(found, dict) or "index" in found:
-            return found
-        return {**found, CAPACITY: self.batch_size * self.block_size}
+        hinted = super().hints(batch)
+        if not isinstance(hinted, dict) or "index" in hinted:
+            return hinted
+        return {**hinted, CAPACITY: self.batch_size * self.block_size}
 
     # ------------------------------------------------------------------ tokenizing
 

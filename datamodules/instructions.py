@@ -130,17 +130,19 @@ class InstructionDataModule(LabeledDataModule):
         if messages is not None:
             return {"messages": find_column(where, row, "messages_column", messages, ())}
         options = "messages_column (a conversation) or data.instruction_column"
-        asked = find_column(where, row, options, self.given["instruction"], INSTRUCTION_COLUMNS)
-        given = self.given["input"] if labeled or self.predict_texts is None else None  # texts alone have none
-        usual = [name for name in INPUT_COLUMNS if name in row]
-        about = find_column(where, row, "input_column", given, usual) if given or usual else None
+        instruction = find_column(where, row, options, self.given["instruction"], INSTRUCTION_COLUMNS)
+        input_column = self.given["input"] if labeled or self.predict_texts is None else None  # texts alone have none
+        usual_inputs = [name for name in INPUT_COLUMNS if name in row]
+        about = None
+        if input_column or usual_inputs:
+            about = find_column(where, row, "input_column", input_column, usual_inputs)
         output = None
         if labeled:
             output = find_column(where, row, "output_column", self.given["output"], OUTPUT_COLUMNS)
         system = self.given["system"] or next((name for name in SYSTEM_COLUMNS if name in row), None)
         if system is not None and (labeled or self.predict_texts is None):
             find_column(where, row, "system_column", system, ())
-        return {"system": system, "instruction": asked, "input": about, "output": output}
+        return {"system": system, "instruction": instruction, "input": about, "output": output}
 
     def say_columns(self, columns: dict[str, str | None]) -> None:
         """Say what was guessed."""
@@ -155,8 +157,8 @@ class InstructionDataModule(LabeledDataModule):
             if all(message["role"] != "user" for message in messages):
                 raise InputError(f"{where}: nobody asks anything in this conversation.")
             return {"text": self.format.prompt(where, messages)}
-        found = self.format.answered(where, messages)
-        return {"text": found.text, "answers": found.answers, "lost": found.lost}
+        conversation = self.format.answered(where, messages)
+        return {"text": conversation.text, "answers": conversation.answers, "lost": conversation.lost}
 
     def _messages(self, where: str, row: dict[str, Any], columns: dict[str, str | None]) -> list[Message]:
         if (column := columns.get("messages")) is not None:
@@ -177,19 +179,23 @@ class InstructionDataModule(LabeledDataModule):
     def encode(self, examples: list[dict[str, Any]], findings: Findings) -> list[list[TokenRow]]:
         """Return one row of tokens each, or none where the answers are cut off."""
         # Templates write special tokens themselves.
-        found = self.tokenizer(
-            [e["text"] for e in examples], add_special_tokens=False, return_offsets_mapping=True, verbose=False
+        encoded = self.tokenizer(
+            [example["text"] for example in examples],
+            add_special_tokens=False,
+            return_offsets_mapping=True,
+            verbose=False,
         )
         rows: list[list[TokenRow]] = []
-        pairs = zip(found["input_ids"], found["offset_mapping"], strict=True)
+        pairs = zip(encoded["input_ids"], encoded["offset_mapping"], strict=True)
         for number, (example, (ids, offsets)) in enumerate(zip(examples, pairs, strict=True)):
             long = len(ids) > self.longest
             if "answers" not in example:
                 findings.note(TOO_LONG, number, long)
                 rows.append([{"input_ids": ids[-self.longest :]}])
                 continue
-            learned = answer_tokens(offsets, example["answers"])
-            labels = [i if yes else IGNORED for i, yes in zip(ids, learned, strict=True)][: self.longest]
+            in_answer = answer_tokens(offsets, example["answers"])
+            labels = [token if learned else IGNORED for token, learned in zip(ids, in_answer, strict=True)]
+            labels = labels[: self.longest]
             kept = any(label != IGNORED for label in labels[1:])  # nothing is before the first
             findings.note("truncated", number, long)
             findings.note(REWRITTEN, number, example["lost"] > 0)
@@ -199,8 +205,8 @@ class InstructionDataModule(LabeledDataModule):
 
     def inspect(self, rows: dict[str, TokenRows], fitting: bool) -> None:
         """Refuse a split of which nothing is left."""
-        for split, found in rows.items():
-            if not len(found):
+        for split, split_rows in rows.items():
+            if not len(split_rows):
                 raise InputError(
                     f"{self.source.name(split)}: every answer begins after data.max_length ({self.longest} tokens); "
                     "raise it."

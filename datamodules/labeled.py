@@ -156,25 +156,25 @@ class LabeledDataModule(TabularDataModule):
 
     def _setup_labeled(self, splits: list[str], fitting: bool = False) -> None:
         rows = {split: TokenRows(self.tokenized(split)) for split in splits}
-        self.contents |= {split: manifest.contents(found.folder) for split, found in rows.items()}
+        self.contents |= {split: manifest.contents(split_rows.folder) for split, split_rows in rows.items()}
         self.inspect(rows, fitting)
-        chosen = {split: np.arange(len(found.examples)) for split, found in rows.items()}
+        chosen = {split: np.arange(len(split_rows.examples)) for split, split_rows in rows.items()}
         if "train" in rows and "validation" not in rows and self.validation_fraction > 0:
             rows["validation"] = rows["train"]
             chosen["train"], chosen["validation"] = self.hold_out(rows["train"])
         if "train" in rows:
             chosen["train"] = self.choose(rows["train"], chosen["train"])
-        for split, found in rows.items():
+        for split, split_rows in rows.items():
             if not len(chosen[split]):
                 change = "lower" if split == "train" else "raise"
                 raise InputError(
                     f"The {split} part of {self.source.name('train')} is empty: it has too few rows for "
                     f"data.validation_fraction {self.validation_fraction}; {change} it, or set data.validation_files."
                 )
-            self.rows[split] = found
-            self.datasets[split] = self.dataset(found, chosen[split], split)
-            self._report(split, found, chosen[split])
-            self._parts[split] = SplitExamples(found, chosen[split])
+            self.rows[split] = split_rows
+            self.datasets[split] = self.dataset(split_rows, chosen[split], split)
+            self._report(split, split_rows, chosen[split])
+            self._parts[split] = SplitExamples(split_rows, chosen[split])
         if self.trainer is None or self.trainer.is_global_zero:
             self._warn(splits[0], fitting)
 

@@ -112,10 +112,10 @@ class LoadingDataModule(LightningDataModule, DataFacts):
         device = self.trainer.strategy.root_device if self.trainer is not None else None
         if device is None or device.type != "cuda":
             return None
-        own = is_overridden("on_before_batch_transfer", self, LoadingDataModule) or any(
-            is_overridden("transfer_batch_to_device", each) for each in (self, self.module)
+        has_own_hooks = is_overridden("on_before_batch_transfer", self, LoadingDataModule) or any(
+            is_overridden("transfer_batch_to_device", side) for side in (self, self.module)
         )
-        return None if own else device
+        return None if has_own_hooks else device
 
     def workers(self) -> int:
         """Return the number of processes that make batches for this one."""

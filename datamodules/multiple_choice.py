@@ -132,13 +132,15 @@ class MultipleChoiceDataModule(LabeledDataModule):
 
     def encode(self, examples: list[dict[str, Any]], findings: Findings) -> list[list[TokenRow]]:
         """Return one row of tokens for each ending."""
-        pairs = [(e["context"], e["begins"] + ending) for e in examples for ending in e["endings"]]
-        owners = [number for number, e in enumerate(examples) for _ in e["endings"]]
+        pairs = [
+            (example["context"], example["begins"] + ending) for example in examples for ending in example["endings"]
+        ]
+        owners = [number for number, example in enumerate(examples) for _ in example["endings"]]
         encoded = iter(encode_texts(self.tokenizer, pairs, self.longest, findings, owners))
         rows: list[list[TokenRow]] = []
-        for e in examples:
-            right = e.get("label", -1)
-            rows.append([{**next(encoded), "right": [int(i == right)]} for i in range(len(e["endings"]))])
+        for example in examples:
+            right = example.get("label", -1)
+            rows.append([{**next(encoded), "right": [int(i == right)]} for i in range(len(example["endings"]))])
         return rows
 
     def dataset(self, rows: TokenRows, examples: np.ndarray, split: str) -> ChoiceBatches:

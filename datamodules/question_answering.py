@@ -76,15 +76,15 @@ class QuestionAnsweringDataModule(LabeledDataModule):
     def columns(self, where: str, row: dict[str, Any], labeled: bool) -> dict[str, str | None]:
         """Return the columns of context, question, answers and id."""
         self._seen = {}
-        found: dict[str, str | None] = {
+        columns: dict[str, str | None] = {
             "context": find_column(where, row, "context_column", self.context_column, ("context", "passage")),
             "question": find_column(where, row, "question_column", self.question_column, ("question",)),
         }
-        found["answers"] = (
+        columns["answers"] = (
             find_column(where, row, "answers_column", self.answers_column, ("answers", "answer")) if labeled else None
         )
-        found["id"] = self.id_column or ("id" if "id" in row else None)
-        return found
+        columns["id"] = self.id_column or ("id" if "id" in row else None)
+        return columns
 
     def example(self, where: str, row: dict[str, Any], columns: dict[str, Any], labeled: bool) -> dict[str, Any]:
         """Return context, question, gold answers, and where the first of them begins (-1 where it does not)."""
@@ -107,28 +107,35 @@ class QuestionAnsweringDataModule(LabeledDataModule):
         if not getattr(self.tokenizer, "is_fast", False):
             raise InputError("Answers need a fast tokenizer (one with a tokenizer.json), which says where tokens are.")
         frame = self._frame()
-        contexts = {text: place for place, text in enumerate(dict.fromkeys(e["context"] for e in examples))}
+        contexts = {text: place for place, text in enumerate(dict.fromkeys(example["context"] for example in examples))}
         options = {"add_special_tokens": False, "return_attention_mask": False, "verbose": False}
         encoded = self.tokenizer(list(contexts), return_offsets_mapping=True, **options)
-        asked = self.tokenizer([e["question"] for e in examples], **options)["input_ids"]
-        late = begins_late(self.tokenizer)
-        places = [token_places(text, encoded["offset_mapping"][i], late) for text, i in contexts.items()]
+        questions = self.tokenizer([example["question"] for example in examples], **options)["input_ids"]
+        late_begins = begins_late(self.tokenizer)
+        places = [token_places(text, encoded["offset_mapping"][i], late_begins) for text, i in contexts.items()]
         rows: list[list[TokenRow]] = []
-        for n, (e, question) in enumerate(zip(examples, asked, strict=True)):
-            findings.note("questions truncated", n, len(question) > self.max_question_length)
-            findings.note("answers found at another place than said", n, bool(e.get("repaired")))
-            number = contexts[e["context"]]
-            short = question[: self.max_question_length]
-            answer = answer_tokens(e, *places[number])
-            ids = encoded["input_ids"][number]
+        for number, (example, question) in enumerate(zip(examples, questions, strict=True)):
+            findings.note("questions truncated", number, len(question) > self.max_question_length)
+            findings.note("answers found at another place than said", number, bool(example.get("repaired")))
+            context_number = contexts[example["context"]]
+            cut = question[: self.max_question_length]
+            answer = answer_tokens(example, *places[context_number])
+            ids = encoded["input_ids"][context_number]
             windows = answer_windows(
-                e["where"], answer, short, ids, *places[number], frame, longest=self.longest, stride=self.stride
+                example["where"],
+                answer,
+                cut,
+                ids,
+                *places[context_number],
+                frame,
+                longest=self.longest,
+                stride=self.stride,
             )
-            usable = usability(e, answer, windows)
+            usable = usability(example, answer, windows)
             if usable != USABLE:
-                findings.note(f"kept to evaluate, not to train, as {LOST[usable]}", n)
+                findings.note(f"kept to evaluate, not to train, as {LOST[usable]}", number)
                 windows = [{**window, "usable": [usable]} for window in windows]
-            findings.note("windows", n, len(windows))
+            findings.note("windows", number, len(windows))
             rows.append(windows)
         return rows
 
@@ -157,9 +164,9 @@ class QuestionAnsweringDataModule(LabeledDataModule):
         self._require_usable(rows)
         codes = rows.all("usable")[np.searchsorted(rows.owners, examples)]
         for code in np.unique(codes[codes != USABLE]).tolist():
-            lost = examples[codes == code]
-            named = ", ".join(rows.examples[int(i)]["id"] for i in lost[:5])
-            more = f" and {len(lost) - 5:,} more" if len(lost) > 5 else ""
+            unusable = examples[codes == code]
+            named = ", ".join(rows.examples[int(i)]["id"] for i in unusable[:5])
+            more = f" and {len(unusable) - 5:,} more" if len(unusable) > 5 else ""
             rank_zero_info(f"Not trained on, as {LOST[code]}: {named}{more}.")
         usable = codes == USABLE
         kept: np.ndarray = examples[usable]
@@ -187,8 +194,8 @@ class QuestionAnsweringDataModule(LabeledDataModule):
 
     def predict_dataset(self, rows: TokenRows | RowsInMemory) -> Batches:
         """Return batches of windows."""
-        found: Batches = super().predict_dataset(rows)
-        return found
+        batches: Batches = super().predict_dataset(rows)
+        return batches
 
     def training_texts(self) -> Iterator[str]:
         """Return questions, and contexts once each."""

@@ -132,18 +132,19 @@ class SentencePairDataModule(DocumentsDataModule):
         if content < 2:
             raise InputError(f"data.max_length is {self.max_length}, which leaves no room for two segments.")
         store = Sentences(folder)
-        held = np.load(folder / "held_out.npy")
-        for part, chosen in (("train", ~held), ("validation", held)) if self.holds_out(split) else ((split, ~held),):
+        is_held_out = np.load(folder / "held_out.npy")
+        parts = {"train": ~is_held_out, "validation": is_held_out} if self.holds_out(split) else {split: ~is_held_out}
+        for part, chosen in parts.items():
             key = [folder.name, part, content, self.short_fraction, self.seed]
             documents = np.flatnonzero(chosen)
 
             def make(into: Path, documents: np.ndarray = documents) -> None:
                 gather_pairs(store, documents, content, self.short_fraction, self.seed, into)
 
-            made = cached(self.cache_dir, "pairs", key, make)
-            self.contents[part] = digest([manifest.contents(folder), manifest.contents(made)])
-            pairs = Pairs(store, made, content, self.seed)
-            skipped = Counter(json.loads((made / "skipped.json").read_text()))
+            pairs_folder = cached(self.cache_dir, "pairs", key, make)
+            self.contents[part] = digest([manifest.contents(folder), manifest.contents(pairs_folder)])
+            pairs = Pairs(store, pairs_folder, content, self.seed)
+            skipped = Counter(json.loads((pairs_folder / "skipped.json").read_text()))
             if part == split:
                 skipped.update(report["skipped"])
             rank_zero_info(
@@ -185,10 +186,10 @@ class SentencePairDataModule(DocumentsDataModule):
         writer.close()
         if not sizes:
             raise InputError(f"{self.source.name(split)} holds no document.")
-        held = np.zeros(len(sizes), bool)
+        is_held_out = np.zeros(len(sizes), bool)
         if self.holds_out(split):
             table = np.frombuffer(hashes, np.uint64)
-            held = held_out_documents(table, self.validation_fraction, self.source.name(split))
-        np.save(folder / "held_out.npy", held)
+            is_held_out = held_out_documents(table, self.validation_fraction, self.source.name(split))
+        np.save(folder / "held_out.npy", is_held_out)
         np.save(folder / "documents.npy", np.cumsum(sizes))
         (folder / "report.json").write_text(json.dumps({"skipped": dict(skipped)}))

@@ -111,21 +111,21 @@ class SequenceToSequenceDataModule(LabeledDataModule):
     @property
     def longest(self) -> int:  # type: ignore[override]
         """The longest source in tokens; for a decoder, what fits before the longest target."""
-        found, limit = super().longest, self._limit()
+        allowed, limit = super().longest, self._limit()
         if self.max_length is None and self.one_row and limit is not None:
-            return max(4, min(found, limit - self.longest_target))
-        return found
+            return max(4, min(allowed, limit - self.longest_target))
+        return allowed
 
     def load_tokenizer(self) -> None:
         """Tell a multilingual tokenizer its languages."""
         super().load_tokenizer()
         if self.source_lang is not None and hasattr(self.tokenizer, "src_lang"):
-            known = getattr(self.tokenizer, "additional_special_tokens", None) or self.tokenizer.get_added_vocab()
+            languages = getattr(self.tokenizer, "additional_special_tokens", None) or self.tokenizer.get_added_vocab()
             for option, code in (("source_lang", self.source_lang), ("target_lang", self.target_lang)):
                 if self.tokenizer.convert_tokens_to_ids(code) in (None, self.tokenizer.unk_token_id):
-                    some = ", ".join(list(known)[:8])
+                    examples = ", ".join(list(languages)[:8])
                     raise InputError(
-                        f"data.{option} is {code!r}, which the tokenizer does not know; it has: {some}, ..."
+                        f"data.{option} is {code!r}, which the tokenizer does not know; it has: {examples}, ..."
                     )
             self.tokenizer.src_lang, self.tokenizer.tgt_lang = self.source_lang, self.target_lang
 
@@ -255,9 +255,10 @@ def _shortened(
     if long:
         for number in long:
             findings.note(name, number)
-        some = [texts[i] for i in long]
-        cut = tokenizer(**{"text_target" if target else "text": some}, truncation=True, max_length=longest)["input_ids"]
-        for i, row in zip(long, cut, strict=True):
+        long_texts = [texts[i] for i in long]
+        texts_as = {"text_target" if target else "text": long_texts}
+        truncated = tokenizer(**texts_as, truncation=True, max_length=longest)
+        for i, row in zip(long, truncated["input_ids"], strict=True):
             rows[i] = row
     return rows
 
@@ -267,8 +268,8 @@ def _look_up(where: str, row: dict[str, Any], column: str) -> Any:
     value: Any = row
     for name in [column] if column in row else column.split("."):
         if not isinstance(value, dict) or name not in value:
-            there = ", ".join(value) if isinstance(value, dict) else repr(value)
-            raise InputError(f"{where}: there is no column {column!r}; there are: {there}.")
+            names = ", ".join(value) if isinstance(value, dict) else repr(value)
+            raise InputError(f"{where}: there is no column {column!r}; there are: {names}.")
         value = value[name]
     return value
 

@@ -273,11 +273,11 @@ def make_source(
     files: dict[str, str | list[str] | None], dataset: str | None, subset: str | None, cache_dir: str, **reading: Any
 ) -> Source:
     """Return the source that a datamodule's options describe: either files or a data set by name."""
-    given = [split for split, patterns in files.items() if patterns and split != "predict"]
-    if dataset and given:
-        raise InputError(f"data.dataset and data.{given[0]}_files exclude each other: leave one of them out.")
+    with_files = [split for split, patterns in files.items() if patterns and split != "predict"]
+    if dataset and with_files:
+        raise InputError(f"data.dataset and data.{with_files[0]}_files exclude each other: leave one of them out.")
     column = reading.pop("split_column", None)
-    if column and given != ["train"]:
+    if column and with_files != ["train"]:
         raise InputError(
             f"data.split_column ({column!r}) tells the splits within data.train_files apart: give those, and neither "
             "data.dataset nor files for the other splits."

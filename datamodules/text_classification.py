@@ -94,8 +94,8 @@ class TextClassificationDataModule(LabeledDataModule):
             asked = module_facts(self.module).asked_problem()
             if self.given_problem and asked and self.given_problem != asked:
                 raise InputError(f"data.problem is {self.given_problem}, but the model's is {asked}: set one of them.")
-            several = isinstance(self.label_column, list) or self.label_separator is not None
-            self._problem = self.given_problem or asked or ("multi" if several else self._found_problem())
+            are_many = isinstance(self.label_column, list) or self.label_separator is not None
+            self._problem = self.given_problem or asked or ("multi" if are_many else self._found_problem())
         return self._problem
 
     def _found_problem(self) -> Problem:
@@ -175,11 +175,11 @@ class TextClassificationDataModule(LabeledDataModule):
         """Find the label names, and every row's labels as batches have them."""
         split, first = next(iter(rows.items()))
         self.labels = None if self.problem == "regression" else self._find_labels(split, first, fitting)
-        self._targets = {id(found): self._targets_of(found, split) for split, found in rows.items()}
-        for name, found in rows.items():
-            numbers = self._targets[id(found)]
+        self._targets = {id(split_rows): self._targets_of(split_rows, split) for split, split_rows in rows.items()}
+        for name, split_rows in rows.items():
+            numbers = self._targets[id(split_rows)]
             if self.problem == "regression" and not isinstance(numbers, MultiHot):
-                refuse_one_number(numbers, self.source.name(name), found.meta["columns"][1])
+                refuse_one_number(numbers, self.source.name(name), split_rows.meta["columns"][1])
         if fitting:
             tell_of_words_for_nothing(first.meta["labels"])
         if fitting and self.problem == "single":
@@ -194,9 +194,9 @@ class TextClassificationDataModule(LabeledDataModule):
             return fixed
         if isinstance(self.label_column, list):
             return list(self.label_column)
-        found = {self.names.rename(raw) for raw in rows.meta["labels"]}
-        own = self.source.class_names(rows.meta["columns"][1], split)
-        labels = own if own is not None and found <= set(own) else sort_labels(found)
+        names = {self.names.rename(raw) for raw in rows.meta["labels"]}
+        ordered = self.source.class_names(rows.meta["columns"][1], split)
+        labels = ordered if ordered is not None and names <= set(ordered) else sort_labels(names)
         if len(labels) < (2 if self.problem == "single" else 1):
             only = f": every row has the label {labels[0]!r}" if labels else ""
             raise InputError(f"{self.source.name(split)} has one class only{only}. At least two are needed.")
@@ -262,18 +262,18 @@ class TextClassificationDataModule(LabeledDataModule):
 
     def judged(self, row: dict[str, Any], made: dict[str, Any]) -> dict[str, Any]:
         """Return whether a prediction is right, where the row says what is: `label` may be 0 for a name."""
-        known = module_facts(self.module).labels or []
-        guess = made.get("prediction")
-        if "correct" in row or not isinstance(guess, str | list):
+        names = module_facts(self.module).labels or []
+        prediction = made.get("prediction")
+        if "correct" in row or not isinstance(prediction, str | list):
             return {}
+        are_many = isinstance(prediction, list)
         try:
             column = self.columns("", row, labeled=True)[1]
-            several = isinstance(guess, list)
-            gold = labels_in("", row, column, self.label_separator) if several else [label_in("", row, column)]
+            gold = labels_in("", row, column, self.label_separator) if are_many else [label_in("", row, column)]
         except InputError:  # rows to predict need no labels
             return {}
-        names = {self.names.known(raw, known) for raw in gold}
-        return {} if None in names else {"correct": names == set(guess if isinstance(guess, list) else [guess])}
+        right = {self.names.known(raw, names) for raw in gold}
+        return {} if None in right else {"correct": right == set(prediction if are_many else [prediction])}
 
     def judgments(self, columns: Sequence[str], made: dict[str, Any]) -> list[str]:
         """Return `correct`, where there is a column of labels."""

@@ -135,12 +135,12 @@ class TokenClassificationDataModule(LabeledDataModule):
     def convention(self) -> Convention:
         """The scheme and its spelling."""
         if self._convention is None:
-            found = self._found_convention()
+            convention = self._found_convention()
             if self.given_scheme in ("io", "tags"):  # names, whatever they look like
-                found = Convention(self.given_scheme)
+                convention = Convention(self.given_scheme)
             elif self.given_scheme is not None:
-                found = replace(found, scheme=self.given_scheme)
-            self._convention = found
+                convention = replace(convention, scheme=self.given_scheme)
+            self._convention = convention
         return self._convention
 
     def _found_convention(self) -> Convention:
@@ -198,7 +198,7 @@ class TokenClassificationDataModule(LabeledDataModule):
         if not 0 <= overlap < room:
             raise InputError(f"data.stride is {overlap}; a window has room for {room} tokens, which must be more.")
         encoded = self.tokenizer(
-            [e["text"] for e in examples],
+            [example["text"] for example in examples],
             add_special_tokens=False,
             return_offsets_mapping=True,
             return_attention_mask=False,
@@ -207,19 +207,19 @@ class TokenClassificationDataModule(LabeledDataModule):
         late = begins_late(self.tokenizer)
         rows: list[list[TokenRow]] = []
         pairs = zip(encoded["input_ids"], encoded["offset_mapping"], strict=True)
-        for n, (e, (ids, offsets)) in enumerate(zip(examples, pairs, strict=True)):
-            owner, leader = owners(*token_places(e["text"], offsets, late), e["words"])
-            tags = e.get("tags", [])
-            numbers = np.array([findings.number(tag, e["where"]) for tag in tags], np.int64)
+        for number, (example, (ids, offsets)) in enumerate(zip(examples, pairs, strict=True)):
+            owner, leader = owners(*token_places(example["text"], offsets, late), example["words"])
+            tags = example.get("tags", [])
+            numbers = np.array([findings.number(tag, example["where"]) for tag in tags], np.int64)
             sizes = np.bincount(leader, minlength=len(leader))
             rows.append(
                 windows_of(ids, owner, sizes, numbers, frame, room, overlap, every_piece=self.label_pieces == "all")
             )
-            findings.note(SILENT, n, int((~np.isin(leader, owner)).sum()))
-            spans = bool(tags) and ("divided" in e or self.scheme != "tags")
-            findings.note(SHARED, n, words_apart(tags, leader, spans))
-            findings.note(WIDENED, n, e.get("widened", 0))
-            findings.note("sentences in windows", n, len(rows[-1]) > 1)
+            findings.note(SILENT, number, int((~np.isin(leader, owner)).sum()))
+            spans = bool(tags) and ("divided" in example or self.scheme != "tags")
+            findings.note(SHARED, number, words_apart(tags, leader, spans))
+            findings.note(WIDENED, number, example.get("widened", 0))
+            findings.note("sentences in windows", number, len(rows[-1]) > 1)
         return rows
 
     # ------------------------------------------------------------------ labels and batches
@@ -229,20 +229,20 @@ class TokenClassificationDataModule(LabeledDataModule):
         split, first = next(iter(rows.items()))
         names = self.names.fixed(self.module, fitting)
         column = first.meta["columns"].get("tags")
-        own = names or (self.source.class_names(column, split) if column else None)
+        ordered = names or (self.source.class_names(column, split) if column else None)
         self.tagging = column is not None and self.scheme == "tags"
-        found = set(first.meta["labels"])
+        tags = set(first.meta["labels"])
         if module_facts(self.module).known_labels(fitting) is not None:
             self.labels = names
         elif self.tagging:
-            self.labels = own if own is not None and found <= set(own) else sort_labels(found)
+            self.labels = ordered if ordered is not None and tags <= set(ordered) else sort_labels(tags)
         else:
-            self.labels = iob2_names(own or [], found)
+            self.labels = iob2_names(ordered or [], tags)
             if fitting:
                 warn_of_slips(first.meta["labels"], np.bincount(first.all("gold"), minlength=len(first.meta["labels"])))
         self._tables = {
-            id(data): LabelNames(None).table(data.meta["labels"], self.labels or [], split)
-            for split, data in rows.items()
+            id(split_rows): LabelNames(None).table(split_rows.meta["labels"], self.labels or [], split)
+            for split, split_rows in rows.items()
         }
 
     def choose(self, rows: TokenRows, examples: np.ndarray) -> np.ndarray:
@@ -261,8 +261,8 @@ class TokenClassificationDataModule(LabeledDataModule):
         for row in rows.of(examples):
             tags = rows[row]["labels"]
             np.add.at(counts, table[tags[tags >= 0]], 1)
-        found: list[int] = counts.tolist()
-        return found
+        of_labels: list[int] = counts.tolist()
+        return of_labels
 
     def dataset(self, rows: TokenRows, examples: np.ndarray, split: str) -> Batches:
         """Return batches of windows, in which tags are indices into `labels`."""

@@ -59,10 +59,10 @@ def write_token_stream(
     report: dict[str, Any] = {}
     if validation_fraction > 0:
         table = np.memmap(folder / "facts.bin", FACTS, "r")
-        held = held_out_documents(table["hash"], validation_fraction, name)
-        report["validation"] = {"counts": sums(table[held]), "skipped": {}}
+        is_held_out = held_out_documents(table["hash"], validation_fraction, name)
+        report["validation"] = {"counts": sums(table[is_held_out]), "skipped": {}}
         total.subtract(report["validation"]["counts"])
-        _divide(folder, split, held, vocabulary, tokenizing.word_starts)
+        _divide(folder, split, is_held_out, vocabulary, tokenizing.word_starts)
     (folder / "facts.bin").unlink()
     report[split] = {"counts": dict(total), "skipped": dict(skipped)}
     (folder / "report.json").write_text(json.dumps(report))
@@ -73,15 +73,15 @@ def counted(counts: dict[str, int]) -> str:
     return ", ".join(f"{n:,} {what}" for what, n in counts.items())
 
 
-def _divide(folder: Path, split: str, held: np.ndarray, vocabulary: int, words: bool) -> None:
+def _divide(folder: Path, split: str, is_held_out: np.ndarray, vocabulary: int, words: bool) -> None:
     """Divide one stream of documents into training and validation, in pieces that fit into memory."""
     whole = TokenStore(folder, split)
     parts = {name: TokenWriter(folder, vocabulary, f"{name}.part") for name in ("train", "validation")}
     first = place = 0
-    while first < len(held):
+    while first < len(is_held_out):
         # As many documents as have so many tokens, but one at least.
         last = max(first + 1, int(np.searchsorted(whole.ends, place + TOKENS_AT_ONCE, side="right")))
-        ends, chosen = whole.ends[first:last], held[first:last]
+        ends, chosen = whole.ends[first:last], is_held_out[first:last]
         lengths, end = np.diff(ends, prepend=place), int(ends[-1])
         of_token = np.repeat(chosen, lengths)
         ids, flags = whole.ids[place:end], whole.starts[place:end] if words else None

@@ -95,12 +95,12 @@ def final_name(folder: str | Path) -> Path:
 
 def disk_full(error: BaseException | None) -> str | None:
     """Return what an error says where a full disk, or a quota, is behind it; libraries wrap it in their own."""
-    said = (error.strerror if isinstance(error, OSError) and error.filename is None else None) or str(error)
+    message = (error.strerror if isinstance(error, OSError) and error.filename is None else None) or str(error)
     while error is not None:
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-            return said
+            return message
         if any(os.strerror(number) in str(error) for number in (errno.ENOSPC, errno.EDQUOT)):
-            return said
+            return message
         error = error.__cause__ or error.__context__
     return None
 

@@ -37,8 +37,8 @@ def listed(value: Any) -> Any:
         return value
     for read in (json.loads, ast.literal_eval):
         try:
-            found = read(value.strip())
-            return value if is_too_deep(found) else found
+            parsed = read(value.strip())
+            return value if is_too_deep(parsed) else parsed
         except (ValueError, SyntaxError, RecursionError, MemoryError):
             continue
     return value

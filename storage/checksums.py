@@ -18,8 +18,8 @@ BLOCK = 1 << 22
 def write_checksums(folder: str | Path) -> None:
     """Add a file with the hash (128 bits of XXH3) of each file of a folder, but for its card."""
     files = [path for path in sorted(Path(folder).iterdir()) if path.is_file() and path.name not in UNCHECKED]
-    held = {path.name: _hash(path) for path in files}
-    Path(folder, NAME).write_text(json.dumps(held, indent=1) + "\n", encoding="utf-8")
+    hashes = {path.name: _hash(path) for path in files}
+    Path(folder, NAME).write_text(json.dumps(hashes, indent=1) + "\n", encoding="utf-8")
 
 
 @lru_cache(maxsize=64)
@@ -51,8 +51,8 @@ def refuse_damaged_weights(folder: Path) -> None:
 def _changed(folder: Path) -> list[str]:
     """Return files that are others than they were; none where nothing was written down."""
     try:
-        held = json.loads((folder / NAME).read_text(encoding="utf-8"))
-        files = {str(name): str(known) for name, known in held.items()}
+        hashes = json.loads((folder / NAME).read_text(encoding="utf-8"))
+        files = {str(name): str(known) for name, known in hashes.items()}
     except FileNotFoundError:
         return []
     except (OSError, ValueError, AttributeError, RecursionError):
@@ -65,8 +65,8 @@ def _is_weights(name: str) -> bool:
 
 
 def _known_hash(path: Path) -> str:
-    found = path.stat()
-    return _hash_of(str(path.resolve()), found.st_size, found.st_mtime_ns, found.st_ino)
+    status = path.stat()
+    return _hash_of(str(path.resolve()), status.st_size, status.st_mtime_ns, status.st_ino)
 
 
 @lru_cache(maxsize=256)

@@ -74,8 +74,8 @@ def contents(folder: Path) -> str:
     Texts are left out: they say where they were read, which may be another folder elsewhere.
     """
     files = json.loads((folder / NAME).read_text())["files"]
-    held = {name: known["hash"] for name, known in files.items() if _is_numbers(name)}
-    return xxhash.xxh3_128_hexdigest(json.dumps(held, sort_keys=True).encode())
+    hashes = {name: known["hash"] for name, known in files.items() if _is_numbers(name)}
+    return xxhash.xxh3_128_hexdigest(json.dumps(hashes, sort_keys=True).encode())
 
 
 def mark(marks: Path) -> None:

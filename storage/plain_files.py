@@ -47,12 +47,12 @@ def parse_json(text: str, where: str) -> Any:
         InputError: where it is none.
     """
     try:
-        found = json.loads(text)
+        content = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{where} is not JSON ({_said(error)}): it was cut off, or changed since.") from error
-    if is_too_deep(found):
+    if is_too_deep(content):
         raise InputError(f"{where} is nested too deeply.")
-    return found
+    return content
 
 
 def _text(path: str | Path) -> str:
@@ -66,5 +66,5 @@ def _text(path: str | Path) -> str:
 
 def _said(error: BaseException) -> str:
     """Return what a library says, in a line."""
-    said = "nested too deeply" if isinstance(error, RecursionError) else " ".join(str(error).split())
-    return (said[:300] or type(error).__name__).rstrip(".")
+    message = "nested too deeply" if isinstance(error, RecursionError) else " ".join(str(error).split())
+    return (message[:300] or type(error).__name__).rstrip(".")

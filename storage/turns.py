@@ -29,14 +29,14 @@ def turn(lock: Path, what: str) -> Iterator[bool]:
         right without one, and the lock only saves doing it twice.
     """
     owner = lock.with_suffix(".owner")
-    held = _lock(lock)
+    file_lock = _lock(lock)
     try:
         lock.parent.mkdir(parents=True, exist_ok=True)
         try:
-            held.acquire(timeout=PATIENCE)
+            file_lock.acquire(timeout=PATIENCE)
         except Timeout:
             rank_zero_info(f"{what} is being made by {_read(owner)}: waiting for it (lock: {lock}) ...")
-            held.acquire(timeout=-1, poll_interval=0.2)
+            file_lock.acquire(timeout=-1, poll_interval=0.2)
     except (OSError, NotImplementedError) as error:
         if isinstance(error, Timeout):
             raise
@@ -49,15 +49,15 @@ def turn(lock: Path, what: str) -> Iterator[bool]:
     finally:
         with suppress(OSError):
             owner.unlink()
-        held.release()
+        file_lock.release()
 
 
 def is_free(lock: Path) -> bool:
     """Return whether nobody holds a lock at the moment."""
-    held = _lock(lock)
+    file_lock = _lock(lock)
     try:
         lock.parent.mkdir(parents=True, exist_ok=True)
-        with held.acquire(timeout=0):
+        with file_lock.acquire(timeout=0):
             return True
     except (OSError, NotImplementedError):  # `Timeout` is an OSError
         return False

@@ -23,8 +23,8 @@ def require_agreement(held: dict[str, str]) -> None:
         return
     everyone: list[Any] = [None] * dist.get_world_size()
     dist.all_gather_object(everyone, (platform.node(), held))
-    if told := difference(everyone):
-        raise InputError(told)
+    if message := difference(everyone):
+        raise InputError(message)
 
 
 def difference(everyone: list[tuple[str, dict[str, str]]]) -> str | None:

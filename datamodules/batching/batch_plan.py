@@ -139,36 +139,36 @@ class BatchPlan(DistributedSampler[Any]):
             number: of the epoch; this one's where none is given.
         """
         epoch, earlier = self.before
-        now = self.epoch if number is None else number
-        stretches = [*(earlier if epoch == now else []), self.own]
+        current = self.epoch if number is None else number
+        stretches = [*(earlier if epoch == current else []), self.own]
         seed = stretches[0].seed
-        rng = np.random.default_rng([seed, now])
+        rng = np.random.default_rng([seed, current])
         order: np.ndarray | Permutation
-        if self.shuffle and self.lengths is None and self.size > MANY and self.held != now:
-            order = Permutation(self.size, [seed, now])
+        if self.shuffle and self.lengths is None and self.size > MANY and self.held != current:
+            order = Permutation(self.size, [seed, current])
         else:
             order = rng.permutation(self.size) if self.shuffle else np.arange(self.size)
         if self.shuffle and self.draw is not None:
-            order = self.draw(seed, now)[order[:]]
+            order = self.draw(seed, current)[order[:]]
         if self.lengths is None:
             done = min(self.size, sum(stretch.batches * _together(stretch) for stretch in stretches))
             cuts = self._cut(self.own, self.size - done) + done
             return Layout(order, cuts, np.arange(len(cuts) - 1))
-        left = np.asarray(order)
+        remaining = np.asarray(order)
         for place, stretch in enumerate(stretches):
-            rng = np.random.default_rng([seed, now, LATER_GROUPS, place]) if place else rng
-            left = self._grouped(stretch, left, rng)
-            cuts = self._cut(stretch, left)
+            rng = np.random.default_rng([seed, current, LATER_GROUPS, place]) if place else rng
+            remaining = self._grouped(stretch, remaining, rng)
+            cuts = self._cut(stretch, remaining)
             batches = np.arange(len(cuts) - 1)
             if stretch.tokens is not None and self.shuffle:
-                key = [seed, now, LATER_BATCH_ORDER, place] if place else [seed, now, BATCH_ORDER]
+                key = [seed, current, LATER_BATCH_ORDER, place] if place else [seed, current, BATCH_ORDER]
                 batches = np.random.default_rng(key).permutation(len(batches))
             if stretch is not self.own:
-                stay = np.ones(len(left), bool)
+                kept = np.ones(len(remaining), bool)
                 for batch in batches[: stretch.batches]:
-                    stay[cuts[batch] : cuts[batch + 1]] = False
-                left = left[stay]
-        return Layout(left, cuts, batches)
+                    kept[cuts[batch] : cuts[batch + 1]] = False
+                remaining = remaining[kept]
+        return Layout(remaining, cuts, batches)
 
     def _grouped(self, stretch: Stretch, order: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Return an order with examples of similar length side by side."""
@@ -187,11 +187,11 @@ class BatchPlan(DistributedSampler[Any]):
 
     def __iter__(self) -> Iterator[list[int]]:
         layout = self.layout()
-        left = layout.batches[self.start :] if len(self) else layout.batches[:0]
-        for index in left:
+        remaining = layout.batches[self.start :] if len(self) else layout.batches[:0]
+        for index in remaining:
             shared = layout.order[layout.cuts[index] : layout.cuts[index + 1]]
-            mine = shared[self.rank :: self.own.world_size]
-            yield (mine if len(mine) else shared[-1:]).tolist()
+            of_process = shared[self.rank :: self.own.world_size]
+            yield (of_process if len(of_process) else shared[-1:]).tolist()
 
     def examples(self, epoch: int, batch: int) -> list[int]:
         """Return what is in a batch, of all processes.
@@ -202,8 +202,8 @@ class BatchPlan(DistributedSampler[Any]):
         """
         layout = self.layout(epoch)
         index = layout.batches[batch - len(self)]  # from the end: what was handed out in other batches is not there
-        found: list[int] = layout.order[layout.cuts[index] : layout.cuts[index + 1]].tolist()
-        return found
+        numbers: list[int] = layout.order[layout.cuts[index] : layout.cuts[index + 1]].tolist()
+        return numbers
 
 
 def _together(stretch: Stretch) -> int:

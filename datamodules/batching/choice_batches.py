@@ -47,12 +47,12 @@ class ChoiceBatches:
         ]
         batch = self.padding(flat)
         choices = int(counts.max())
-        there = torch.from_numpy(np.arange(choices) < counts[:, None])
+        is_choice = torch.from_numpy(np.arange(choices) < counts[:, None])
         for key, value in batch.items():
             # An ending that is not there is a copy of an existing one, so that no row is empty; the mask leaves it out.
-            whole = value[:1].repeat(there.numel(), 1)
-            whole[there.flatten()] = value
-            batch[key] = whole.view(*there.shape, -1)
+            whole = value[:1].repeat(is_choice.numel(), 1)
+            whole[is_choice.flatten()] = value
+            batch[key] = whole.view(*is_choice.shape, -1)
         if (counts != choices).any():
-            batch["choice_mask"] = there.long()
+            batch["choice_mask"] = is_choice.long()
         return {**batch, **{name: torch.from_numpy(values[indices]) for name, values in self.columns.items()}}

@@ -113,13 +113,13 @@ class ResumableLoader(DataLoader[Any], LoaderFacts):
         plan, epoch, position = self.plan, state["epoch"], state["position"]
         cut = Stretch(**state["cut"]) if "cut" in state else plan.own  # earlier versions did not say
         before = [Stretch(**stretch) for stretch in state.get("before", [])]
-        other = cut != plan.own
-        if other:
+        is_other_cut = cut != plan.own
+        if is_other_cut:
             before, position = [*before, replace(cut, batches=position)], 0
         plan.epoch, plan.before, plan.held = epoch, (epoch, before), None if "cut" in state else epoch
         self._resume, self._content = (epoch, position), state.get("content")
-        same = self._content in (None, plan.content)
-        self.resumed_at = len(plan) - len(plan.layout().batches) if other and same else None
+        is_same_data = self._content in (None, plan.content)
+        self.resumed_at = len(plan) - len(plan.layout().batches) if is_other_cut and is_same_data else None
 
 
 class Opaque:

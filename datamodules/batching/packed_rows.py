@@ -32,10 +32,10 @@ class PackedRows:
 
     def __getitem__(self, indices: list[int]) -> dict[str, Tensor]:
         numbers = [number for index in indices for number in self.packs[index]]
-        found = [self.rows[number] for number in numbers]
-        sizes = np.array([len(row["input_ids"]) for row in found], np.int64)
+        rows = [self.rows[number] for number in numbers]
+        sizes = np.array([len(row["input_ids"]) for row in rows], np.int64)
         batch = {
-            key: torch.from_numpy(np.concatenate([r[key] for r in found]).astype(np.int64))[None] for key in found[0]
+            key: torch.from_numpy(np.concatenate([row[key] for row in rows]).astype(np.int64))[None] for key in rows[0]
         }
         batch |= pack_places(sizes)
         batch["example"] = torch.from_numpy(self.rows.owners[numbers])

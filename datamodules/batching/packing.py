@@ -95,11 +95,11 @@ class Packs:
     def _content(self, index: int) -> list[tuple[int, int]]:
         """Return where in the stream each piece of a pack begins and ends."""
         (first, offset), (last, until) = self.bounds[index].tolist(), self.bounds[index + 1].tolist()
-        found = []
+        places = []
         for document, begin, end in self._pieces(first, min(last + 1, len(self.store)), offset).tolist():
             if document < last or begin < until:
-                found.append((self.store.place(document) + begin, self.store.place(document) + end))
-        return found
+                places.append((self.store.place(document) + begin, self.store.place(document) + end))
+        return places
 
     def __getitem__(self, indices: list[int]) -> dict[str, Tensor]:
         pieces = np.array([piece for index in indices for piece in self._content(index)], np.int64).reshape(-1, 2)

@@ -32,10 +32,10 @@ class Permutation:
     def __getitem__(self, part: slice) -> np.ndarray:
         """Return a part of the order: int64."""
         start, stop, step = part.indices(self.size)
-        found = self._mixed(np.arange(start, stop, step, dtype=np.uint64))
-        while (outside := found >= self.size).any():
-            found[outside] = self._mixed(found[outside])
-        return found.astype(np.int64)
+        numbers = self._mixed(np.arange(start, stop, step, dtype=np.uint64))
+        while (outside := numbers >= self.size).any():
+            numbers[outside] = self._mixed(numbers[outside])
+        return numbers.astype(np.int64)
 
     def _mixed(self, numbers: np.ndarray) -> np.ndarray:
         left, right = numbers >> self._half, numbers & self._mask

@@ -79,9 +79,9 @@ class PredictPlan(BatchPlan):
             place = 0
             for number, stop in enumerate(ends):
                 shared = order[place:stop]
-                mine = shared[self.rank :: self.world_size]
-                rows = (mine if len(mine) else shared[-1:]).tolist()
-                yield PredictStep(rows, len(mine), (begin, number), end if number == len(ends) - 1 else None)
+                of_process = shared[self.rank :: self.world_size]
+                rows = (of_process if len(of_process) else shared[-1:]).tolist()
+                yield PredictStep(rows, len(of_process), (begin, number), end if number == len(ends) - 1 else None)
                 place = stop
 
     def _stretches(self) -> Iterator[tuple[int, int, int, int]]:

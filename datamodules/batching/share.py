@@ -18,11 +18,11 @@ class Share(NamedTuple):
 
     def check(self) -> None:
         """Raise an `InputError` if processes were started after a loader was made for one alone."""
-        if (now := share_of_process()) != self:
+        if (share := share_of_process()) != self:
             raise InputError(
-                f"This loader was made for process {self.rank} of {self.of}, and this is process {now.rank} of "
-                f"{now.of}: make it after the processes are started (fabric.launch(), init_process_group()), hand the "
-                "whole datamodule to a Trainer, or say data.take_share(rank, of) yourself."
+                f"This loader was made for process {self.rank} of {self.of}, and this is process {share.rank} "
+                f"of {share.of}: make it after the processes are started (fabric.launch(), init_process_group()), hand "
+                "the whole datamodule to a Trainer, or say data.take_share(rank, of) yourself."
             )
 
 

@@ -66,20 +66,20 @@ def windows_of(
     covers = np.where(first, sizes[owner], 0)
     windows = _starts(len(ids), room, overlap)
     around = tuple(map(len, frame))
-    found: list[TokenRow] = []
+    rows: list[TokenRow] = []
     for number, start in enumerate(windows):
         part = slice(start, start + room)
-        mine = _mine(owner, first, windows, number, room)[part]
-        found.append(
+        is_target = _mine(owner, first, windows, number, room)[part]
+        rows.append(
             {
                 "input_ids": [*frame[0], *ids[part], *frame[1]],
-                "labels": np.pad(np.where(mine, labels[part], IGNORED), around, constant_values=IGNORED),
-                "words": np.pad(np.where(mine, words[part], -1), around, constant_values=-1),
-                "covers": np.pad(np.where(mine, covers[part], 0), around),
+                "labels": np.pad(np.where(is_target, labels[part], IGNORED), around, constant_values=IGNORED),
+                "words": np.pad(np.where(is_target, words[part], -1), around, constant_values=-1),
+                "covers": np.pad(np.where(is_target, covers[part], 0), around),
                 "gold": tags if number == 0 else tags[:0],
             }
         )
-    return found
+    return rows
 
 
 def _starts(tokens: int, room: int, overlap: int) -> list[int]:
@@ -100,8 +100,8 @@ def _mine(owner: np.ndarray, first: np.ndarray, windows: list[int], number: int,
     chosen = np.zeros(int(owner.max(initial=-1)) + 2, bool)
     chosen[owner[places[best == number]]] = True
     chosen[-1] = False  # tokens of no word
-    found: np.ndarray = chosen[owner]
-    return found
+    of_tokens: np.ndarray = chosen[owner]
+    return of_tokens
 
 
 def words_apart(tags: list[str], leader: np.ndarray, spans: bool) -> int:

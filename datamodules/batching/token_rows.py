@@ -100,8 +100,8 @@ class Examples:
         return len(self.store)
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(self.store[index].tobytes())
-        return found
+        example: dict[str, Any] = json.loads(self.store[index].tobytes())
+        return example
 
 
 class RowsInMemory:

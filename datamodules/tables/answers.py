@@ -48,8 +48,8 @@ def placed_answer(context: str, text: str, start: int) -> tuple[str, Place, bool
         return context[slice(*place)], place, False
     bare = text[slice(*core(text, 0, len(text)))]
     exact = [(i, i + len(bare)) for i in range(len(context)) if context.startswith(bare, i)]
-    found = exact or same_text(context, bare)
-    if not found:
+    spans = exact or same_text(context, bare)
+    if not spans:
         return bare, (-1, -1), False
-    place = core(context, *min(found, key=lambda span: abs(span[0] - start)))
+    place = core(context, *min(spans, key=lambda span: abs(span[0] - start)))
     return context[slice(*place)], place, True

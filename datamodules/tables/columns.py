@@ -30,11 +30,11 @@ def find_column(where: str, row: dict[str, Any], option: str, given: str | None,
     Raises:
         InputError: listing the columns there are.
     """
-    found = given or next((name for name in usual if name in row), None)
-    if found is None:
+    column = given or next((name for name in usual if name in row), None)
+    if column is None:
         raise InputError(f"{where}: which column is it? Set data.{option} to one of: {', '.join(row)}.")
-    readers.require_columns(where, row, [found])
-    return found
+    readers.require_columns(where, row, [column])
+    return column
 
 
 def text_in(where: str, row: dict[str, Any], column: str) -> str:

@@ -51,20 +51,20 @@ class LabelNames:
         known = module_facts(module).known_labels(fitting)
         return None if known is None else list(known)
 
-    def table(self, found: dict[str, str], names: list[str], split: str) -> np.ndarray:
+    def table(self, labels: dict[str, str], names: list[str], split: str) -> np.ndarray:
         """Return (labels in the data,), the index of each into `names`.
 
         Args:
-            found: the labels in the data, with the place where each stands first.
+            labels: the labels in the data, with the place where each stands first.
             names: those that the model knows.
             split: for the message.
 
         Raises:
             InputError: for a label that is not among them.
         """
-        table = np.zeros(len(found), np.int64)
+        table = np.zeros(len(labels), np.int64)
         places = {name: place for place, name in reversed([*enumerate(names)])}
-        for position, (raw, where) in enumerate(found.items()):
+        for position, (raw, where) in enumerate(labels.items()):
             name = self.rename(raw)
             if name not in places:
                 known = some_names(names)

@@ -37,14 +37,14 @@ def fingerprints(rows: TokenRows) -> np.ndarray:
     count = len(rows.examples)
     # Of each example, where its rows begin in the store; they lie side by side.
     places = np.concatenate([[0], ends])[np.searchsorted(rows.owners, np.arange(count + 1))]
-    found = np.zeros(count, np.uint64)
+    hashes = np.zeros(count, np.uint64)
     for first in range(0, count, EXAMPLES_AT_ONCE):
         bounds = places[first : first + EXAMPLES_AT_ONCE + 1]
         positions = np.arange(bounds[0], bounds[-1]) - np.repeat(bounds[:-1], np.diff(bounds))
         sums = np.cumsum(_mixed(np.asarray(ids[bounds[0] : bounds[-1]], np.uint64), positions.astype(np.uint64)))
         sums = np.concatenate([[np.uint64(0)], sums])[bounds - bounds[0]]
-        found[first : first + len(bounds) - 1] = np.diff(sums)  # modulo 2 ** 64, as all of this
-    return found
+        hashes[first : first + len(bounds) - 1] = np.diff(sums)  # modulo 2 ** 64, as all of this
+    return hashes
 
 
 def warn_of_shared_texts(train: SplitExamples, other: SplitExamples, split: str) -> None:
@@ -68,18 +68,18 @@ def warn_of_missing_labels(train: dict[str, int], validation: dict[str, int]) ->
         train: how often each label occurs.
         validation: the same.
     """
-    for here, there, missing, other, so in (
+    for without, with_them, missing, other, consequence in (
         (validation, train, "validation", "train", "scores say nothing of it; more validation rows would"),
         (train, validation, "train", "validation", "it cannot be learned; training rows with it would help"),
     ):
-        names = [name for name, count in there.items() if count and not here.get(name)]
+        names = [name for name, count in with_them.items() if count and not without.get(name)]
         if names:
             shown = ", ".join(repr(name) for name in names[:MOST_NAMES])
             more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
             label, times = ("label", "occurs") if len(names) == 1 else ("labels", "occur")
             rank_zero_warn(
-                f"{label} {shown}{more} {times} 0 times in {missing} ({sum(there[n] for n in names):,} times in "
-                f"{other}): {so}."
+                f"{label} {shown}{more} {times} 0 times in {missing} ({sum(with_them[n] for n in names):,} times in "
+                f"{other}): {consequence}."
             )
 
 

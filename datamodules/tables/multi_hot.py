@@ -23,15 +23,15 @@ class MultiHot:
         return len(self.ends)
 
     def __getitem__(self, rows: list[int] | np.ndarray) -> np.ndarray:
-        found = self.of(np.asarray(rows))
-        matrix = np.zeros((len(found), self.width), np.float32)
-        matrix[np.repeat(np.arange(len(found)), np.diff(found.ends, prepend=0)), found.labels] = 1
+        some = self.of(np.asarray(rows))
+        matrix = np.zeros((len(some), self.width), np.float32)
+        matrix[np.repeat(np.arange(len(some)), np.diff(some.ends, prepend=0)), some.labels] = 1
         return matrix
 
     def tolist(self) -> list[list[float]]:
         """Return all of the matrix."""
-        found: list[list[float]] = self[np.arange(len(self))].tolist()
-        return found
+        matrix: list[list[float]] = self[np.arange(len(self))].tolist()
+        return matrix
 
     def of(self, rows: np.ndarray) -> MultiHot:
         """Return some of the rows."""
