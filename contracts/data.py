@@ -84,20 +84,20 @@ class DataFacts:
     predict_plan: Any = None
     """The batches of the prediction, which `steps()` names; known once its loader is made."""
 
-    def judged(self, row: dict[str, Any], made: dict[str, Any]) -> dict[str, Any]:
+    def judged(self, row: dict[str, Any], predicted: dict[str, Any]) -> dict[str, Any]:
         """Return what to write of a prediction beside it, such as whether it is right.
 
         Args:
             row: the input row.
-            made: what was predicted for it.
+            predicted: what was predicted for it.
         """
         return {}
 
-    def judgments(self, columns: Sequence[str], made: dict[str, Any]) -> list[str]:
+    def judgments(self, columns: Sequence[str], predicted: dict[str, Any]) -> list[str]:
         """Return the names that `judged` may use; a table must know them before its first row.
 
         Args:
             columns: of all input rows.
-            made: what was predicted for one of them.
+            predicted: what was predicted for one of them.
         """
         return []

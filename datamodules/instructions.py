@@ -82,8 +82,8 @@ class InstructionDataModule(LabeledDataModule):
                 "data.messages_column holds whole conversations: leave out data.instruction_column, input_column, "
                 "output_column and system_column."
             )
-        self.given = {"instruction": instruction_column, "input": input_column, "output": output_column}
-        self.given["system"] = system_column
+        self.named_columns = {"instruction": instruction_column, "input": input_column, "output": output_column}
+        self.named_columns["system"] = system_column
         self.messages_column = messages_column
         self.chat_template = chat_template
         self.packing = packing
@@ -120,33 +120,35 @@ class InstructionDataModule(LabeledDataModule):
 
     def options(self) -> Any:
         """Return columns and template; packing divides the same rows."""
-        return [self.given, self.messages_column, self.format.template, self._joint]
+        return [self.named_columns, self.messages_column, self.format.template, self._joint]
 
     def columns(self, where: str, row: dict[str, Any], labeled: bool) -> dict[str, str | None]:
         """Return the column of the messages, or those of instruction, input and output."""
         messages = self.messages_column
-        if messages is None and not any(self.given.values()):
+        if messages is None and not any(self.named_columns.values()):
             messages = next((name for name in MESSAGES_COLUMNS if name in row), None)
         if messages is not None:
             return {"messages": find_column(where, row, "messages_column", messages, ())}
         options = "messages_column (a conversation) or data.instruction_column"
-        instruction = find_column(where, row, options, self.given["instruction"], INSTRUCTION_COLUMNS)
-        input_column = self.given["input"] if labeled or self.predict_texts is None else None  # texts alone have none
+        instruction = find_column(where, row, options, self.named_columns["instruction"], INSTRUCTION_COLUMNS)
+        input_column = (
+            self.named_columns["input"] if labeled or self.predict_texts is None else None
+        )  # texts alone have none
         usual_inputs = [name for name in INPUT_COLUMNS if name in row]
         about = None
         if input_column or usual_inputs:
             about = find_column(where, row, "input_column", input_column, usual_inputs)
         output = None
         if labeled:
-            output = find_column(where, row, "output_column", self.given["output"], OUTPUT_COLUMNS)
-        system = self.given["system"] or next((name for name in SYSTEM_COLUMNS if name in row), None)
+            output = find_column(where, row, "output_column", self.named_columns["output"], OUTPUT_COLUMNS)
+        system = self.named_columns["system"] or next((name for name in SYSTEM_COLUMNS if name in row), None)
         if system is not None and (labeled or self.predict_texts is None):
             find_column(where, row, "system_column", system, ())
         return {"system": system, "instruction": instruction, "input": about, "output": output}
 
     def say_columns(self, columns: dict[str, str | None]) -> None:
         """Say what was guessed."""
-        if not self.messages_column and not (self.given["instruction"] and self.given["output"]):
+        if not self.messages_column and not (self.named_columns["instruction"] and self.named_columns["output"]):
             named = ", ".join(f"{what} {name!r}" for what, name in columns.items() if name is not None)
             rank_zero_info(f"Columns: {named}.")
 
@@ -236,7 +238,7 @@ class InstructionDataModule(LabeledDataModule):
         if self.predict_texts is None:
             return None
         self.messages_column = None
-        return text_rows(self.predict_texts, self.given["instruction"] or "instruction")
+        return text_rows(self.predict_texts, self.named_columns["instruction"] or "instruction")
 
     def training_texts(self) -> Iterator[str]:
         """Return what is said in the training rows."""

@@ -85,7 +85,7 @@ class SequenceToSequenceDataModule(LabeledDataModule):
         self.source_prefix = source_prefix
         self.separator = separator
         self.max_target_length = max_target_length
-        self.given_shape = shape
+        self.shape = shape
         self.predict_texts = [predict_texts] if isinstance(predict_texts, str) else predict_texts
 
     # ------------------------------------------------------------------ shape and lengths
@@ -93,8 +93,8 @@ class SequenceToSequenceDataModule(LabeledDataModule):
     @property
     def one_row(self) -> bool:
         """Whether source and target stand in one row, as a decoder reads them."""
-        if self.given_shape is not None:
-            return self.given_shape == "decoder"
+        if self.shape is not None:
+            return self.shape == "decoder"
         return bool(module_facts(self.module).one_row)
 
     def _limit(self) -> int | None:

@@ -78,7 +78,7 @@ class TextClassificationDataModule(LabeledDataModule):
         self.names = LabelNames(label_names)
         self.examples_per_label = examples_per_label
         self.predict_texts = [predict_texts] if isinstance(predict_texts, str) else predict_texts
-        self.given_problem = problem
+        self.problem_option = problem
         self._problem: Problem | None = None
         self.labels: list[str] | None = None
         """The label names in the order of their indices; known after `setup`. None for numbers."""
@@ -92,10 +92,10 @@ class TextClassificationDataModule(LabeledDataModule):
         """Whether rows have one label, several, or a number: as given here or in the module, or found in the data."""
         if self._problem is None:
             asked = module_facts(self.module).asked_problem()
-            if self.given_problem and asked and self.given_problem != asked:
-                raise InputError(f"data.problem is {self.given_problem}, but the model's is {asked}: set one of them.")
+            if self.problem_option and asked and self.problem_option != asked:
+                raise InputError(f"data.problem is {self.problem_option}, but the model's is {asked}: set one of them.")
             are_many = isinstance(self.label_column, list) or self.label_separator is not None
-            self._problem = self.given_problem or asked or ("multi" if are_many else self._found_problem())
+            self._problem = self.problem_option or asked or ("multi" if are_many else self._found_problem())
         return self._problem
 
     def _found_problem(self) -> Problem:
@@ -260,10 +260,10 @@ class TextClassificationDataModule(LabeledDataModule):
         shares = [f"{name} {n:,} ({n / len(targets):.0%})" for name, n in self.occurrences(split).items()]
         return some_names(shares)
 
-    def judged(self, row: dict[str, Any], made: dict[str, Any]) -> dict[str, Any]:
+    def judged(self, row: dict[str, Any], predicted: dict[str, Any]) -> dict[str, Any]:
         """Return whether a prediction is right, where the row says what is: `label` may be 0 for a name."""
         names = module_facts(self.module).labels or []
-        prediction = made.get("prediction")
+        prediction = predicted.get("prediction")
         if "correct" in row or not isinstance(prediction, str | list):
             return {}
         are_many = isinstance(prediction, list)
@@ -275,9 +275,9 @@ class TextClassificationDataModule(LabeledDataModule):
         right = {self.names.known(raw, names) for raw in gold}
         return {} if None in right else {"correct": right == set(prediction if are_many else [prediction])}
 
-    def judgments(self, columns: Sequence[str], made: dict[str, Any]) -> list[str]:
+    def judgments(self, columns: Sequence[str], predicted: dict[str, Any]) -> list[str]:
         """Return `correct`, where there is a column of labels."""
-        if "correct" in columns or not isinstance(made.get("prediction"), str | list):
+        if "correct" in columns or not isinstance(predicted.get("prediction"), str | list):
             return []
         try:
             self.columns("", dict.fromkeys(columns, ""), labeled=True)

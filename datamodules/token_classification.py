@@ -90,7 +90,7 @@ class TokenClassificationDataModule(LabeledDataModule):
         super().__init__(train_files, **rows)
         self.tokens_column, self.tags_column = tokens_column, tags_column
         self.text_column, self.spans_column = text_column, spans_column
-        self.given_scheme = scheme
+        self.scheme_option = scheme
         self.names = LabelNames(label_names)
         self.label_pieces = label_pieces
         self.stride = stride
@@ -107,7 +107,7 @@ class TokenClassificationDataModule(LabeledDataModule):
     def options(self) -> Any:
         """Return columns, scheme and windows."""
         columns = [self.tokens_column, self.tags_column, self.text_column, self.spans_column]
-        return [columns, self.given_scheme, self.names.given, self.label_pieces, self.stride]
+        return [columns, self.scheme_option, self.names.option, self.label_pieces, self.stride]
 
     def columns(self, where: str, row: dict[str, Any], labeled: bool) -> dict[str, Any]:
         """Return words and tags, or text and spans."""
@@ -123,7 +123,7 @@ class TokenClassificationDataModule(LabeledDataModule):
     def say_columns(self, columns: dict[str, Any]) -> None:
         """Say what was guessed."""
         rank_zero_info("Columns: " + ", ".join(f"{what} {name!r}" for what, name in columns.items() if name) + ".")
-        if "tokens" in columns and (line := self.convention.said(self.names.given is not None)):
+        if "tokens" in columns and (line := self.convention.said(self.names.option is not None)):
             rank_zero_info(line)
 
     @property
@@ -136,10 +136,10 @@ class TokenClassificationDataModule(LabeledDataModule):
         """The scheme and its spelling."""
         if self._convention is None:
             convention = self._found_convention()
-            if self.given_scheme in ("io", "tags"):  # names, whatever they look like
-                convention = Convention(self.given_scheme)
-            elif self.given_scheme is not None:
-                convention = replace(convention, scheme=self.given_scheme)
+            if self.scheme_option in ("io", "tags"):  # names, whatever they look like
+                convention = Convention(self.scheme_option)
+            elif self.scheme_option is not None:
+                convention = replace(convention, scheme=self.scheme_option)
             self._convention = convention
         return self._convention
 
@@ -156,7 +156,7 @@ class TokenClassificationDataModule(LabeledDataModule):
         def make(folder: Path) -> None:
             (folder / "convention.json").write_text(json.dumps(detect(sentences()).to_dict()))
 
-        key = [self.source.key(split), self.tokens_column, self.tags_column, self.names.given]
+        key = [self.source.key(split), self.tokens_column, self.tags_column, self.names.option]
         folder = cached(self.cache_dir, "conventions", key, make)
         return Convention(**json.loads((folder / "convention.json").read_text()))
 

@@ -17,20 +17,20 @@ LARGEST = 1e18
 """Of the numbers to be learned: the loss is made of their squares, in float32."""
 
 
-def find_column(where: str, row: dict[str, Any], option: str, given: str | None, usual: Sequence[str]) -> str:
+def find_column(where: str, row: dict[str, Any], option: str, name: str | None, usual: Sequence[str]) -> str:
     """Return the column that an option names, else the first of the usual names that is there.
 
     Args:
         where: the place, for messages.
         row: the first row.
         option: the option's name, such as `text_column`.
-        given: its value.
+        name: its value.
         usual: names to look for.
 
     Raises:
         InputError: listing the columns there are.
     """
-    column = given or next((name for name in usual if name in row), None)
+    column = name or next((usual_name for usual_name in usual if usual_name in row), None)
     if column is None:
         raise InputError(f"{where}: which column is it? Set data.{option} to one of: {', '.join(row)}.")
     readers.require_columns(where, row, [column])

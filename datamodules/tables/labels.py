@@ -19,17 +19,17 @@ class LabelNames:
     """Takes the labels in the data to the names that the model knows.
 
     Args:
-        given: the user's `label_names`: new names by old ones, or a list for 0, 1, ...; None keeps what the data say.
+        option: the user's `label_names`: new names by old ones, or a list for 0, 1, ...; None keeps what the data say.
     """
 
-    def __init__(self, given: dict[str, str] | list[str] | None) -> None:
-        self.given = given
-        self._renamed = {str(old): new for old, new in given.items()} if isinstance(given, dict) else {}
+    def __init__(self, option: dict[str, str] | list[str] | None) -> None:
+        self.option = option
+        self._renamed = {str(old): new for old, new in option.items()} if isinstance(option, dict) else {}
 
     def rename(self, raw: str) -> str:
         """Return the name of a label in the data."""
-        if isinstance(self.given, list):
-            return self.given[int(raw)] if is_whole(raw) and 0 <= int(raw) < len(self.given) else raw
+        if isinstance(self.option, list):
+            return self.option[int(raw)] if is_whole(raw) and 0 <= int(raw) < len(self.option) else raw
         return self._renamed.get(raw, raw)
 
     def known(self, raw: str, names: list[str]) -> str | None:
@@ -46,8 +46,8 @@ class LabelNames:
 
     def fixed(self, module: Any, fitting: bool) -> list[str] | None:
         """Return the names in their order where they do not follow from the data: the user's, else the module's."""
-        if self.given is not None:
-            return list(dict.fromkeys(self.given.values() if isinstance(self.given, dict) else self.given))
+        if self.option is not None:
+            return list(dict.fromkeys(self.option.values() if isinstance(self.option, dict) else self.option))
         known = module_facts(module).known_labels(fitting)
         return None if known is None else list(known)
 
