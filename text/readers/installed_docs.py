@@ -39,7 +39,11 @@ DOCSTRING = re.compile(r"""(?:\A\s*|:[ \t]*\n[ \t]*)[rRuU]?(?P<quotes>\"{3}|'{3}
 """Triple quotes at the start of a file, or after a line that ends in a colon: 30 times as fast as a syntax tree."""
 
 NOT_READ = {"site-packages", "test", "tests", "idlelib", "lib2to3", "_vendor"}
+GATHERING = 3
+"""What is gathered, and how it is split, of the same packages: part of cache keys."""
 SHORTEST = 60
+BEGINNING = 60
+"""Letters and digits by which docstrings are near-copies: a classifier that reads 64 tokens may see no more."""
 SPLITS = {"corpus": ("train", "validation"), "packages": ("train", "validation", "test")}
 CAPS = {"train": 2000, "validation": 150, "test": 300}
 
@@ -49,8 +53,9 @@ def read_installed_docs(
 ) -> Iterator[dict[str, Any]]:
     """Yield docstrings for pretraining, or docstrings with the package they come from.
 
-    The split is a function of the module, so that the near-copies within one file never straddle it. No module of the
-    test split is in the corpus: the downstream test is on text that pretraining has not seen.
+    The split is a function of the module, so that the near-copies within one file never straddle it; those of other
+    files that would are left out. No module of the test split is in the corpus: the downstream test is on text that
+    pretraining has not seen.
 
     Args:
         subset: `corpus` (rows with `text`) or `packages` (rows with `text`, names hidden, and `label`).
@@ -89,13 +94,13 @@ def installed_roots() -> dict[str, Path]:
 
 def fingerprint_installed_docs(roots: dict[str, Path] | None = None) -> list[Any]:
     """Return the versions of what is read, for a cache key."""
-    out: list[Any] = [sys.version]
+    versions: list[Any] = [GATHERING, sys.version]
     for name, root in sorted((installed_roots() if roots is None else roots).items()):
         try:
-            out.append([name, importlib.metadata.version(name)])
+            versions.append([name, importlib.metadata.version(name)])
         except importlib.metadata.PackageNotFoundError:
-            out.append([name, str(root)])
-    return out
+            versions.append([name, str(root)])
+    return versions
 
 
 def _gathered(roots: dict[str, Path], cache_dir: str) -> Iterator[dict[str, Any]]:
@@ -105,18 +110,22 @@ def _gathered(roots: dict[str, Path], cache_dir: str) -> Iterator[dict[str, Any]
         with (folder / "rows.jsonl").open("w", encoding="utf-8") as file:
             file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in gather(roots))
 
-    folder = cached(cache_dir, "installed_docs", [2, fingerprint_installed_docs(roots)], make)
+    folder = cached(cache_dir, "installed_docs", fingerprint_installed_docs(roots), make)
     with (folder / "rows.jsonl").open(encoding="utf-8") as file:
         yield from map(json.loads, file)
 
 
 def gather(roots: dict[str, Path]) -> Iterator[dict[str, Any]]:
-    """Yield every docstring below `roots`, in a fixed order, copies left out.
+    """Yield every docstring below `roots`, in a fixed order.
+
+    Copies are left out, and so is what begins, names hidden, like a docstring of another split: what is tested or
+    validated on was not trained on.
 
     Raises:
         InputError: if there is none.
     """
     seen: set[bytes] = set()
+    split_of: dict[str, str] = {}  # by beginning
     for package, root in sorted(roots.items()):
         for path in sorted(root.rglob("*.py")):
             inside = path.relative_to(root)
@@ -127,7 +136,7 @@ def gather(roots: dict[str, Path]) -> Iterator[dict[str, Any]]:
             split = "train" if share < 0.8 else "validation" if share < 0.9 else "test"
             for text in _docstrings(path):
                 digest = _hash(text)
-                if digest not in seen:
+                if digest not in seen and split_of.setdefault(_beginning(text), split) == split:
                     seen.add(digest)
                     yield {"text": text, "package": package, "module": module, "split": split}
     if not seen:
@@ -140,6 +149,12 @@ def _docstrings(path: Path) -> Iterator[str]:
         text = inspect.cleandoc(match["text"])
         if len(text) >= SHORTEST:
             yield text
+
+
+def _beginning(text: str) -> str:
+    """Return how a docstring begins: letters and digits alone, names hidden, in lower case."""
+    hidden = re.sub(NAMES, "package", text[: 10 * BEGINNING], flags=re.I)
+    return re.sub(r"[\W_]+", "", hidden).lower()[:BEGINNING]
 
 
 def _hash(text: str) -> bytes:

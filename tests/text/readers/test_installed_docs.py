@@ -14,16 +14,16 @@ LONG = "This says what numpy and PyTorch do, and how np.sum behaves, at a length
 @pytest.fixture
 def roots(tmp_path: Path) -> dict[str, Path]:
     found = {}
-    for package in ("numpy", "torch"):
+    for package, first in (("numpy", 0), ("torch", 100)):
         folder = found[package] = tmp_path / "site" / package
         (folder / "tests").mkdir(parents=True)
-        for i in range(60):
+        for i in range(first, first + 60):
             (folder / f"m{i}.py").write_text(
                 f'"""{package} {i}: {LONG}"""\nimport os\n\n'
                 f'def f(\n    a,\n):\n    """Short."""\n    x = """not {LONG}"""\n\n\n'
                 f"class A:\n    r'''A {package} {i}\n\n    {LONG}\n    '''\n"
             )
-        (folder / "copy.py").write_text(f'"""{package} 1: {LONG}"""\n')
+        (folder / "copy.py").write_text(f'"""{package} {first + 1}: {LONG}"""\n')
         (folder / "tests" / "t.py").write_text(f'"""Never read: {LONG}"""\n')
     return found
 
@@ -46,6 +46,16 @@ def test_splits_are_by_module_and_the_corpus_never_sees_the_test(roots: dict[str
     test = [r["text"] for r in gather(roots) if r["split"] == "test"]
     assert test
     assert not corpus & set(test)
+
+
+def test_near_copies_are_on_one_side(roots: dict[str, Path]) -> None:
+    for package, root in roots.items():
+        for number in range(30):
+            text = f"Of {package}, the *fourth* kind: {LONG} Note {number}."
+            (root / f"copied{number}.py").write_text(f'"""{text}"""\n')
+    copies = [row for row in gather(roots) if "fourth" in row["text"]]
+    assert len(copies) > 30  # of both packages
+    assert len({row["split"] for row in copies}) == 1
 
 
 def test_names_are_hidden(roots: dict[str, Path], tmp_path: Path) -> None:
