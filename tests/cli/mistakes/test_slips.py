@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 import pretune
+import pretune.datamodules  # of which bare class names are known
 from pretune.cli.mistakes.aliases import ALIASES
 from pretune.cli.mistakes.known_options import PARTS, KnownOptions, classes, options_of
 from pretune.cli.mistakes.slips import find_slip
