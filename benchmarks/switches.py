@@ -62,7 +62,7 @@ def one(model: str, case: str, steps: int, folder: Path) -> dict[str, float]:
     from lightning.pytorch.callbacks import EMAWeightAveraging
 
     from pretune.cli.options import default_precision
-    from pretune.cli.quiet import silence
+    from pretune.cli.quiet import quiet
     from pretune.datamodules import TextClassificationDataModule
     from pretune.modules import TextClassification
     from pretune.modules.callbacks import EqualWeightAveraging
@@ -78,7 +78,6 @@ def one(model: str, case: str, steps: int, folder: Path) -> dict[str, float]:
         def on_train_batch_end(self, *_: Any) -> None:
             self.seconds.append(time.process_time() - self.begun)
 
-    silence()
     seed_everything(1)
     rng = random.Random(1)
     rows = [f"{' '.join(rng.choices(WORDS, k=30))}\t{'good' if i % 2 else 'bad'}" for i in range(16 * (steps + 5))]
@@ -90,17 +89,18 @@ def one(model: str, case: str, steps: int, folder: Path) -> dict[str, float]:
     files = {"train_files": str(folder / "rows.tsv"), "validation_fraction": 0.0, "cache_dir": str(folder)}
     data = TextClassificationDataModule(**files, tokenizer=model, batch_size=16)
     clock = Clock()
-    quiet = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
+    bare = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
     trainer = Trainer(
         accelerator="cpu",
         precision=default_precision(),
         max_steps=steps + 5,
         callbacks=[*callbacks, clock],
         enable_model_summary=False,
-        **quiet,
+        **bare,
     )
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    trainer.fit(module, data)
+    with quiet():
+        trainer.fit(module, data)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return {"seconds": statistics.median(clock.seconds[5:]), "kilobytes": peak - before}
 

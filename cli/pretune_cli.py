@@ -24,6 +24,7 @@ from ..modules.optimization.resuming import refuse_shorter
 from ..modules.strategies import FullySharded
 from ..storage.atomic_files import disk_full
 from ..storage.paths import local_folder
+from .announcement import announce
 from .arguments import check_name
 from .callbacks import (
     AtomicCheckpointIO,
@@ -207,6 +208,8 @@ class PretuneCLI(CheckedCLI):
                 raise
             raise InputError(f"{first_line(error)} (It was started under Slurm, as the environment has it.)") from error
         speak_alone(trainer)
+        if self.subcommand == "fit":
+            announce(trainer, self.run.folder)
         # What ends a run comes before what has its last step validated, and that before checkpoints are taken.
         trainer.callbacks.sort(key=lambda c: 2 if isinstance(c, Checkpoint) else int(isinstance(c, Pace)))  # type: ignore[attr-defined]
         return trainer

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import warnings
 from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import Any
@@ -52,12 +51,11 @@ def run_command(args: Sequence[str], alone: bool = False) -> Any:
 
         from .. import datamodules, modules  # noqa: F401  so that bare class names work in YAML
         from .commands.trainer import run_trainer
-        from .quiet import silence
+        from .quiet import quiet
 
         function = verb.load() if verb is not None else None
     try:
-        with warnings.catch_warnings():
-            silence()
+        with quiet():
             return function(given[1:]) if function is not None else run_trainer(given)
     except MisconfigurationException as error:
         raise input_error(error) or InputError(str(error)) from error

@@ -42,6 +42,13 @@ class RunReport(Summary):
         self._fits = False
         self._resumed: dict[str, Any] | None = None
         self._scored: dict[str, Any] = {}
+        self._tells = True
+
+    @override
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        for name, loop in (("test", trainer.test_loop), ("validate", trainer.validate_loop)):
+            if stage == name:
+                self._tells, loop.verbose = loop.verbose, False  # a line of ours takes the place of Lightning's table
 
     @override
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -64,12 +71,15 @@ class RunReport(Summary):
 
     @override
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if trainer.state.fn != "fit" or (trainer.sanity_checking and not self._whole(trainer)):
-            return
         scores = _numbers(trainer, "val/")
-        shown = ", ".join(f"{name.removeprefix('val/')} {value:.4f}" for name, value in scores.items())
-        when = "before training" if trainer.sanity_checking else f"epoch {trainer.current_epoch}"
-        rank_zero_info(f"step {trainer.global_step:,}, {when}: validation {shown}")
+        if trainer.state.fn != "fit":
+            if self._tells:
+                rank_zero_info(f"validation: {_shown(scores)}")
+            return
+        if trainer.sanity_checking and not self._whole(trainer):
+            return
+        when = "before training" if trainer.sanity_checking else f"epoch {trainer.current_epoch + 1}"
+        rank_zero_info(f"step {trainer.global_step:,}, {when}: validation {_shown(scores)}")
         if trainer.sanity_checking:
             self.add(trainer, "before", scores)
             for logger in trainer.loggers:  # Lightning logs nothing of this pass
@@ -129,7 +139,10 @@ class RunReport(Summary):
     @override
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         details = module_facts(pl_module).details()
-        self.add(trainer, "test", {**_numbers(trainer, "test/"), "scored": self._scored, **details})
+        scores = _numbers(trainer, "test/")
+        if self._tells:
+            rank_zero_info(f"test: {_shown(scores)}")
+        self.add(trainer, "test", {**scores, "scored": self._scored, **details})
 
     def forget_test(self, trainer: Trainer, why: str) -> None:
         """Takes the scores of a test out that are of other weights than those the run now comes to."""
@@ -178,6 +191,10 @@ def without_non_finite(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [without_non_finite(part) for part in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _shown(scores: dict[str, float]) -> str:
+    return ", ".join(f"{name.partition('/')[2]} {value:.4f}" for name, value in scores.items())
 
 
 def _numbers(trainer: Trainer, prefix: str) -> dict[str, float]:

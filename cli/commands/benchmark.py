@@ -22,6 +22,7 @@ from ..callbacks import StepTimes, Throughput
 from ..callbacks.throughput import device_peak
 from ..pretune_cli import PretuneCLI
 from ..recipes import with_recipe
+from ..terminal import say
 
 OWN = {"steps": "20", "warmup": "5", "json": ""}
 WAITING = 0.1
@@ -65,7 +66,7 @@ def run_benchmark(args: Sequence[str]) -> dict[str, Any]:
         own = [f"--trainer.{name}={str(value).lower()}" for name, value in fixed.items()]
         own += [f"--trainer.default_root_dir={folder}", "--early_stopping=null", "--name=benchmark"]
         found = BenchmarkCLI(with_recipe(["fit", *rest, *own]), steps).found
-    print("\n" + report(found))
+    say("\n" + report(found))
     if given["json"]:
         Path(given["json"]).write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
     return found

@@ -18,6 +18,7 @@ from ...storage.plain_files import read_json, read_yaml
 from ...text.answers import score, scoring_of
 from ...text.tags import detect, spans_of
 from ...text.visible import visible
+from ..terminal import say
 from .prediction_tables import MADE, comparable, predictions, runs_of, same, written_by
 from .significance import Metric, interval, mcnemar, paired_bootstrap
 from .validation_scores import compare_validation, spread
@@ -128,7 +129,7 @@ def compare(
         found["sides"] = [{"mean": fmean(v), "std": interval(v)["std"], "n": len(v)} for v in each]
     if metric == "accuracy" and all(len(side) == 1 for side in guesses):
         found["mcnemar"] = mcnemar(guesses[0][0] == gold, guesses[1][0] == gold)
-    print(visible(report(found, first, second, len(gold), [len(side) for side in guesses])))
+    say(visible(report(found, first, second, len(gold), [len(side) for side in guesses])))
     return found
 
 

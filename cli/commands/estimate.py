@@ -26,6 +26,7 @@ from ..costs.step_memory import PARTS, step_memory
 from ..costs.workload import Workload, prepare, workload
 from ..pretune_cli import PretuneCLI
 from ..recipes import with_recipe
+from ..terminal import say
 from .estimate_report import MOST, report
 
 OWN = {"hardware": "", "mfu": "0.4", "teraflops": "", "tokens": "", "json": ""}
@@ -71,7 +72,7 @@ def run_estimate(args: Sequence[str]) -> dict[str, Any]:
     gpu = hardware[0] is not None or _computes_on_gpu(cli.options)
     found = estimate(cli.model, cli.datamodule, cli.options, hardware[1], gpu)
     found |= _time(found, hardware[0], numbers)
-    print("\n" + report(found))
+    say("\n" + report(found))
     if given["json"]:
         Path(given["json"]).write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
     return found

@@ -16,6 +16,7 @@ from ...errors import InputError
 from ...storage.cells import listed
 from ...storage.plain_files import parse_json
 from ...text.visible import from_cell, visible
+from ..terminal import say
 
 Row = dict[str, Any]
 NAME = re.compile(r"predictions(?:-(\d+))?\.(?:jsonl|csv)")
@@ -107,7 +108,7 @@ def labeled_by(run: Path, labels: Sequence[str]) -> Path | None:
         first = next(_rows(path), {})
         if any(first.get(name) is not None for name in labels):
             if path != files[0]:
-                print(visible(f"{files[0]} is passed over: it holds no labels. {path} is the newest that does."))
+                say(visible(f"{files[0]} is passed over: it holds no labels. {path} is the newest that does."))
             return path
     return files[0]
 

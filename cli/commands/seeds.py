@@ -14,6 +14,7 @@ from ...errors import InputError, input_error
 from ...modules.metrics.majority import majority_scores
 from ..arguments import read_config, run_name, runs_folder, values_of, without
 from ..stop_signals import Interrupted
+from ..terminal import say
 from .one_run import run_alone
 from .significance import interval, range_of
 from .suites import aside, read, write
@@ -76,7 +77,7 @@ def run_seeds(args: Sequence[str]) -> dict[str, Any]:
         results = summarize(done, broken)
         write(root / "seeds.json", results)
         (root / "seeds.md").write_text(table(results), encoding="utf-8")
-    print("\n" + table(results) + f"\nBeside another configuration's seeds, or a run: compare {root} OTHER")
+    say("\n" + table(results) + f"\nBeside another configuration's seeds, or a run: compare {root} OTHER")
     if broken:
         raise SystemExit(f"error: {len(broken)} of {len(seeds)} seeds broke off, the rest is done.")
     return results
@@ -87,12 +88,12 @@ def _one(seed: int, root: Path, args: Sequence[str]) -> dict[str, Any]:
     home = root / f"seed_{seed}"
     state = read(home / "result.json")
     if state and state["options"] != list(args):
-        print(f"Seed {seed} starts anew, as options have changed. The earlier run is now {aside(home)}.")
+        say(f"Seed {seed} starts anew, as options have changed. The earlier run is now {aside(home)}.")
         state = {}
     if state.get("scores"):
         return state
     write(home / "result.json", {"options": list(args)})
-    print(f"\nSeed {seed}")
+    say(f"\nSeed {seed}")
     own = [*args, f"--name={home.name}", f"--trainer.default_root_dir={root}"]
     own += [f"--seed_everything={seed}", f"--data.seed={seed}", "--seeds=null"]
     resumed = any(find_checkpoint(version, "last") for version in versions(home))

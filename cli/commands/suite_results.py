@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..terminal import say
+
 Scores = dict[str, dict[str, float]]
 """Metrics of each part of a task."""
 
@@ -170,4 +172,4 @@ def pack(folder: Path, tasks: dict[str, Task]) -> None:
         for file in there:
             archive.write(file, file.name)
     missing = ", ".join(file.name for file in files if file not in there)
-    print(f"Submission: {folder.with_suffix('.zip')}" + (f", without {missing}" if missing else ""))
+    say(f"Submission: {folder.with_suffix('.zip')}" + (f", without {missing}" if missing else ""))

@@ -20,6 +20,7 @@ from ...storage.paths import local_folder
 from ...storage.plain_files import read_json, read_yaml
 from ..arguments import check_name, read_config, values_of
 from ..stop_signals import Interrupted
+from ..terminal import say
 from .one_run import run_alone
 from .suite_checks import check_metrics, check_shape, check_task
 from .suite_results import Part, Scores, Task, format_predictions, merit, pack, tabulate
@@ -142,7 +143,7 @@ class Runner:
                     self.attempt(f"{name}, predictions", self.submit, name, max(merits, key=merits.__getitem__))
             pack(self.root / "submission", tasks)
         results = self.report(done)
-        print("\n" + (self.root / "results.md").read_text(encoding="utf-8"))
+        say("\n" + (self.root / "results.md").read_text(encoding="utf-8"))
         if self.failures:
             raise SystemExit(f"error: {len(self.failures)} failed, the rest is done: {'; '.join(self.failures)}.")
         return results
@@ -171,7 +172,7 @@ class Runner:
         except Exception as error:
             why = str(input_error(error) or f"{type(error).__name__}: {error}")
         self.failures[what] = why
-        print(f"{what} failed: {why}")
+        say(f"{what} failed: {why}")
         return None
 
     # ------------------------------------------------------------------ one run
@@ -219,7 +220,7 @@ class Runner:
         if state and state["options"] != options:
             changed = [k for k in {**state["options"], **options} if state["options"].get(k) != options.get(k)]
             old = aside(home)
-            print(f"{name}, seed {seed} starts anew: {', '.join(changed)} changed. The earlier run is now {old}.")
+            say(f"{name}, seed {seed} starts anew: {', '.join(changed)} changed. The earlier run is now {old}.")
             state = {}
         if not state:
             state = {"options": options, "trained": False, "scores": {}}
@@ -228,7 +229,7 @@ class Runner:
         overrides = merged(merged(seeds, self.suite.overrides), task.overrides)
         (home / "overrides.yaml").write_text(yaml.safe_dump(overrides, allow_unicode=True), encoding="utf-8")
         if not state["trained"]:
-            print(f"\n{name}, seed {seed}")
+            say(f"\n{name}, seed {seed}")
             self.command("fit", name, seed)
             state["trained"] = True
             write(home / "result.json", state)

@@ -22,6 +22,7 @@ from ..arguments import asks_for_help, run_name, runs_folder, values_of, without
 from ..callbacks import ExportBest, LastCheckpoint, LearningCurves
 from ..pretune_cli import PretuneCLI
 from ..recipes import with_recipe
+from ..terminal import say
 from .parsing import check_options
 from .search_fixed import leave_out_fixed
 from .search_plots import draw_range_test, draw_search
@@ -248,7 +249,7 @@ def _run_trial(study: Any, trial: Any, values: dict[str, Any], root: Path, args:
     home = root / f"trial_{trial.number}"
     options = [f"--{name}={json.dumps(value)}" for name, value in values.items()]
     where = [f"--trainer.default_root_dir={root}", f"--name={home.name}"]
-    print(f"\nTrial {trial.number}: {', '.join(f'{name} {_short(value)}' for name, value in values.items())}")
+    say(f"\nTrial {trial.number}: {', '.join(f'{name} {_short(value)}' for name, value in values.items())}")
     gc.collect()  # a model is part of cycles: the one before would still hold memory of the device
     TrialCLI.trial = trial
     state, score, why = optuna.trial.TrialState.FAIL, None, ""
@@ -273,7 +274,7 @@ def _run_trial(study: Any, trial: Any, values: dict[str, Any], root: Path, args:
         why = str(found) if found is not None else f"{type(error).__name__}: {error}"
     if why:
         trial.set_user_attr("why", why)
-        print(f"Trial {trial.number} {'pruned' if state == optuna.trial.TrialState.PRUNED else 'failed'}: {why}")
+        say(f"Trial {trial.number} {'pruned' if state == optuna.trial.TrialState.PRUNED else 'failed'}: {why}")
     study.tell(trial, score if state == optuna.trial.TrialState.COMPLETE else None, state=state)
     for version in versions(home):
         shutil.rmtree(version / "checkpoints", ignore_errors=True)
@@ -290,7 +291,7 @@ def _report(study: Any, root: Path, space: Space) -> dict[str, Any]:
         for t in _ended(study)
     ]
     complete = [t for t in study.trials if t.state.name == "COMPLETE"]
-    print("\n" + _table(rows, list(space.entries)))
+    say("\n" + _table(rows, list(space.entries)))
     if not complete:
         why = str(rows[-1].get("why", "pruned")).rstrip(".") if rows else "none was run"
         raise InputError(f"Every trial failed; the last: {why}.")
@@ -305,12 +306,12 @@ def _report(study: Any, root: Path, space: Space) -> dict[str, Any]:
     if len(tied) > 1:
         numbers = f"{', '.join(map(str, tied[:-1]))} and {tied[-1]}"
         head += (tie := f"# Trials {numbers} are tied: validation does not tell them apart, and the first was taken.\n")
-        print("\n" + tie[2:].rstrip())
+        say("\n" + tie[2:].rstrip())
     nested = _nested(best.params, root / f"trial_{best.number}")
     overlay.write_text(head + yaml.safe_dump(nested, sort_keys=False), encoding="utf-8")
     mode = best.user_attrs.get("mode", "max" if best.value == score else "min")  # earlier studies did not say
     draw_search(rows, list(space.entries), monitor, mode, root / "search.png")
-    print(f"\nBest: trial {best.number}, {monitor} {score:.4f}. Train with it: --config {overlay}")
+    say(f"\nBest: trial {best.number}, {monitor} {score:.4f}. Train with it: --config {overlay}")
     return {"best": best.params, "score": score, "trials": rows, "folder": str(root)}
 
 

@@ -14,6 +14,7 @@ import yaml
 from ...checkpoints import versions
 from ...errors import InputError
 from ...text.visible import visible
+from ..terminal import say
 from .significance import POSITIVE, interval, welch
 from .validated_on import different_rows, options_of
 
@@ -87,7 +88,7 @@ def compare_validation(first: str, second: str | None, metric: str | None = None
         found |= welch(values[0], values[1])
         if apart := different_rows(sides[0].data, sides[1].data):
             found["validated_on"] = apart
-    print(visible("\n".join(_report(found, sides))))
+    say(visible("\n".join(_report(found, sides))))
     return found
 
 

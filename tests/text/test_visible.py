@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from pretune.cli.quiet import silence
+from pretune.cli.quiet import quiet
 from pretune.datamodules.sources import Files
 from pretune.text.visible import from_cell, shown_path, shown_paths, to_cell, visible
 
@@ -62,20 +61,11 @@ def test_many_files_are_a_few_words() -> None:
     assert shown_paths(["a", "b\x1b", "c"]) == "a, b\\x1b, c"
 
 
-def test_logs_and_warnings_of_the_command_line(caplog: pytest.LogCaptureFixture) -> None:
+def test_logs_of_the_command_line(caplog: pytest.LogCaptureFixture) -> None:
     log = logging.getLogger("lightning.pytorch.utilities.rank_zero")
-    before = list(log.filters)
-    try:
-        with warnings.catch_warnings(), caplog.at_level(logging.INFO, log.name):
-            silence()
-            shown: list[str] = []
-            harmless, warnings.showwarning = warnings.showwarning, lambda message, *more: shown.append(str(message))
-            log.info("label %s", "\x1b[2J")
-            assert caplog.messages == ["label \\x1b[2J"]
-        assert harmless is not warnings.showwarning
-    finally:
-        for new in [one for one in log.filters if one not in before]:
-            log.removeFilter(new)
+    with quiet(), caplog.at_level(logging.INFO, log.name):
+        log.info("label %s", "\x1b[2J")
+    assert caplog.messages == ["label \\x1b[2J"]
 
 
 def test_messages_of_the_command_line(reviews: Path, encoder: Path, fails: Callable[..., str]) -> None:

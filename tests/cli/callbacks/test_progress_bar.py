@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
 from pretune.cli.callbacks import progress_bar
 from pretune.main import main
@@ -24,6 +29,7 @@ def test_no_step_reads_a_number(bar: str, corpus: Path, encoder: Path, monkeypat
 
         monkeypatch.setattr(torch.Tensor, name, counted)
     monkeypatch.setattr(progress_bar, "READ_EVERY", 1e9)
+    monkeypatch.setenv("FORCE_COLOR", "1")  # so rich takes any output for a terminal
 
     def reads(steps: int) -> int:
         """Numbers that are read in a run; after the sixth step they are logged."""
@@ -55,6 +61,9 @@ def test_what_the_bar_shows(
     corpus: Path, encoder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setattr(progress_bar, "DRAWN_EVERY", 0.0)
+    monkeypatch.setattr(progress_bar, "READ_EVERY", 0.0)
     cli: Any = main(
         [
             "fit",
@@ -72,3 +81,29 @@ def test_what_the_bar_shows(
     shown = capsys.readouterr().out
     assert f"train/loss: {float(cli.model.last_loss):.3f}" in shown
     assert "tokens/s: " in shown
+
+
+def test_in_a_file_there_is_no_bar(corpus: Path, encoder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    args = ["fit", "--model=MaskedLanguageModeling", f"--model.backbone={encoder}", "--data=CorpusDataModule"]
+    args += [f"--data.train_files={corpus}", "--data.block_size=16", "--trainer.max_steps=1"]
+    main([*args, "--trainer.accelerator=cpu"])
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(("epochs", "shown"), [(3, "Epoch 1/3"), (-1, "Epoch 1"), (None, "Epoch 1")])
+def test_epochs_count_from_one(epochs: int | None, shown: str) -> None:
+    bar = progress_bar.RunProgressBar()
+    bar._trainer = SimpleNamespace(max_epochs=epochs)  # type: ignore[assignment]
+    assert bar._get_train_description(0) == shown
+
+
+def test_a_narrow_terminal_has_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    column = progress_bar._Measures(SimpleNamespace(), "", "  ", ".3f")  # type: ignore[arg-type]
+    monkeypatch.setattr(progress_bar.MetricsTextColumn, "render", lambda self, task: Text("train/loss: 1.000  " * 9))
+    console = Console(width=40, file=io.StringIO())
+    grid = Table.grid()
+    grid.add_row(column.render(None))
+    console.print(grid)
+    shown = console.file.getvalue()  # type: ignore[attr-defined]
+    assert shown.count("\n") == 1
+    assert shown.rstrip().endswith("…")

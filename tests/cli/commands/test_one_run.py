@@ -68,7 +68,8 @@ def test_nothing_is_left_of_a_launch(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.skipif(not torch.distributed.is_available(), reason="one process only")
 def test_seeds_by_two_processes(reviews: Path) -> None:
     Path("mine.yaml").write_text(CONFIG.format(reviews=reviews))
-    Path("run.py").write_text("from pretune.main import main\n\nmain()\n")
+    log = "logging.getLogger('lightning.fabric.utilities.seed').addHandler(logging.StreamHandler())"  # it is not shown
+    Path("run.py").write_text(f"import logging\nfrom pretune.main import main\n\n{log}\nmain()\n")
     place = {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(pretune.__file__).parent.parent)}
     environment = {name: value for name, value in os.environ.items() if name not in ("PL_GLOBAL_SEED", "LOCAL_RANK")}
     done = subprocess.run(
