@@ -28,7 +28,7 @@ _calls = count()
 
 
 def rank() -> int:
-    """Of this process among those that something else than Lightning has started; 0 where there is one."""
+    """Return this process's number among those that something else than Lightning has started; 0 for one alone."""
     for name, size in (("RANK", "WORLD_SIZE"), ("SLURM_PROCID", "SLURM_NTASKS"), ("NODE_RANK", "MASTER_ADDR")):
         if name == "SLURM_PROCID" and SlurmJob.current() is None:
             continue
@@ -38,7 +38,7 @@ def rank() -> int:
 
 
 def speak_alone(trainer: Any) -> None:
-    """Has a process that trains alone log and speak, whatever rank a left-over variable gives it.
+    """Have a process that trains alone log and speak, whatever rank a left-over variable gives it.
 
     Args:
         trainer: that knows how many processes there are.
@@ -56,13 +56,13 @@ def speak_alone(trainer: Any) -> None:
 
 
 def is_launched() -> bool:
-    """Whether Lightning has launched this process by the command line of another, which told it what it chose."""
+    """Return whether Lightning launched this process by the command line of another, which told it what it chose."""
     by_others = "TORCHELASTIC_RUN_ID" in os.environ or "SLURM_PROCID" in os.environ
     return int(os.environ.get("LOCAL_RANK", 0)) > 0 and RUN in os.environ and not by_others
 
 
 def agree(root: Path, choose: Callable[[], Choice]) -> tuple[Choice, Path | None]:
-    """What the first process chooses, in every process of a job.
+    """Return what the first process chooses, in every process of a job.
 
     Args:
         root: `runs/<name>`, which all processes see.

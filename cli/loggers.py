@@ -33,7 +33,7 @@ class _Appending(ExperimentWriter):
 
     @override
     def _check_log_dir_exists(self) -> None:
-        """Nothing of an earlier start is deleted."""
+        """Delete nothing of an earlier start."""
 
     @override
     def save(self) -> None:
@@ -51,7 +51,7 @@ class _Appending(ExperimentWriter):
         self.metrics = []
 
     def _widen(self, path: Path, names: list[str]) -> None:
-        """Writes the table anew with these columns, but for a row that a killed process did not write to its end."""
+        """Write the table anew with these columns, but for a row that a killed process did not write to its end."""
         text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
         whole = text[: text.rfind("\n") + 1]
         out = io.StringIO(newline="")
@@ -62,7 +62,7 @@ class _Appending(ExperimentWriter):
 
 
 def forget_from(path: Path, step: int) -> None:
-    """Takes the rows of training out that a resumed run is about to write again; those of a test stay.
+    """Take the rows of training out that a resumed run is about to write again; those of a test stay.
 
     Args:
         path: of the table.

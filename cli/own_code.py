@@ -35,7 +35,7 @@ def see_own_code(given: Sequence[str]) -> None:
 
 
 def why_not(message: str) -> str | None:
-    """Why a class that a parser's message is about cannot be had; None where it can, or there is none.
+    """Return why a class that a parser's message is about cannot be had; None where it can, or there is none.
 
     The parser knows only that no type fitted: the classes are looked for again, to see what happens.
     """

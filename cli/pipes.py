@@ -11,7 +11,7 @@ from .mistakes.written import check_text, decoded
 
 
 def without_pipes(args: Sequence[str]) -> list[str]:
-    """The arguments with the text of a configuration in place of the pipe that it comes through.
+    """Return the arguments with the text of a configuration in place of the pipe that it comes through.
 
     Args:
         args: the verb and its arguments.
@@ -29,7 +29,7 @@ def without_pipes(args: Sequence[str]) -> list[str]:
 
 
 def _text(config: str) -> str:
-    """What a pipe holds; anything else as it is."""
+    """Return what a pipe holds; anything else as it is."""
     if config == "-":
         content = sys.stdin.buffer.read()
     elif "\n" not in config and os.path.exists(config) and not os.path.isfile(config) and not os.path.isdir(config):

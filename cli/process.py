@@ -19,13 +19,13 @@ KERNELS = 64
 
 
 def prepare_process() -> None:
-    """What a process that does nothing but a command has done first, before torch is imported."""
+    """Prepare a process that does nothing but a command, before torch is imported."""
     keep_freed_memory()
     bound_kernels()
 
 
 def keep_freed_memory() -> None:
-    """Begins the process anew, with a glibc that keeps what is freed for whoever asks next.
+    """Begin the process anew, with a glibc that keeps what is freed for whoever asks next.
 
     The activations and gradients of a step are large. As it is, glibc maps and unmaps them: the kernel then clears
     every page anew, at every step, which takes a tenth to a third of a step on a CPU. And it cuts the memory for a
@@ -44,7 +44,7 @@ def keep_freed_memory() -> None:
 
 
 def wants_restart(environment: Mapping[str, str]) -> bool:
-    """Whether the process would begin anew."""
+    """Return whether the process would begin anew."""
     given_already = ("MALLOC_", "GLIBC_TUNABLES", "LD_PRELOAD")
     chosen = any(value and name.startswith(given_already) for name, value in environment.items())
     given = sys.argv[1:]
@@ -54,7 +54,7 @@ def wants_restart(environment: Mapping[str, str]) -> bool:
 
 
 def bound_kernels() -> None:
-    """Has oneDNN, and what is between torch and it, keep fewer of the kernels that they make for each shape.
+    """Have oneDNN, and what is between torch and it, keep fewer of the kernels that they make for each shape.
 
     They keep 1,024 each, with their workspaces. Where each batch is as long as its longest row, nearly every batch has
     shapes of its own, and the process grows by 20 MB with each: to several times what training needs. Does nothing
@@ -66,7 +66,7 @@ def bound_kernels() -> None:
 
 @contextmanager
 def quick_imports() -> Iterator[None]:
-    """Imports without the garbage collector, which leaves alone afterwards whatever there is.
+    """Import without the garbage collector, which leaves alone afterwards whatever there is.
 
     torch, Lightning and what they import make half a million objects that stay until the process ends. The collector
     would look through all of them several times while they are imported, and again while training starts: about a

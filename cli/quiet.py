@@ -116,7 +116,7 @@ class WarningLines:
 
 
 def _is_first() -> bool:
-    """Whether this is the first of several processes, or the only one: all of them would say the same."""
+    """Return whether this is the first of several processes, or the only one: all of them would say the same."""
     from lightning_utilities.core.rank_zero import rank_zero_only
 
     return not getattr(rank_zero_only, "rank", 0)

@@ -50,7 +50,7 @@ class RunFolder:
         training: bool = True,
         name: str | None = None,
     ) -> RunFolder:
-        """Resolves `--ckpt_path`, finds or makes the folder to write into, and takes the right to train in it.
+        """Resolve `--ckpt_path`, find or make the folder to write into, and take the right to train in it.
 
         A checkpoint that lies in a run folder keeps its run: resumed training goes on in it, scores and predictions are
         added to it. Anything else gets a new version. Of several processes of one job, the first chooses for all.
@@ -98,13 +98,13 @@ class RunFolder:
         return cls(Path(found["folder"]), Path(checkpoint) if checkpoint else None, found["why_untrained"])
 
     def tell(self) -> None:
-        """Tells the processes that a strategy launches: they must not choose for themselves, as there is a run now."""
+        """Tell the processes that a strategy launches: they must not choose for themselves, as there is a run now."""
         if self._environment is None:
             self._environment = {name: os.environ.get(name) for name in (RUN, CHECKPOINT)}
         os.environ[RUN], os.environ[CHECKPOINT] = str(self.folder), str(self.checkpoint or "")
 
     def release(self, keep: bool = True) -> None:
-        """Gives the right to train back, and the environment what it had.
+        """Give the right to train back, and the environment what it had.
 
         Args:
             keep: whether the folder stays. One that a failed start has made, before it had anything to keep, goes, as
@@ -128,16 +128,16 @@ class RunFolder:
             self._lock.release()
 
     def saved(self) -> str:
-        """Which checkpoints there are, for messages."""
+        """Return which checkpoints there are, for messages."""
         found = [str(path) for path in sorted((self.folder / "checkpoints").glob("*.ckpt"))]
         return f"saved are {' and '.join(found)}" if found else "nothing was saved"
 
     def can_go_on(self) -> bool:
-        """Whether there is a checkpoint to resume from."""
+        """Return whether there is a checkpoint to resume from."""
         return find_checkpoint(self.folder, "last") is not None
 
     def _take(self, root: Path, for_training: bool) -> None:
-        """Makes the folder unless it is there; `checkpoints/` marks a training run."""
+        """Make the folder unless it is there; `checkpoints/` marks a training run."""
         try:
             if not self.folder.is_dir():
                 with requests.held_back():  # between its folders, nobody would know whose they are
@@ -204,7 +204,7 @@ def _choose(
 
 
 def _check(checkpoint: Path, verb: str, wanted: str | None) -> None:
-    """Refuses what is damaged, or cannot be resumed from."""
+    """Refuse what is damaged, or cannot be resumed from."""
     if (what := damage(checkpoint)) is not None:
         others = [p for p in sorted(checkpoint.parent.glob("*.ckpt"), key=_age) if p != checkpoint]
         if verb == "fit":
@@ -217,7 +217,7 @@ def _check(checkpoint: Path, verb: str, wanted: str | None) -> None:
 
 
 def _newest_checkpoint(root: Path, preferred: str) -> Path | None:
-    """Of the newest run that has a complete one; those without are named."""
+    """Return the checkpoint of the newest run that has a complete one; those without are named."""
     from lightning.pytorch.utilities.rank_zero import rank_zero_info
 
     for run in reversed(versions(root)):
@@ -230,7 +230,7 @@ def _newest_checkpoint(root: Path, preferred: str) -> Path | None:
 
 
 def _of_this_job(root: Path, same: Callable[[Path], bool]) -> Path | None:
-    """Where a job goes on that Slurm has started again: the last checkpoint of its own run."""
+    """Return where a job goes on that Slurm has started again: the last checkpoint of its own run."""
     from lightning.pytorch.utilities.rank_zero import rank_zero_info
 
     job = SlurmJob.current()
@@ -247,7 +247,7 @@ def _of_this_job(root: Path, same: Callable[[Path], bool]) -> Path | None:
 
 
 def _mention_unfinished(root: Path, same: Callable[[Path], bool]) -> None:
-    """Says that a run of the same configuration could go on, where a new one is about to begin beside it."""
+    """Say that a run of the same configuration could go on, where a new one is about to begin beside it."""
     from lightning.pytorch.utilities.rank_zero import rank_zero_info
 
     run = next((run for run in reversed(versions(root)) if find_checkpoint(run, "last") is not None), None)
@@ -262,7 +262,7 @@ def _mention_unfinished(root: Path, same: Callable[[Path], bool]) -> None:
 
 
 def _new_version(root: Path) -> Path:
-    """Makes the next `version_N`; of several processes at once, each makes its own."""
+    """Make the next `version_N`; of several processes at once, each makes its own."""
     while True:
         root.mkdir(parents=True, exist_ok=True)
         number = int(versions(root)[-1].name.rpartition("_")[2]) + 1 if versions(root) else 0
@@ -275,7 +275,7 @@ def _new_version(root: Path) -> Path:
 
 
 def _identity(run: Path) -> list[Any]:
-    """Class and backbone of a run, from its configuration."""
+    """Return class and backbone of a run, from its configuration."""
     from ..storage.plain_files import read_yaml  # and YAML with it: `compare` needs only the folders
 
     file = run / "config.yaml"
@@ -287,7 +287,7 @@ def _identity(run: Path) -> list[Any]:
 
 
 def _its_own(run: Path) -> str:
-    """What would evaluate a run of other options than those that are given."""
+    """Return what would evaluate a run of other options than those that are given."""
     file = run / "config.yaml"
     return "; --ckpt_path best would evaluate it" + (f", --config {file} takes its options" if file.is_file() else "")
 

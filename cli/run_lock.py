@@ -34,7 +34,7 @@ class RunLock:
         self._lock = FileLock(folder / LOCK)
 
     def acquire(self, job: str | None = None) -> None:
-        """Takes the lock and leaves a note who holds it.
+        """Take the lock and leave a note who holds it.
 
         Args:
             job: of the scheduler, which may start the command again.
@@ -59,12 +59,12 @@ class RunLock:
         write_text(self.folder / WRITER, json.dumps(note) + "\n")
 
     def release(self) -> None:
-        """Gives the lock back; the note stays, as it names the job."""
+        """Give the lock back; the note stays, as it names the job."""
         self._lock.release()
 
 
 def writer(folder: Path) -> dict[str, Any]:
-    """The note of the last process that trained in a run folder."""
+    """Return the note of the last process that trained in a run folder."""
     try:
         found = json.loads((folder / WRITER).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
@@ -73,12 +73,12 @@ def writer(folder: Path) -> dict[str, Any]:
 
 
 def note_requeued(folder: Path) -> None:
-    """Adds to the note that the scheduler was asked to start the writer's job again."""
+    """Add to the note that the scheduler was asked to start the writer's job again."""
     write_text(folder / WRITER, json.dumps({**writer(folder), "requeued": True}) + "\n")
 
 
 def is_being_written(folder: Path) -> bool:
-    """Whether a process trains in a run folder now."""
+    """Return whether a process trains in a run folder now."""
     if not (folder / LOCK).exists():
         return False
     lock = FileLock(folder / LOCK)
@@ -93,7 +93,7 @@ def is_being_written(folder: Path) -> bool:
 
 
 def said(holder: dict[str, Any]) -> str:
-    """In words who writes."""
+    """Return in words who writes."""
     known = f"process {holder.get('pid')} on {holder.get('host')} since {holder.get('since')}"
     return f"being written by {known if holder else 'another process'}"
 
@@ -109,7 +109,7 @@ def shared_files(folder: Path) -> Iterator[None]:
 
 
 def _is_gone(holder: dict[str, Any]) -> bool:
-    """Whether a process of this machine has ended; of another machine nobody knows."""
+    """Return whether a process of this machine has ended; of another machine nobody knows."""
     if holder.get("host") != socket.gethostname():
         return False
     try:

@@ -10,13 +10,13 @@ MOST = 20
 
 
 def names_below(folder: Path) -> list[str]:
-    """The folders in it that hold runs, such as those of seeds."""
+    """Return the folders in it that hold runs, such as those of seeds."""
     found = (p.name for p in folder.glob("*") if "_old_" not in p.name and versions(p))
     return sorted(found, key=lambda name: (len(name), name))
 
 
 def other_names(root: Path, name: str | None = None) -> str:
-    """A sentence with what there is instead: the runs of seeds below a name, else the runs beside it.
+    """Return a sentence with what there is instead: the runs of seeds below a name, else the runs beside it.
 
     Args:
         root: the folder of the name, without runs of its own.

@@ -10,7 +10,7 @@ from .run_lock import is_being_written, said, writer
 
 
 def state_of(run: Path) -> dict[str, Any]:
-    """What `summary.json` says of a run's training."""
+    """Return what `summary.json` says of a run's training."""
     try:
         found = json.loads((run / "summary.json").read_text(encoding="utf-8")).get("fit", {})
     except (OSError, ValueError, AttributeError, RecursionError):
@@ -19,7 +19,7 @@ def state_of(run: Path) -> dict[str, Any]:
 
 
 def mention_end(run: Path) -> None:
-    """Says in a line that a run, whose weights are about to be used, did not come to its end, or has not yet."""
+    """Say in a line that a run, whose weights are about to be used, did not come to its end, or has not yet."""
     from lightning.pytorch.utilities.rank_zero import rank_zero_info  # here: `compare` needs only the folders
 
     if (status := (state := state_of(run)).get("status")) in (None, "finished"):

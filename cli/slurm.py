@@ -26,7 +26,7 @@ class SlurmJob:
 
     @classmethod
     def current(cls) -> SlurmJob | None:
-        """The job of this process; None outside Slurm, and in an interactive one, which nothing can start again."""
+        """Return the job of this process; None outside Slurm, and in an interactive one, which nothing starts again."""
         environment = os.environ
         job = environment.get("SLURM_ARRAY_JOB_ID") or environment.get("SLURM_JOB_ID")
         if not job or environment.get("SLURM_JOB_NAME") in ("bash", "interactive"):
@@ -39,7 +39,7 @@ class SlurmJob:
         return cls(f"{job}_{task}" if task else job, step, count, float(end) if end.isdigit() else None)
 
     def requeue(self) -> str | None:
-        """Has Slurm start the job again, from its beginning.
+        """Have Slurm start the job again, from its beginning.
 
         Returns:
             None, or why Slurm would not.

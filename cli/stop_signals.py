@@ -41,14 +41,14 @@ class Interrupted(SystemExit):
         return name_of(self.reason)
 
     def tell(self, otherwise: str = "nothing was saved") -> None:
-        """Prints the one line about it, once."""
+        """Print the one line about it, once."""
         if not self.told:
             self.told = True
             print(f"Stopped by {self}: {self.message or otherwise}.", file=sys.stderr, flush=True)
 
 
 def name_of(reason: int) -> str:
-    """What a reason is called in messages."""
+    """Return what a reason is called in messages."""
     named = {TIME_LIMIT: "the time limit (--stop_after)", SLURM_LIMIT: "Slurm's time limit"}
     return named.get(reason) or signal.Signals(reason).name
 
@@ -72,12 +72,12 @@ class StopRequests:
         self.on_abort: Callable[[], None] = lambda: None
 
     def reset(self) -> None:
-        """Forgets what an earlier command in this process was asked."""
+        """Forget what an earlier command in this process was asked."""
         self.__init__()  # type: ignore[misc]
 
     @contextmanager
     def held_back(self) -> Iterator[None]:
-        """Has what is asked within answered at the end: for what takes no time, and must not be left half done."""
+        """Have what is asked within answered at the end: for what takes no time, and must not be left half done."""
         before, self.held = self.asked, True
         try:
             yield
@@ -87,7 +87,7 @@ class StopRequests:
             raise Interrupted(self.asked)
 
     def handle(self, number: int, frame: FrameType | None = None) -> None:
-        """The handler of every signal."""
+        """Handle a signal, whichever it is."""
         again, self.asked = self.asked is not None, number if self.asked is None else self.asked
         if again and number == signal.SIGINT:
             self.on_abort()
@@ -109,7 +109,7 @@ requests = StopRequests()
 
 @contextmanager
 def handling_signals() -> Iterator[None]:
-    """Handles signals while a command runs, and leaves everything as it was.
+    """Handle signals while a command runs, and leave everything as it was.
 
     Signals that the parent has ignored (SIGHUP under nohup) stay so. Does nothing outside the main thread, where Python
     takes no handlers, and within another command.
@@ -133,7 +133,7 @@ def handling_signals() -> Iterator[None]:
 
 
 def _in_forked_child() -> None:
-    """Leaves the decision to the parent: a worker killed by a signal that all got would end the training unsaved.
+    """Leave the decision to the parent: a worker killed by a signal that all got would end the training unsaved.
 
     Ctrl-C, `timeout`, Slurm and systemd signal every process there is. SIGTERM ends a worker if the parent sent it.
     """
@@ -156,7 +156,7 @@ os.register_at_fork(after_in_child=_in_forked_child)
 
 
 def seconds_of(duration: str | int | None) -> float | None:
-    """The seconds of `90m`, `1h30m`, `01:30:00`, `1:00:00:00` (with days) or of a number of seconds.
+    """Return the seconds of `90m`, `1h30m`, `01:30:00`, `1:00:00:00` (with days) or of a number of seconds.
 
     Raises:
         InputError: if it is none of these.

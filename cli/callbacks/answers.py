@@ -17,7 +17,7 @@ MADE = ("prediction", "probabilities", "score", "n_best", "no_answer_odds", "ent
 
 
 def print_answers(rows: list[dict[str, Any]], console: Console | None = None) -> None:
-    """Prints what was given and what was predicted; nothing in it is taken for markup or a command.
+    """Print what was given and what was predicted; nothing in it is taken for markup or a command.
 
     Args:
         rows: what was given, with what was predicted.
@@ -33,7 +33,7 @@ def print_answers(rows: list[dict[str, Any]], console: Console | None = None) ->
 
 
 def answer(row: dict[str, Any]) -> str:
-    """A prediction in words."""
+    """Return a prediction in words."""
     found = row.get("prediction")
     if "entities" in row:
         names = [f"{entity['text']} ({entity['label']} {entity['score']:.2f})" for entity in row["entities"]]

@@ -59,7 +59,7 @@ class BestCheckpoint(ModelCheckpoint):
         self.refuse_in_vain()
 
     def refuse_in_vain(self) -> None:
-        """Raises an `InputError` if there were validations, and none whose weights are worth keeping."""
+        """Raise an `InputError` if there were validations, and none whose weights are worth keeping."""
         if self.refused and not self.best_model_path:
             raise InputError(
                 f"No validation gave a finite loss and a finite {self.monitor}, so that no weights are worth keeping "
@@ -72,7 +72,7 @@ class BestCheckpoint(ModelCheckpoint):
 
     @override
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Takes what was kept along where the run's folder was moved, renamed or copied; Lightning would forget it."""
+        """Take what was kept along where the run's folder was moved, renamed or copied; Lightning would forget it."""
         before = state_dict.get("dirpath")
         if before and self.dirpath and Path(before) != Path(self.dirpath):
             kept = {name: self._here(name) for name in (state_dict["best_model_path"], *state_dict["best_k_models"])}
@@ -89,7 +89,7 @@ class BestCheckpoint(ModelCheckpoint):
         self.refused = state_dict.get("refused", 0)
 
     def _here(self, path: str) -> str:
-        """A file of the folder that was, in the folder that is."""
+        """Return a file of the folder that was, in the folder that is."""
         return str(Path(self.dirpath or "", Path(path).name)) if path else path
 
     @override
@@ -98,6 +98,6 @@ class BestCheckpoint(ModelCheckpoint):
 
 
 def _losses(trainer: Trainer) -> dict[str, Tensor]:
-    """What was just measured of losses, also those of other loaders."""
+    """Return what was just measured of losses, also those of other loaders."""
     metrics = trainer.callback_metrics.items()
     return {name: value for name, value in metrics if name.partition("/dataloader_idx_")[0] == "val/loss"}

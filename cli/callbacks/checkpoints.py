@@ -100,7 +100,7 @@ class LastCheckpoint(SavesOnRequest):
         return time.monotonic() - self._saved_at >= 60 * self.every_n_minutes
 
     def save(self, trainer: Trainer) -> None:
-        """Saves now; all processes must come here."""
+        """Save now; all processes must come here."""
         if trainer.fast_dev_run:  # type: ignore[attr-defined]
             return
         for logger in trainer.loggers:  # rows of before the checkpoint are not trained again, and so not told again

@@ -95,7 +95,7 @@ class LearningCurves(Callback):
         self.history.load_state_dict(state_dict)
 
     def kept(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, Any]:
-        """What the summary of a run says: step, losses, gap and metric of the weights kept, and at the end."""
+        """Return what the summary of a run says: step, losses, gap and metric of the weights kept, and at the end."""
         return _summary(curves(self.history.rows(), _monitor(pl_module)), _kept_step(trainer))
 
     def _draw(self, trainer: Trainer, pl_module: LightningModule, state: str) -> str:
@@ -117,7 +117,7 @@ class LearningCurves(Callback):
 
 
 def _whole(trainer: Trainer) -> bool:
-    """Whether the pass before training sees the whole validation set: how good the untrained model is."""
+    """Return whether the pass before training sees the whole validation set: how good the untrained model is."""
     return list(trainer.num_sanity_val_batches) == list(trainer.num_val_batches)
 
 
@@ -126,7 +126,7 @@ def _monitor(pl_module: LightningModule) -> str | None:
 
 
 def _kept_step(trainer: Trainer) -> int | None:
-    """The step of the best weights, as their checkpoint says; None where there is none, or an average is kept."""
+    """Return the step of the best weights, as their checkpoint says; None without one, or where an average is kept."""
     if any(isinstance(c, StochasticWeightAveraging) and c._initialized for c in trainer.callbacks):  # type: ignore[attr-defined]
         return None
     for callback in trainer.checkpoint_callbacks:
@@ -142,7 +142,7 @@ def _summary(found: Curves, kept: int | None) -> dict[str, Any]:
 
 
 def _sentence(summary: dict[str, Any], metric: str | None) -> str:
-    """In words; empty where nothing was validated."""
+    """Return what was kept in words; empty where nothing was validated."""
     last = summary.get("last")
     if last is None:
         return ""

@@ -27,7 +27,7 @@ Points = list[tuple[int, float]]
 
 
 def loss_of_step(trainer: Trainer) -> Tensor | None:
-    """The training loss of the step just taken, on its device; None where the module logs none."""
+    """Return the training loss of the step just taken, on its device; None where the module logs none."""
     if (loss := module_facts(trainer.lightning_module).last_loss) is not None:
         found: Tensor = loss
         return found
@@ -46,13 +46,13 @@ class History:
         self._measured: list[dict[str, float]] = []
 
     def add_loss(self, step: int, loss: Tensor) -> None:
-        """Adds the training loss of a step."""
+        """Add the training loss of a step."""
         self._waiting.append((step, loss.detach()))
         if len(self._waiting) >= READ_EVERY:
             self._read()
 
     def add(self, step: int, metrics: Mapping[str, Tensor | float]) -> None:
-        """Adds what was measured after a step, by name."""
+        """Add what was measured after a step, by name."""
         if metrics:
             self._measured.append({"step": step, **{name: float(value) for name, value in metrics.items()}})
 
@@ -78,13 +78,13 @@ class History:
         self._waiting = []
 
     def state_dict(self) -> dict[str, Any]:
-        """Plain data, for a checkpoint."""
+        """Return plain data, for a checkpoint."""
         self._read()
         losses = [list(point) for point in self._losses]
         return {"losses": losses, "width": self._width, "bucket": self._bucket, "measured": self._measured}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Goes on from there."""
+        """Go on from there."""
         self._losses = [(step, loss) for step, loss in state["losses"]]
         self._width, self._waiting = state["width"], []
         self._bucket, self._measured = list(state["bucket"]), list(state["measured"])
@@ -113,7 +113,7 @@ class Curves:
     validation_metric: Points
 
     def at(self, step: int) -> dict[str, float]:
-        """The losses at a validation, their gap and the monitored metric, as far as they are known."""
+        """Return the losses at a validation, their gap and the monitored metric, as far as they are known."""
         named = {TRAIN: _before(self.smoothed, step), VALIDATION: dict(self.validation).get(step)}
         if self.metric is not None:
             named[self.metric] = dict(self.validation_metric).get(step)
@@ -122,7 +122,7 @@ class Curves:
 
 
 def curves(rows: Iterable[Mapping[str, float]], monitor: str | None = None) -> Curves:
-    """The curves of a run.
+    """Return the curves of a run.
 
     The loss of a single batch says little: a smoothed one is the mean of the steps around it, as many as lie between
     two validations, but at most a tenth of the run.
@@ -154,7 +154,7 @@ def _points(rows: list[Mapping[str, float]], name: str) -> Points:
 
 
 def _smoothed(points: Points, span: float) -> Points:
-    """Means over the points that lie within half a span before and after."""
+    """Return means over the points that lie within half a span before and after."""
     smoothed: Points = []
     first = end = 0
     for step, _ in points:
@@ -167,5 +167,5 @@ def _smoothed(points: Points, span: float) -> Points:
 
 
 def _before(points: Points, step: int) -> float | None:
-    """The number at a step, or at the last one before it."""
+    """Return the number at a step, or at the last one before it."""
     return next((value for place, value in reversed(points) if place <= step), None)

@@ -130,7 +130,7 @@ class OrderlyStop(Checkpoint):
             self._stop(trainer, reason)
 
     def _reason(self, trainer: Trainer) -> int | None:
-        """What any process was asked; every one must come here."""
+        """Return what any process was asked; every one must come here."""
         mine = requests.asked or (SLURM_LIMIT if self._is_nearly_over() else 0)
         if trainer.world_size > 1 and distributed.is_initialized():
             flag = torch.tensor(mine, device=trainer.strategy.root_device)
@@ -145,7 +145,7 @@ class OrderlyStop(Checkpoint):
         return time.time() > job.ends - BEFORE_LIMIT - 2 * self._slowest_save
 
     def _requeue(self, trainer: Trainer, reason: int) -> bool:
-        """Has Slurm start the job again; it ends this process when it likes, which trains until then."""
+        """Have Slurm start the job again; it ends this process when it likes, which trains until then."""
         job = SlurmJob.current()
         if job is None or self._requeued:
             requests.asked = None if self._requeued else requests.asked
@@ -186,7 +186,7 @@ def _say(trainer: Trainer, text: str) -> None:
 
 
 def _end_launched(trainer: Trainer) -> None:
-    """Ends the processes that this one has launched: they wait for it, in calls that no signal interrupts."""
+    """End the processes that this one has launched: they wait for it, in calls that no signal interrupts."""
     launcher = trainer.strategy.launcher
     if isinstance(launcher, _SubprocessScriptLauncher):
         for process in launcher.procs:

@@ -13,7 +13,7 @@ PROGRESS = "epoch_loop.val_loop.batch_progress"
 
 
 def owe_validation(checkpoint: dict[str, Any]) -> None:
-    """Makes of a checkpoint one that was taken as if the first batch of a validation had been interrupted."""
+    """Make of a checkpoint one that was taken as if the first batch of a validation had been interrupted."""
     progress = checkpoint["loops"]["fit_loop"][PROGRESS]
     done = progress["total"]["ready"] - progress["current"]["ready"]
     for count, base in ((progress["total"], done), (progress["current"], 0)):
@@ -22,7 +22,7 @@ def owe_validation(checkpoint: dict[str, Any]) -> None:
 
 
 def pay_validation(trainer: Trainer, checkpoint: dict[str, Any]) -> None:
-    """Has a run that goes on from such a checkpoint begin with that validation.
+    """Have a run that goes on from such a checkpoint begin with that validation.
 
     Lightning does so where training goes on and the validation is one that its interval asks for. After the last step
     it would find that all is done, and what else asked for the validation (`Pace`) is not asked again.

@@ -82,7 +82,7 @@ class Pace(Callback):
             self._limit_first(trainer, batches, validated, between)
 
     def _interval(self, trainer: Trainer, total: float, between: float) -> float:
-        """The fewest batches of training from one validation to the next.
+        """Return the fewest batches of training from one validation to the next.
 
         Args:
             trainer: which may validate all before training, too.
@@ -111,7 +111,7 @@ class Pace(Callback):
         trainer.fit_loop.max_epochs = epochs
 
     def _reach_across(self, trainer: Trainer, batches: int) -> None:
-        """Takes an interval that is longer than an epoch as one across epochs."""
+        """Take an interval that is longer than an epoch as one across epochs."""
         interval = trainer.val_check_interval
         if not isinstance(interval, int) or interval <= batches or trainer.check_val_every_n_epoch is None:
             return
@@ -126,7 +126,7 @@ class Pace(Callback):
         trainer.check_val_every_n_epoch = None
 
     def _limit_first(self, trainer: Trainer, batches: int, validated: int, between: float) -> None:
-        """Lets the pass before training see a part of a set that is large beside the training; says what there is."""
+        """Let the pass before training see a part of a set that is large beside the training; say what there is."""
         total = self._in_all(trainer, batches)
         affordable = total / between if between else math.inf  # validations
         if trainer.num_sanity_val_steps == math.inf and affordable < 2:
@@ -148,14 +148,14 @@ class Pace(Callback):
             )
 
     def _in_all(self, trainer: Trainer, batches: int) -> float:
-        """The batches of the whole training, as far as anything says when it ends."""
+        """Return the batches of the whole training, as far as anything says when it ends."""
         epochs = trainer.max_epochs
         by_epochs = math.inf if epochs in (None, -1) else epochs * batches
         steps = trainer.max_steps
         return min(by_epochs, math.inf if steps == -1 else steps * trainer.accumulate_grad_batches)
 
     def _batches(self, trainer: Trainer, split: Literal["train", "val"]) -> int:
-        """The batches of a pass; 0 where nothing tells."""
+        """Return the batches of a pass; 0 where nothing tells."""
         data: Any = getattr(trainer, "datamodule", None)
         try:
             found = len(data.train_dataloader() if split == "train" else data.val_dataloader())
@@ -174,7 +174,7 @@ class Pace(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Has the last step validated, whatever the interval; before checkpoints are taken, which wait for it."""
+        """Have the last step validated, whatever the interval; before checkpoints are taken, which wait for it."""
         epochs = trainer.max_epochs
         last_epoch = epochs not in (None, -1) and trainer.current_epoch + 1 >= epochs
         ends = (trainer.is_last_batch and last_epoch) or trainer.global_step == trainer.max_steps

@@ -14,7 +14,7 @@ TRAIN_COLOR, VALIDATION_COLOR, KEPT_COLOR = "tab:blue", "tab:red", "0.25"
 
 
 def draw_curves(curves: Curves, path: str | Path, title: str, caption: str = "", kept: int | None = None) -> None:
-    """Writes a PNG.
+    """Write a PNG.
 
     Args:
         curves: what is drawn.

@@ -34,7 +34,7 @@ class GrowingFile:
         self._file: IO[bytes] | None = None
 
     def open(self, size: int = 0) -> None:
-        """Goes on after so many bytes; what is behind them is lost."""
+        """Go on after so many bytes; what is behind them is lost."""
         self._file = self.part.open("r+b" if size else "wb")
         self._file.truncate(size)
         self._file.seek(size)
@@ -46,20 +46,20 @@ class GrowingFile:
         self.size += self._file.write(text.encode())
 
     def flush(self) -> int:
-        """Sees to it that all is on the disk; returns the number of bytes."""
+        """Bring all onto the disk, and return the number of bytes."""
         assert self._file is not None
         self._file.flush()
         os.fsync(self._file.fileno())
         return self.size
 
     def finish(self) -> None:
-        """Gives the file its name."""
+        """Give the file its name."""
         self.flush()
         self.close()
         self.part.replace(self.path)
 
     def close(self) -> None:
-        """Leaves it unfinished."""
+        """Leave it unfinished."""
         if self._file is not None:
             self._file.close()
             self._file = None
@@ -76,11 +76,11 @@ class JsonLines:
     header: list[str] | None = None
 
     def begin(self, given: Sequence[str], found: dict[str, Any], whole: bool) -> str:
-        """What stands before the first row."""
+        """Return what stands before the first row."""
         return ""
 
     def row(self, given: dict[str, Any], found: dict[str, Any]) -> str:
-        """What was given and what was predicted, in a line."""
+        """Return what was given and what was predicted, in a line."""
         return to_json({**given, **found}) + "\n"
 
 
@@ -95,7 +95,7 @@ class Table:
         self.header = header
 
     def begin(self, given: Sequence[str], found: dict[str, Any], whole: bool) -> str:
-        """The header: the columns of the input, then those of the first row's predictions.
+        """Return the header: the columns of the input, then those of the first row's predictions.
 
         Args:
             given: the columns of the input.
@@ -106,7 +106,7 @@ class Table:
         return self._line(map(to_cell, self.header))
 
     def row(self, given: dict[str, Any], found: dict[str, Any]) -> str:
-        """What was given and what was predicted, in a line.
+        """Return what was given and what was predicted, in a line.
 
         Raises:
             InputError: if there is a column that the first row had not.
@@ -127,7 +127,7 @@ class Table:
 
 
 def _flat(row: dict[str, Any], columns: Sequence[str]) -> dict[str, Any]:
-    """A column for each key of a dictionary, unless it is a column itself."""
+    """Return a column for each key of a dictionary, unless it is a column itself."""
     out: dict[str, Any] = {}
     for name, value in row.items():
         if isinstance(value, dict) and name not in columns:
@@ -158,7 +158,7 @@ class Likeliest:
         """Labels that each row has and does not show."""
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
-        """The row with fewer probabilities, the highest first; as it is where there are few."""
+        """Return the row with fewer probabilities, the highest first; as it is where there are few."""
         chances = row.get("probabilities")
         most = self.most or (self.some if isinstance(chances, dict) and len(chances) > self.limit else None)
         if not isinstance(chances, dict) or most is None or len(chances) <= most:

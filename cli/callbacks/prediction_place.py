@@ -37,7 +37,7 @@ class Place:
         return self.path.with_suffix(OFFICIAL)
 
     def save(self, identity: str, **state: Any) -> None:
-        """Writes down how far the file has come; whole or not at all."""
+        """Write down how far the file has come; whole or not at all."""
         file = state_file(self.path)
         unfinished = file.with_name(file.name + ".tmp")
         with unfinished.open("w", encoding="utf-8") as out:
@@ -47,7 +47,7 @@ class Place:
         unfinished.replace(file)
 
     def release(self, finished: bool) -> None:
-        """Lets others write here; where all is done, leaves nothing but the file."""
+        """Let others write here; where all is done, leave nothing but the file."""
         if finished:
             state_file(self.path).unlink(missing_ok=True)
         self.lock.release()
@@ -56,12 +56,12 @@ class Place:
 
 
 def identity_of(*parts: Any) -> str:
-    """A short name for all that a prediction depends on."""
+    """Return a short name for all that a prediction depends on."""
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:20]
 
 
 def weights_of(checkpoint: Path | None, backbone: Any) -> list[Any]:
-    """What tells weights apart from those that lay at the same place before: names, sizes and times of files."""
+    """Return what tells weights apart from those that lay at the same place before: names, sizes and times of files."""
     name = getattr(backbone, "name", backbone)
     found = checkpoint or (locate(name) if name else None)
     if not isinstance(found, Path):
@@ -71,12 +71,12 @@ def weights_of(checkpoint: Path | None, backbone: Any) -> list[Any]:
 
 
 def state_file(path: Path) -> Path:
-    """Where it is written down how far a file has come."""
+    """Return where it is written down how far a file has come."""
     return path.with_name(f"{path.name}{PART}.json")
 
 
 def chosen_place(path: Path, identity: str) -> Place:
-    """The place for predictions that the user named.
+    """Return the place for predictions that the user named.
 
     Raises:
         InputError: if something is there already that they do not belong to.
@@ -95,7 +95,7 @@ def chosen_place(path: Path, identity: str) -> Place:
 
 
 def check_free(path: Path) -> None:
-    """Raises an InputError where a file that the user named cannot be written."""
+    """Raise an InputError where a file that the user named cannot be written."""
     if path.exists():
         raise InputError(f"--predictions_file {path}: there is such a file already. Name another one, or remove it.")
     for folder in (path.parent, *path.parent.parents):
@@ -136,7 +136,7 @@ def next_place(folder: Path, ending: str, identity: str) -> Place:
 
 
 def _kept(path: Path) -> list[Path]:
-    """The files any of which keeps others from beginning at a place.
+    """Return the files any of which keeps others from beginning at a place.
 
     A beginning without a word how far it has come, of a process that was killed in its first second, is none of them:
     nobody could go on with it.
@@ -145,7 +145,7 @@ def _kept(path: Path) -> list[Path]:
 
 
 def _taken(path: Path) -> Place | None:
-    """The place, unless another process has it."""
+    """Return the place, unless another process has it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(path.with_name(f"{path.name}{PART}.lock"))
     try:
@@ -156,7 +156,7 @@ def _taken(path: Path) -> Place | None:
 
 
 def _state(path: Path) -> dict[str, Any]:
-    """What was written down of an unfinished file; empty where its beginning is not there to go on with."""
+    """Return what was written down of an unfinished file; empty where its beginning is not there to go on with."""
     part = path.with_name(path.name + PART)
     try:
         state: dict[str, Any] = json.loads(state_file(path).read_text(encoding="utf-8"))

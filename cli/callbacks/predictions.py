@@ -166,7 +166,7 @@ class PredictionWriter(BasePredictionWriter):
             self._write(trainer, pl_module, self._done + len(self._pending))
 
     def _write(self, trainer: Trainer, pl_module: LightningModule, done: int) -> None:
-        """Writes what is pending in all processes, after which so many rows are done."""
+        """Write what is pending in all processes, after which so many rows are done."""
         gathered, self._pending = self._gather(trainer), []
         if not trainer.is_global_zero:
             self._done = done
@@ -208,13 +208,13 @@ class PredictionWriter(BasePredictionWriter):
         return [entry for part in parts for entry in part]
 
     def _progress(self) -> dict[str, Any]:
-        """How far the files have come, between two stretches."""
+        """Return how far the files have come, between two stretches."""
         official = self._official.size if self._official is not None else 0
         rows = {"done": self._done, "count": self._count, "header": self._rows.header}
         return {**rows, "bytes": self._file.size, "official": official}
 
     def _save(self) -> None:
-        """Writes that down, when it is true of the disk."""
+        """Write that down, when it is true of the disk."""
         if self._place is None:
             return
         for file in (self._file, self._official):

@@ -86,7 +86,7 @@ class RunReport(Summary):
                 logger.log_metrics({**scores, "epoch": 0}, step=0)
 
     def _whole(self, trainer: Trainer) -> bool:
-        """Whether the pass before training sees the whole validation set."""
+        """Return whether the pass before training sees the whole validation set."""
         return list(trainer.num_sanity_val_batches) == list(trainer.num_val_batches)
 
     @override
@@ -145,7 +145,7 @@ class RunReport(Summary):
         self.add(trainer, "test", {**scores, "scored": self._scored, **details})
 
     def forget_test(self, trainer: Trainer, why: str) -> None:
-        """Takes the scores of a test out that are of other weights than those the run now comes to."""
+        """Take the scores of a test out that are of other weights than those the run now comes to."""
         if not trainer.is_global_zero or (test := self.read().get("test")) is None:
             return
         with shared_files(self.path.parent):
@@ -154,7 +154,7 @@ class RunReport(Summary):
         rank_zero_info(f"The scores of the test{said_of(test)} are taken out of {self.path}: {why}. Test again then.")
 
     def add(self, trainer: Trainer, key: str, content: dict[str, Any] | list[Any]) -> None:
-        """Adds an entry to `summary.json`."""
+        """Add an entry to `summary.json`."""
         if not trainer.is_global_zero:
             return
         with shared_files(self.path.parent):
@@ -162,7 +162,7 @@ class RunReport(Summary):
             write_text(self.path, json.dumps(entries, indent=2, allow_nan=False) + "\n")
 
     def read(self) -> dict[str, Any]:
-        """What `summary.json` holds so far."""
+        """Return what `summary.json` holds so far."""
         if not self.path.is_file():
             return {}
         try:
@@ -185,7 +185,7 @@ def _troubles(trainer: Trainer, pl_module: LightningModule) -> dict[str, Any]:
 
 
 def without_non_finite(value: Any) -> Any:
-    """Plain data with null in the place of NaN and infinities, which JSON does not know."""
+    """Return plain data with null in the place of NaN and infinities, which JSON does not know."""
     if isinstance(value, dict):
         return {key: without_non_finite(part) for key, part in value.items()}
     if isinstance(value, list | tuple):

@@ -48,7 +48,7 @@ class SaveConfig(SaveConfigCallback):
 
 
 def dumped(parser: LightningArgumentParser, config: Namespace) -> str:
-    """The configuration of a run as YAML."""
+    """Return the configuration of a run as YAML."""
     config = config.clone()
     config["ckpt_path"] = None
     config.pop("config", None)
@@ -57,7 +57,7 @@ def dumped(parser: LightningArgumentParser, config: Namespace) -> str:
 
 
 def is_same(parser: LightningArgumentParser, config: Namespace, run: Path) -> bool:
-    """Whether the run in a folder has this configuration."""
+    """Return whether the run in a folder has this configuration."""
     try:
         saved = yaml.safe_load((run / CONFIG).read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError):

@@ -12,7 +12,7 @@ from ...contracts import data_facts, files_of
 
 
 def scored(trainer: Trainer) -> dict[str, Any]:
-    """The checkpoint's name and step, and the data, of a test that begins; without what nobody knows."""
+    """Return the checkpoint's name and step, and the data, of a test that begins; without what nobody knows."""
     found: dict[str, Any] = {}
     if path := trainer.ckpt_path:
         found["checkpoint"] = Path(path).name
@@ -23,7 +23,7 @@ def scored(trainer: Trainer) -> dict[str, Any]:
 
 
 def said_of(test: Any) -> str:
-    """Of which weights the scores of a summary are, for messages; empty where it does not say."""
+    """Return of which weights the scores of a summary are, for messages; empty where it does not say."""
     entry = test.get("scored") if isinstance(test, dict) else None
     if not isinstance(entry, dict) or "checkpoint" not in entry:
         return ""

@@ -64,7 +64,7 @@ class StepTimes(Callback):
             self._ended = time.perf_counter()
 
     def measure(self) -> dict[str, float]:
-        """Milliseconds of a batch by part, since the last time; waits for the device."""
+        """Return milliseconds of a batch by part, since the last time; waits for the device."""
         number = max(1, len(self._batches))
         found = {"data": 1000 * self._waited / number}
         for place, part in enumerate(PARTS[1:]):

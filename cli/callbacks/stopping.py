@@ -23,6 +23,6 @@ def stopping_reason(trainer: Trainer) -> str:
 
 
 def timed_out(trainer: Trainer) -> bool:
-    """Whether `trainer.max_time` is over."""
+    """Return whether `trainer.max_time` is over."""
     left = [c.time_remaining() for c in trainer.callbacks if isinstance(c, Timer)]  # type: ignore[attr-defined]
     return any(seconds is not None and seconds <= 0 for seconds in left)

@@ -62,7 +62,7 @@ class Throughput(Callback):
             self._reset()
 
     def measure(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, float]:
-        """What is logged, over the batches since the last time; waits for the device."""
+        """Return what is logged, over the batches since the last time; waits for the device."""
         tokens = float(self._tokens) * trainer.world_size
         seconds = max(1e-9, time.perf_counter() - self._since)
         found = {
@@ -81,7 +81,7 @@ class Throughput(Callback):
         return found
 
     def _flops(self, module: ModuleFacts, networks: Sequence[Any]) -> float:
-        """Of all steps since the last time, on this device."""
+        """Return the FLOPs of all steps since the last time, on this device."""
         if self._costs is None:
             self._costs = [forward_cost(network) for network in networks]
         tokens, pairs, passes = float(self._tokens), float(self._pairs), 2 if module.r_drop else 1
@@ -108,12 +108,12 @@ class Throughput(Callback):
 
 
 def will_log(trainer: Trainer) -> bool:
-    """Whether this is the very batch after which the loggers write: the last of its accumulation window."""
+    """Return whether this is the very batch after which the loggers write: the last of its accumulation window."""
     return not trainer.fit_loop._should_accumulate() and trainer._logger_connector.should_update_logs
 
 
 def peak_memory(device: torch.device) -> float:
-    """The most that was held so far, in 10^9 bytes: on the device, or by the process."""
+    """Return the most that was held so far, in 10^9 bytes: on the device, or by the process."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 1e9
     unit = 1 if sys.platform == "darwin" else 1024
@@ -121,5 +121,5 @@ def peak_memory(device: torch.device) -> float:
 
 
 def device_peak(device: torch.device, precision: str) -> float | None:
-    """The peak of a device in FLOP/s, or None where it is not known; so for CPUs."""
+    """Return the peak of a device in FLOP/s, or None where it is not known; so for CPUs."""
     return peak_flops(torch.cuda.get_device_name(device), dtype_of(precision)) if device.type == "cuda" else None

@@ -44,13 +44,13 @@ class Cost:
         cross: float = 0.0,
         heads: float = 0.0,
     ) -> float:
-        """The FLOPs of so many of each."""
+        """Return the FLOPs of so many of each."""
         sizes = (source, source_pairs, target, target_pairs, cross, heads)
         return float(sum(cost * size for cost, size in zip(astuple(self), sizes, strict=True)))
 
 
 def forward_cost(network: nn.Module) -> Cost:
-    """Counts a Hugging Face network by running its twin without weights (on the meta device).
+    """Count a Hugging Face network by running its twin without weights (on the meta device).
 
     Args:
         network: anywhere; it is not touched. Adapters are not counted.
@@ -109,7 +109,7 @@ def _by_parameters(network: Any) -> Cost:
 
 
 def training_factor(network: nn.Module) -> float:
-    """How many forward passes a step costs: 3 where all learns; less where weights need no gradient.
+    """Return how many forward passes a step costs: 3 where all learns; less where weights need no gradient.
 
     Backward computes the gradient of what goes in, and that of the matrices; below the lowest matrix that learns it
     computes neither.

@@ -60,7 +60,7 @@ DEVICES = [
 
 
 def find(name: str) -> Device | None:
-    """The device of a name, its own or its driver's (`NVIDIA H100 80GB HBM3`); None for those that are not known."""
+    """Return the device of a name, its own or its driver's (`NVIDIA H100 80GB HBM3`); None for unknown ones."""
     known = [device for device in DEVICES if device.name == name.lower()]
     known += [device for device in DEVICES if re.search(device.matches, name, re.IGNORECASE)]
     return known[0] if known else None
@@ -79,7 +79,7 @@ def peak_flops(name: str, dtype: str) -> float | None:
 
 
 def cluster(text: str) -> tuple[Device, int]:
-    """What `h100x8` stands for: a device and how many there are.
+    """Return what `h100x8` stands for: a device and how many there are.
 
     Raises:
         InputError: if it is not known.
@@ -94,5 +94,5 @@ def cluster(text: str) -> tuple[Device, int]:
 
 
 def dtype_of(precision: str) -> str:
-    """The dtype that matrices are multiplied in under a trainer's precision."""
+    """Return the dtype that matrices are multiplied in under a trainer's precision."""
     return {"bf16": "bfloat16", "16": "float16", "64": "float64"}.get(precision.partition("-")[0], "float32")

@@ -49,7 +49,7 @@ class Ledger(TorchDispatchMode):
         self._seen: dict[int, tuple[Any, str, int]] = {}
 
     def add(self, tensor: Tensor, part: str) -> None:
-        """Counts the storage of a tensor, or moves it to another part."""
+        """Count the storage of a tensor, or move it to another part."""
         storage = tensor.untyped_storage()
         key, size = storage._cdata, storage.nbytes()
         if key in self._weights:
@@ -64,7 +64,7 @@ class Ledger(TorchDispatchMode):
         self._compare()
 
     def extra(self, size: float, part: str) -> None:
-        """Counts bytes that no operation here holds, at this moment alone."""
+        """Count bytes that no operation here holds, at this moment alone."""
         self.held[part] += size
         self._compare()
         self.held[part] -= size
@@ -80,7 +80,7 @@ class Ledger(TorchDispatchMode):
                 self._most[name], self.peaks[name] = size, dict(self.held)
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Counts what an operation makes."""
+        """Count what an operation makes."""
         found = func(*args, **(kwargs or {}))
         for tensor in tree_iter(found):
             if isinstance(tensor, Tensor) and tensor.untyped_storage()._cdata not in self._seen:
@@ -105,7 +105,7 @@ def step_memory(
     accumulates: bool = False,
     gpu: bool = False,
 ) -> tuple[dict[str, dict[str, float]], list[Any]]:
-    """The bytes of each part at the moment when most is held.
+    """Return the bytes of each part at the moment when most is held.
 
     Lightning frees the gradients of the last step between the forward and the backward pass: until then they are there.
 
@@ -159,7 +159,7 @@ def step_memory(
 
 
 def _fill(networks: list[nn.Module]) -> None:
-    """Puts parameters and buffers of the same shapes on the CPU, where a `FakeTensorMode` gives them no memory."""
+    """Put parameters and buffers of the same shapes on the CPU, where a `FakeTensorMode` gives them no memory."""
     made: dict[int, Any] = {}
     for module in {id(m): m for network in networks for m in network.modules()}.values():
         for own in (module._parameters, module._buffers):
@@ -173,7 +173,7 @@ def _fill(networks: list[nn.Module]) -> None:
 
 
 def _forward(network: Any, work: Workload, gpu: bool) -> Tensor:
-    """The loss of a network: cross entropy of words where it predicts them, otherwise a sum of what it says."""
+    """Return the loss of a network: cross entropy of words where it predicts them, otherwise a sum of what it says."""
     config, device = network.config, "cpu"
     ids = torch.zeros(work.rows, work.source, dtype=torch.long, device=device)
     inputs = {"input_ids": ids}
@@ -208,7 +208,7 @@ def _sum(output: Any) -> Tensor:
 
 
 def optimizer_bytes(name: str, networks: list[Any], fused: bool, gpu: bool) -> tuple[int, int]:
-    """What an optimizer keeps for the parameters that learn, and what its step needs for a moment beside that.
+    """Return what an optimizer keeps for the parameters that learn, and what its step needs for a moment beside that.
 
     Args:
         name: `adamw`, `muon` or `sgd`.

@@ -37,7 +37,7 @@ class Workload:
 
 
 def workload(module: Any, data: Any, config: Any) -> Workload:
-    """What a step computes, every row of the full length.
+    """Return what a step computes, every row of the full length.
 
     Args:
         module: an objective or a task, prepared.
@@ -62,7 +62,7 @@ def _length(data: Any, config: Any) -> int:
 
 
 def prepare(module: Any, data: Any) -> Any:
-    """Gives a module what it asks of data, without reading any.
+    """Give a module what it asks of data, without reading any.
 
     Args:
         module: an objective or a task, not built.
@@ -105,7 +105,7 @@ def prepare(module: Any, data: Any) -> Any:
 
 
 def _stand_in() -> Any:
-    """A tokenizer that knows no word, for modules that ask which special tokens there are."""
+    """Return a tokenizer that knows no word, for modules that ask which special tokens there are."""
     from tokenizers import Tokenizer
     from tokenizers.models import WordLevel
     from tokenizers.processors import TemplateProcessing

@@ -11,7 +11,7 @@ from .known_options import PARTS, SECTIONS, classes, example
 
 
 def unknown_class(name: str, option: str) -> str:
-    """What is said of a name that no class has.
+    """Return what is said of a name that no class has.
 
     Args:
         name: as it is written.
@@ -29,7 +29,7 @@ def unknown_class(name: str, option: str) -> str:
 
 
 def _names(option: str) -> list[str]:
-    """The classes that an option takes; those of models and data where nobody knows."""
+    """Return the classes that an option takes; those of models and data where nobody knows."""
     if option in PARTS:
         return sorted(kind.__name__ for kind in classes(PARTS[option]))
     last = option.rpartition(".")[2]
@@ -55,7 +55,7 @@ def _is_kind(kind: Any, base: type[Any]) -> bool:
 
 
 def nearest(word: str, known: list[str]) -> str:
-    """The names that are most like a word, for a message; empty where none is."""
+    """Return the names that are most like a word, for a message; empty where none is."""
     by_lower = {name.lower(): name for name in reversed(known)}
     close = get_close_matches(word.lower(), by_lower, n=2)
     begun = [name for name in by_lower if len(word) > 2 and name.startswith(word.lower())]

@@ -35,7 +35,7 @@ SECTIONS: dict[str, tuple[type[Any], ...]] = {
 
 
 def classes(base: type[Any]) -> list[type[Any]]:
-    """The classes of ours that a base stands for."""
+    """Return the classes of ours that a base stands for."""
     return list(dict.fromkeys(_classes(base)))
 
 
@@ -47,7 +47,7 @@ def _classes(base: type[Any]) -> Iterator[type[Any]]:
 
 
 def find_class(name: str, base: type[Any]) -> type[Any] | None:
-    """A class by its name or import path; None where there is none, or it is not of that kind."""
+    """Return a class by its name or import path; None where there is none, or it is not of that kind."""
     place, _, last = name.rpartition(".")
     if not place:
         return next((kind for kind in classes(base) if kind.__name__ == name), None)
@@ -59,7 +59,7 @@ def find_class(name: str, base: type[Any]) -> type[Any] | None:
 
 
 def options_of(kind: type[Any]) -> list[str]:
-    """The options of a class, and of the classes that it passes others on to."""
+    """Return the options of a class, and of the classes that it passes others on to."""
     given = [
         option
         for ancestor in inspect.getmro(kind)
@@ -93,7 +93,7 @@ class KnownOptions:
         self._all = {*keys, *PARTS, "trainer"}
 
     def __contains__(self, key: str) -> bool:
-        """Whether there is such an option, or one that takes whatever it is given below it."""
+        """Return whether there is such an option, or one that takes whatever it is given below it."""
         parts = key.split(".")
         known = next((p for n in range(len(parts), 0, -1) if (p := ".".join(parts[:n])) in self._all), None)
         return known == key or known not in (None, *SECTIONS, *PARTS, "trainer")
@@ -109,10 +109,10 @@ def _keys(parser: argparse.ArgumentParser) -> Iterator[str]:
 
 
 def example(section: str) -> str:
-    """What an option that holds options takes, for messages."""
+    """Return what an option that holds options takes, for messages."""
     return f"options, such as {section}.{dataclasses.fields(SECTIONS[section][0])[0].name}"
 
 
 def known_classes(keys: Sequence[str], part: str) -> list[str]:
-    """Which of our classes take all of these options."""
+    """Return which of our classes take all of these options."""
     return [kind.__name__ for kind in classes(PARTS[part]) if set(keys) <= set(options_of(kind))]

@@ -11,7 +11,7 @@ from .known_options import find_class, options_of
 
 
 def unknown_option(entry: Mapping[Any, Any], base: type[Any]) -> tuple[str, str] | None:
-    """The first option of an entry that its class does not have, and what to say of it.
+    """Return the first option of an entry that its class does not have, and what to say of it.
 
     Args:
         entry: with `class_path` and `init_args`.
@@ -40,7 +40,7 @@ def _below(base: type[Any]) -> Iterator[type[Any]]:
 
 
 def _takes_anything(kind: type[Any]) -> bool:
-    """Whether a class hands options that it does not know on to something else than a class that it comes from."""
+    """Return whether a class hands options that it does not know on to something else than a class above it."""
     for ancestor in inspect.getmro(kind):
         if ancestor is not object and "__init__" in vars(ancestor):
             options = inspect.signature(vars(ancestor)["__init__"]).parameters.values()

@@ -19,7 +19,7 @@ OTHER_NAMES = {"comet_ml": "comet-ml", "sklearn": "scikit-learn", "yaml": "PyYAM
 
 @contextmanager
 def packages_named(config: Any) -> Iterator[None]:
-    """Says what to install for a class that cannot be made within.
+    """Say what to install for a class that cannot be made within.
 
     Args:
         config: what is made.
@@ -60,7 +60,7 @@ def _install(found: re.Match[str], option: str, what: str) -> InputError:
 
 
 def _try(option: str, path: str, options: dict[str, Any]) -> InputError | None:
-    """Makes one of Lightning's loggers, to see why it cannot be made."""
+    """Make one of Lightning's loggers, to see why it cannot be made."""
     if not path.startswith("lightning.pytorch.loggers."):
         return None
     try:
@@ -78,7 +78,7 @@ def _instead(option: str) -> str:
 
 
 def _classes(config: Any, key: str = "") -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """The classes in a configuration: the full key of each, its path, and its options."""
+    """Yield the classes in a configuration: the full key of each, its path, and its options."""
     if isinstance(config, list):
         for entry in config:
             yield from _classes(entry, key)

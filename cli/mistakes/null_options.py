@@ -23,7 +23,7 @@ Option = tuple[Any, Any]
 
 
 def refuse_null_options(parser: argparse.ArgumentParser, config: Any) -> None:
-    """Refuses null for whatever the type of an option does not allow it, in a command and in classes of ours.
+    """Refuse null for whatever the type of an option does not allow it, in a command and in classes of ours.
 
     Args:
         parser: of one command.
@@ -61,12 +61,12 @@ def refuse_null_options(parser: argparse.ArgumentParser, config: Any) -> None:
 
 
 def null_group(group: str) -> InputError:
-    """What to say where a group of options is null."""
+    """Return what to say where a group of options is null."""
     return InputError(f"{group} is null, which is no value of it; {GROUPS[group]}.")
 
 
 def typed_options(kind: type[Any]) -> dict[str, Option]:
-    """The options of a class of ours, and of the classes that it passes others on to."""
+    """Return the options of a class of ours, and of the classes that it passes others on to."""
     if dataclasses.is_dataclass(kind):
         return _typed(kind)
     found: dict[str, Option] = {}

@@ -39,7 +39,7 @@ FREE = ("trainer.callbacks", "trainer.logger", "trainer.profiler", "trainer.plug
 
 
 def check_values(verb: str | None, config: Any) -> None:
-    """Refuses numbers that are none, below the least that means something, or that leave nothing to train.
+    """Refuse numbers that are none, below the least that means something, or that leave nothing to train.
 
     Args:
         verb: of Lightning's, which the configuration is for.
@@ -72,7 +72,7 @@ def check_values(verb: str | None, config: Any) -> None:
 
 
 def _check_order(numbers: Mapping[str, float]) -> None:
-    """Refuses a least of steps or epochs above the most, which would not be reached."""
+    """Refuse a least of steps or epochs above the most, which would not be reached."""
     ends = [key for key in ("trainer.max_steps", "trainer.max_epochs") if numbers.get(key, -1) != -1]
     for unit in ("epochs", "steps"):
         least, most = f"trainer.min_{unit}", f"trainer.max_{unit}"
@@ -86,7 +86,7 @@ def _check_order(numbers: Mapping[str, float]) -> None:
 
 
 def flat(config: Any, key: str = "") -> Iterator[tuple[str, Any]]:
-    """Every value of options that are ours or the trainer's, by its full key."""
+    """Yield every value of options that are ours or the trainer's, by its full key."""
     if key in FREE:
         return
     if isinstance(config, dict):

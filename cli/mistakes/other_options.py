@@ -22,7 +22,7 @@ SHOWN = 3
 
 @contextmanager
 def own_options_named(run: Path, checkpoint: Path | None, verb: str, config: Any) -> Iterator[None]:
-    """Adds which options a run was trained with to the error of a network that does not fit, where they are others.
+    """Add which options a run was trained with to the error of a network that does not fit, where they are others.
 
     Args:
         run: its folder.

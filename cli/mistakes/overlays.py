@@ -11,7 +11,7 @@ SHOWN = 3
 
 
 def undone(args: Sequence[str]) -> Iterator[str]:
-    """What to say of each overlay that is given before its base, which replaces what the overlay sets.
+    """Yield what to say of each overlay that is given before its base, which replaces what the overlay sets.
 
     Args:
         args: the verb and its arguments, whose configurations can be read.

@@ -16,7 +16,7 @@ ALWAYS = 8
 
 
 def check_processes(devices: Any) -> None:
-    """Says so where a CPU has fewer cores than processes are asked for, and refuses many times as many.
+    """Say so where a CPU has fewer cores than processes are asked for, and refuse many times as many.
 
     Args:
         devices: `trainer.devices`, of a CPU.

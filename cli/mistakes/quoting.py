@@ -7,7 +7,7 @@ import json
 
 
 def quotes_for(where: str, value: str) -> str | None:
-    """What is wrong, and the cure; None of what is no mapping of one word to one text or nothing.
+    """Return what is wrong, and the cure; None of what is no mapping of one word to one text or nothing.
 
     Args:
         where: the option, which takes a text.

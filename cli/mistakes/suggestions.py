@@ -14,7 +14,7 @@ MOST = 3
 
 
 def suggest(key: str, known: KnownOptions) -> list[str]:
-    """The options that were probably meant, the likeliest first, some with their value.
+    """Return the options that were probably meant, the likeliest first, some with their value.
 
     Args:
         key: as it is written: `learning_rate`, `trainer.lr`, `max-epoch`.
@@ -58,17 +58,17 @@ def _suggest(whole: str, known: KnownOptions) -> list[str]:
 
 
 def _there(target: str, known: KnownOptions) -> list[str]:
-    """What an alias stands for among these options."""
+    """Return what an alias stands for among these options."""
     return [option for option in target.split("|") if option.partition(" ")[0] in known]
 
 
 def on_command_line(found: list[str]) -> str:
-    """Suggestions for a message about the command line; empty where there is none."""
+    """Return suggestions for a message about the command line; empty where there is none."""
     return _asked([f"--{full}" for full in found])
 
 
 def in_yaml(found: list[str]) -> str:
-    """The same for a configuration, with how it is written there."""
+    """Return the same for a configuration, with how it is written there."""
     return _asked([f"{full.partition(' ')[0]}, which is written {written(full)}" for full in found])
 
 
@@ -77,7 +77,7 @@ def _asked(found: list[str]) -> str:
 
 
 def written(full: str) -> str:
-    """An option as YAML nests it."""
+    """Return an option as YAML nests it."""
     key, _, value = full.partition(" ")
     parts = key.split(".")
     if parts[0] in ("model", "data") and len(parts) > 1:

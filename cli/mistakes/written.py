@@ -39,13 +39,13 @@ class Written:
     lines: dict[Place, int] = field(default_factory=dict)
 
     def place(self, path: Sequence[str]) -> str:
-        """Where an option stands, for messages."""
+        """Return where an option stands, for messages."""
         line = self.lines.get(tuple(path))
         return f"{self.name}:{line}" if line else self.name
 
 
 def check_configurations(args: Sequence[str]) -> None:
-    """Refuses what no parser should read, and what it would read otherwise than it is meant.
+    """Refuse what no parser should read, and what it would read otherwise than it is meant.
 
     Args:
         args: the verb and its arguments.
@@ -64,7 +64,7 @@ def check_configurations(args: Sequence[str]) -> None:
 
 
 def configurations(args: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """The configurations that a command line names, and the files that stand for a part of one: option and value."""
+    """Yield the option and the value of each configuration on a command line, and of files for a part of one."""
     for arg, after in zip(args, [*args[1:], ""], strict=False):
         option, given, value = arg.partition("=")
         value = value if given else after
@@ -76,7 +76,7 @@ PARTS = ("--model", "--data", "--trainer")
 
 
 def read_written(config: str, option: str = "--config") -> Written | None:
-    """A configuration; None where it is read from a pipe or a store, which can be done once.
+    """Return a configuration; None where it is read from a pipe or a store, which can be done once.
 
     Args:
         config: a file, or the text itself.
@@ -116,7 +116,7 @@ def _refuse_folder(path: Path) -> None:
 
 
 def _near(path: Path) -> str:
-    """Files of a name like that, in the same folder or among ours."""
+    """Return files of a name like that, in the same folder or among ours."""
     folder = path.parent if path.parent.is_dir() else Path()
     known = {p.name: str(p) for p in sorted(folder.glob("*")) if p.suffix in SUFFIXES}
     ours = Path(__file__).parents[2] / "configs"
@@ -128,7 +128,7 @@ def _near(path: Path) -> str:
 
 
 def check_text(name: str, text: str) -> None:
-    """Refuses a text that is no configuration.
+    """Refuse a text that is no configuration.
 
     Raises:
         InputError: with the line.
@@ -137,7 +137,7 @@ def check_text(name: str, text: str) -> None:
 
 
 def decoded(name: str, content: bytes) -> str:
-    """The text of a file.
+    """Return the text of a file.
 
     Raises:
         InputError: if it is not of UTF-8.
@@ -215,7 +215,7 @@ def _line(event: Any) -> int:
 
 
 def _walk(name: str, text: str) -> dict[Place, int]:
-    """The line of each option; event by event, so that neither depth nor aliases cost anything.
+    """Return the line of each option; event by event, so that neither depth nor aliases cost anything.
 
     Raises:
         InputError: for options that stand twice, aliases that stand for too much or for themselves, and other depths.
@@ -225,7 +225,7 @@ def _walk(name: str, text: str) -> dict[Place, int]:
     levels: list[_Level] = []
 
     def below(event: Any, size: int) -> Place:
-        """Where a node stands."""
+        """Return where a node stands."""
         if not levels:
             return ()
         top = levels[-1]
