@@ -86,17 +86,17 @@ def agree(root: Path, choose: Callable[[], Choice]) -> tuple[Choice, Path | None
     if place is None:
         return choose(), None
     if rank() > 0:
-        found = place.wait()
-        if "error" in found:
-            raise InputError(str(found["error"]))
-        return found, None
+        choice = place.wait()
+        if "error" in choice:
+            raise InputError(str(choice["error"]))
+        return choice, None
     try:
-        found = choose()
+        choice = choose()
     except InputError as error:
         place.tell({"error": str(error)})
         raise
-    place.tell(found)
-    return found, place.path
+    place.tell(choice)
+    return choice, place.path
 
 
 class _Store:
@@ -115,8 +115,8 @@ class _Store:
         self.store.set(self.key, json.dumps(choice))
 
     def wait(self) -> Choice:
-        found: Choice = json.loads(self.store.get(self.key))
-        return found
+        choice: Choice = json.loads(self.store.get(self.key))
+        return choice
 
 
 class _Note:
@@ -135,8 +135,8 @@ class _Note:
             try:
                 fresh = self.recent is None or self.path.stat().st_mtime > self.began - self.recent
                 if fresh:
-                    found: Choice = json.loads(self.path.read_text(encoding="utf-8"))
-                    return found
+                    choice: Choice = json.loads(self.path.read_text(encoding="utf-8"))
+                    return choice
             except (OSError, ValueError):
                 pass
             time.sleep(0.5)

@@ -15,7 +15,7 @@ from types import FunctionType
 NAMED = re.compile(r"class_path'?:? '([\w.]+\.\w+)'|Given value: ([A-Za-z_]\w*(?:\.\w+)+)$", re.MULTILINE)
 
 
-def see_own_code(given: Sequence[str]) -> None:
+def see_own_code(args: Sequence[str]) -> None:
     """Let YAML name classes of files in the working folder and beside the YAML, as `class_path: mine.Mine`.
 
     They come last, so that a file of the user's cannot stand in for a library. The folder of main.py, which Python
@@ -23,12 +23,12 @@ def see_own_code(given: Sequence[str]) -> None:
     names that a user may well use.
 
     Args:
-        given: the verb and its arguments.
+        args: the verb and its arguments.
     """
     here = Path(__file__).resolve().parents[1]
     sys.path[:] = [entry for entry in sys.path if not entry or Path(entry).resolve() != here]
-    files = [after for option, after in pairwise(given) if option in ("--config", "-c")]
-    files += [argument.partition("=")[2] for argument in given if argument.startswith("--config=")]
+    files = [after for option, after in pairwise(args) if option in ("--config", "-c")]
+    files += [argument.partition("=")[2] for argument in args if argument.startswith("--config=")]
     for folder in [Path.cwd(), *(Path(file).resolve().parent for file in files if os.path.isfile(file))]:
         if str(folder) not in sys.path:
             sys.path.append(str(folder))
@@ -39,8 +39,8 @@ def why_not(message: str) -> str | None:
 
     The parser knows only that no type fitted: the classes are looked for again, to see what happens.
     """
-    for found in NAMED.finditer(message):
-        path = found[1] or found[2]
+    for match in NAMED.finditer(message):
+        path = match[1] or match[2]
         if why := _missing(path, "function" if "expects a function" in message else "class"):
             return why
     return None
@@ -66,5 +66,5 @@ def _missing(path: str, what: str) -> str | None:
         return None
     kinds: tuple[type, ...] = (type,) if what == "class" else (type, FunctionType)
     known = [(key, value) for key, value in vars(module).items() if isinstance(value, kinds)]
-    there = sorted(key for key, value in known if value.__module__ == module.__name__ and not key.startswith("_"))
-    return f"{place} has no {what} {name!r}; it has: {', '.join(there) or 'none'}."
+    public = sorted(key for key, value in known if value.__module__ == module.__name__ and not key.startswith("_"))
+    return f"{place} has no {what} {name!r}; it has: {', '.join(public) or 'none'}."

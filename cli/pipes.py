@@ -19,13 +19,13 @@ def without_pipes(args: Sequence[str]) -> list[str]:
     Raises:
         InputError: if what comes is no configuration.
     """
-    found = list(args)
+    replaced = list(args)
     for number, arg in enumerate(args):
         if arg.startswith("--config="):
-            found[number] = f"--config={_text(arg.partition('=')[2])}"
+            replaced[number] = f"--config={_text(arg.partition('=')[2])}"
         elif number and args[number - 1] == "--config":
-            found[number] = _text(arg)
-    return found
+            replaced[number] = _text(arg)
+    return replaced
 
 
 def _text(config: str) -> str:

@@ -47,8 +47,8 @@ def wants_restart(environment: Mapping[str, str]) -> bool:
     """Return whether the process would begin anew."""
     given_already = ("MALLOC_", "GLIBC_TUNABLES", "LD_PRELOAD")
     chosen = any(value and name.startswith(given_already) for name, value in environment.items())
-    given = sys.argv[1:]
-    script = given == sys.orig_argv[len(sys.orig_argv) - len(given) :] and sys.argv[0] not in ("", "-")
+    own_arguments = sys.argv[1:]
+    script = own_arguments == sys.orig_argv[len(sys.orig_argv) - len(own_arguments) :] and sys.argv[0] not in ("", "-")
     watched = sys.gettrace() is not None or "debugpy" in sys.modules
     return _is_glibc() and not chosen and environment.get(SWITCH) != "0" and script and not watched
 

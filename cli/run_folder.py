@@ -86,7 +86,7 @@ class RunFolder:
             }
 
         try:
-            found, told = agree(root, first)
+            choice, told = agree(root, first)
         except BaseException:  # a signal, too
             for chosen in mine:
                 chosen.release(keep=False)
@@ -94,8 +94,8 @@ class RunFolder:
         if mine:
             mine[0]._told = told
             return mine[0]
-        checkpoint = found["checkpoint"]
-        return cls(Path(found["folder"]), Path(checkpoint) if checkpoint else None, found["why_untrained"])
+        checkpoint = choice["checkpoint"]
+        return cls(Path(choice["folder"]), Path(checkpoint) if checkpoint else None, choice["why_untrained"])
 
     def tell(self) -> None:
         """Tell the processes that a strategy launches: they must not choose for themselves, as there is a run now."""
@@ -129,8 +129,8 @@ class RunFolder:
 
     def saved(self) -> str:
         """Return which checkpoints there are, for messages."""
-        found = [str(path) for path in sorted((self.folder / "checkpoints").glob("*.ckpt"))]
-        return f"saved are {' and '.join(found)}" if found else "nothing was saved"
+        checkpoints = [str(path) for path in sorted((self.folder / "checkpoints").glob("*.ckpt"))]
+        return f"saved are {' and '.join(checkpoints)}" if checkpoints else "nothing was saved"
 
     def can_go_on(self) -> bool:
         """Return whether there is a checkpoint to resume from."""
@@ -168,39 +168,39 @@ def _choose(
 
     newest = versions(root)[-1] if versions(root) else None
     preferred = "last" if verb == "fit" else "best"
-    found, why = None, None
+    checkpoint, why = None, None
     if wanted in ("last", "best"):
-        found = _newest_checkpoint(root, wanted)
-        if found is None and verb != "fit":
+        checkpoint = _newest_checkpoint(root, wanted)
+        if checkpoint is None and verb != "fit":
             others = other_names(root, name)
             raise InputError(f"--ckpt_path {wanted}: there is no run with a checkpoint below {root}.{others}")
-        if found is None:
+        if checkpoint is None:
             rank_zero_info(f"--ckpt_path {wanted}: no checkpoint below {root} yet, training starts from the beginning.")
     elif wanted:
         path = Path(wanted)
         runs = [path, *reversed(versions(path))] if os.path.isdir(path) else []
-        found = next((c for run in runs if (c := find_checkpoint(run, preferred))), None) if runs else path
-        if found is None or not os.path.isfile(found):
+        checkpoint = next((c for run in runs if (c := find_checkpoint(run, preferred))), None) if runs else path
+        if checkpoint is None or not os.path.isfile(checkpoint):
             seeds = f" {path / below[0]} is one." if (below := names_below(path)) else ""
             raise InputError(f"--ckpt_path {wanted}: there is no such checkpoint, nor a run folder with one.{seeds}")
     elif verb != "fit":
-        found = _newest_checkpoint(root, preferred)
-        if found is None:
+        checkpoint = _newest_checkpoint(root, preferred)
+        if checkpoint is None:
             why = f"There is no run with a checkpoint below {root}.{other_names(root, name)}"
-        elif _identity(run := found.parent.parent) != identity:
-            why, found = f"{run} is of another model or backbone{_its_own(run)}.", None
+        elif _identity(run := checkpoint.parent.parent) != identity:
+            why, checkpoint = f"{run} is of another model or backbone{_its_own(run)}.", None
             rank_zero_info(why)
         else:
-            rank_zero_info(f"Using {found}, of the newest run of this name (another: --ckpt_path).")
+            rank_zero_info(f"Using {checkpoint}, of the newest run of this name (another: --ckpt_path).")
     elif newest is not None:
-        found = _of_this_job(root, same)
-        if found is None:
+        checkpoint = _of_this_job(root, same)
+        if checkpoint is None:
             _mention_unfinished(root, same)
-    if found is not None:
-        _check(found, verb, wanted)
-        if verb != "fit" and (its_run := run_of(found)) is not None:
+    if checkpoint is not None:
+        _check(checkpoint, verb, wanted)
+        if verb != "fit" and (its_run := run_of(checkpoint)) is not None:
             mention_end(its_run)
-    return RunFolder((run_of(found) if found else None) or root / "version_new", found, why)
+    return RunFolder((run_of(checkpoint) if checkpoint else None) or root / "version_new", checkpoint, why)
 
 
 def _check(checkpoint: Path, verb: str, wanted: str | None) -> None:
@@ -221,8 +221,8 @@ def _newest_checkpoint(root: Path, preferred: str) -> Path | None:
     from lightning.pytorch.utilities.rank_zero import rank_zero_info
 
     for run in reversed(versions(root)):
-        if (found := find_checkpoint(run, preferred)) is not None:
-            return found
+        if (checkpoint := find_checkpoint(run, preferred)) is not None:
+            return checkpoint
         if (run / "checkpoints").is_dir():
             state = f"{said(writer(run))} and " if is_being_written(run) else ""
             rank_zero_info(f"{run} is passed over: it is {state}without a complete checkpoint.")
@@ -240,9 +240,9 @@ def _of_this_job(root: Path, same: Callable[[Path], bool]) -> Path | None:
             continue
         if state_of(run).get("status") == "finished" and not note.get("requeued") and not job.restarts:
             return None  # the script of the job trains twice
-        if (found := find_checkpoint(run, "last")) is not None and not is_being_written(run):
-            rank_zero_info(f"Slurm's job {job.id} goes on in {run}, from {found}.")
-            return found
+        if (checkpoint := find_checkpoint(run, "last")) is not None and not is_being_written(run):
+            rank_zero_info(f"Slurm's job {job.id} goes on in {run}, from {checkpoint}.")
+            return checkpoint
     return None
 
 

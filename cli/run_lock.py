@@ -66,10 +66,10 @@ class RunLock:
 def writer(folder: Path) -> dict[str, Any]:
     """Return the note of the last process that trained in a run folder."""
     try:
-        found = json.loads((folder / WRITER).read_text(encoding="utf-8"))
+        note = json.loads((folder / WRITER).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return note if isinstance(note, dict) else {}
 
 
 def note_requeued(folder: Path) -> None:

@@ -11,8 +11,8 @@ MOST = 20
 
 def names_below(folder: Path) -> list[str]:
     """Return the folders in it that hold runs, such as those of seeds."""
-    found = (p.name for p in folder.glob("*") if "_old_" not in p.name and versions(p))
-    return sorted(found, key=lambda name: (len(name), name))
+    names = (p.name for p in folder.glob("*") if "_old_" not in p.name and versions(p))
+    return sorted(names, key=lambda name: (len(name), name))
 
 
 def other_names(root: Path, name: str | None = None) -> str:

@@ -12,10 +12,10 @@ from .run_lock import is_being_written, said, writer
 def state_of(run: Path) -> dict[str, Any]:
     """Return what `summary.json` says of a run's training."""
     try:
-        found = json.loads((run / "summary.json").read_text(encoding="utf-8")).get("fit", {})
+        state = json.loads((run / "summary.json").read_text(encoding="utf-8")).get("fit", {})
     except (OSError, ValueError, AttributeError, RecursionError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return state if isinstance(state, dict) else {}
 
 
 def mention_end(run: Path) -> None:

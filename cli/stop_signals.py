@@ -168,11 +168,11 @@ def seconds_of(duration: str | int | None) -> float | None:
         return float(text)
     if re.fullmatch(r"(\d+:)?\d+:[0-5]?\d:[0-5]?\d", text):
         parts = [int(part) for part in text.split(":")]
-        found = float(sum(n * unit for n, unit in zip(reversed(parts), (1, 60, 3600, 86400), strict=False)))
+        seconds = float(sum(n * unit for n, unit in zip(reversed(parts), (1, 60, 3600, 86400), strict=False)))
     elif re.fullmatch(r"(\d+(\.\d+)?[dhms])+", text):
-        found = sum(float(n) * UNITS[unit] for n, unit in re.findall(r"([\d.]+)([dhms])", text))
+        seconds = sum(float(n) * UNITS[unit] for n, unit in re.findall(r"([\d.]+)([dhms])", text))
     else:
-        found = 0.0
-    if found <= 0:
+        seconds = 0.0
+    if seconds <= 0:
         raise InputError(f"--stop_after is {text!r}; 90m, 1h30m or 01:30:00 (hours, minutes, seconds) would work.")
-    return found
+    return seconds

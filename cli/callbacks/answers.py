@@ -25,8 +25,8 @@ def print_answers(rows: list[dict[str, Any]], console: Console | None = None) ->
     """
     console = console or Console(soft_wrap=True, highlight=False)
     for row in rows[:MOST]:
-        given = " | ".join(str(value) for name, value in row.items() if name not in MADE)
-        console.print(Text(visible(given), style="bold"))
+        inputs = " | ".join(str(value) for name, value in row.items() if name not in MADE)
+        console.print(Text(visible(inputs), style="bold"))
         console.print(Text(visible(f"  -> {answer(row)}"), style="green"))
     if len(rows) > MOST:
         console.print(f"... and {len(rows) - MOST:,} more, in the file.")
@@ -34,13 +34,13 @@ def print_answers(rows: list[dict[str, Any]], console: Console | None = None) ->
 
 def answer(row: dict[str, Any]) -> str:
     """Return a prediction in words."""
-    found = row.get("prediction")
+    prediction = row.get("prediction")
     if "entities" in row:
         names = [f"{entity['text']} ({entity['label']} {entity['score']:.2f})" for entity in row["entities"]]
         return ", ".join(names) or "no entity"
-    words = ", ".join(map(str, found)) or "no label" if isinstance(found, list) else str(found)
-    if isinstance(found, float):
-        words = f"{found:.4g}"
+    words = ", ".join(map(str, prediction)) or "no label" if isinstance(prediction, list) else str(prediction)
+    if isinstance(prediction, float):
+        words = f"{prediction:.4g}"
     chances = row.get("probabilities")
     if isinstance(chances, dict):
         best = sorted(chances, key=chances.__getitem__, reverse=True)[:LIKELIEST]

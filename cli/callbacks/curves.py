@@ -102,14 +102,14 @@ class LearningCurves(Callback):
         """Draws, and returns what the log says."""
         if not trainer.is_global_zero or trainer.fast_dev_run:  # type: ignore[attr-defined]
             return ""
-        found = curves(self.history.rows(), _monitor(pl_module))
-        if not found.losses and not found.validation:
+        measured = curves(self.history.rows(), _monitor(pl_module))
+        if not measured.losses and not measured.validation:
             return ""
         kept = _kept_step(trainer)
-        sentence = _sentence(_summary(found, kept), found.metric)
+        sentence = _sentence(_summary(measured, kept), measured.metric)
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            draw_curves(found, self.path, f"{self.path.parent} - {state}", sentence, kept)
+            draw_curves(measured, self.path, f"{self.path.parent} - {state}", sentence, kept)
         except Exception as error:  # no picture is worth a trained model
             rank_zero_warn(f"{self.path} could not be drawn: {error}")
         self._drawn_at = time.monotonic()
@@ -135,10 +135,10 @@ def _kept_step(trainer: Trainer) -> int | None:
     return None
 
 
-def _summary(found: Curves, kept: int | None) -> dict[str, Any]:
-    ends = {"last": found.validation[-1][0]} if found.validation else {}
+def _summary(measured: Curves, kept: int | None) -> dict[str, Any]:
+    ends = {"last": measured.validation[-1][0]} if measured.validation else {}
     steps = {**({"kept": kept} if kept is not None else {}), **ends}
-    return {name: {"step": step, **found.at(step)} for name, step in steps.items()}
+    return {name: {"step": step, **measured.at(step)} for name, step in steps.items()}
 
 
 def _sentence(summary: dict[str, Any], metric: str | None) -> str:

@@ -29,8 +29,8 @@ Points = list[tuple[int, float]]
 def loss_of_step(trainer: Trainer) -> Tensor | None:
     """Return the training loss of the step just taken, on its device; None where the module logs none."""
     if (loss := module_facts(trainer.lightning_module).last_loss) is not None:
-        found: Tensor = loss
-        return found
+        scalar: Tensor = loss
+        return scalar
     metrics = trainer.callback_metrics
     return metrics.get(f"{TRAIN}_step", metrics.get(TRAIN))
 

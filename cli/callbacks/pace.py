@@ -158,11 +158,11 @@ class Pace(Callback):
         """Return the batches of a pass; 0 where nothing tells."""
         data: Any = getattr(trainer, "datamodule", None)
         try:
-            found = len(data.train_dataloader() if split == "train" else data.val_dataloader())
+            batches = len(data.train_dataloader() if split == "train" else data.val_dataloader())
         except (TypeError, AttributeError, NotImplementedError):
             return 0
         limit = trainer.limit_train_batches if split == "train" else trainer.limit_val_batches
-        return min(found, limit) if isinstance(limit, int) else int(found * limit)
+        return min(batches, limit) if isinstance(limit, int) else int(batches * limit)
 
     # ------------------------------------------------------------------ the last step
 

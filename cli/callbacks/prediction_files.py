@@ -67,7 +67,7 @@ class GrowingFile:
 
 def to_json(value: Any) -> str:
     """One line of JSON in which nothing can be mistaken for a command or the end of a line."""
-    return ODD.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(value, ensure_ascii=False, default=str))
+    return ODD.sub(lambda match: f"\\u{ord(match[0]):04x}", json.dumps(value, ensure_ascii=False, default=str))
 
 
 class JsonLines:
@@ -75,13 +75,13 @@ class JsonLines:
 
     header: list[str] | None = None
 
-    def begin(self, given: Sequence[str], found: dict[str, Any], whole: bool) -> str:
+    def begin(self, inputs: Sequence[str], predicted: dict[str, Any], whole: bool) -> str:
         """Return what stands before the first row."""
         return ""
 
-    def row(self, given: dict[str, Any], found: dict[str, Any]) -> str:
+    def row(self, inputs: dict[str, Any], predicted: dict[str, Any]) -> str:
         """Return what was given and what was predicted, in a line."""
-        return to_json({**given, **found}) + "\n"
+        return to_json({**inputs, **predicted}) + "\n"
 
 
 class Table:
@@ -94,25 +94,25 @@ class Table:
     def __init__(self, header: list[str] | None = None) -> None:
         self.header = header
 
-    def begin(self, given: Sequence[str], found: dict[str, Any], whole: bool) -> str:
+    def begin(self, inputs: Sequence[str], predicted: dict[str, Any], whole: bool) -> str:
         """Return the header: the columns of the input, then those of the first row's predictions.
 
         Args:
-            given: the columns of the input.
-            found: the predictions of the first row.
+            inputs: the columns of the input.
+            predicted: the predictions of the first row.
             whole: whether a dictionary has the same keys in each row, and gets a column for each.
         """
-        self.header = [*given, *(_flat(found, given) if whole else found)]
+        self.header = [*inputs, *(_flat(predicted, inputs) if whole else predicted)]
         return self._line(map(to_cell, self.header))
 
-    def row(self, given: dict[str, Any], found: dict[str, Any]) -> str:
+    def row(self, inputs: dict[str, Any], predicted: dict[str, Any]) -> str:
         """Return what was given and what was predicted, in a line.
 
         Raises:
             InputError: if there is a column that the first row had not.
         """
         header = self.header or []
-        cells = {**given, **_flat(found, header)}
+        cells = {**inputs, **_flat(predicted, header)}
         if more := cells.keys() - set(header):
             raise InputError(
                 f"The prediction has {', '.join(sorted(more))}, which the first one had not, and a table has one set "

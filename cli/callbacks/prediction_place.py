@@ -63,10 +63,10 @@ def identity_of(*parts: Any) -> str:
 def weights_of(checkpoint: Path | None, backbone: Any) -> list[Any]:
     """Return what tells weights apart from those that lay at the same place before: names, sizes and times of files."""
     name = getattr(backbone, "name", backbone)
-    found = checkpoint or (locate(name) if name else None)
-    if not isinstance(found, Path):
+    place = checkpoint or (locate(name) if name else None)
+    if not isinstance(place, Path):
         return [name, getattr(backbone, "revision", None)]
-    files = sorted(file for file in found.iterdir() if file.is_file()) if found.is_dir() else [found]
+    files = sorted(file for file in place.iterdir() if file.is_file()) if place.is_dir() else [place]
     return [[str(file.absolute()), file.stat().st_size, file.stat().st_mtime_ns] for file in files]
 
 

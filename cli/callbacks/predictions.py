@@ -172,30 +172,30 @@ class PredictionWriter(BasePredictionWriter):
             self._done = done
             return
         module = module_facts(pl_module)
-        found = module.merge_predictions(gathered)
-        for index in sorted(found):
-            self._add(module, index, found[index])
+        merged = module.merge_predictions(gathered)
+        for index in sorted(merged):
+            self._add(module, index, merged[index])
         self._done = done
         self._state = self._progress()
         if time.monotonic() - self._saved >= self.save_every:
             self._save()
 
-    def _add(self, module: ModuleFacts, index: int, found: dict[str, Any]) -> None:
-        given = self._inputs[index] if len(self._inputs) else {}
-        found = {**found, **self._data.judged(given, found)}
+    def _add(self, module: ModuleFacts, index: int, predicted: dict[str, Any]) -> None:
+        inputs = self._inputs[index] if len(self._inputs) else {}
+        predicted = {**predicted, **self._data.judged(inputs, predicted)}
         if self._file.size == 0:
             known: list[str] | None = getattr(self._inputs, "columns", None)
             columns = known or list(dict.fromkeys(name for row in self._inputs for name in row))
-            if clash := set(columns) & found.keys():
+            if clash := set(columns) & predicted.keys():
                 raise InputError(f"The input has columns that predictions are called: {', '.join(sorted(clash))}.")
-            first = {**found, **{name: found.get(name) for name in self._data.judgments(columns, found)}}
+            first = {**predicted, **{name: predicted.get(name) for name in self._data.judgments(columns, predicted)}}
             self._file.write(self._rows.begin(columns, first, self._likeliest.left_out == 0))
-        self._file.write(self._rows.row(given, found))
+        self._file.write(self._rows.row(inputs, predicted))
         self._count += 1
         if self.answers:
-            self._answers.append({**given, **found})
+            self._answers.append({**inputs, **predicted})
         if self._official is not None:
-            name, value = module.official_prediction(index, found)
+            name, value = module.official_prediction(index, predicted)
             self._official.write(f"{',' if self._official.size else '{'}\n {to_json(name)}: {to_json(value)}")
 
     def _gather(self, trainer: Trainer) -> Parts:

@@ -166,11 +166,11 @@ class RunReport(Summary):
         if not self.path.is_file():
             return {}
         try:
-            found = json.loads(self.path.read_text(encoding="utf-8"))
+            summary = json.loads(self.path.read_text(encoding="utf-8"))
         except (ValueError, RecursionError):
-            found = None
-        if isinstance(found, dict):
-            return found
+            summary = None
+        if isinstance(summary, dict):
+            return summary
         rank_zero_warn(f"{self.path} is damaged: it is written anew, without what it told of before.")
         return {}
 
@@ -180,8 +180,8 @@ def _troubles(trainer: Trainer, pl_module: LightningModule) -> dict[str, Any]:
     if (guard := module_facts(pl_module).guard) is None:
         return {}
     rollbacks = [one for c in trainer.callbacks if isinstance(c, Rollback) for one in c.done]  # type: ignore[attr-defined]
-    found = {"left_out": guard.left_out, "loss_jumps": guard.spikes.noted, "rollbacks": rollbacks}
-    return {name: value for name, value in found.items() if value}
+    troubles = {"left_out": guard.left_out, "loss_jumps": guard.spikes.noted, "rollbacks": rollbacks}
+    return {name: value for name, value in troubles.items() if value}
 
 
 def without_non_finite(value: Any) -> Any:

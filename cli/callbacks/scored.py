@@ -13,13 +13,13 @@ from ...contracts import data_facts, files_of
 
 def scored(trainer: Trainer) -> dict[str, Any]:
     """Return the checkpoint's name and step, and the data, of a test that begins; without what nobody knows."""
-    found: dict[str, Any] = {}
+    source: dict[str, Any] = {}
     if path := trainer.ckpt_path:
-        found["checkpoint"] = Path(path).name
-        found["step"] = int(read_checkpoint(path, whole=False)["global_step"])
+        source["checkpoint"] = Path(path).name
+        source["step"] = int(read_checkpoint(path, whole=False)["global_step"])
     if (files := files_of(data_facts(trainer.datamodule), "test")) is not None:  # type: ignore[attr-defined]
-        found["files"] = files
-    return found
+        source["files"] = files
+    return source
 
 
 def said_of(test: Any) -> str:

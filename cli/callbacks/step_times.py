@@ -58,18 +58,18 @@ class StepTimes(Callback):
             self._batches.append(self._marks)
         self._ended = time.perf_counter()
         if will_log(trainer):
-            found = self.measure()
-            pl_module.log_dict({f"train/ms_{part}": value for part, value in found.items()}, batch_size=1)
+            milliseconds = self.measure()
+            pl_module.log_dict({f"train/ms_{part}": value for part, value in milliseconds.items()}, batch_size=1)
             self._reset()
             self._ended = time.perf_counter()
 
     def measure(self) -> dict[str, float]:
         """Return milliseconds of a batch by part, since the last time; waits for the device."""
         number = max(1, len(self._batches))
-        found = {"data": 1000 * self._waited / number}
+        milliseconds = {"data": 1000 * self._waited / number}
         for place, part in enumerate(PARTS[1:]):
-            found[part] = sum(_between(marks[place], marks[place + 1]) for marks in self._batches) / number
-        return found
+            milliseconds[part] = sum(_between(marks[place], marks[place + 1]) for marks in self._batches) / number
+        return milliseconds
 
     def _mark(self, module: LightningModule) -> Any:
         if module.device.type != "cuda":

@@ -56,16 +56,16 @@ class Throughput(Callback):
             return  # somebody else's module
         self._add(sizes, module_facts(pl_module).target_counts)
         if will_log(trainer):
-            found = self.measure(trainer, pl_module)
-            self.tokens_per_second = found["tokens_per_second"]
-            pl_module.log_dict({f"train/{name}": value for name, value in found.items()}, batch_size=1)
+            measures = self.measure(trainer, pl_module)
+            self.tokens_per_second = measures["tokens_per_second"]
+            pl_module.log_dict({f"train/{name}": value for name, value in measures.items()}, batch_size=1)
             self._reset()
 
     def measure(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, float]:
         """Return what is logged, over the batches since the last time; waits for the device."""
         tokens = float(self._tokens) * trainer.world_size
         seconds = max(1e-9, time.perf_counter() - self._since)
-        found = {
+        measures = {
             "tokens_per_second": tokens / seconds,
             "samples_per_second": self._samples * trainer.world_size / seconds,
             "padding_fraction": 1 - tokens / trainer.world_size / max(1, self._places),
@@ -75,10 +75,10 @@ class Throughput(Callback):
         module = module_facts(pl_module)
         if networks := module.networks():
             speed = self._flops(module, networks) / seconds
-            found["teraflops"] = speed / 1e12
+            measures["teraflops"] = speed / 1e12
             if peak := device_peak(pl_module.device, str(trainer.precision)):
-                found["mfu"] = speed / peak
-        return found
+                measures["mfu"] = speed / peak
+        return measures
 
     def _flops(self, module: ModuleFacts, networks: Sequence[Any]) -> float:
         """Return the FLOPs of all steps since the last time, on this device."""

@@ -94,8 +94,8 @@ def _encoder_decoder(network: Any) -> Cost:
     sizes = [(a, a), (b, a), (a, b), (b, b), (2 * b, a)]
     counts = [_count(network, s, t) - head * t for s, t in sizes]
     terms = [[s, s * s, t, t * t, s * t] for s, t in sizes]
-    found = np.linalg.solve(np.array(terms, np.float64), np.array(counts, np.float64))
-    source, source_pair, target, target_pair, cross = (round(float(value), 3) for value in found)
+    costs = np.linalg.solve(np.array(terms, np.float64), np.array(counts, np.float64))
+    source, source_pair, target, target_pair, cross = (round(float(value), 3) for value in costs)
     return Cost(source, source_pair, target, target_pair, cross, head)
 
 

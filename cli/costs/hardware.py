@@ -86,11 +86,11 @@ def cluster(text: str) -> tuple[Device, int]:
     """
     devices = {device.name: device for device in DEVICES}
     # The whole text, as what a driver's name merely contains (`h100x-2`) would be taken for one device.
-    found = re.fullmatch(f"({'|'.join(map(re.escape, devices))})(?:x([1-9][0-9]{{0,6}}))?", text.strip().lower())
-    if found is None:
+    match = re.fullmatch(f"({'|'.join(map(re.escape, devices))})(?:x([1-9][0-9]{{0,6}}))?", text.strip().lower())
+    if match is None:
         names = ", ".join(sorted(devices))
         raise InputError(f"--hardware {text} is not known; one of {names}, with x8 for eight of them, would work.")
-    return devices[found[1]], int(found[2] or 1)
+    return devices[match[1]], int(match[2] or 1)
 
 
 def dtype_of(precision: str) -> str:

@@ -81,11 +81,11 @@ class Ledger(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Count what an operation makes."""
-        found = func(*args, **(kwargs or {}))
-        for tensor in tree_iter(found):
+        output = func(*args, **(kwargs or {}))
+        for tensor in tree_iter(output):
             if isinstance(tensor, Tensor) and tensor.untyped_storage()._cdata not in self._seen:
                 self.add(tensor, self._part(func, args, tensor))
-        return found
+        return output
 
     def _part(self, func: Any, args: Any, made: Tensor) -> str:
         if func is torch.ops.aten._to_copy.default and args[0].untyped_storage()._cdata in self._weights:

@@ -44,9 +44,9 @@ def _of_lightning(what: str) -> list[str]:
     from ...modules import callbacks as ours
     from .. import callbacks as switched_on
 
-    found: list[Any] = [callbacks, ours, switched_on] if what == "callbacks" else [loggers]
+    modules: list[Any] = [callbacks, ours, switched_on] if what == "callbacks" else [loggers]
     base = callbacks.Callback if what == "callbacks" else loggers.Logger
-    kinds = {kind.__name__ for module in found for kind in vars(module).values() if _is_kind(kind, base)}
+    kinds = {kind.__name__ for module in modules for kind in vars(module).values() if _is_kind(kind, base)}
     return sorted(kinds)
 
 
@@ -59,5 +59,5 @@ def nearest(word: str, known: list[str]) -> str:
     by_lower = {name.lower(): name for name in reversed(known)}
     close = get_close_matches(word.lower(), by_lower, n=2)
     begun = [name for name in by_lower if len(word) > 2 and name.startswith(word.lower())]
-    found = [by_lower[name] for name in dict.fromkeys([*close, *begun])][:2]
-    return f" (did you mean {' or '.join(found)}?)" if found else ""
+    near = [by_lower[name] for name in dict.fromkeys([*close, *begun])][:2]
+    return f" (did you mean {' or '.join(near)}?)" if near else ""

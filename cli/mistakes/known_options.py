@@ -52,15 +52,15 @@ def find_class(name: str, base: type[Any]) -> type[Any] | None:
     if not place:
         return next((kind for kind in classes(base) if kind.__name__ == name), None)
     try:
-        found = getattr(import_module(place), last, None)
+        kind = getattr(import_module(place), last, None)
     except (Exception, SystemExit):
         return None
-    return found if isinstance(found, type) and issubclass(found, base) else None
+    return kind if isinstance(kind, type) and issubclass(kind, base) else None
 
 
 def options_of(kind: type[Any]) -> list[str]:
     """Return the options of a class, and of the classes that it passes others on to."""
-    given = [
+    parameters = [
         option
         for ancestor in inspect.getmro(kind)
         if ancestor not in (object, LightningModule, LightningDataModule)
@@ -69,7 +69,7 @@ def options_of(kind: type[Any]) -> list[str]:
         for option in list(inspect.signature(vars(ancestor)["__init__"]).parameters.values())[1:]
         if option.kind in (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
     ]
-    return list(dict.fromkeys(option.name for option in given))
+    return list(dict.fromkeys(option.name for option in parameters))
 
 
 class KnownOptions:

@@ -20,14 +20,14 @@ def unknown_option(entry: Mapping[Any, Any], base: type[Any]) -> tuple[str, str]
     Returns:
         None where all are known; where nobody knows the class; and where it takes whatever it is given.
     """
-    name, given = str(entry.get("class_path")), entry.get("init_args")
+    name, init_args = str(entry.get("class_path")), entry.get("init_args")
     kind = find_class(name, base) or next((kind for kind in _below(base) if kind.__name__ == name), None)
-    if kind is None or not isinstance(given, Mapping):
+    if kind is None or not isinstance(init_args, Mapping):
         return None
     if _takes_anything(kind):
         return None
     options = options_of(kind)
-    wrong = next((str(key) for key in given if key not in options), None)
+    wrong = next((str(key) for key in init_args if key not in options), None)
     if wrong is None:
         return None
     return wrong, f"{kind.__name__} has no option {wrong!r}{nearest(wrong, options)}; there are: {', '.join(options)}."

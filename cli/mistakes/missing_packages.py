@@ -41,17 +41,17 @@ def _missing_package(error: BaseException, config: Any) -> InputError | None:
     text, seen = "", error
     while seen is not None and not isinstance(seen, ImportError):  # the parser lays errors of its own above it
         text, seen = text or str(seen), seen.__cause__ or seen.__context__  # type: ignore[assignment]
-    found = PACKAGES.search(str(seen)) if seen is not None else None
-    if found is None:  # of several classes, the parser tells of the last
+    missing = PACKAGES.search(str(seen)) if seen is not None else None
+    if missing is None:  # of several classes, the parser tells of the last
         return next((why for option, path, options in _classes(config) if (why := _try(option, path, options))), None)
     named = CLASS.findall(text)
     option = next((key for key, path, _ in _classes(config) if named and path == named[-1]), "")
-    return _install(found, option, named[-1].rpartition(".")[2] if named else "what is asked for")
+    return _install(missing, option, named[-1].rpartition(".")[2] if named else "what is asked for")
 
 
-def _install(found: re.Match[str], option: str, what: str) -> InputError:
-    module = (found["module"] or "").partition(".")[0]
-    package = found["requirement"] or OTHER_NAMES.get(module, module)
+def _install(missing: re.Match[str], option: str, what: str) -> InputError:
+    module = (missing["module"] or "").partition(".")[0]
+    package = missing["requirement"] or OTHER_NAMES.get(module, module)
     whose = f"{option}: " if option else ""
     quoted = f"'{package}'" if re.search(r"[<>=!~\[ ]", package) else package
     return InputError(
@@ -66,8 +66,8 @@ def _try(option: str, path: str, options: dict[str, Any]) -> InputError | None:
     try:
         getattr(import_module(path.rpartition(".")[0]), path.rpartition(".")[2])(**options)
     except ImportError as error:
-        found = PACKAGES.search(str(error))
-        return _install(found, option, path.rpartition(".")[2]) if found else None
+        missing = PACKAGES.search(str(error))
+        return _install(missing, option, path.rpartition(".")[2]) if missing else None
     except Exception:
         return None
     return None

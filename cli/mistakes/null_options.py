@@ -46,10 +46,10 @@ def refuse_null_options(parser: argparse.ArgumentParser, config: Any) -> None:
                 {name: (kind, action.default)},
             )
     for part, base in PARTS.items():
-        given = plain.get(part)
-        if not isinstance(given, Mapping):
+        section = plain.get(part)
+        if not isinstance(section, Mapping):
             continue
-        class_path = given.get("class_path")
+        class_path = section.get("class_path")
         if class_path is None or find_class(str(class_path), base) is base:  # what the parser takes for it
             raise InputError(
                 f"{part} has no class_path, so nothing says which class it is: `{part}: {{class_path: CLASS, "
@@ -57,7 +57,7 @@ def refuse_null_options(parser: argparse.ArgumentParser, config: Any) -> None:
             )
         kind = find_class(str(class_path), base)
         if kind is not None and kind.__module__.startswith("pretune."):
-            _refuse(part, given.get("init_args") or {}, typed_options(kind))
+            _refuse(part, section.get("init_args") or {}, typed_options(kind))
 
 
 def null_group(group: str) -> InputError:
@@ -69,26 +69,26 @@ def typed_options(kind: type[Any]) -> dict[str, Option]:
     """Return the options of a class of ours, and of the classes that it passes others on to."""
     if dataclasses.is_dataclass(kind):
         return _typed(kind)
-    found: dict[str, Option] = {}
+    options: dict[str, Option] = {}
     for ancestor in inspect.getmro(kind):
         if ancestor.__module__.startswith("pretune.") and "__init__" in vars(ancestor):
-            found = {**_typed(ancestor), **found}
-    return found
+            options = {**_typed(ancestor), **options}
+    return options
 
 
 def _typed(kind: type[Any]) -> dict[str, Option]:
     init = vars(kind)["__init__"]
     hints = get_type_hints(kind if dataclasses.is_dataclass(kind) else init)
-    given = list(inspect.signature(init).parameters.values())[1:]
+    parameters = list(inspect.signature(init).parameters.values())[1:]
     return {
         option.name: (hints[option.name], option.default)
-        for option in given
+        for option in parameters
         if option.name in hints and option.kind in (option.POSITIONAL_OR_KEYWORD, option.KEYWORD_ONLY)
     }
 
 
-def _refuse(prefix: str, given: Mapping[str, Any], options: Mapping[str, Option]) -> None:
-    for name, value in given.items():
+def _refuse(prefix: str, values: Mapping[str, Any], options: Mapping[str, Option]) -> None:
+    for name, value in values.items():
         if name not in options:
             continue
         kind, default = options[name]

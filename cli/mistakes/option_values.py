@@ -48,11 +48,11 @@ def check_values(verb: str | None, config: Any) -> None:
     Raises:
         InputError: with the option and what would work.
     """
-    found = list(flat(as_plain(config)))
-    for key, value in found:
+    values = list(flat(as_plain(config)))
+    for key, value in values:
         if isinstance(value, float) and not math.isfinite(value):
             raise InputError(f"{key} is {value}; it must be finite.")
-    numbers: dict[str, float] = {key: value for key, value in found if type(value) in (int, float)}
+    numbers: dict[str, float] = {key: value for key, value in values if type(value) in (int, float)}
     for key, lowest in LOWEST.items():
         if numbers.get(key, lowest) < lowest:
             raise InputError(f"{key} is {numbers[key]}; it must be at least {lowest}.")

@@ -48,8 +48,8 @@ def own_options_named(run: Path, checkpoint: Path | None, verb: str, config: Any
 
 def _hint(run: Path, config: Any, of: re.Pattern[str] | None = None) -> str:
     file = run / "config.yaml"
-    trained, given = read_config(str(file)) if file.is_file() else {}, as_plain(config)
-    parts = [{key: found.get(key) for key in ("model", "data")} for found in (trained, given)]
+    trained, current = read_config(str(file)) if file.is_file() else {}, as_plain(config)
+    parts = [{key: options.get(key) for key in ("model", "data")} for options in (trained, current)]
     before, now = (dict(flat(part)) for part in parts)
     changed = [key for key in {**before, **now} if before.get(key) != now.get(key) and not OWN.search(key)]
     changed = [key for key in changed if of is None or of.search(key)]

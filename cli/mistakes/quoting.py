@@ -14,12 +14,12 @@ def quotes_for(where: str, value: str) -> str | None:
         value: what the parser found, as Python writes it.
     """
     try:
-        found = ast.literal_eval(value)
+        mapping = ast.literal_eval(value)
     except (ValueError, SyntaxError, MemoryError, RecursionError):
         return None
-    if not isinstance(found, dict) or len(found) != 1:
+    if not isinstance(mapping, dict) or len(mapping) != 1:
         return None
-    ((key, rest),) = found.items()
+    ((key, rest),) = mapping.items()
     if not isinstance(rest, str | int | float | None):
         return None
     text = f"{key}:" if rest is None else f"{key}: {rest}"

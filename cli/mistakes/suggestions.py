@@ -38,23 +38,23 @@ def _suggest(whole: str, known: KnownOptions) -> list[str]:
     leaves: dict[str, list[str]] = {}
     for full in known.keys:
         leaves.setdefault(full.rpartition(".")[2].lower(), []).append(full)
-    aliases = {name: found for name, target in ALIASES.items() if (found := _there(target, known))}
-    found = [*aliases.get(leaf, []), *leaves.get(leaf, [])]
-    if not found and "." not in whole:
-        found = get_close_matches(whole, [full for full in known.keys if "." not in full], n=1, cutoff=0.85)
-    if not found and len(leaf) > 2:  # a part of its name, as other command lines take it
-        found = [full for full in known.keys if full.startswith(whole)]
-        found = found or [full for name in leaves if name.startswith(leaf) for full in leaves[name]]
-    if not found and "." in whole and (near := get_close_matches(whole, known.keys, n=1, cutoff=0.85)):
-        found = near
-    if not found:
+    aliases = {name: meant for name, target in ALIASES.items() if (meant := _there(target, known))}
+    meant = [*aliases.get(leaf, []), *leaves.get(leaf, [])]
+    if not meant and "." not in whole:
+        meant = get_close_matches(whole, [full for full in known.keys if "." not in full], n=1, cutoff=0.85)
+    if not meant and len(leaf) > 2:  # a part of its name, as other command lines take it
+        meant = [full for full in known.keys if full.startswith(whole)]
+        meant = meant or [full for name in leaves if name.startswith(leaf) for full in leaves[name]]
+    if not meant and "." in whole and (near := get_close_matches(whole, known.keys, n=1, cutoff=0.85)):
+        meant = near
+    if not meant:
         names = get_close_matches(leaf, [*leaves, *aliases], n=3, cutoff=CLOSE)
         best = SequenceMatcher(None, leaf, names[0]).ratio() if names else 0
         alike = [name for name in names if SequenceMatcher(None, leaf, name).ratio() > best - 0.05]
-        found = [full for name in alike for full in [*aliases.get(name, []), *leaves.get(name, [])]]
+        meant = [full for name in alike for full in [*aliases.get(name, []), *leaves.get(name, [])]]
     part = whole.partition(".")[0]
-    found.sort(key=lambda full: "." in whole and not full.startswith(f"{part}."))
-    return list(dict.fromkeys(found))[:MOST]
+    meant.sort(key=lambda full: "." in whole and not full.startswith(f"{part}."))
+    return list(dict.fromkeys(meant))[:MOST]
 
 
 def _there(target: str, known: KnownOptions) -> list[str]:
@@ -62,18 +62,18 @@ def _there(target: str, known: KnownOptions) -> list[str]:
     return [option for option in target.split("|") if option.partition(" ")[0] in known]
 
 
-def on_command_line(found: list[str]) -> str:
+def on_command_line(options: list[str]) -> str:
     """Return suggestions for a message about the command line; empty where there is none."""
-    return _asked([f"--{full}" for full in found])
+    return _asked([f"--{full}" for full in options])
 
 
-def in_yaml(found: list[str]) -> str:
+def in_yaml(options: list[str]) -> str:
     """Return the same for a configuration, with how it is written there."""
-    return _asked([f"{full.partition(' ')[0]}, which is written {written(full)}" for full in found])
+    return _asked([f"{full.partition(' ')[0]}, which is written {written(full)}" for full in options])
 
 
-def _asked(found: list[str]) -> str:
-    return f" (did you mean {' or '.join(found)}?)" if found else ""
+def _asked(suggestions: list[str]) -> str:
+    return f" (did you mean {' or '.join(suggestions)}?)" if suggestions else ""
 
 
 def written(full: str) -> str:

@@ -58,16 +58,18 @@ def check_configurations(args: Sequence[str]) -> None:
         if written is None or option != "--config":
             continue
         for part in ("model", "data", "trainer"):
-            found = written.values.get(part)
-            if not isinstance(found, dict | str | None):
-                raise InputError(f"{written.place((part,))}: {part} is {found!r}; options below `{part}:` would work.")
+            section = written.values.get(part)
+            if not isinstance(section, dict | str | None):
+                raise InputError(
+                    f"{written.place((part,))}: {part} is {section!r}; options below `{part}:` would work."
+                )
 
 
 def configurations(args: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Yield the option and the value of each configuration on a command line, and of files for a part of one."""
     for arg, after in zip(args, [*args[1:], ""], strict=False):
-        option, given, value = arg.partition("=")
-        value = value if given else after
+        option, equals, value = arg.partition("=")
+        value = value if equals else after
         if option == "--config" or (option in PARTS and Path(value).suffix in SUFFIXES and os.path.isfile(value)):
             yield option, value
 
@@ -110,8 +112,8 @@ def _read(config: str, changed: int, size: int) -> Written:
 
 def _refuse_folder(path: Path) -> None:
     inside = [path / "config.yaml", *sorted(path.glob("version_*/config.yaml"), key=lambda p: -p.stat().st_mtime)]
-    found = next((p for p in inside if p.is_file()), None)
-    cure = f"--config {found}" if found else "a YAML file in it"
+    likely = next((p for p in inside if p.is_file()), None)
+    cure = f"--config {likely}" if likely else "a YAML file in it"
     raise InputError(f"--config is {path}, a folder; {cure} would work.")
 
 
