@@ -51,7 +51,7 @@ def test_what_only_a_library_can_mend_is_left_out(monkeypatch: pytest.MonkeyPatc
 
 
 def test_once_and_by_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    from lightning_utilities.core.rank_zero import rank_zero_only
+    from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
     lines = WarningLines()
     assert [bool(lines("again", UserWarning, SITE, n)) for n in (1, 2)] == [True, False]
