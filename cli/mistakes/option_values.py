@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ...errors import InputError
+from ...errors import InputError, check_range
 from ..parser import as_plain
 
 SEEDS = 2**32 - 1
@@ -54,13 +54,10 @@ def check_values(verb: str | None, config: Any) -> None:
             raise InputError(f"{key} is {value}; it must be finite.")
     numbers: dict[str, float] = {key: value for key, value in values if type(value) in (int, float)}
     for key, lowest in LOWEST.items():
-        if numbers.get(key, lowest) < lowest:
-            raise InputError(f"{key} is {numbers[key]}; it must be at least {lowest}.")
+        check_range(key, numbers.get(key), least=lowest)
     for key in ABOVE_ZERO:
-        if numbers.get(key, 1) <= 0:
-            raise InputError(f"{key} is {numbers[key]}; it must be above 0.")
-    if numbers.get("seed_everything", 0) > SEEDS:
-        raise InputError(f"seed_everything is {numbers['seed_everything']}; it must be at most {SEEDS}.")
+        check_range(key, numbers.get(key), above=0)
+    check_range("seed_everything", numbers.get("seed_everything"), most=SEEDS)
     if verb == "fit":
         _check_order(numbers)
     for key in UNTRAINED if verb == "fit" else ():

@@ -15,6 +15,7 @@ from ...text.tokenizer import separator_id
 from ..backbone.backbone import Backbone
 from ..backbone.families import require
 from ..base import BaseModule, Output
+from ..batches.left_padding import left_padded
 from ..batches.padded_rows import Rows
 from ..batches.targets import before
 from ..metrics.basic import AccuracyPerTarget, MeanPerTarget, Perplexity
@@ -210,18 +211,10 @@ class CausalLanguageModeling(BaseModule):
 
     def predict_step(self, batch: dict[str, Tensor], batch_idx: int, dataloader_idx: int = 0) -> list[dict[str, Any]]:
         """Return the continuation of each prompt."""
-        lengths = batch["attention_mask"].sum(1, keepdim=True)
-        longest = int(lengths.max())
-        # From the right to the left side of the padding.
-        places = torch.arange(longest, device=lengths.device) - (longest - lengths)
-        ids = batch["input_ids"].gather(1, places.clamp(min=0))
-        mask = (places >= 0).long()
-        empty = lengths.squeeze(1) == 0
+        ids, mask = left_padded(batch["input_ids"], batch["attention_mask"], self.pad_id())
+        empty = mask.sum(1) == 0
         ids[empty, -1:], mask[empty, -1:] = self._end_id(), 1
-        return [{"prediction": text} for text in self._generate(ids.where(mask.bool(), self._pad()), mask)]
-
-    def _pad(self) -> Tensor:
-        return torch.tensor(self.pad_id(), device=self.device)
+        return [{"prediction": text} for text in self._generate(ids, mask)]
 
 
 def refuse_single_tokens(option: str, length: int) -> None:

@@ -13,6 +13,7 @@ from ...errors import InputError, first_line
 from ..backbone.adapters import is_adapter
 from ..backbone.backbone import Backbone
 from ..base import BaseModule
+from ..batches.left_padding import left_padded
 from ..metrics.basic import AccuracyPerTarget
 from ..sharding import is_sharded
 
@@ -143,20 +144,6 @@ class GeneratingModule(BaseModule):
                 if options[key] in (None, self.tokenizer.unk_token_id):
                     raise InputError(f"model.generation.{key} is {token!r}, which the tokenizer does not know.")
         return options
-
-
-def left_padded(ids: Tensor, mask: Tensor, pad_id: int) -> tuple[Tensor, Tensor]:
-    """Return rows moved to the right end, whichever side their padding was on, and no wider than the longest.
-
-    Args:
-        ids: (rows, length).
-        mask: (rows, length), 1 on real tokens.
-        pad_id: for what is before them.
-    """
-    order = mask.bool().long().argsort(dim=1, stable=True)
-    width = max(1, int(mask.bool().sum(1).max()))
-    mask = mask.gather(1, order)[:, -width:]
-    return ids.gather(1, order)[:, -width:].masked_fill(mask == 0, pad_id), mask
 
 
 def _freeze_all_but_adapters(network: nn.Module) -> None:

@@ -1,0 +1,19 @@
+"""Prompts at the right end of their rows, where a decoder goes on."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+
+def left_padded(ids: Tensor, mask: Tensor, pad_id: int) -> tuple[Tensor, Tensor]:
+    """Return rows moved to the right end, whichever side their padding was on, and no wider than the longest.
+
+    Args:
+        ids: (rows, length).
+        mask: (rows, length), 1 on real tokens.
+        pad_id: for what is before them.
+    """
+    order = mask.bool().long().argsort(dim=1, stable=True)
+    width = max(1, int(mask.bool().sum(1).max()))
+    mask = mask.gather(1, order)[:, -width:]
+    return ids.gather(1, order)[:, -width:].masked_fill(mask == 0, pad_id), mask
