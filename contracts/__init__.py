@@ -11,7 +11,9 @@ from .batch import CAPACITY, FULL, HINTS, IGNORED, LONGEST, TARGETS, TOKENS, kno
 from .data import NOTHING, DataFacts, DataKind
 from .loader import LoaderFacts
 from .module import ModuleFacts, RowWork
+from .shown import Role, ShownRow, ShownSpan, ShownText, pack_place, plain_rows
 from .stored import Stored
+from .survey import Shared, Survey
 
 __all__ = [
     "CAPACITY",
@@ -26,14 +28,22 @@ __all__ = [
     "DataKind",
     "LoaderFacts",
     "ModuleFacts",
+    "Role",
     "RowWork",
+    "Shared",
+    "ShownRow",
+    "ShownSpan",
+    "ShownText",
     "Stored",
+    "Survey",
     "data_facts",
     "files_of",
     "is_defined",
     "known_targets",
     "loader_facts",
     "module_facts",
+    "pack_place",
+    "plain_rows",
     "set_length",
     "with_hints",
     "without_hints",

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
+from .survey import Survey
+
 if TYPE_CHECKING:
     from .module import ModuleFacts
 
@@ -59,6 +61,21 @@ class DataFacts:
 
     def find_sources(self) -> None:
         """Raise an `InputError` if something that will be read is not there."""
+
+    # ------------------------------------------------------------------ by who shows data
+
+    def survey(self, split: str) -> Survey | None:
+        """Return what is known of all rows of a split that is set up; None where nobody looks."""
+        return None
+
+    def about(self, split: str, indices: Sequence[int]) -> list[dict[str, str]]:
+        """Return what is known of each row of a batch, such as where it is `from`; empty where nothing is.
+
+        Args:
+            split: that the batch is of.
+            indices: of the batch in the split's dataset, as its plan has them.
+        """
+        return []
 
     # ------------------------------------------------------------------ by callbacks that read data of their own
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from .data import NOTHING, DataFacts
+from .shown import ShownRow, plain_rows
 from .stored import Stored
 
 
@@ -144,6 +145,20 @@ class ModuleFacts:
             options: for whatever else is made `from_config`, such as its dtype.
         """
         return [network]
+
+    # ------------------------------------------------------------------ by who shows data
+
+    def sketch(self) -> None:
+        """Find out, without a network, all that `shown` asks: tokenizer, labels, which tokens are special."""
+
+    def shown(self, batch: Any, stage: str) -> list[ShownRow]:
+        """Return what the next step would learn from a batch: one entry for each row, or document of a pack.
+
+        Args:
+            batch: on the CPU.
+            stage: `train`, `val`, `test` or `predict`.
+        """
+        return plain_rows(batch, self.tokenizer)
 
     # ------------------------------------------------------------------ by who writes predictions
 

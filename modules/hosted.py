@@ -92,6 +92,15 @@ class HostedModule(LightningModule):
         finally:
             self._in_step = False
 
+    @contextmanager
+    def uncounted_step(self) -> Iterator[None]:
+        """Draw within what the next training step will draw, and count none."""
+        before = self._step_number
+        try:
+            yield
+        finally:
+            self._step_number = before
+
     def draw_seed(self, stage: str) -> int:
         """Return what a step draws by: in training another number at each step, in evaluation always the same."""
         if stage != "train":

@@ -27,6 +27,7 @@ from .optimization.averages import give_to_averages
 from .optimization.module import OptimizedModule
 from .refusals import refuse_divided
 from .sharding import is_sharded, shard
+from .sketch import architecture, find_out
 
 
 class NetworkModule(OptimizedModule, ModuleFacts):
@@ -80,6 +81,9 @@ class NetworkModule(OptimizedModule, ModuleFacts):
         """Return the fields of the Hugging Face configuration that the head needs."""
         return {}
 
+    def make_tables(self, vocabulary: int) -> None:
+        """Make the buffers that a step draws by, such as which tokens are special; there may be no network."""
+
     def finish(self) -> None:
         """Derive what a subclass needs from the network, which is there now."""
 
@@ -114,6 +118,12 @@ class NetworkModule(OptimizedModule, ModuleFacts):
         """Return the longest input in tokens that the backbone takes, or None when nothing bounds it."""
         stored = self.stored
         return max_positions(config_from_json(stored.config) if stored else self.backbone.load_config(self.tokenizer))
+
+    def sketch(self) -> None:
+        """Find out, without a network, all that `shown` asks; nothing where it is built."""
+        if self.model is None:
+            find_out(self)
+            self.make_tables(max(getattr(architecture(self), "vocab_size", 0), len(self.tokenizer or ())))
 
     def check_length(self) -> None:
         """Raise an `InputError` if the inputs of the data are longer than the network takes."""
@@ -164,11 +174,7 @@ class NetworkModule(OptimizedModule, ModuleFacts):
                 "ddp_spawn and ddp_notebook, whose processes alone knew the data: it has none. Give ckpt_path, take "
                 "load_from_checkpoint, or train with strategy='ddp'."
             )
-        self.prepare(self.datamodule)
-        config = None if self.stored is None else config_from_json(self.stored.config)
-        self.check_backbone(config or self.backbone.load_config(self.tokenizer))
-        self.check_tokenizer(self.tokenizer)
-        self.check_length()
+        config = find_out(self)
         self.model, self.weight_report = self.backbone.build(
             self.auto_class,
             self.tokenizer,

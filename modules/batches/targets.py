@@ -43,6 +43,11 @@ def before(values: Tensor) -> Tensor:
     return torch.nn.functional.pad(values[:, 1:], (0, 1))
 
 
+def after(values: Tensor) -> Tensor:
+    """Return what is before each place, (rows, length): 0 or False before the first one."""
+    return torch.nn.functional.pad(values[:, :-1], (1, 0))
+
+
 def find_targets(chosen: Tensor, most: int | None = None) -> Targets:
     """Return the places where `chosen` holds.
 

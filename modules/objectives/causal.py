@@ -9,7 +9,7 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from torch import Tensor, nn
 from torchmetrics import Metric
 
-from ...contracts import DataFacts, RowWork, data_facts
+from ...contracts import DataFacts, RowWork, ShownRow, data_facts
 from ...errors import InputError, first_line
 from ...text.tokenizer import separator_id
 from ..backbone.backbone import Backbone
@@ -17,12 +17,14 @@ from ..backbone.families import require
 from ..base import BaseModule, Output
 from ..batches.left_padding import left_padded
 from ..batches.padded_rows import Rows
-from ..batches.targets import before
+from ..batches.showing import shown_rows, shown_texts
+from ..batches.targets import after, before
 from ..metrics.basic import AccuracyPerTarget, MeanPerTarget, Perplexity
 from ..metrics.directions import Direction, directions_of
 from ..sharding import is_sharded
 from ..shortcuts.packed_attention import can_pack
 from ..shortcuts.sparse_head import only_inputs
+from ..sketch import architecture
 from .masked import recovered
 
 
@@ -115,15 +117,33 @@ class CausalLanguageModeling(BaseModule):
 
     def pad_id(self) -> int:
         """Return what fills rows, and is never read; with a loader of one's own there may be no tokenizer to ask."""
-        known = self.tokenizer.pad_token_id if self.tokenizer is not None else self.model.config.pad_token_id
+        known = self.tokenizer.pad_token_id if self.tokenizer is not None else architecture(self).pad_token_id
         return known or 0
 
     # ------------------------------------------------------------------ steps
 
+    def followed(self, rows: Rows) -> Tensor:
+        """Return (rows, length), boolean: after which tokens the next one is predicted."""
+        return before(rows.fresh)
+
+    def shown(self, batch: dict[str, Tensor], stage: str) -> list[ShownRow]:
+        """Return rows of which each token is learned that another one is before."""
+        if stage == "predict":
+            return super().shown(batch, stage)
+        rows = Rows(batch, self.pad_id())
+        texts = shown_texts(
+            rows.ids,
+            rows.real,
+            self.tokenizer,
+            learned=after(self.followed(rows)),
+            ignored=rows.real & ~rows.fresh,
+        )
+        return shown_rows(texts, batch)
+
     def step(self, batch: dict[str, Tensor], stage: str) -> Output:
         """Run the body on all tokens and the head on those that another follows."""
         rows = Rows(batch, self.pad_id(), packed=can_pack(self.model))
-        followed, following = before(rows.fresh), before(rows.ids)
+        followed, following = self.followed(rows), before(rows.ids)
         targets = self.targets(followed, rows.tokens)
         with only_inputs(self.model.get_output_embeddings(), rows.places(targets)):
             logits = self.model(**self.network_inputs(rows.inputs(rows.ids))).logits

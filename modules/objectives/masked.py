@@ -9,13 +9,14 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 from torchmetrics import Metric
 
-from ...contracts import IGNORED, DataFacts, RowWork
+from ...contracts import IGNORED, DataFacts, RowWork, ShownRow, ShownText
 from ...errors import InputError, check_range
 from ...text.tokenizer import special_frame
 from ..backbone.backbone import Backbone
 from ..backbone.families import require
 from ..base import BaseModule, Output
 from ..batches.padded_rows import Rows
+from ..batches.showing import shown_rows, shown_texts
 from ..batches.targets import Targets, most_targets
 from ..corruption.hashing import row_keys
 from ..corruption.masking import choose_spans, choose_tokens, choose_words, corrupt
@@ -114,7 +115,11 @@ class MaskedLanguageModeling(BaseModule):
 
     def finish(self) -> None:
         """Make the tables of ordinary and special tokens."""
-        special = torch.zeros(self.model.config.vocab_size, dtype=torch.bool)
+        self.make_tables(self.model.config.vocab_size)
+
+    def make_tables(self, vocabulary: int) -> None:
+        """Find the ordinary and the special tokens."""
+        special = torch.zeros(vocabulary, dtype=torch.bool)
         special[[i for i in self.tokenizer.all_special_ids if i < len(special)]] = True
         ordinary = torch.tensor(sorted(set(self.tokenizer.get_vocab().values()) - set(self.tokenizer.all_special_ids)))
         self.register_buffer("is_special", special, persistent=False)
@@ -196,6 +201,25 @@ class MaskedLanguageModeling(BaseModule):
         with only_positions(self.model.base_model, rows.places(targets)):
             logits = self.model(**self.network_inputs(rows.inputs(corrupted))).logits
         return recovered(logits, targets.of(rows.ids), **self.loss_options(stage))
+
+    def shown(self, batch: dict[str, Tensor], stage: str) -> list[ShownRow]:
+        """Return rows with what is hidden, and behind what."""
+        if stage == "predict":
+            return super().shown(batch, stage)
+        with self.uncounted_step():
+            rows = Rows(batch, self.tokenizer.pad_token_id or 0)
+            return shown_rows(self.shown_masks(rows, *self.mask(rows, stage)[:2]), batch)
+
+    def shown_masks(self, rows: Rows, corrupted: Tensor, chosen: Tensor) -> list[ShownText]:
+        """Return the text of each row.
+
+        Args:
+            rows: before they are corrupted.
+            corrupted: (rows, length), their ids afterwards.
+            chosen: (rows, length), boolean: what is predicted.
+        """
+        overlap = rows.real & ~rows.fresh
+        return shown_texts(corrupted, rows.real, self.tokenizer, learned=chosen, ignored=overlap, original=rows.ids)
 
     def predict_step(self, batch: dict[str, Tensor], batch_idx: int, dataloader_idx: int = 0) -> list[dict[str, Any]]:
         """Return each text with the likeliest words in the places of its mask tokens, and the five likeliest."""

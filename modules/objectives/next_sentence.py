@@ -14,13 +14,14 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from torch import Tensor, nn
 from torchmetrics import Metric
 
-from ...contracts import DataFacts, RowWork
+from ...contracts import DataFacts, RowWork, ShownRow
 from ...contracts.random_streams import SEGMENT_SWAP
 from ...errors import InputError
 from ...text.tokenizer import pair_frame
 from ..backbone.backbone import Backbone
 from ..base import Output
 from ..batches.padded_rows import Rows
+from ..batches.showing import shown_rows, with_facts
 from ..corruption.hashing import row_keys, uniform
 from ..corruption.pairs import join_pairs
 from ..losses.cross_entropy import cross_entropy
@@ -59,6 +60,8 @@ class NextSentencePrediction(MaskedLanguageModeling):
     learns_from = "sentence pairs"
     datamodules: tuple[str, ...] = ("SentencePairDataModule",)
     pair_part = "nsp"
+    pair_labels: tuple[str, str] = ("the second followed the first", "the second is of another document")
+    """What the labels of a pair say."""
 
     def __init__(
         self, backbone: str | Backbone, mlm_weight: float = 1.0, pair_weight: float = 1.0, **masking: Any
@@ -127,8 +130,17 @@ class NextSentencePrediction(MaskedLanguageModeling):
                           for k in ("segment_b", "segment_other"))  # fmt: skip
         return batch["segment_a"], torch.where(flip, other, follows)
 
-    def step(self, batch: dict[str, Tensor], stage: str) -> dict[str, Output]:
-        """Put pairs together, mask them, and ask both questions of one pass through the body."""
+    def hidden_pairs(self, batch: dict[str, Tensor], stage: str) -> tuple[Rows, Tensor, Tensor, Tensor]:
+        """Put pairs together, and mask them.
+
+        Args:
+            batch: as documented above.
+            stage: `train` draws by step; otherwise the draw is fixed.
+
+        Returns:
+            The pairs; (rows, 1), boolean, which are not as they stood; the corrupted ids and the masked targets,
+            (rows, length).
+        """
         pad_id = self.tokenizer.pad_token_id or 0
         true = join_pairs(batch["segment_a"], batch["segment_b"], self.frame, pad_id)
         seed = self.draw_seed(stage)
@@ -137,6 +149,21 @@ class NextSentencePrediction(MaskedLanguageModeling):
         corrupted, chosen, _ = self.mask(rows, stage)
         if not self.mlm_weight:
             corrupted, chosen = rows.ids, torch.zeros_like(chosen)
+        return rows, flip, corrupted, chosen
+
+    def shown(self, batch: dict[str, Tensor], stage: str) -> list[ShownRow]:
+        """Return pairs with what is hidden, and whether they are as they stood."""
+        with self.uncounted_step():
+            rows, flip, corrupted, chosen = self.hidden_pairs(batch, stage)
+        labels = [f"{int(label)}: {self.pair_labels[label]}" for label in flip.squeeze(1).long().tolist()]
+        found = shown_rows(self.shown_masks(rows, corrupted, chosen), {})
+        if self.pair_part not in self.parts():
+            return found
+        return [with_facts(row, {"pair": label}) for row, label in zip(found, labels, strict=True)]
+
+    def step(self, batch: dict[str, Tensor], stage: str) -> dict[str, Output]:
+        """Put pairs together, mask them, and ask both questions of one pass through the body."""
+        rows, flip, corrupted, chosen = self.hidden_pairs(batch, stage)
         body, targets = self.model.base_model, self.masked_targets(chosen, rows)
         with _first_token(body) as first, only_positions(body, rows.places(targets)):
             output = self.model(**self.network_inputs(rows.inputs(corrupted)))

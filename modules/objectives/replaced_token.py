@@ -14,11 +14,13 @@ from torch import Tensor, nn
 from torchmetrics import Metric
 from torchmetrics.classification import BinaryAccuracy, BinaryPrecision, BinaryRecall
 
+from ...contracts import ShownRow
 from ...contracts.random_streams import GENERATED_TOKEN
 from ...errors import InputError, check_range
 from ..backbone.architecture import config_from_json
 from ..backbone.backbone import Backbone
 from ..base import Output
+from ..batches.showing import with_facts
 from ..corruption.hashing import uniform
 from ..losses.cross_entropy import binary_cross_entropy
 from ..metrics.basic import AccuracyPerTarget
@@ -210,6 +212,11 @@ class ReplacedTokenDetection(MaskedLanguageModeling):
         found, labels = (logits > 0).long().flatten(), replaced.long().masked_fill(~real, -1).flatten()
         discriminator = Output((losses * real).sum(), real.sum(), found, labels)
         return {"generator": generator, "discriminator": discriminator}
+
+    def shown(self, batch: dict[str, Tensor], stage: str) -> list[ShownRow]:
+        """Return rows as the generator reads them; what it will put there, only its weights know."""
+        rows = super().shown(batch, stage)
+        return [with_facts(row, {"discriminator": f"asked of all {row.length} tokens"}) for row in rows]
 
     def draw(self, logits: Tensor, uniforms: Tensor) -> Tensor:
         """Return a token for each target from the generator's distribution; never a special one.

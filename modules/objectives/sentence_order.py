@@ -30,6 +30,7 @@ class SentenceOrderPrediction(NextSentencePrediction):
 
     batch_keys: tuple[str, ...] = ("segment_a", "segment_b")
     pair_part = "sop"
+    pair_labels = ("in the order of the text", "swapped")
 
     def pairs(self, batch: dict[str, Tensor], flip: Tensor) -> tuple[Tensor, Tensor]:
         """Return the two segments of each row, swapped where `flip` (rows, 1) says so."""

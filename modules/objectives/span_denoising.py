@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import pairwise
 from typing import Any, Literal
 
 import torch
 from torch import Tensor
 from torchmetrics import Metric
 
-from ...contracts import IGNORED, DataFacts, RowWork, data_facts
+from ...contracts import IGNORED, DataFacts, RowWork, ShownRow, ShownText, data_facts
 from ...errors import InputError, check_range
 from ...text.tokenizer import separator_id
 from ..backbone.backbone import Backbone
 from ..backbone.families import require
 from ..base import BaseModule, Output
 from ..batches.padded_rows import Rows
+from ..batches.showing import shown_texts
 from ..corruption.denoising import bart_infill, most_spans, random_spans, t5_corrupt
 from ..corruption.hashing import row_keys
 from ..metrics.basic import AccuracyPerTarget
@@ -116,8 +119,12 @@ class SpanDenoising(BaseModule):
         """Make the tables of special tokens and sentinels."""
         if getattr(self.model.config, "decoder_start_token_id", None) is None:
             self.model.config.decoder_start_token_id = self.tokenizer.pad_token_id
+        self.make_tables(self.model.config.vocab_size)
+
+    def make_tables(self, vocabulary: int) -> None:
+        """Find the special tokens and the sentinels."""
         sentinels = _sentinels_of(self.tokenizer) if self.kind == "sentinels" else []
-        special = torch.zeros(self.model.config.vocab_size, dtype=torch.bool)
+        special = torch.zeros(vocabulary, dtype=torch.bool)
         special[[i for i in {*self.tokenizer.all_special_ids, *sentinels} if i < len(special)]] = True
         self.register_buffer("is_special", special, persistent=False)
         self.register_buffer("sentinel_ids", torch.tensor(sentinels, dtype=torch.long), persistent=False)
@@ -161,6 +168,16 @@ class SpanDenoising(BaseModule):
         ids, mask = bart_infill(rows.ids, real, corruptible, keys, mask_id, pad_id, density, mean)
         return ids, mask, rows.ids.masked_fill(~rows.real, IGNORED)
 
+    def shown(self, batch: dict[str, Tensor], stage: str) -> list[ShownRow]:
+        """Return what is read, with the spans that are gone, and what is to be written."""
+        with self.uncounted_step():
+            ids, mask, labels = self.corrupt(batch, stage)
+        asked = labels != IGNORED
+        read = shown_texts(ids, mask.bool(), self.tokenizer, name="read", read_only=True)
+        written = shown_texts(labels, asked, self.tokenizer, learned=asked, name="to write")
+        known = self.sentinel_ids.tolist() if self.kind == "sentinels" else [self.tokenizer.mask_token_id]
+        return [ShownRow([_with_spans(a, b, known), b]) for a, b in zip(read, written, strict=True)]
+
     def step(self, batch: dict[str, Tensor], stage: str) -> Output:
         """Corrupt, and run the output projection on target tokens only."""
         ids, mask, labels = self.corrupt(batch, stage)
@@ -170,6 +187,16 @@ class SpanDenoising(BaseModule):
             inputs = self.network_inputs({"input_ids": ids, "attention_mask": mask.long()})
             logits = self.model(**inputs, decoder_input_ids=shifted).logits
         return recovered(logits, targets.of(labels), **self.loss_options(stage))
+
+
+def _with_spans(read: ShownText, written: ShownText, masks: list[int]) -> ShownText:
+    """Return what is read with the tokens that each mask stands for, as far as the target lists them by sentinel."""
+    places = [i for i, token in enumerate(written.ids) if token in masks]
+    spans = {written.ids[a]: written.ids[a + 1 : b] for a, b in pairwise(places)}
+    at = [i for i, token in enumerate(read.ids) if token in masks]
+    roles = ["masked" if i in at else role for i, role in enumerate(read.roles)]
+    was = {i: spans[read.ids[i]] for i in at if read.ids[i] in spans} if len(masks) > 1 else {}
+    return replace(read, roles=roles, was=was)
 
 
 def _sentinels_of(tokenizer: Any) -> list[int]:

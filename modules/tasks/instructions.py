@@ -7,14 +7,15 @@ from typing import Any
 from lightning.pytorch.utilities.rank_zero import rank_zero_warn
 from torch import Tensor
 
-from ...contracts import IGNORED, DataFacts, RowWork, known_targets
+from ...contracts import IGNORED, DataFacts, RowWork, ShownRow, known_targets
 from ...errors import InputError
 from ...text.chat import ChatFormat
 from ..backbone.backbone import Backbone
 from ..backbone.families import EXAMPLES, TRAINS, family
 from ..base import Output
 from ..batches.padded_rows import Rows
-from ..batches.targets import before
+from ..batches.showing import shown_rows, shown_texts
+from ..batches.targets import after, before
 from ..objectives.causal import refuse_single_tokens
 from ..objectives.masked import recovered
 from ..shortcuts.packed_attention import can_pack
@@ -84,11 +85,24 @@ class InstructionTuning(GeneratingModule):
         refuse_single_tokens(data.length_option or "max_length", length)
         return RowWork(length, predicted=length - 1)
 
+    def followed(self, labels: Tensor) -> Tensor:
+        """Return (rows, length), boolean: after which tokens one of an answer is predicted."""
+        return before(labels != IGNORED)
+
+    def shown(self, batch: dict[str, Tensor], stage: str) -> list[ShownRow]:
+        """Return conversations of which the answers are learned."""
+        if stage == "predict":
+            return super().shown(batch, stage)
+        rows = Rows(batch, self._pad_id())
+        learned = after(self.followed(rows.of("labels", IGNORED)))
+        texts = shown_texts(rows.ids, rows.real, self.tokenizer, learned=learned, ignored=rows.real & ~learned)
+        return shown_rows(texts, batch)
+
     def step(self, batch: dict[str, Tensor], stage: str) -> Output:
         """Run the body on all tokens, and the head on those that a token of an answer follows."""
         rows = Rows(batch, self._pad_id(), packed=can_pack(self.model))
         labels = rows.of("labels", IGNORED)
-        targets = self.targets(before(labels != IGNORED), known_targets(batch))
+        targets = self.targets(self.followed(labels), known_targets(batch))
         with only_inputs(self.model.get_output_embeddings(), rows.places(targets)):
             logits = self.model(**self.network_inputs(rows.inputs(rows.ids))).logits
         return recovered(logits, targets.of(before(labels)), **self.loss_options(stage))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor
 from torchmetrics import Metric
 
-from ...contracts import DataFacts, RowWork
+from ...contracts import DataFacts, RowWork, ShownRow
 from ..backbone.backbone import Backbone
 from ..base import BaseModule, Output
 from ..losses.cross_entropy import cross_entropy
@@ -80,6 +81,19 @@ class MultipleChoice(BaseModule):
             return logits.view(rows, choices)
         found = torch.full((rows * choices,), -torch.inf, device=logits.device)
         return found.masked_scatter(there, logits).view(rows, choices)
+
+    def shown(self, batch: dict[str, Tensor], stage: str) -> list[ShownRow]:
+        """Return the endings that there are, each with its context, and which is right."""
+        rows, found = super().shown(batch, stage), []
+        right = batch["labels"].tolist() if stage != "predict" else [None] * len(rows)
+        counts = batch["choice_mask"].sum(1).tolist() if "choice_mask" in batch else [len(r.texts) for r in rows]
+        for row, number, count in zip(rows, right, counts, strict=True):
+            texts = [
+                replace(text, name=f"choice {i}" + (", the right one" if i == number else ""))
+                for i, text in enumerate(row.texts[:count])
+            ]
+            found.append(replace(row, texts=texts, facts={} if number is None else {"label": f"choice {number}"}))
+        return found
 
     def step(self, batch: dict[str, Tensor], stage: str) -> Output:
         """Return the cross entropy over the endings of each row."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torchmetrics import Metric
 
-from ...contracts import DataFacts, data_facts, is_defined
+from ...contracts import DataFacts, ShownRow, ShownSpan, data_facts, is_defined
 from ...errors import check_range
 from ...text.answers import Scoring
 from ..backbone.backbone import Backbone
@@ -19,6 +20,7 @@ from ..base import BaseModule, Output
 from ..hosted import one_loader
 from ..losses.cross_entropy import cross_entropy
 from ..metrics.answer_spans import NONE, AnswerKind, AnswerScore, best_spans, merged
+from ..sketch import architecture
 
 EXACT = torch.float32 if torch.backends.mps.is_available() else torch.float64
 """Holds scores, and numbers of characters and questions; Apple's GPUs have no doubles."""
@@ -99,22 +101,44 @@ class QuestionAnswering(BaseModule):
     def null_positions(self, batch: dict[str, Tensor]) -> Tensor:
         """Return (rows,) int64: where no answer is scored."""
         lasts = batch["attention_mask"].sum(1) - 1
-        return lasts if family(self.model.config) in ("decoder", "encoder-decoder") else torch.zeros_like(lasts)
+        return lasts if family(architecture(self)) in ("decoder", "encoder-decoder") else torch.zeros_like(lasts)
+
+    def answer_places(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """Return (rows,) int64 each: the answer's first and last token; the null position where it is not there."""
+        null = self.null_positions(batch)
+        first, last = (torch.where(batch[k] < 0, null, batch[k]) for k in ("start_positions", "end_positions"))
+        return first, last
+
+    def shown(self, batch: dict[str, Tensor], stage: str) -> list[ShownRow]:
+        """Return questions and contexts with the answer, or with the place that says that there is none."""
+        rows = super().shown(batch, stage)
+        if stage == "predict":
+            return rows
+        first, last = (places.tolist() for places in self.answer_places(batch))
+        answered = (batch["start_positions"] >= 0).tolist()
+        return [
+            replace(
+                row,
+                texts=[replace(row.texts[0], spans=[ShownSpan(a, b + 1, "answer" if yes else "no answer")])],
+                facts={**row.facts, "answer": "marked" if yes else "none in this window"},
+            )
+            for row, a, b, yes in zip(rows, first, last, answered, strict=True)
+        ]
 
     def step(self, batch: dict[str, Tensor], stage: str) -> Output:
         """Return the mean of the cross entropies of both ends."""
         if self.loader_number:
             one_loader(self)
         start, end = self.logits(batch)
-        null = self.null_positions(batch)
+        places = self.answer_places(batch)
         losses = [
-            cross_entropy(logits, torch.where(batch[key] < 0, null, batch[key]), self.smoothing(stage))
-            for logits, key in ((start, "start_positions"), (end, "end_positions"))
+            cross_entropy(logits, place, self.smoothing(stage))
+            for logits, place in zip((start, end), places, strict=True)
         ]
         found, scores = torch.zeros(0), self.metrics.of(stage)
         if stage != "train" and len(scores):
             found = torch.cat((batch["example"].unsqueeze(1).to(EXACT), self.candidates(batch, start, end)), 1)
-        count = torch.full((), len(null), device=null.device)
+        count = torch.full((), len(start), device=start.device)
         return Output((losses[0] + losses[1]) / 2, count, found, found, (start, end))
 
     def candidates(self, batch: dict[str, Tensor], start: Tensor, end: Tensor) -> Tensor:

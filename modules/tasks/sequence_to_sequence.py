@@ -6,14 +6,15 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from ...contracts import IGNORED, DataFacts, RowWork, data_facts, is_defined, known_targets
+from ...contracts import IGNORED, DataFacts, RowWork, ShownRow, data_facts, is_defined, known_targets
 from ...errors import InputError
 from ..backbone.architecture import config_from_json
 from ..backbone.backbone import Backbone
 from ..backbone.families import EXAMPLES, TRAINS, family
 from ..backbone.positions import max_positions
 from ..base import Output
-from ..batches.targets import before
+from ..batches.showing import shown_rows, shown_texts
+from ..batches.targets import after, before
 from ..hosted import one_loader
 from ..metrics.directions import Direction
 from ..metrics.text_scores import NAMES, BleuTokenizer, bleu_tokenizer, text_scores
@@ -137,11 +138,24 @@ class SequenceToSequence(GeneratingModule):
         if self.model.config.is_encoder_decoder:
             inputs["decoder_input_ids"] = self.model.prepare_decoder_input_ids_from_labels(labels)
         else:
-            asked = before(labels).masked_fill(~before(labels != IGNORED), IGNORED)  # foretold where the one before is
+            asked = foretold(labels)
         targets = self.targets(asked != IGNORED, known_targets(batch))
         with only_inputs(self.model.get_output_embeddings(), targets.places):
             logits = self.model(**inputs).logits
         return recovered(logits, targets.of(asked), **self.loss_options(stage))
+
+    def shown(self, batch: dict[str, Tensor], stage: str) -> list[ShownRow]:
+        """Return sources with their targets, in two texts or in one row."""
+        if stage == "predict":
+            return super().shown(batch, stage)
+        ids, labels, real = batch["input_ids"], batch["labels"], batch["attention_mask"].bool()
+        if self.one_row:
+            learned = after(foretold(labels) != IGNORED)
+            return shown_rows(shown_texts(ids, real, self.tokenizer, learned=learned, ignored=real & ~learned), batch)
+        asked = labels != IGNORED
+        sources = shown_texts(ids, real, self.tokenizer, name="read", read_only=True)
+        targets = shown_texts(labels, asked, self.tokenizer, learned=asked, name="to write")
+        return [ShownRow(list(texts)) for texts in zip(sources, targets, strict=True)]
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int, dataloader_idx: int = 0) -> None:
         """Update the metrics; write, if wanted."""
@@ -205,3 +219,8 @@ class SequenceToSequence(GeneratingModule):
     def predict_step(self, batch: dict[str, Tensor], batch_idx: int, dataloader_idx: int = 0) -> list[dict[str, Any]]:
         """Return what is written for each source."""
         return [{"prediction": text} for text in self.write(*self._sources(batch))]
+
+
+def foretold(labels: Tensor) -> Tensor:
+    """Return (rows, length) what is predicted at each place of a decoder's row: the label of the next one."""
+    return before(labels).masked_fill(~before(labels != IGNORED), IGNORED)

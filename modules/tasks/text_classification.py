@@ -11,10 +11,11 @@ from torchmetrics import Metric
 from torchmetrics.classification import MulticlassAccuracy, MultilabelExactMatch, MultilabelF1Score
 from torchmetrics.regression import MeanSquaredError, SpearmanCorrCoef
 
-from ...contracts import data_facts
+from ...contracts import ShownRow, data_facts
 from ...errors import InputError
 from ..backbone.backbone import Backbone
 from ..base import Output
+from ..batches.showing import with_facts
 from ..losses.cross_entropy import binary_cross_entropy, cross_entropy
 from ..metrics.basic import F1, BinaryF1, Confusion, Matthews, Pearson
 from ..metrics.majority import majority_scores
@@ -152,6 +153,21 @@ class TextClassification(LabeledModule):
         weights = self.weights if stage == "train" else None
         loss = cross_entropy(logits, targets, self.smoothing(stage), weights)
         return Output(loss, count if weights is None else weights[targets].sum(), logits, targets, (logits,))
+
+    def shown(self, batch: dict[str, Tensor], stage: str) -> list[ShownRow]:
+        """Return texts with their label, labels or number."""
+        rows = super().shown(batch, stage)
+        if stage == "predict":
+            return rows
+        return [with_facts(row, self._named(y)) for row, y in zip(rows, batch["labels"].tolist(), strict=True)]
+
+    def _named(self, target: Any) -> dict[str, str]:
+        names = self.labels or []
+        if self.problem == "regression":
+            return {"number": f"{target:g}"}
+        if self.problem == "multi":
+            return {"labels": ", ".join(name for name, yes in zip(names, target, strict=True) if yes) or "none"}
+        return {"label": names[target]}
 
     def predict_step(self, batch: dict[str, Tensor], batch_idx: int, dataloader_idx: int = 0) -> list[dict[str, Any]]:
         """Return the likeliest label of each row and every label's probability; its labels; or its number."""

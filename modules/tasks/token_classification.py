@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor
 from torchmetrics import Metric
 
-from ...contracts import data_facts, known_targets
+from ...contracts import ShownRow, ShownSpan, data_facts, known_targets
 from ...text.tags import is_spans
 from ..base import Output
+from ..batches.showing import shown_texts
 from ..batches.targets import find_targets
 from ..losses.cross_entropy import cross_entropy
 from ..metrics.entities import EntityScore, TagAccuracy, whole_tags
@@ -62,11 +64,42 @@ class TokenClassification(LabeledModule):
             return {"accuracy": TagAccuracy(self.labels or [])}
         return {kind: EntityScore(self.labels or [], kind) for kind in ("precision", "recall", "f1")}
 
+    def asked(self, labels: Tensor) -> Tensor:
+        """Return (rows, length), boolean: which tokens have a tag."""
+        return labels >= 0
+
+    def shown(self, batch: dict[str, Tensor], stage: str) -> list[ShownRow]:
+        """Return sentences with their tags, or their entities."""
+        if stage == "predict":
+            return super().shown(batch, stage)
+        labels, real = batch["labels"], batch["attention_mask"].bool()
+        learned = self.asked(labels)
+        texts = shown_texts(batch["input_ids"], real, self.tokenizer, learned=learned, ignored=real & ~learned)
+        return [
+            ShownRow([replace(text, spans=self._spans(row))]) for text, row in zip(texts, labels.tolist(), strict=True)
+        ]
+
+    def _spans(self, tags: list[int]) -> list[ShownSpan]:
+        """Return the tags of single words; of entities those that a beginning and its continuations make up."""
+        spans: list[ShownSpan] = []
+        for place, number in enumerate(tags):
+            tag = "O" if number < 0 else (self.labels or [])[number]
+            if number < 0 or (tag == "O" and not self.tagging):
+                continue
+            kind = tag if self.tagging else tag[2:]
+            before = next((n for n in reversed(tags[:place]) if n >= 0), -1)
+            goes_on = not self.tagging and tag.startswith("I-") and spans and spans[-1].label == kind
+            if goes_on and before >= 0 and (self.labels or [])[before] != "O":
+                spans[-1] = replace(spans[-1], last=place + 1)
+            else:
+                spans.append(ShownSpan(place, place + 1, kind))
+        return spans
+
     def step(self, batch: dict[str, Tensor], stage: str) -> Output:
         """Return the cross entropy over the tags of the labeled tokens."""
         logits = self.model(**self.network_inputs(batch)).logits.float()
         labels = batch["labels"]
-        places = find_targets(labels >= 0, known_targets(batch)).places
+        places = find_targets(self.asked(labels), known_targets(batch)).places
         targets, outputs = labels.flatten()[places], logits.flatten(0, 1)[places]
         weights = self.weights if stage == "train" else None
         loss = cross_entropy(outputs, targets, self.smoothing(stage), weights)
