@@ -11,10 +11,10 @@ import torch
 from test_combinations import WORKS, batch_for, make, total  # type: ignore[import-not-found]
 from torch import Tensor, nn
 
+from pretune.contracts.random_streams import SEGMENT_SWAP
 from pretune.modules.batches.padded_rows import Rows
 from pretune.modules.corruption.hashing import row_keys, uniform
 from pretune.modules.corruption.pairs import join_pairs
-from pretune.modules.objectives.next_sentence import _FLIP
 
 
 @contextmanager
@@ -78,7 +78,7 @@ def causal(model: Any, batch: Inputs, inputs: Inputs, _: Inputs) -> Tensor:
 def pairs(model: Any, batch: Inputs, inputs: Inputs, _: Inputs) -> Tensor:
     """`BertForPreTraining` and its kin: the mean over masked tokens plus the mean over pairs."""
     true = join_pairs(batch["segment_a"], batch["segment_b"], model.frame, 0)
-    flip = uniform(row_keys(true["input_ids"], true["attention_mask"], 0)[:, :1], _FLIP) < 0.5
+    flip = uniform(row_keys(true["input_ids"], true["attention_mask"], 0)[:, :1], SEGMENT_SWAP) < 0.5
     assert 0 < flip.sum() < len(flip)
     rows = Rows(join_pairs(*model.pairs(batch, flip), model.frame, 0), 0)
     _, chosen, _ = model.mask(rows, "val")
