@@ -14,6 +14,7 @@ from types import FrameType
 from typing import Any
 
 from ..errors import InputError
+from .terminal import laid_out
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 STARTED = time.monotonic()
@@ -44,7 +45,7 @@ class Interrupted(SystemExit):
         """Print the one line about it, once."""
         if not self.told:
             self.told = True
-            print(f"Stopped by {self}: {self.message or otherwise}.", file=sys.stderr, flush=True)
+            print(laid_out(f"Stopped by {self}: {self.message or otherwise}."), file=sys.stderr, flush=True)
 
 
 def name_of(reason: int) -> str:

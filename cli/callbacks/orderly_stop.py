@@ -21,6 +21,7 @@ from ..launch import is_launched
 from ..run_lock import note_requeued
 from ..slurm import SlurmJob
 from ..stop_signals import SLURM_LIMIT, Interrupted, name_of, requests
+from ..terminal import say
 from .checkpoints import LastCheckpoint
 from .owed_validation import owe_validation, pay_validation
 
@@ -182,7 +183,7 @@ class OrderlyStop(Checkpoint):
 
 def _say(trainer: Trainer, text: str) -> None:
     if trainer.is_global_zero:
-        print(text, flush=True)
+        say(text)
 
 
 def _end_launched(trainer: Trainer) -> None:
