@@ -22,8 +22,8 @@ STORED = "pretune"
 
 def versions(root: Path) -> list[Path]:
     """Return the run folders `version_0`, `version_1`, ... below `root`, oldest first."""
-    found = [(int(m[1]), p) for p in root.glob("version_*") if (m := re.fullmatch(r"version_(\d+)", p.name))]
-    return [p for _, p in sorted(found)]
+    numbered = [(int(m[1]), p) for p in root.glob("version_*") if (m := re.fullmatch(r"version_(\d+)", p.name))]
+    return [p for _, p in sorted(numbered)]
 
 
 def run_of(checkpoint: str | Path) -> Path | None:
@@ -49,8 +49,8 @@ def damage(checkpoint: Path) -> str | None:
     """
     if not is_complete(checkpoint):
         return "it was cut off while it was written, or is no checkpoint"
-    found = checkpoint.stat()
-    return _damage(str(checkpoint.resolve()), found.st_size, found.st_mtime_ns, found.st_ino)
+    stat = checkpoint.stat()
+    return _damage(str(checkpoint.resolve()), stat.st_size, stat.st_mtime_ns, stat.st_ino)
 
 
 @lru_cache(maxsize=64)
@@ -74,13 +74,13 @@ def find_checkpoint(run: Path, preferred: str) -> Path | None:
     folder = run / "checkpoints"
     # best.ckpt holds weights only: nothing to resume from.
     usable = [path for path in folder.glob("*.ckpt") if preferred != "last" or path.name != "best.ckpt"]
-    others = sorted(usable, key=lambda p: p.stat().st_mtime, reverse=True)
+    newest_first = sorted(usable, key=lambda p: p.stat().st_mtime, reverse=True)
     first = folder / f"{preferred}.ckpt"
-    for path in [p for p in others if p == first] + [p for p in others if p != first]:
+    for path in sorted(newest_first, key=lambda p: p != first):
         if is_complete(path):
             return path
         if path.name == "best.ckpt":
-            cure = next((f"; --ckpt_path {other} is whole" for other in others if is_complete(other)), "")
+            cure = next((f"; --ckpt_path {p} is whole" for p in newest_first if is_complete(p)), "")
             raise InputError(f"{path} is half-written{cure}.")
         rank_zero_warn(f"{path} is half-written and was skipped.")
     return None
@@ -106,8 +106,8 @@ def read_checkpoint(path: str | Path, whole: bool = True) -> dict[str, Any]:
         raise InputError(
             f"{path} is not a complete checkpoint: it was cut off while it was written, or is no checkpoint."
         )
-    if whole and (what := damage(path)) is not None:
-        raise InputError(f"{path} is damaged: {what}.")
+    if whole and (fault := damage(path)) is not None:
+        raise InputError(f"{path} is damaged: {fault}.")
     try:
         content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except RuntimeError as error:  # its own reader looks at more than Python's does

@@ -91,13 +91,13 @@ def _fill(texts: list[str], first: int, raw: Sequence[bytes]) -> None:
     whole, place = b"".join(raw), 0
     for character in whole.decode("utf-8", "surrogateescape"):
         size = len(character.encode("utf-8", "surrogateescape"))
-        mine = owners[place : place + size]
-        if mine[0] == mine[-1] and not "\udc80" <= character <= "\udcff":
-            texts[mine[0]] += character
+        own_tokens = owners[place : place + size]
+        if own_tokens[0] == own_tokens[-1] and not "\udc80" <= character <= "\udcff":
+            texts[own_tokens[0]] += character
         else:
-            for owner in dict.fromkeys(mine):
-                numbers = " ".join(f"{whole[place + i]:02X}" for i, of in enumerate(mine) if of == owner)
-                said = f"={character}" if owner == mine[-1] and size > 1 else ""
+            for owner in dict.fromkeys(own_tokens):
+                numbers = " ".join(f"{whole[place + i]:02X}" for i, of in enumerate(own_tokens) if of == owner)
+                said = f"={character}" if owner == own_tokens[-1] and size > 1 else ""
                 texts[owner] += f"⟨{numbers}{said}⟩"
         place += size
 
@@ -105,5 +105,5 @@ def _fill(texts: list[str], first: int, raw: Sequence[bytes]) -> None:
 def _byte_of() -> dict[str, int]:
     """Return the byte that each character of a byte-level vocabulary stands for (GPT-2, Radford et al., 2019)."""
     printable = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
-    others = [byte for byte in range(256) if byte not in printable]
-    return {chr(byte): byte for byte in printable} | {chr(256 + i): byte for i, byte in enumerate(others)}
+    unprintable = [byte for byte in range(256) if byte not in printable]
+    return {chr(byte): byte for byte in printable} | {chr(256 + i): byte for i, byte in enumerate(unprintable)}

@@ -86,6 +86,11 @@ def separator_id(tokenizer: Any) -> int | None:
     return next((i for i in (tokenizer.sep_token_id, tokenizer.eos_token_id) if i is not None), None)
 
 
+def pad_id(tokenizer: Any) -> int:
+    """Return the token that fills rows; 0 where the tokenizer names none, as masks hide it anyway."""
+    return int(tokenizer.pad_token_id or 0)
+
+
 def special_frame(tokenizer: Any) -> tuple[list[int], list[int]]:
     """Return the special tokens before and after a text: ([CLS], [SEP]) for BERT, nothing for GPT-2."""
     plain = tokenizer("a", add_special_tokens=False)["input_ids"]

@@ -6,12 +6,15 @@ from torch import Tensor
 
 
 def left_padded(ids: Tensor, mask: Tensor, pad_id: int) -> tuple[Tensor, Tensor]:
-    """Return rows moved to the right end, whichever side their padding was on, and no wider than the longest.
+    """Move rows to the right end, whichever side their padding was on.
 
     Args:
-        ids: (rows, length).
+        ids: (rows, length), integers.
         mask: (rows, length), 1 on real tokens.
         pad_id: for what is before them.
+
+    Returns:
+        Ids and mask, (rows, longest), no wider than the longest row, but at least 1.
     """
     order = mask.bool().long().argsort(dim=1, stable=True)
     width = max(1, int(mask.bool().sum(1).max()))

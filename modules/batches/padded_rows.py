@@ -11,8 +11,8 @@ from ...contracts import LONGEST
 from .targets import Targets
 
 
-class Rows:
-    """Padded rows of a batch.
+class PaddedRows:
+    """A batch as padded rows.
 
     Objectives corrupt rows; how the network computes them, padded or packed, is another matter. A packed batch holds
     its documents one after the other in a single row; here each has its own.
@@ -70,8 +70,8 @@ class Rows:
         if not self.packed:
             return targets.places
         length = self.ids.shape[1]
-        found: Tensor = self._starts.squeeze(1)[targets.places // length] + targets.places % length
-        return found
+        places: Tensor = self._starts.squeeze(1)[targets.places // length] + targets.places % length
+        return places
 
     def inputs(self, ids: Tensor) -> dict[str, Tensor]:
         """Return the batch with other token ids, (rows, length), in the layout in which the network computes."""

@@ -16,7 +16,7 @@ DEVIATIONS = 8
 
 @dataclass(frozen=True)
 class Targets:
-    """Places in a grid.
+    """The places of a grid that have a target.
 
     Args:
         places: (targets,), int64, into the grid laid flat, in order; fillers, if there are any, come last.
@@ -28,8 +28,8 @@ class Targets:
 
     def of(self, values: Tensor) -> Tensor:
         """Return (targets,), of values on the grid, (rows, length); `IGNORED` for fillers."""
-        found = values.flatten()[self.places]
-        return found if self.filled is None else found.masked_fill(~self.filled, IGNORED)
+        chosen = values.flatten()[self.places]
+        return chosen if self.filled is None else chosen.masked_fill(~self.filled, IGNORED)
 
     def put(self, values: Tensor, grid: Tensor) -> Tensor:
         """Return the grid, (rows, length), with values, (targets,), at the places."""
@@ -72,5 +72,5 @@ def most_targets(places: int, rows: int, probability: float) -> int:
         probability: of a place.
     """
     spread = math.sqrt(places * probability * (1 - probability))
-    found = places * probability + rows + DEVIATIONS * spread
-    return min(places, 64 * math.ceil(found / 64))
+    most = places * probability + rows + DEVIATIONS * spread
+    return min(places, 64 * math.ceil(most / 64))

@@ -25,8 +25,8 @@ def __getattr__(name: str) -> Any:
     import warnings
     from importlib import import_module
 
-    found = import_module("pretune.cli.callbacks")
-    if name not in found.__all__:
+    callbacks = import_module("pretune.cli.callbacks")
+    if name not in callbacks.__all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     warnings.warn(f"{name} lies in pretune.cli.callbacks now.", FutureWarning, stacklevel=2)
-    return getattr(found, name)
+    return getattr(callbacks, name)

@@ -30,7 +30,7 @@ OBJECTIVES: dict[str, type[BaseModule]] = {
 
 
 class Forgetting(Callback):
-    """Evaluates the pretraining objective on held-out text before and after fine-tuning, and measures how far it went.
+    """A measure of forgetting: the pretraining objective on held-out text before and after, and how far weights moved.
 
     The body of the fine-tuned network, with its best weights, is put under the pretraining head of the backbone's own
     weights: masked tokens for encoders, next tokens for decoders, spans for encoder-decoders. Where the weights have no
@@ -60,14 +60,14 @@ class Forgetting(Callback):
         module = _checked(pl_module)
         moved = distances(module, self._start)
         after = self._evaluate(module, trainer.strategy.root_device, changed=True) if self._before is not None else None
-        found: dict[str, Any] = {"moved": moved}
+        report: dict[str, Any] = {"moved": moved}
         if self._before is not None and after is not None:
-            found |= {"before": self._before, "after": after}
+            report |= {"before": self._before, "after": after}
             for name in ("loss", "perplexity"):
                 rank_zero_info(f"Pretraining {name} on held-out text: {self._before[name]:.4f}, now {after[name]:.4f}.")
         far = ", ".join(f"{place} {share:.4f}" for place, share in moved.items())
         rank_zero_info(f"How far the weights moved, over their length: {far}.")
-        add_to_summary(trainer, "forgetting", found)
+        add_to_summary(trainer, "forgetting", report)
         self._start = {}
 
     def _evaluate(self, module: BaseModule, device: torch.device, changed: bool) -> dict[str, float] | None:
@@ -90,10 +90,10 @@ class Forgetting(Callback):
                 )
             return None
         if changed:
-            found = objective.model.base_model.load_state_dict(body_weights(module), strict=False)
-            if len(found.missing_keys) > len(self._start) // 10:
-                some = ", ".join(found.missing_keys[:3])
-                raise InputError(f"The body does not fit under its pretraining head: it lacks {some}.")
+            keys = objective.model.base_model.load_state_dict(body_weights(module), strict=False)
+            if len(keys.missing_keys) > len(self._start) // 10:
+                missing = ", ".join(keys.missing_keys[:3])
+                raise InputError(f"The body does not fit under its pretraining head: it lacks {missing}.")
         return held_out(objective, self.data, device)
 
 

@@ -47,33 +47,33 @@ def held_out(objective: BaseModule, data: LightningDataModule, device: torch.dev
     finally:
         objective.to(home)
     means = {part: loss / count if count else math.nan for part, (loss, count) in sums.items()}
-    found = {"loss": sum(weight * means[part] for part, weight in objective.parts().items())}
+    measures = {"loss": sum(weight * means[part] for part, weight in objective.parts().items())}
     if objective.perplexity_of not in means:
-        return found
+        return measures
     nats = means[objective.perplexity_of]
-    found["perplexity"] = _exp(nats)
+    measures["perplexity"] = _exp(nats)
     if count := data_facts(data).counts.get("test"):
         tokens = count["tokens"]
         fertility = tokens / max(1, count["words"])
-        found["tokens_per_word"] = fertility
-        found["unknown"] = count.get("unknown", 0) / max(1, tokens)
-        found["word_perplexity"] = _exp(nats * fertility)
-        found["bits_per_byte"] = nats * tokens / max(1, count["bytes"]) / math.log(2)
-    return found
+        measures["tokens_per_word"] = fertility
+        measures["unknown"] = count.get("unknown", 0) / max(1, tokens)
+        measures["word_perplexity"] = _exp(nats * fertility)
+        measures["bits_per_byte"] = nats * tokens / max(1, count["bytes"]) / math.log(2)
+    return measures
 
 
-def _prepared(objective: BaseModule, given: LightningDataModule) -> Any:
-    kinds = {kind.__name__ for kind in type(given).__mro__}
-    if not isinstance(given, DataFacts) or not kinds & set(objective.datamodules):
+def _prepared(objective: BaseModule, data: LightningDataModule) -> Any:
+    kinds = {kind.__name__ for kind in type(data).__mro__}
+    if not isinstance(data, DataFacts) or not kinds & set(objective.datamodules):
         able = " or ".join(f"{name}(test_files=...)" for name in objective.datamodules)
         raise InputError(
-            f"{type(given).__name__} cannot be held out for {type(objective).__name__}: "
+            f"{type(data).__name__} cannot be held out for {type(objective).__name__}: "
             f"{able or 'CorpusDataModule(test_files=...)'} would work."
         )
-    data: Any = copy.deepcopy(given)
-    data.serve(objective)
-    data.setup("test")
-    return data
+    prepared: Any = copy.deepcopy(data)
+    prepared.serve(objective)
+    prepared.setup("test")
+    return prepared
 
 
 def _sums(objective: BaseModule, data: LightningDataModule) -> dict[str, tuple[float, float]]:
@@ -85,8 +85,8 @@ def _sums(objective: BaseModule, data: LightningDataModule) -> dict[str, tuple[f
     try:
         with torch.no_grad(), torch.random.fork_rng():  # loaders draw a seed, which they do not use
             for batch in data.test_dataloader():
-                found = objective.step(move_data_to_device(batch, device), STAGE)
-                for part, output in (found if isinstance(found, dict) else {"": found}).items():
+                outputs = objective.step(move_data_to_device(batch, device), STAGE)
+                for part, output in (outputs if isinstance(outputs, dict) else {"": outputs}).items():
                     loss, count = sums[part]
                     sums[part] = loss + float(output.loss), count + float(output.count)
     finally:

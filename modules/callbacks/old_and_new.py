@@ -19,7 +19,7 @@ Table = dict[str, dict[str, dict[str, float]]]
 
 
 class OldAndNew(Callback):
-    """Evaluates a continued pretraining on held-out text of the old and of the new kind, before it and after.
+    """An evaluation of continued pretraining on held-out text of the old and of the new kind, before it and after.
 
     Before: the backbone as it came, with its own tokenizer. After: the best weights, with the tokenizer of the run.
     Shows loss and perplexity per target, tokens a word (fertility) and the share of unknown tokens. Where the tokenizer
@@ -38,8 +38,8 @@ class OldAndNew(Callback):
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if not isinstance(pl_module, BaseModule) or pl_module.backbone.name is None:
             raise InputError("OldAndNew compares with what there was: it needs a backbone with a name.")
-        given = pl_module.backbone
-        plain = Backbone(given.name, given.config, given.revision, trust_remote_code=given.trust_remote_code)
+        own = pl_module.backbone
+        plain = Backbone(own.name, own.config, own.revision, trust_remote_code=own.trust_remote_code)
         with torch.random.fork_rng():  # whether anybody looks changes no training
             options = {name: value for name, value in pl_module.hparams.items() if not name.startswith("_")}
             parent = type(pl_module)(**{**options, "backbone": plain})
@@ -52,21 +52,25 @@ class OldAndNew(Callback):
         if not self._before or trainer.fast_dev_run:  # type: ignore[attr-defined]
             return
         after = self._measure(pl_module, trainer.strategy.root_device)  # type: ignore[arg-type]
-        found = {"before": self._before, "after": after}
-        rank_zero_info(table(found))
-        add_to_summary(trainer, "old_and_new", found)
+        measures = {"before": self._before, "after": after}
+        rank_zero_info(table(measures))
+        add_to_summary(trainer, "old_and_new", measures)
         self._before = {}
 
     def _measure(self, module: BaseModule, device: torch.device) -> dict[str, dict[str, float]]:
         return {name: held_out(module, data, device) for name, data in self.texts.items()}
 
 
-def table(found: Table) -> str:
-    """Return the table that is printed."""
+def table(measures: Table) -> str:
+    """Return a table to be printed.
+
+    Args:
+        measures: by time (`before`, `after`) and text (`old`, `new`), as `held_out` returns them.
+    """
     lines = [f"{'text':<6}{'':<8}{'loss':>9}{'perplexity':>13}{'tokens/word':>13}{'unknown':>10}{'per word':>13}"]
     for text in ("old", "new"):
         for when in ("before", "after"):
-            row: Any = found[when][text]
+            row: Any = measures[when][text]
             lines.append(
                 f"{text:<6}{when:<8}{row['loss']:>9.4f}{row['perplexity']:>13.2f}{row['tokens_per_word']:>13.3f}"
                 f"{row['unknown']:>10.2%}{row['word_perplexity']:>13.2f}"

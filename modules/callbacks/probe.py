@@ -18,7 +18,7 @@ from .logistic import fit_logistic
 
 
 class Probe(Callback):
-    """At each validation, trains a linear classifier on the body's features and logs its accuracy.
+    """A linear classifier that is trained on the body's features at each validation; its accuracy is logged.
 
     The features of a text are the mean of its last hidden states (of the encoder, where there are two stacks), in
     evaluation mode; the classifier is a logistic regression with an L2 penalty, solved to its optimum, so that the same

@@ -24,7 +24,7 @@ from .save_points import SavesOnRequest, is_between_steps
 
 
 class Rollback(Callback):
-    """After a jump of the loss that lasts, training goes on from the weights of the last good checkpoint.
+    """A way back: after a jump of the loss that lasts, training goes on from the weights of the last good checkpoint.
 
     The practice of PaLM (arXiv 2204.02311, section 5.1), without a person who watches: weights, the optimizer's state
     and averages are those of `good.ckpt` again, and the batches since are skipped, as the data go on after them. Steps,
@@ -57,11 +57,11 @@ class Rollback(Callback):
 
     @override
     def state_dict(self) -> dict[str, Any]:
-        return {"done": [dict(one) for one in self.done], "good": self._good, "looked_at": self._looked_at}
+        return {"done": [dict(entry) for entry in self.done], "good": self._good, "looked_at": self._looked_at}
 
     @override
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self.done, self._good = [dict(one) for one in state_dict["done"]], state_dict["good"]
+        self.done, self._good = [dict(entry) for entry in state_dict["done"]], state_dict["good"]
         self._looked_at = state_dict["looked_at"]
 
     @override
@@ -94,19 +94,19 @@ class Rollback(Callback):
 
     def _go_back(self, trainer: Trainer, pl_module: Any, guard: NumericGuard, spike: dict[str, Any]) -> None:
         step, path = trainer.global_step, self._path(trainer)
-        what = (
+        jump = (
             f"The training loss jumped at step {spike['step']:,}, to {spike['loss']:.4g} where {spike['typical']:.4g} "
             f"was typical, and stayed high for {spike['steps']:,} steps"
         )
         content = self._content(path)
         if not trainer.strategy.reduce_boolean_decision(content is not None, all=True):
             if self._told != spike["step"]:
-                rank_zero_warn(f"{what}; there is no good checkpoint of this run to go back to ({path}).")
+                rank_zero_warn(f"{jump}; there is no good checkpoint of this run to go back to ({path}).")
             self._told = spike["step"]
             return
         if len(self.done) >= self.limit:
             raise InputError(
-                f"{what}. It went back {self.limit:,} times already (model.max_rollbacks), so that the run was "
+                f"{jump}. It went back {self.limit:,} times already (model.max_rollbacks), so that the run was "
                 f"stopped: try a lower model.learning_rate (now {module_facts(pl_module).learning_rate}), more "
                 "warmup, or a lower trainer.gradient_clip_val; or look at the data there."
             )
@@ -122,7 +122,7 @@ class Rollback(Callback):
         guard.spikes.close()
         self.done.append({"at": step, "to": int(content["global_step"]), "spike": spike["step"]})
         rank_zero_warn(
-            f"{what}: weights and optimizer are those of step {content['global_step']:,} again, and the batches since "
+            f"{jump}: weights and optimizer are those of step {content['global_step']:,} again, and the batches since "
             f"are skipped ({len(self.done)} of {self.limit} times; model.max_rollbacks)."
         )
 

@@ -14,7 +14,7 @@ from ...errors import InputError, check_range
 
 
 class _WarmUp(Callback):
-    """Knows how far the warm-up is, in tokens (padding included), also after an interruption."""
+    """The base of warm-ups: how far one is, in tokens (padding included), also after an interruption."""
 
     def __init__(self, tokens: int, start: int) -> None:
         for name, value in (("tokens", tokens), ("start", start)):
@@ -89,8 +89,10 @@ class SequenceLengthWarmup(_WarmUp):
             return
         cut = {name: value.reshape(-1, size) for name, value in batch.items() if _is_row(value, rows, length)}
         if (mask := cut.get("attention_mask")) is not None and not batch.get(FULL):
-            some = mask.any(-1)  # a piece of the last block may hold nothing; a GPU is waited for to tell how many do
-            cut = {name: value[some] for name, value in cut.items()}
+            has_tokens = mask.any(
+                -1
+            )  # a piece of the last block may hold nothing; a GPU is waited for to tell how many do
+            cut = {name: value[has_tokens] for name, value in cut.items()}
         batch.update(cut)
 
 

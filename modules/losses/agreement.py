@@ -30,11 +30,12 @@ def disagreement(first: Sequence[Tensor], second: Sequence[Tensor], kind: Kind) 
     """
     if not first:
         raise InputError("model.r_drop compares outputs, and this module's `step` gives none: set model.r_drop: 0.")
-    if any(one.shape != other.shape for one, other in zip(first, second, strict=True)):
+    pairs = list(zip(first, second, strict=True))
+    if any(p.shape != q.shape for p, q in pairs):
         raise InputError("model.r_drop needs two passes over the same input, and this module draws another: set 0.")
     apart = {"classes": _classes, "binary": _binary, "numbers": _numbers}[kind]
-    found = [apart(one.float(), other.float()) for one, other in zip(first, second, strict=True)]
-    return sum(found[1:], found[0]) / len(found)
+    distances = [apart(p.float(), q.float()) for p, q in pairs]
+    return sum(distances[1:], distances[0]) / len(distances)
 
 
 def _classes(first: Tensor, second: Tensor) -> Tensor:

@@ -44,7 +44,7 @@ def best_spans(start: Tensor, end: Tensor, inside: Tensor, longest: int, count: 
 
 @dataclass
 class Answer:
-    """What the windows of a question come to.
+    """The answer that the windows of a question come to.
 
     Args:
         spans: (start, end, score) in characters of the context, the best first.
@@ -119,17 +119,17 @@ class AnswerScore(Metric):
         windows: dict[int, list[list[float]]] = {}
         for row in rows:
             windows.setdefault(int(row[0]), []).append(row[1:])
-        return {example: merged(found) for example, found in sorted(windows.items())}
+        return {example: merged(of_question) for example, of_question in sorted(windows.items())}
 
     def _scored(self) -> tuple[list[tuple[float, float]], list[float], list[bool]]:
-        found = self.answers()
-        examples = [self.examples[number] for number in found]
+        answers = self.answers()
+        examples = [self.examples[number] for number in answers]
         scoring = self.scoring or scoring_of([gold for example in examples for gold in example["answers"]])
         scores, answerable = [], []
-        for answer, example in zip(found.values(), examples, strict=True):
+        for answer, example in zip(answers.values(), examples, strict=True):
             scores.append(score(answer.text(example["context"]), example["answers"], scoring))
             answerable.append(bool(example["answers"]))
-        return scores, [answer.odds for answer in found.values()], answerable
+        return scores, [answer.odds for answer in answers.values()], answerable
 
     def threshold(self) -> float:
         """Return the odds above which no answer should be given, for the highest F1; infinite where all have one."""
@@ -142,10 +142,10 @@ class AnswerScore(Metric):
         threshold = self.fixed
         if threshold is None:
             threshold = float("inf") if all(answerable) else best_threshold([f for _, f in scores], odds, answerable)
-        found = [
+        pairs = [
             (float(not has),) * 2 if odd > threshold else pair
             for pair, odd, has in zip(scores, odds, answerable, strict=True)
         ]
         part = [True if self.kind in ("exact_match", "f1") else has == (self.kind[0] == "h") for has in answerable]
-        chosen = [pair[self.kind.endswith("f1")] for pair, wanted in zip(found, part, strict=True) if wanted]
+        chosen = [pair[self.kind.endswith("f1")] for pair, wanted in zip(pairs, part, strict=True) if wanted]
         return torch.tensor(100.0 * sum(chosen) / max(1, len(chosen)))

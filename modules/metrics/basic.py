@@ -38,9 +38,9 @@ class MeanPerTarget(Metric):
 
     def update(self, total: Tensor, count: Tensor) -> None:
         """Add the sums of a batch: (parts,), or any shape where there is one part."""
-        several = len(self.weights) > 1
-        self.total += total if several else total.sum()
-        self.count += count if several else count.sum()
+        has_parts = len(self.weights) > 1
+        self.total += total if has_parts else total.sum()
+        self.count += count if has_parts else count.sum()
 
     def compute(self) -> Tensor:
         """Return sums over counts, weighted and added; scalar, float32."""
@@ -93,19 +93,19 @@ class LabelCounts(Metric):
     full_state_update = False
     right: Tensor
     predicted: Tensor
-    there: Tensor
+    support: Tensor
 
     def __init__(self, labels: int) -> None:
         super().__init__()
-        for name in ("right", "predicted", "there"):
+        for name in ("right", "predicted", "support"):
             self.add_state(name, torch.zeros(labels, dtype=torch.int64), dist_reduce_fx="sum")
 
     def update(self, logits: Tensor, targets: Tensor) -> None:
         """Add a batch: (rows, labels) logits, and (rows,) int64 targets."""
-        found = logits.argmax(-1)
-        self.predicted.scatter_add_(0, found, torch.ones_like(found))
-        self.there.scatter_add_(0, targets, torch.ones_like(targets))
-        self.right.scatter_add_(0, targets, (found == targets).long())
+        guesses = logits.argmax(-1)
+        self.predicted.scatter_add_(0, guesses, torch.ones_like(guesses))
+        self.support.scatter_add_(0, targets, torch.ones_like(targets))
+        self.right.scatter_add_(0, targets, (guesses == targets).long())
 
 
 class F1(LabelCounts):
@@ -124,10 +124,10 @@ class F1(LabelCounts):
 
     def compute(self) -> Tensor:
         """Return a scalar, float32; (labels,) without an average."""
-        scores = 2 * self.right.double() / (self.predicted + self.there).clamp(min=1)
+        scores = 2 * self.right.double() / (self.predicted + self.support).clamp(min=1)
         if self.average == "none":
             return scores.float()
-        weights = self.there if self.average == "weighted" else ((self.predicted + self.there) > 0)
+        weights = self.support if self.average == "weighted" else ((self.predicted + self.support) > 0)
         return ((scores * weights).sum() / weights.sum().clamp(min=1)).float()
 
 
@@ -149,10 +149,10 @@ class Matthews(LabelCounts):
 
     def compute(self) -> Tensor:
         """Return a scalar, float32."""
-        right, predicted, there = self.right.double(), self.predicted.double(), self.there.double()
-        rows = there.sum()
-        product = (rows**2 - (predicted**2).sum()) * (rows**2 - (there**2).sum())
-        covariance = right.sum() * rows - (predicted * there).sum()
+        right, predicted, support = self.right.double(), self.predicted.double(), self.support.double()
+        rows = support.sum()
+        product = (rows**2 - (predicted**2).sum()) * (rows**2 - (support**2).sum())
+        covariance = right.sum() * rows - (predicted * support).sum()
         return torch.where(product > 0, covariance / product.clamp(min=1).sqrt(), 0.0).float()
 
 

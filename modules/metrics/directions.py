@@ -22,13 +22,13 @@ SCORES: dict[str, Direction] = {
 
 def named_directions(names: Iterable[str], parts: Iterable[str]) -> dict[str, Direction]:
     """Return the directions of metrics by name: `val/accuracy`, or `val/mlm_accuracy` of a part called `mlm`."""
-    found: dict[str, Direction] = {}
+    directions: dict[str, Direction] = {}
     for name in names:
         last = name.rpartition("/")[2]
-        own = {last, *(last.removeprefix(f"{part}_") for part in parts)} & SCORES.keys()
-        if own:
-            found[name] = SCORES[min(own)]
-    return found
+        known = {last, *(last.removeprefix(f"{part}_") for part in parts)} & SCORES.keys()
+        if known:
+            directions[name] = SCORES[min(known)]
+    return directions
 
 
 def direction_of(metric: Metric) -> Direction | None:
@@ -39,13 +39,13 @@ def direction_of(metric: Metric) -> Direction | None:
 
 def directions_of(metrics: Mapping[str, Any]) -> dict[str, Direction]:
     """Return the directions of metrics and collections; a collection's are named as it logs them."""
-    found: dict[str, Direction] = {}
+    directions: dict[str, Direction] = {}
     for name, metric in metrics.items():
         if isinstance(metric, MetricCollection):
-            found |= directions_of(dict(metric.items(keep_base=False, copy_state=False)))
+            directions |= directions_of(dict(metric.items(keep_base=False, copy_state=False)))
         elif (direction := direction_of(metric)) is not None:
-            found[name] = direction
-    return found
+            directions[name] = direction
+    return directions
 
 
 def redirect(callback: Callback, monitor: str, direction: Direction) -> None:

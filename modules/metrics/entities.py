@@ -14,7 +14,7 @@ from ...text.tags import continued
 
 
 class WordScore(Metric):
-    """The base: puts predicted and right tags of words side by side, sentence by sentence.
+    """The base of scores of tagged words: puts predicted and right tags of words side by side, sentence by sentence.
 
     Words may come in any order and division; they are put together again when the score is computed. A token may answer
     for several words (`covers`), of which the later ones go on with what the first is. Words that no token answers for
@@ -87,15 +87,15 @@ class WordScore(Metric):
     def around(self, example: Tensor, guess: Tensor) -> tuple[Tensor, Tensor]:
         """Return (words,) each: the nearest tags before and after a word in its sentence, itself included."""
         places = torch.arange(len(guess))
-        there = guess != self.none
-        before = torch.where(there, places, -1).cummax(0).values
-        after = torch.where(there, places, len(guess)).flip(0).cummin(0).values.flip(0)
-        found = []
+        has_tag = guess != self.none
+        before = torch.where(has_tag, places, -1).cummax(0).values
+        after = torch.where(has_tag, places, len(guess)).flip(0).cummin(0).values.flip(0)
+        nearest = []
         for place in (before, after):
             inside = (place >= 0) & (place < len(guess))
             place = place.clamp(0, len(guess) - 1)
-            found.append(torch.where(inside & (example[place] == example), guess[place], self.none))
-        return found[0], found[1]
+            nearest.append(torch.where(inside & (example[place] == example), guess[place], self.none))
+        return nearest[0], nearest[1]
 
 
 class EntityScore(WordScore):
@@ -141,20 +141,20 @@ class EntityScore(WordScore):
         return torch.where(self.begins[tags], ends, -1), kinds  # what does not begin with B- is none
 
     def counts(self) -> Tensor:
-        """Return (types, 3): the right ones, the predicted ones, those there are."""
+        """Return (types, 3) int64: how many entities are right, predicted, and in the gold tags."""
         example, guess, gold = self.dense()
         (ends, kinds), (right_ends, right_kinds) = self._entities(guess, example), self._entities(gold, example)
         both = (ends >= 0) & (ends == right_ends) & (kinds == right_kinds)
-        found = [kinds[both], kinds[ends >= 0], right_kinds[right_ends >= 0]]
-        counts: Tensor = torch.stack([torch.bincount(kind, minlength=len(self.types)) for kind in found], 1)
+        counted = [kinds[both], kinds[ends >= 0], right_kinds[right_ends >= 0]]
+        counts: Tensor = torch.stack([torch.bincount(kind, minlength=len(self.types)) for kind in counted], 1)
         return counts
 
     def compute(self) -> Tensor:
         """Return a scalar, float32; 0 where nothing was predicted or there is nothing."""
-        right, predicted, there = self.counts().sum(0).double()
-        below = {"precision": predicted, "recall": there, "f1": (predicted + there) / 2}[self.kind]
-        found: Tensor = (right / below.clamp(min=0.5)).float()
-        return found
+        right, predicted, support = self.counts().sum(0).double()
+        below = {"precision": predicted, "recall": support, "f1": (predicted + support) / 2}[self.kind]
+        score: Tensor = (right / below.clamp(min=0.5)).float()
+        return score
 
 
 class TagAccuracy(WordScore):
@@ -170,8 +170,8 @@ class TagAccuracy(WordScore):
     def compute(self) -> Tensor:
         """Return a scalar, float32; 0 where there is nothing."""
         _, guess, gold = self.dense()
-        found: Tensor = (guess == gold).sum().float() / max(1, len(gold))
-        return found
+        share: Tensor = (guess == gold).sum().float() / max(1, len(gold))
+        return share
 
 
 def whole_tags(words: dict[int, tuple[str, float, int]], count: int, spans: bool) -> list[tuple[str, float]]:
@@ -185,15 +185,15 @@ def whole_tags(words: dict[int, tuple[str, float, int]], count: int, spans: bool
     Returns:
         (count,) pairs.
     """
-    found: list[tuple[str, float] | None] = [None] * count
+    answered: list[tuple[str, float] | None] = [None] * count
     for number, (tag, chance, covers) in words.items():
         after = continued(tag) if spans else tag
-        found[number : number + covers] = [(tag, chance), *[(after, chance)] * (covers - 1)]
+        answered[number : number + covers] = [(tag, chance), *[(after, chance)] * (covers - 1)]
     before: tuple[str, float] = ("O" if spans else "", 1.0)
     whole: list[tuple[str, float]] = []
-    for number, pair in enumerate(found):
+    for number, pair in enumerate(answered):
         if pair is None:
-            after_it = next((later for later in found[number:] if later is not None), None)
+            after_it = next((later for later in answered[number:] if later is not None), None)
             if spans:
                 pair = after_it if after_it and continued(before[0]) == after_it[0] else ("O", 1.0)
             else:

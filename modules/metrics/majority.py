@@ -11,9 +11,9 @@ def majority_scores(occurrences: Sequence[int]) -> dict[str, float]:
     Args:
         occurrences: of each label, in what is scored.
     """
-    there = [count for count in occurrences if count]
-    if not there:
+    counts = [count for count in occurrences if count]
+    if not counts:
         return {}
-    share = max(there) / sum(there)
+    share = max(counts) / sum(counts)
     f1 = 2 * share / (1 + share)
-    return {"accuracy": share, "f1": f1 / len(there), "f1_weighted": f1 * share, "mcc": 0.0}
+    return {"accuracy": share, "f1": f1 / len(counts), "f1_weighted": f1 * share, "mcc": 0.0}

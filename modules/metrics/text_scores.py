@@ -46,7 +46,7 @@ def bleu_tokenizer(texts: Iterable[str]) -> BleuTokenizer:
 
 
 class TextMetric(Metric):
-    """Sums over texts.
+    """The base of scores of texts: sums over them.
 
     Args:
         size: how many sums.
@@ -65,11 +65,11 @@ class TextMetric(Metric):
     def update(self, predictions: Sequence[str], references: Sequence[str]) -> None:
         """Add texts and what each should have been."""
         for prediction, reference in zip(predictions, references, strict=True):
-            found = self.count(prediction, reference)
-            self.sums += torch.tensor(found, dtype=self.sums.dtype, device=self.sums.device)
+            counts = self.count(prediction, reference)
+            self.sums += torch.tensor(counts, dtype=self.sums.dtype, device=self.sums.device)
 
     def count(self, prediction: str, reference: str) -> list[float]:
-        """Return what one text adds to the sums."""
+        """Return what one text adds to the sums, (size,)."""
         raise NotImplementedError
 
 
@@ -105,8 +105,8 @@ class Rouge(TextMetric):
     def count(self, prediction: str, reference: str) -> list[float]:
         """Return the F1 of each kind, texts."""
         lines = (SENTENCE_END.sub("\n", text.strip()) for text in (reference, prediction))
-        found = self._scorer.score(*lines)
-        return [*(found[kind].fmeasure for kind in ROUGE_TYPES), 1]
+        scores = self._scorer.score(*lines)
+        return [*(scores[kind].fmeasure for kind in ROUGE_TYPES), 1]
 
     def compute(self) -> dict[str, Tensor]:
         """Return a scalar, float32, for each kind."""
@@ -145,15 +145,15 @@ class Bleu(TextMetric):
 
     def count(self, prediction: str, reference: str) -> list[float]:
         """Return the right n-grams and the n-grams of each order, and the two lengths."""
-        found = self._bleu.sentence_score(prediction, [reference])
-        return [*found.counts, *found.totals, found.sys_len, found.ref_len]
+        score = self._bleu.sentence_score(prediction, [reference])
+        return [*score.counts, *score.totals, score.sys_len, score.ref_len]
 
     def compute(self) -> Tensor:
         """Return a scalar, float32."""
         sums = [round(number) for number in self.sums.tolist()]
         right, every, (length, wanted) = sums[: self.ORDER], sums[self.ORDER : -2], sums[-2:]
-        found = self._bleu.compute_bleu(right, every, length, wanted, smooth_method="exp")
-        return torch.tensor(found.score, device=self.sums.device)
+        score = self._bleu.compute_bleu(right, every, length, wanted, smooth_method="exp")
+        return torch.tensor(score.score, device=self.sums.device)
 
 
 class ChrF(TextMetric):
@@ -166,20 +166,20 @@ class ChrF(TextMetric):
 
     def count(self, prediction: str, reference: str) -> list[float]:
         """Return for each order the n-grams of both texts, and those they share."""
-        found: list[float] = []
+        counts: list[float] = []
         for order in range(1, self.ORDER + 1):
             written, wanted = (_ngrams(text, order) for text in (prediction, reference))
             # n-grams that the reference is too short for are not held against the prediction
-            found += [written.total() if wanted else 0, wanted.total(), (written & wanted).total()]
-        return found
+            counts += [written.total() if wanted else 0, wanted.total(), (written & wanted).total()]
+        return counts
 
     def compute(self) -> Tensor:
         """Return a scalar, float32."""
         written, wanted, shared = self.sums.view(self.ORDER, 3).unbind(1)
-        there = (written > 0) & (wanted > 0)
+        counted = (written > 0) & (wanted > 0)
         if not shared.any():
             return torch.tensor(0.0, device=self.sums.device)
-        precision, recall = (shared[there] / written[there]).mean(), (shared[there] / wanted[there]).mean()
+        precision, recall = (shared[counted] / written[counted]).mean(), (shared[counted] / wanted[counted]).mean()
         weight = self.BETA**2
         return (100 * (1 + weight) * precision * recall / (weight * precision + recall)).float()
 

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from torch import Tensor, nn
+from torch.nn.utils.rnn import pad_sequence
 from torchmetrics import Metric
 
 from ...contracts import DataFacts, RowWork, ShownRow, data_facts
-from ...errors import InputError, first_line
+from ...errors import InputError
 from ...text.tokenizer import separator_id
 from ..backbone.backbone import Backbone
 from ..backbone.families import require
 from ..base import BaseModule, Output
 from ..batches.left_padding import left_padded
-from ..batches.padded_rows import Rows
+from ..batches.padded_rows import PaddedRows
 from ..batches.showing import shown_rows, shown_texts
 from ..batches.targets import after, before
 from ..metrics.basic import AccuracyPerTarget, MeanPerTarget, Perplexity
@@ -25,11 +27,12 @@ from ..sharding import is_sharded
 from ..shortcuts.packed_attention import can_pack
 from ..shortcuts.sparse_head import only_inputs
 from ..sketch import architecture
+from ..writing import check_generation, write_texts
 from .masked import recovered
 
 
 class CausalLanguageModeling(BaseModule):
-    """Predicts each token from those before it.
+    """Causal language modeling: each token is predicted from those before it.
 
     The separator that a corpus puts after each document is a target too, so that the model learns to stop. Padding is
     none, nor is the first token of a row, nor the tokens that overlap with the row before (`data.eval_stride`).
@@ -70,20 +73,7 @@ class CausalLanguageModeling(BaseModule):
         self.prompts = prompts or []
         self.per_text = nn.ModuleDict()
         self.generation = {"max_new_tokens": 40, "do_sample": True, **(generation or {})}
-        self._check_generation()
-
-    def _check_generation(self) -> None:
-        from transformers import GenerationConfig
-
-        known = GenerationConfig().to_dict()
-        for key in self.generation:
-            if key not in known:
-                raise InputError(f"model.generation: `generate` has no option {key!r}; max_new_tokens, do_sample, "
-                                 "temperature, top_k and top_p are some.")  # fmt: skip
-        try:
-            GenerationConfig(**self.generation).validate()
-        except ValueError as error:
-            raise InputError(f"model.generation: {first_line(error)}") from error
+        check_generation(self.generation)
 
     def check_backbone(self, config: Any) -> None:
         """Refuse what reads both sides: it would see the token that it is to predict."""
@@ -102,7 +92,7 @@ class CausalLanguageModeling(BaseModule):
             if count := data.counts.get(split):
                 tokens = count["tokens"]
                 self.per_text[f"{stage}_word_perplexity"] = Perplexity(scale=tokens / max(1, count["words"]))
-                nats_to_bits = 1.4426950408889634
+                nats_to_bits = math.log2(math.e)
                 self.per_text[f"{stage}_bits_per_byte"] = MeanPerTarget([tokens / count["bytes"] * nats_to_bits])
 
     def row_work(self, length: int, data: DataFacts, config: Any) -> RowWork:
@@ -122,7 +112,7 @@ class CausalLanguageModeling(BaseModule):
 
     # ------------------------------------------------------------------ steps
 
-    def followed(self, rows: Rows) -> Tensor:
+    def followed(self, rows: PaddedRows) -> Tensor:
         """Return (rows, length), boolean: after which tokens the next one is predicted."""
         return before(rows.fresh)
 
@@ -130,7 +120,7 @@ class CausalLanguageModeling(BaseModule):
         """Return rows of which each token is learned that another one is before."""
         if stage == "predict":
             return super().shown(batch, stage)
-        rows = Rows(batch, self.pad_id())
+        rows = PaddedRows(batch, self.pad_id())
         texts = shown_texts(
             rows.ids,
             rows.real,
@@ -142,7 +132,7 @@ class CausalLanguageModeling(BaseModule):
 
     def step(self, batch: dict[str, Tensor], stage: str) -> Output:
         """Run the body on all tokens and the head on those that another follows."""
-        rows = Rows(batch, self.pad_id(), packed=can_pack(self.model))
+        rows = PaddedRows(batch, self.pad_id(), packed=can_pack(self.model))
         followed, following = self.followed(rows), before(rows.ids)
         targets = self.targets(followed, rows.tokens)
         with only_inputs(self.model.get_output_embeddings(), rows.places(targets)):
@@ -189,52 +179,26 @@ class CausalLanguageModeling(BaseModule):
             )
         encoded = [self.tokenizer(prompt, add_special_tokens=False)["input_ids"] for prompt in prompts]
         end = self._end_id()
-        rows = [ids or [end] for ids in encoded]  # what ends a document comes before the next one
-        longest = max(map(len, rows))
-        pad = self.pad_id()
-        # On the left: what follows the last token of each row is wanted.
-        ids = torch.tensor([[pad] * (longest - len(row)) + row for row in rows], device=self.device)
-        mask = torch.tensor([[0] * (longest - len(row)) + [1] * len(row) for row in rows], device=self.device)
-        return self._generate(ids, mask)
+        # What ends a document comes before the next one.
+        rows = [torch.tensor(ids or [end], device=self.device) for ids in encoded]
+        ids = pad_sequence(rows, batch_first=True, padding_value=-1)
+        return self._continued(*left_padded(ids, (ids >= 0).long(), self.pad_id()))
 
-    def _generate(self, ids: Tensor, mask: Tensor) -> list[str]:
-        limit, options = self.input_limit(), dict(self.generation)
-        if limit is not None:
-            room = limit - ids.shape[1]
-            if room < 1:
-                raise InputError(
-                    f"A prompt has {ids.shape[1]} tokens, and {self.backbone.label} takes at most {limit} together "
-                    "with what it writes: shorten it."
-                )
-            options["max_new_tokens"] = min(options["max_new_tokens"], room)
-        training = self.model.training
-        self.model.eval()
-        with torch.inference_mode():
-            try:
-                found = self.model.generate(
-                    input_ids=ids,
-                    attention_mask=mask,
-                    pad_token_id=self.pad_id(),
-                    eos_token_id=self._end_id(),
-                    synced_gpus=is_sharded(self.model),
-                    **options,
-                )
-            except ValueError as error:  # transformers checks most values only here
-                raise InputError(f"model.generation: {first_line(error)}") from error
-        self.model.train(training)
-        return self.tokenizer.batch_decode(found[:, ids.shape[1] :], skip_special_tokens=True)  # type: ignore[no-any-return]
+    def _continued(self, ids: Tensor, mask: Tensor) -> list[str]:
+        ends = {"pad_token_id": self.pad_id(), "eos_token_id": self._end_id()}
+        return write_texts(self, ids, mask, {**ends, **self.generation}, "shorten it")
 
     def _end_id(self) -> int:
         """Return what a corpus puts after each document, and so before the next."""
-        found = separator_id(self.tokenizer)
-        return found if found is not None else self.pad_id()
+        separator = separator_id(self.tokenizer)
+        return separator if separator is not None else self.pad_id()
 
     def predict_step(self, batch: dict[str, Tensor], batch_idx: int, dataloader_idx: int = 0) -> list[dict[str, Any]]:
         """Return the continuation of each prompt."""
         ids, mask = left_padded(batch["input_ids"], batch["attention_mask"], self.pad_id())
         empty = mask.sum(1) == 0
         ids[empty, -1:], mask[empty, -1:] = self._end_id(), 1
-        return [{"prediction": text} for text in self._generate(ids, mask)]
+        return [{"prediction": text} for text in self._continued(ids, mask)]
 
 
 def refuse_single_tokens(option: str, length: int) -> None:

@@ -11,11 +11,11 @@ from torchmetrics import Metric
 
 from ...contracts import IGNORED, DataFacts, RowWork, ShownRow, ShownText
 from ...errors import InputError, check_range
-from ...text.tokenizer import special_frame
+from ...text.tokenizer import pad_id, special_frame
 from ..backbone.backbone import Backbone
 from ..backbone.families import require
 from ..base import BaseModule, Output
-from ..batches.padded_rows import Rows
+from ..batches.padded_rows import PaddedRows
 from ..batches.showing import shown_rows, shown_texts
 from ..batches.targets import Targets, most_targets
 from ..corruption.hashing import row_keys
@@ -27,7 +27,7 @@ from ..shortcuts.sparse_head import only_positions
 
 
 class MaskedLanguageModeling(BaseModule):
-    """Predicts hidden tokens from both sides.
+    """Masked language modeling: hidden tokens are predicted from both sides.
 
     Masks are drawn on the device, anew at every step of training (dynamic masking, arXiv 1907.11692); in validation and
     test they are a fixed function of each example. Special tokens and padding are never targets.
@@ -76,13 +76,12 @@ class MaskedLanguageModeling(BaseModule):
     ) -> None:
         super().__init__(backbone, **optimization)
         last = mask_probability if final_mask_probability is None else final_mask_probability
-        for name, value, range_ in (
-            ("mask_probability", mask_probability, "between 0 and 1"),
-            ("final_mask_probability", last, "between 0 and 1"),
-            ("span_stop", span_stop, "between 0 and 1"),
+        for name, value in (
+            ("mask_probability", mask_probability),
+            ("final_mask_probability", last),
+            ("span_stop", span_stop),
         ):
-            if not 0 < value < 1:
-                raise InputError(f"model.{name} is {value}; it must lie {range_}.")
+            check_range(f"model.{name}", value, above=0, below=1)
         if mask_share < 0 or random_share < 0 or mask_share + random_share > 1:
             raise InputError(
                 f"model.mask_share ({mask_share}) and model.random_share ({random_share}) must be at least 0 and sum "
@@ -135,11 +134,11 @@ class MaskedLanguageModeling(BaseModule):
 
     # ------------------------------------------------------------------ corruption
 
-    def rows(self, batch: dict[str, Tensor]) -> Rows:
+    def rows(self, batch: dict[str, Tensor]) -> PaddedRows:
         """Return the batch as padded rows; packed only for networks that keep packed documents apart."""
-        return Rows(batch, self.tokenizer.pad_token_id or 0, packed=can_pack(self.model))
+        return PaddedRows(batch, pad_id(self.tokenizer), packed=can_pack(self.model))
 
-    def mask(self, rows: Rows, stage: str) -> tuple[Tensor, Tensor, Tensor]:
+    def mask(self, rows: PaddedRows, stage: str) -> tuple[Tensor, Tensor, Tensor]:
         """Choose targets and hide them.
 
         Args:
@@ -179,7 +178,7 @@ class MaskedLanguageModeling(BaseModule):
         )
         return corrupted, targets, keys
 
-    def masked_targets(self, chosen: Tensor, rows: Rows) -> Targets:
+    def masked_targets(self, chosen: Tensor, rows: PaddedRows) -> Targets:
         """Return where to predict, found without waiting for a GPU.
 
         Args:
@@ -207,10 +206,10 @@ class MaskedLanguageModeling(BaseModule):
         if stage == "predict":
             return super().shown(batch, stage)
         with self.uncounted_step():
-            rows = Rows(batch, self.tokenizer.pad_token_id or 0)
+            rows = PaddedRows(batch, pad_id(self.tokenizer))
             return shown_rows(self.shown_masks(rows, *self.mask(rows, stage)[:2]), batch)
 
-    def shown_masks(self, rows: Rows, corrupted: Tensor, chosen: Tensor) -> list[ShownText]:
+    def shown_masks(self, rows: PaddedRows, corrupted: Tensor, chosen: Tensor) -> list[ShownText]:
         """Return the text of each row.
 
         Args:
@@ -230,10 +229,10 @@ class MaskedLanguageModeling(BaseModule):
         ]
         ids = pad_sequence(rows, batch_first=True, padding_value=-1).to(self.device)
         mask = (ids >= 0).long()
-        ids = ids.masked_fill(ids < 0, self.tokenizer.pad_token_id or 0)
+        ids = ids.masked_fill(ids < 0, pad_id(self.tokenizer))
         output = self.model(**self.network_inputs({"input_ids": ids, "attention_mask": mask}))
         likeliest = token_logits(output).float().softmax(-1).topk(5)
-        found = []
+        filled = []
         for number, row in enumerate(ids):
             places = (row == self.tokenizer.mask_token_id).nonzero().flatten().tolist()
             best = row.clone()
@@ -245,8 +244,8 @@ class MaskedLanguageModeling(BaseModule):
                 )
             ]
             text = self.tokenizer.decode(best[mask[number].bool()], skip_special_tokens=True)
-            found.append({"prediction": text, "masks": fills})
-        return found
+            filled.append({"prediction": text, "masks": fills})
+        return filled
 
 
 def token_logits(output: Any) -> Tensor:
@@ -262,7 +261,7 @@ def recovered(
 
     Args:
         logits: (..., vocabulary), of as many places as there are targets.
-        targets: (targets,), integers; -100 where there is none.
+        targets: (targets,), integers; `IGNORED` where there is none.
         smoothing: probability mass spread over the vocabulary.
         plain: without the shortcuts of `vocabulary_loss`.
         compiled: by kernels that are compiled for it.

@@ -17,10 +17,10 @@ from torchmetrics import Metric
 from ...contracts import DataFacts, RowWork, ShownRow
 from ...contracts.random_streams import SEGMENT_SWAP
 from ...errors import InputError
-from ...text.tokenizer import pair_frame
+from ...text.tokenizer import pad_id, pair_frame
 from ..backbone.backbone import Backbone
 from ..base import Output
-from ..batches.padded_rows import Rows
+from ..batches.padded_rows import PaddedRows
 from ..batches.showing import shown_rows, with_facts
 from ..corruption.hashing import row_keys, uniform
 from ..corruption.pairs import join_pairs
@@ -31,7 +31,7 @@ from .masked import MaskedLanguageModeling, recovered, token_logits
 
 
 class NextSentencePrediction(MaskedLanguageModeling):
-    """Tells whether the second segment followed the first, and predicts hidden tokens.
+    """Next-sentence prediction, whether the second segment followed the first, with masked language modeling.
 
     For half of the pairs the second segment gives way to one of another document. Which half is drawn on the device,
     anew at every step of training, and is fixed in validation and test. The label is 0 where the second segment
@@ -126,11 +126,12 @@ class NextSentencePrediction(MaskedLanguageModeling):
     def pairs(self, batch: dict[str, Tensor], flip: Tensor) -> tuple[Tensor, Tensor]:
         """Return the two segments of each row; `flip` (rows, 1), boolean, says where they are not as they stood."""
         width = max(batch["segment_b"].shape[1], batch["segment_other"].shape[1])
-        follows, other = (F.pad(batch[k], (0, width - batch[k].shape[1]), value=-1)
-                          for k in ("segment_b", "segment_other"))  # fmt: skip
-        return batch["segment_a"], torch.where(flip, other, follows)
+        following, foreign = (
+            F.pad(batch[key], (0, width - batch[key].shape[1]), value=-1) for key in ("segment_b", "segment_other")
+        )
+        return batch["segment_a"], torch.where(flip, foreign, following)
 
-    def hidden_pairs(self, batch: dict[str, Tensor], stage: str) -> tuple[Rows, Tensor, Tensor, Tensor]:
+    def hidden_pairs(self, batch: dict[str, Tensor], stage: str) -> tuple[PaddedRows, Tensor, Tensor, Tensor]:
         """Put pairs together, and mask them.
 
         Args:
@@ -141,11 +142,11 @@ class NextSentencePrediction(MaskedLanguageModeling):
             The pairs; (rows, 1), boolean, which are not as they stood; the corrupted ids and the masked targets,
             (rows, length).
         """
-        pad_id = self.tokenizer.pad_token_id or 0
-        true = join_pairs(batch["segment_a"], batch["segment_b"], self.frame, pad_id)
+        padding = pad_id(self.tokenizer)
+        true = join_pairs(batch["segment_a"], batch["segment_b"], self.frame, padding)
         seed = self.draw_seed(stage)
         flip = uniform(row_keys(true["input_ids"], true["attention_mask"], seed)[:, :1], SEGMENT_SWAP) < 0.5
-        rows = Rows(join_pairs(*self.pairs(batch, flip), self.frame, pad_id), pad_id)
+        rows = PaddedRows(join_pairs(*self.pairs(batch, flip), self.frame, padding), padding)
         corrupted, chosen, _ = self.mask(rows, stage)
         if not self.mlm_weight:
             corrupted, chosen = rows.ids, torch.zeros_like(chosen)
@@ -156,10 +157,10 @@ class NextSentencePrediction(MaskedLanguageModeling):
         with self.uncounted_step():
             rows, flip, corrupted, chosen = self.hidden_pairs(batch, stage)
         labels = [f"{int(label)}: {self.pair_labels[label]}" for label in flip.squeeze(1).long().tolist()]
-        found = shown_rows(self.shown_masks(rows, corrupted, chosen), {})
+        shown = shown_rows(self.shown_masks(rows, corrupted, chosen), {})
         if self.pair_part not in self.parts():
-            return found
-        return [with_facts(row, {"pair": label}) for row, label in zip(found, labels, strict=True)]
+            return shown
+        return [with_facts(row, {"pair": label}) for row, label in zip(shown, labels, strict=True)]
 
     def step(self, batch: dict[str, Tensor], stage: str) -> dict[str, Output]:
         """Put pairs together, mask them, and ask both questions of one pass through the body."""

@@ -29,7 +29,7 @@ from .masked import MaskedLanguageModeling, recovered
 
 
 class ReplacedTokenDetection(MaskedLanguageModeling):
-    """Tells for every token whether a small generator put it there.
+    """Replaced-token detection: for every token, whether a small generator put it there.
 
     The generator learns masked language modeling; what it draws for the masked tokens replaces them, and the
     discriminator, which is the backbone, tells replaced from original. Where the generator hits the original, that
@@ -153,10 +153,10 @@ class ReplacedTokenDetection(MaskedLanguageModeling):
 
     def _share(self) -> None:
         """Make the discriminator's embeddings the generator's too: whole where they are alike, else the words'."""
-        mine, theirs = self.model.base_model, self.generator.base_model
-        shapes = [[p.shape for p in body.embeddings.parameters()] for body in (mine, theirs)]
+        discriminator, generator = self.model.base_model, self.generator.base_model
+        shapes = [[p.shape for p in body.embeddings.parameters()] for body in (discriminator, generator)]
         if shapes[0] == shapes[1]:
-            theirs.embeddings = mine.embeddings
+            generator.embeddings = discriminator.embeddings
         else:
             self.generator.set_input_embeddings(self.model.get_input_embeddings())
         self.generator.tie_weights()
@@ -209,8 +209,8 @@ class ReplacedTokenDetection(MaskedLanguageModeling):
         logits = logits[:, : real.shape[1]]  # a pack may have been filled up
         losses = binary_cross_entropy(logits.float(), replaced.float(), self.smoothing(stage), reduction="none")
         # The metrics leave out what is -1; a choice by `real` would have to wait for a GPU to count it.
-        found, labels = (logits > 0).long().flatten(), replaced.long().masked_fill(~real, -1).flatten()
-        discriminator = Output((losses * real).sum(), real.sum(), found, labels)
+        guesses, labels = (logits > 0).long().flatten(), replaced.long().masked_fill(~real, -1).flatten()
+        discriminator = Output((losses * real).sum(), real.sum(), guesses, labels)
         return {"generator": generator, "discriminator": discriminator}
 
     def shown(self, batch: dict[str, Tensor], stage: str) -> list[ShownRow]:

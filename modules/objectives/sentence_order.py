@@ -10,7 +10,7 @@ from .next_sentence import NextSentencePrediction
 
 
 class SentenceOrderPrediction(NextSentencePrediction):
-    """Tells whether two consecutive segments stand in their order, and predicts hidden tokens.
+    """Sentence-order prediction, whether two segments stand in their order, with masked language modeling.
 
     Half of the pairs are swapped, drawn as in `NextSentencePrediction`, whose options and heads it has. The label is 0
     where the order is that of the text, and 1 where it was swapped. As both segments are of one document, their topic

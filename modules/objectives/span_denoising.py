@@ -12,11 +12,11 @@ from torchmetrics import Metric
 
 from ...contracts import IGNORED, DataFacts, RowWork, ShownRow, ShownText, data_facts
 from ...errors import InputError, check_range
-from ...text.tokenizer import separator_id
+from ...text.tokenizer import pad_id, separator_id
 from ..backbone.backbone import Backbone
 from ..backbone.families import require
 from ..base import BaseModule, Output
-from ..batches.padded_rows import Rows
+from ..batches.padded_rows import PaddedRows
 from ..batches.showing import shown_texts
 from ..corruption.denoising import bart_infill, most_spans, random_spans, t5_corrupt
 from ..corruption.hashing import row_keys
@@ -29,7 +29,7 @@ SENTINELS = 100
 
 
 class SpanDenoising(BaseModule):
-    """Restores spans that were taken out of the input.
+    """Span denoising: spans that were taken out of the input are restored.
 
     `sentinels` (T5): each span gives way to a token of its own, and the target lists these tokens, each with the span
     that it stands for, a final one, and the end of text. `infilling` (BART): each span, whose length is drawn from a
@@ -102,12 +102,12 @@ class SpanDenoising(BaseModule):
                 "(data.tokenizer: {train: bytelevel}) or model.corruption: sentinels would work."
             )
         if kind == "sentinels":
-            there = len(_sentinels_of(tokenizer)) or SENTINELS  # that `prepare` adds
+            sentinels = len(_sentinels_of(tokenizer)) or SENTINELS  # that `prepare` adds
             longest = data_facts(self.datamodule).longest
             needed = most_spans(longest, self.noise_density, self.mean_span) if longest else 0
-            if needed > there:
+            if needed > sentinels:
                 raise InputError(
-                    f"Inputs of {longest} tokens may need {needed} sentinels, and the tokenizer has {there}: lower "
+                    f"Inputs of {longest} tokens may need {needed} sentinels, and the tokenizer has {sentinels}: lower "
                     "data.block_size or model.noise_density, or raise model.mean_span."
                 )
 
@@ -154,8 +154,8 @@ class SpanDenoising(BaseModule):
             Input ids and their attention mask, (rows, input length), and labels, (rows, target length), -100 after the
             end; all int64.
         """
-        pad_id = self.tokenizer.pad_token_id or 0
-        rows = Rows(batch, pad_id, packed=False)
+        padding = pad_id(self.tokenizer)
+        rows = PaddedRows(batch, padding, packed=False)
         keys = row_keys(rows.ids, rows.mask, self.draw_seed(stage))
         corruptible = rows.real & ~self.is_special[rows.ids]
         real = rows.real.long()
@@ -163,9 +163,9 @@ class SpanDenoising(BaseModule):
         if self.kind == "sentinels":
             noise = random_spans(corruptible, keys, density, mean)
             end = separator_id(self.tokenizer) if self.tokenizer.eos_token_id is None else self.tokenizer.eos_token_id
-            return t5_corrupt(rows.ids, real, noise, self.sentinel_ids, end if end is not None else pad_id, pad_id)
+            return t5_corrupt(rows.ids, real, noise, self.sentinel_ids, end if end is not None else padding, padding)
         mask_id = self.tokenizer.mask_token_id
-        ids, mask = bart_infill(rows.ids, real, corruptible, keys, mask_id, pad_id, density, mean)
+        ids, mask = bart_infill(rows.ids, real, corruptible, keys, mask_id, padding, density, mean)
         return ids, mask, rows.ids.masked_fill(~rows.real, IGNORED)
 
     def shown(self, batch: dict[str, Tensor], stage: str) -> list[ShownRow]:

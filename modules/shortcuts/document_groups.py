@@ -25,7 +25,7 @@ CALL = 1 << 16
 
 @dataclass(frozen=True)
 class Groups:
-    """Where each token goes.
+    """Packed documents in groups: where each token goes.
 
     Args:
         lengths: of the documents of each group, the longest first; each is padded to it.
@@ -122,5 +122,5 @@ def groups_of(lengths: tuple[int, ...], heads: int, device: torch.device) -> Gro
             slots[begin : begin + length] = range(len(places), len(places) + length)
             padding += range(len(places) + length, len(places) + longest)
             places += [*range(begin, begin + length), *[begin] * (longest - length)]
-    found = (torch.tensor(indices, dtype=torch.long, device=device) for indices in (places, slots, padding))
-    return Groups([[lengths[document] for document in group] for group in groups], *found)
+    tensors = (torch.tensor(indices, dtype=torch.long, device=device) for indices in (places, slots, padding))
+    return Groups([[lengths[document] for document in group] for group in groups], *tensors)

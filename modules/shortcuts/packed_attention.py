@@ -136,8 +136,8 @@ def _padded_mask(attention_mask: Tensor | None = None, **options: Any) -> Tensor
 
     if attention_mask is not None:
         options |= {"allow_is_causal_skip": False, "allow_is_bidirectional_skip": False}
-    found: Tensor | None = sdpa_mask(attention_mask=attention_mask, **options)
-    return found
+    mask: Tensor | None = sdpa_mask(attention_mask=attention_mask, **options)
+    return mask
 
 
 def packed_attention(
@@ -180,8 +180,8 @@ def packed_attention(
             attention_mask = _window(query.shape[2], sliding_window, causal, query.device)
         if takes_long(query):
             causal = causal and attention_mask is None and query.shape[2] > 1
-            found = attention(query, key, value, attention_mask, dropout, causal, scaling)
-            return found.transpose(1, 2).contiguous(), None
+            attended = attention(query, key, value, attention_mask, dropout, causal, scaling)
+            return attended.transpose(1, 2).contiguous(), None
         from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
         options = {key_: value_ for key_, value_ in options.items() if key_ not in ("cu_seq_lens_k", "max_length_k")}
@@ -192,7 +192,7 @@ def packed_attention(
     if varlen.fits(query.device, query.dtype, query.shape[-1], dropout):
         longest = int(cu_seq_lens_q.diff().max()) if max_length_q is None else max_length_q
         q, k, v = (part.squeeze(0).transpose(0, 1) for part in (query, key, value))
-        found = varlen.varlen_attention(
+        attended = varlen.varlen_attention(
             q,
             k,
             v,
@@ -203,7 +203,7 @@ def packed_attention(
             window=sliding_window,
             dropout=dropout,
         )
-        return found.unsqueeze(0), None
+        return attended.unsqueeze(0), None
     return _side_by_side(query, key, value, dropout, causal, scaling, cu_seq_lens_q, sliding_window), None
 
 

@@ -28,7 +28,7 @@ from .packed_attention import NAME, can_pack, documents_inputs
 HINTS = {LONGEST: "unpadded_longest", TOKENS: "unpadded_tokens"}
 """What a batch says of its rows, by the names under which a network is told."""
 ROWS = "unpadded_rows"
-"""Among what a layer is given: a `_Rows`."""
+"""Among what a layer is given: a `_TokensOfRows`."""
 STATES = ("output_hidden_states", "output_attentions")
 """Who asks for these wants them of whole rows."""
 UNDERSTOOD = {
@@ -91,7 +91,7 @@ def unpadding_inputs(model: Any, batch: dict[str, Any]) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class _Rows:
+class _TokensOfRows:
     """Where the tokens of a batch are; handed from layer to layer, so that one computed again finds its own.
 
     Args:
@@ -138,7 +138,7 @@ def _find_tokens(body: Any, args: Any, kwargs: dict[str, Any]) -> tuple[Any, dic
         tokens, longest = int(lengths.sum()), int(lengths.max())
     places = torch.nonzero_static(mask.flatten(), size=tokens).squeeze(1)
     bounds = torch.cat([lengths.new_zeros(1), lengths.cumsum(0)]).int()
-    return args, {**kwargs, **documents_inputs(bounds, longest), ROWS: _Rows(mask.shape, places)}
+    return args, {**kwargs, **documents_inputs(bounds, longest), ROWS: _TokensOfRows(mask.shape, places)}
 
 
 def _attention_of(body: Any) -> tuple[torch.dtype, int, float]:
@@ -153,7 +153,7 @@ def _attention_of(body: Any) -> tuple[torch.dtype, int, float]:
 
 def _into_layer(layer: nn.Module, args: Any, kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]] | None:
     """Take the tokens out of what the first layer is given, and out of what each is told of positions."""
-    rows: _Rows | None = kwargs.get(ROWS)
+    rows: _TokensOfRows | None = kwargs.get(ROWS)
     if rows is None:
         return None
     if kwargs.get("position_embeddings") is not None:
@@ -165,7 +165,7 @@ def _into_layer(layer: nn.Module, args: Any, kwargs: dict[str, Any]) -> tuple[An
 
 def _out_of_layers(layer: nn.Module, args: Any, kwargs: dict[str, Any], output: Any) -> Any:
     """Put the tokens of the last layer back into rows."""
-    rows: _Rows | None = kwargs.get(ROWS)
+    rows: _TokensOfRows | None = kwargs.get(ROWS)
     if rows is None:
         return None
     return (rows.put(output[0]), *output[1:]) if isinstance(output, tuple) else rows.put(output)

@@ -96,7 +96,7 @@ def _with_dropout(
     window: tuple[int, int],
     dropout: float,
 ) -> Tensor:
-    found: Tensor = torch.ops.aten._flash_attention_forward(
+    attended: Tensor = torch.ops.aten._flash_attention_forward(
         query,
         key,
         value,
@@ -111,7 +111,7 @@ def _with_dropout(
         window_size_left=window[0],
         window_size_right=window[1],
     )[0]
-    return found
+    return attended
 
 
 @torch.compiler.assume_constant_result
@@ -134,13 +134,13 @@ def _dropout_fault(device: torch.device) -> str | None:
         value.requires_grad_()
         try:
             plain = _with_dropout(query, key, value, bounds, 64, None, False, (-1, -1), 0.0).detach().float()
-            some = _with_dropout(query, key, value, bounds, 64, None, False, (-1, -1), 0.5)
-            some.backward(outer)
+            noisy = _with_dropout(query, key, value, bounds, 64, None, False, (-1, -1), 0.5)
+            noisy.backward(outer)
         except (RuntimeError, TypeError, AttributeError) as error:
             return first_line(error)
         if value.grad is None:
             return "no gradient"
-        dropped = some.detach().float()
+        dropped = noisy.detach().float()
         ahead = (outer.float() * dropped).sum(0)
         back = (value.grad.float() * value.detach().float()).sum(0)
         if not (ahead - back).norm() <= 0.1 * ahead.norm():

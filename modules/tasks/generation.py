@@ -5,24 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from torchmetrics import Metric
 
-from ...errors import InputError, first_line
+from ...errors import InputError
+from ...text.tokenizer import pad_id
 from ..backbone.adapters import is_adapter
 from ..backbone.backbone import Backbone
 from ..base import BaseModule
 from ..batches.left_padding import left_padded
 from ..metrics.basic import AccuracyPerTarget
-from ..sharding import is_sharded
-
-SPELLED = ("forced_bos_token_id", "decoder_start_token_id")
-"""Options of `generate` that may be given as a token, such as mBART's `de_DE`."""
+from ..writing import SPELLED, check_generation, write_texts
 
 
 class GeneratingModule(BaseModule):
-    """Learns to write, and does so in `predict`.
+    """The base of modules that learn to write, and do so in `predict`.
 
     With `backbone.lora` (or `adapter`) adapters alone are trained: unlike the head of a classifier, that of a language
     model is not new.
@@ -42,22 +39,7 @@ class GeneratingModule(BaseModule):
     def __init__(self, backbone: str | Backbone, generation: dict[str, Any] | None = None, **optimization: Any) -> None:
         super().__init__(backbone, **optimization)
         self.generation = dict(generation or {})
-        self._check_generation()
-
-    def _check_generation(self) -> None:
-        from transformers import GenerationConfig
-
-        known = GenerationConfig().to_dict()
-        for key in self.generation:
-            if key not in known:
-                raise InputError(
-                    f"model.generation: `generate` has no option {key!r}; max_new_tokens, num_beams, length_penalty, "
-                    "no_repeat_ngram_size, do_sample, temperature, top_k and top_p are some."
-                )
-        try:
-            GenerationConfig(**{k: v for k, v in self.generation.items() if k not in SPELLED}).validate()
-        except ValueError as error:
-            raise InputError(f"model.generation: {first_line(error)}") from error
+        check_generation(self.generation)
 
     def make_metrics(self, part: str) -> dict[str, Metric]:
         """Return the accuracy over target tokens."""
@@ -91,14 +73,14 @@ class GeneratingModule(BaseModule):
 
     def stop_ids(self) -> list[int]:
         """Return the tokens that end what is written: the backbone's, and the tokenizer's end of text."""
-        own = self.model.generation_config.eos_token_id
-        known = [] if own is None else [own] if isinstance(own, int) else list(own)
+        stops = self.model.generation_config.eos_token_id
+        known = [] if stops is None else [stops] if isinstance(stops, int) else list(stops)
         ends = (self.tokenizer.eos_token_id, self.tokenizer.sep_token_id)
-        found = next((i for i in ends if i is not None), None)
-        return list(dict.fromkeys([*([] if found is None else [found]), *(known if self.backbone.name else [])]))
+        end_of_text = [token for token in ends if token is not None][:1]
+        return list(dict.fromkeys([*end_of_text, *(known if self.backbone.name else [])]))
 
     def _pad_id(self) -> int:
-        return int(self.tokenizer.pad_token_id or 0)
+        return pad_id(self.tokenizer)
 
     # ------------------------------------------------------------------ writing
 
@@ -112,29 +94,9 @@ class GeneratingModule(BaseModule):
         Returns:
             A text for each row, without special tokens.
         """
-        options, start = self._options(), 0
         if not self.model.config.is_encoder_decoder:
             ids, mask = left_padded(ids, mask, self._pad_id())
-            start, limit = ids.shape[1], self.input_limit()
-            if limit is not None:
-                if start >= limit:
-                    raise InputError(
-                        f"A prompt has {start} tokens, and {self.backbone.label} takes at most {limit} together with "
-                        "what it writes: lower data.max_length."
-                    )
-                options["max_new_tokens"] = min(options["max_new_tokens"], limit - start)
-        training = self.model.training
-        self.model.eval()
-        with torch.inference_mode():
-            try:
-                found = self.model.generate(
-                    input_ids=ids, attention_mask=mask, synced_gpus=is_sharded(self.model), **options
-                )
-            except ValueError as error:  # transformers checks most values only here
-                raise InputError(f"model.generation: {first_line(error)}") from error
-        self.model.train(training)
-        texts = self.tokenizer.batch_decode(found[:, start:], skip_special_tokens=True)
-        return [text.strip() for text in texts]
+        return [text.strip() for text in write_texts(self, ids, mask, self._options(), "lower data.max_length")]
 
     def _options(self) -> dict[str, Any]:
         options = dict(self.generation)

@@ -13,7 +13,7 @@ from ...text.chat import ChatFormat
 from ..backbone.backbone import Backbone
 from ..backbone.families import EXAMPLES, TRAINS, family
 from ..base import Output
-from ..batches.padded_rows import Rows
+from ..batches.padded_rows import PaddedRows
 from ..batches.showing import shown_rows, shown_texts
 from ..batches.targets import after, before
 from ..objectives.causal import refuse_single_tokens
@@ -26,7 +26,7 @@ ANSWER = "an answer of nothing else"
 
 
 class InstructionTuning(GeneratingModule):
-    """Learns the answers in conversations, and answers prompts.
+    """Instruction tuning: the answers in conversations are learned, and prompts are answered.
 
     Batch: `input_ids`, `attention_mask` and `labels` (rows, length) int64; labels are the tokens themselves on answers,
     the token that ends a turn included, and -100 elsewhere. Or packed: `input_ids`, `position_ids` and `labels`
@@ -55,11 +55,11 @@ class InstructionTuning(GeneratingModule):
 
     def check_backbone(self, config: Any) -> None:
         """Refuse what does not go on writing after a prompt."""
-        found = family(config)
-        if found != "decoder":
+        kind = family(config)
+        if kind != "decoder":
             raise InputError(
                 f"InstructionTuning needs a decoder ({EXAMPLES['decoder']} would work), but {self.backbone.label} is "
-                f"a {config.model_type}, {TRAINS[found]}."
+                f"a {config.model_type}, {TRAINS[kind]}."
             )
 
     def stop_ids(self) -> list[int]:
@@ -93,14 +93,14 @@ class InstructionTuning(GeneratingModule):
         """Return conversations of which the answers are learned."""
         if stage == "predict":
             return super().shown(batch, stage)
-        rows = Rows(batch, self._pad_id())
+        rows = PaddedRows(batch, self._pad_id())
         learned = after(self.followed(rows.of("labels", IGNORED)))
         texts = shown_texts(rows.ids, rows.real, self.tokenizer, learned=learned, ignored=rows.real & ~learned)
         return shown_rows(texts, batch)
 
     def step(self, batch: dict[str, Tensor], stage: str) -> Output:
         """Run the body on all tokens, and the head on those that a token of an answer follows."""
-        rows = Rows(batch, self._pad_id(), packed=can_pack(self.model))
+        rows = PaddedRows(batch, self._pad_id(), packed=can_pack(self.model))
         labels = rows.of("labels", IGNORED)
         targets = self.targets(self.followed(labels), known_targets(batch))
         with only_inputs(self.model.get_output_embeddings(), rows.places(targets)):

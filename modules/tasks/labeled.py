@@ -18,7 +18,7 @@ from ..shortcuts.fresh_weights import reinitialize
 
 
 class LabeledModule(BaseModule):
-    """A head with one output for each of the `labels`.
+    """The base of tasks whose head has one output for each of the `labels`.
 
     Args:
         backbone: a hub id, a folder, an earlier run's folder or its `.ckpt`, or a `Backbone` with options.
@@ -64,9 +64,9 @@ class LabeledModule(BaseModule):
     def prepare(self, data: Any) -> None:
         """Find the label names: given, the checkpoint's, or the datamodule's; they must agree."""
         super().prepare(data)
-        found = data_facts(data).labels
+        labels_of_data = data_facts(data).labels
         stored = self.stored.labels if self.stored is not None else None
-        for source, names in (("the checkpoint", stored), ("the data", found)):
+        for source, names in (("the checkpoint", stored), ("the data", labels_of_data)):
             if names is None:
                 continue
             if self.labels is None:
@@ -113,8 +113,8 @@ class LabeledModule(BaseModule):
             counts = data_facts(self.datamodule).label_counts
             if not counts or not any(counts):
                 return None  # evaluation, where weights play no part
-            there = sum(n > 0 for n in counts)
-            weights = [sum(counts) / (there * n) if n else 1.0 for n in counts]
+            occurring = sum(n > 0 for n in counts)
+            weights = [sum(counts) / (occurring * n) if n else 1.0 for n in counts]
             shown = [f"{n} {w:.2f}" for n, w in zip(self.labels or [], weights, strict=True)]
             rank_zero_info("Class weights: " + ", ".join(shown[:20]) + (", ..." if len(shown) > 20 else "") + ".")
             return torch.tensor(weights)

@@ -20,7 +20,7 @@ USUAL_CHOICES = 4
 
 
 class MultipleChoice(BaseModule):
-    """Scores each ending together with the context; a softmax over the endings of a row chooses.
+    """Multiple choice: each ending is scored together with the context, and a softmax over those of a row chooses.
 
     Batch: `input_ids` and `attention_mask` (rows, choices, length) int64, `token_type_ids` where there are; `labels`
     (rows,) int64, the number of the right ending; `choice_mask` (rows, choices), where rows have different numbers of
@@ -48,11 +48,11 @@ class MultipleChoice(BaseModule):
         super().__init__(backbone, **optimization)
 
     def check_backbone(self, config: Any) -> None:
-        """Choose the head."""
+        """Choose the head: one for multiple choice where transformers has it, else the score of a sequence."""
         from transformers import AutoModelForMultipleChoice
 
-        own = type(config) in AutoModelForMultipleChoice._model_mapping
-        self.auto_class = "AutoModelForMultipleChoice" if own else "AutoModelForSequenceClassification"
+        has_head = type(config) in AutoModelForMultipleChoice._model_mapping
+        self.auto_class = "AutoModelForMultipleChoice" if has_head else "AutoModelForSequenceClassification"
 
     def row_work(self, length: int, data: DataFacts, config: Any) -> RowWork:
         """Return the work for the endings of a question, each read together with its context."""
@@ -69,22 +69,22 @@ class MultipleChoice(BaseModule):
     def scores(self, batch: dict[str, Tensor]) -> Tensor:
         """Return (rows, choices), float32: how well each ending fits; minus infinity where there is none."""
         rows, choices, _ = batch["input_ids"].shape
-        given = self.network_inputs(batch)
-        inputs = {key: given.pop(key).flatten(0, 1) for key in list(given) if isinstance(given[key], Tensor)}
-        there = batch["choice_mask"].flatten().bool() if "choice_mask" in batch else None
-        if there is not None:
-            inputs = {key: value[there] for key, value in inputs.items()}
+        options = self.network_inputs(batch)
+        inputs = {key: options.pop(key).flatten(0, 1) for key in list(options) if isinstance(options[key], Tensor)}
+        is_choice = batch["choice_mask"].flatten().bool() if "choice_mask" in batch else None
+        if is_choice is not None:
+            inputs = {key: value[is_choice] for key, value in inputs.items()}
         if self.auto_class == "AutoModelForMultipleChoice":
             inputs = {key: value.unsqueeze(1) for key, value in inputs.items()}
-        logits: Tensor = self.model(**inputs, **given).logits.float().flatten()
-        if there is None:
+        logits: Tensor = self.model(**inputs, **options).logits.float().flatten()
+        if is_choice is None:
             return logits.view(rows, choices)
-        found = torch.full((rows * choices,), -torch.inf, device=logits.device)
-        return found.masked_scatter(there, logits).view(rows, choices)
+        scores = torch.full((rows * choices,), -torch.inf, device=logits.device)
+        return scores.masked_scatter(is_choice, logits).view(rows, choices)
 
     def shown(self, batch: dict[str, Tensor], stage: str) -> list[ShownRow]:
         """Return the endings that there are, each with its context, and which is right."""
-        rows, found = super().shown(batch, stage), []
+        rows, shown = super().shown(batch, stage), []
         right = batch["labels"].tolist() if stage != "predict" else [None] * len(rows)
         counts = batch["choice_mask"].sum(1).tolist() if "choice_mask" in batch else [len(r.texts) for r in rows]
         for row, number, count in zip(rows, right, counts, strict=True):
@@ -92,8 +92,8 @@ class MultipleChoice(BaseModule):
                 replace(text, name=f"choice {i}" + (", the right one" if i == number else ""))
                 for i, text in enumerate(row.texts[:count])
             ]
-            found.append(replace(row, texts=texts, facts={} if number is None else {"label": f"choice {number}"}))
-        return found
+            shown.append(replace(row, texts=texts, facts={} if number is None else {"label": f"choice {number}"}))
+        return shown
 
     def step(self, batch: dict[str, Tensor], stage: str) -> Output:
         """Return the cross entropy over the endings of each row."""

@@ -27,7 +27,7 @@ EXACT = torch.float32 if torch.backends.mps.is_available() else torch.float64
 
 
 class QuestionAnswering(BaseModule):
-    """Scores every token as the first and as the last of the answer, and the null position as no answer.
+    """Extractive question answering: tokens are scored as first and last of the answer, the null position as none.
 
     The null position is the first token of an encoder ([CLS]), and of a decoder the last, which alone has seen
     everything. A question's windows are put together: the best spans of all of them, and the lowest score of no answer.
@@ -135,11 +135,11 @@ class QuestionAnswering(BaseModule):
             cross_entropy(logits, place, self.smoothing(stage))
             for logits, place in zip((start, end), places, strict=True)
         ]
-        found, scores = torch.zeros(0), self.metrics.of(stage)
+        candidates, scores = torch.zeros(0), self.metrics.of(stage)
         if stage != "train" and len(scores):
-            found = torch.cat((batch["example"].unsqueeze(1).to(EXACT), self.candidates(batch, start, end)), 1)
+            candidates = torch.cat((batch["example"].unsqueeze(1).to(EXACT), self.candidates(batch, start, end)), 1)
         count = torch.full((), len(start), device=start.device)
-        return Output((losses[0] + losses[1]) / 2, count, found, found, (start, end))
+        return Output((losses[0] + losses[1]) / 2, count, candidates, candidates, (start, end))
 
     def candidates(self, batch: dict[str, Tensor], start: Tensor, end: Tensor) -> Tensor:
         """Return (rows, 1 + 3 * n_best) float64: the score of no answer, then start, end and score of each span."""
@@ -147,9 +147,9 @@ class QuestionAnswering(BaseModule):
         null = self.null_positions(batch).unsqueeze(1)
         none = start.gather(1, null) + end.gather(1, null)
         begin, stop = batch["starts"].gather(1, spans[..., 0]), batch["ends"].gather(1, spans[..., 1])
-        found = torch.stack((begin.to(EXACT), stop.to(EXACT), scores.to(EXACT)), 2).flatten(1)
-        missing = 3 * self.n_best - found.shape[1]  # a batch may be too short for as many
-        return torch.cat((none.to(EXACT), F.pad(found, (0, missing), value=NONE)), 1)
+        ranked = torch.stack((begin.to(EXACT), stop.to(EXACT), scores.to(EXACT)), 2).flatten(1)
+        missing = 3 * self.n_best - ranked.shape[1]  # a batch may be too short for as many
+        return torch.cat((none.to(EXACT), F.pad(ranked, (0, missing), value=NONE)), 1)
 
     def _examples_for(self, stage: str, split: str) -> None:
         scores: Any = self.metrics.of(stage)
@@ -188,13 +188,13 @@ class QuestionAnswering(BaseModule):
         for index, part in parts:
             windows.setdefault(index, []).append(part["window"])
         examples = self.datamodule.examples("predict")
-        found = {}
+        predictions = {}
         for index, rows in windows.items():
             answer, context = merged(rows), examples[index]["context"]
             best = answer.spans[: self.n_best]
             chances = torch.tensor([value for _, _, value in best] + [answer.null]).softmax(0).tolist()
             none = answer.odds > float(self.null_threshold)
-            found[index] = {
+            predictions[index] = {
                 "prediction": "" if none else answer.text(context),
                 "score": chances[-1] if none or not best else chances[0],
                 "no_answer_odds": answer.odds,
@@ -203,7 +203,7 @@ class QuestionAnswering(BaseModule):
                     for (s, e, _), chance in zip(best, chances, strict=False)
                 ],
             }
-        return found
+        return predictions
 
     def official_prediction(self, number: int, row: dict[str, Any]) -> tuple[str, str]:
         """Return SQuAD's form of a prediction: the id of the question, and the answer."""

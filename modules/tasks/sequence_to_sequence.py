@@ -26,7 +26,7 @@ SPLITS = {"val": "validation", "test": "test"}
 
 
 class SequenceToSequence(GeneratingModule):
-    """Turns a text into another one: an encoder-decoder (T5, BART), or a decoder that reads the source first.
+    """Sequence to sequence: a text becomes another one, by an encoder-decoder (T5, BART) or a decoder.
 
     Batch: `input_ids` and `attention_mask` (rows, length) int64, and `labels`, int64, -100 where there is no target.
     For an encoder-decoder labels are (rows, target length), the target as it is to be written, its end included. For a
@@ -89,14 +89,14 @@ class SequenceToSequence(GeneratingModule):
 
     def check_backbone(self, config: Any) -> None:
         """Refuse what cannot write, and choose the head."""
-        found = family(config)
-        if found not in ("decoder", "encoder-decoder"):
+        kind = family(config)
+        if kind not in ("decoder", "encoder-decoder"):
             raise InputError(
                 f"SequenceToSequence needs an encoder-decoder or a decoder ({EXAMPLES['encoder-decoder']} or "
                 f"{EXAMPLES['decoder']} would work), but {self.backbone.label} is a {config.model_type}, "
-                f"{TRAINS[found]}."
+                f"{TRAINS[kind]}."
             )
-        self.auto_class = "AutoModelForCausalLM" if found == "decoder" else "AutoModelForSeq2SeqLM"
+        self.auto_class = "AutoModelForCausalLM" if kind == "decoder" else "AutoModelForSeq2SeqLM"
 
     def check_length(self) -> None:
         """Refuse targets that the positions do not suffice for, too."""
@@ -107,9 +107,9 @@ class SequenceToSequence(GeneratingModule):
             return
         total = target + ((data.longest or 0) if self.one_row else 0)
         if total > limit:
-            what = f"{total - target} + {target}" if self.one_row else f"{target}"
+            length = f"{total - target} + {target}" if self.one_row else f"{target}"
             option = "data.max_length + data.max_target_length" if self.one_row else "data.max_target_length"
-            raise InputError(f"{option} is {what}, but {self.backbone.label} takes at most {limit} tokens: lower it.")
+            raise InputError(f"{option} is {length}, but {self.backbone.label} takes at most {limit} tokens: lower it.")
 
     def finish(self) -> None:
         """Tell an encoder-decoder how a target begins."""
@@ -199,8 +199,8 @@ class SequenceToSequence(GeneratingModule):
         data = data_facts(self.datamodule)
         if not is_defined(data, DataFacts.references):
             return "13a"
-        some = min(100, len(data.examples(SPLITS[stage])))  # the same in every process
-        return bleu_tokenizer(data.references(SPLITS[stage], range(some)) or [])
+        count = min(100, len(data.examples(SPLITS[stage])))  # the same in every process
+        return bleu_tokenizer(data.references(SPLITS[stage], range(count)) or [])
 
     def on_validation_epoch_end(self) -> None:
         """Log the scores of what was written."""

@@ -36,7 +36,7 @@ MOST_CONFUSED = 1000
 
 
 class TextClassification(LabeledModule):
-    """A label, several labels, or a number for a text or a pair of texts.
+    """Text classification: a label, several labels, or a number for a text or a pair of texts.
 
     Batch: `input_ids` and `attention_mask` (rows, length) int64, `token_type_ids` where there are, and `labels`:
     (rows,) int64, the index into `labels` (single); (rows, labels) float32, 0 or 1 (multi); (rows,) float32
@@ -88,10 +88,12 @@ class TextClassification(LabeledModule):
 
     def prepare(self, data: Any) -> None:
         """Find the kind of problem, then the labels."""
-        found = data_facts(data).problem
-        if self.problem and found and self.problem != found:
-            raise InputError(f"model.problem is {self.problem}, but the data are {found}: leave model.problem out.")
-        self.problem = self.asked_problem() or found or self._problem_of_weights()
+        problem_of_data = data_facts(data).problem
+        if self.problem and problem_of_data and self.problem != problem_of_data:
+            raise InputError(
+                f"model.problem is {self.problem}, but the data are {problem_of_data}: leave model.problem out."
+            )
+        self.problem = self.asked_problem() or problem_of_data or self._problem_of_weights()
         if self.problem == "regression":
             self.labels = self.labels or ["score"]
         self.fewest_labels = 2 if self.problem == "single" else 1

@@ -20,7 +20,7 @@ from .labeled import LabeledModule
 
 
 class TokenClassification(LabeledModule):
-    """A tag for every word: entities are read from it (IOB2), or it is a part of speech and the like.
+    """Token classification: a tag for every word, of which entities are read (IOB2), or a part of speech and the like.
 
     Which of the two the datamodule says, else the labels: without a B- among them they name words.
 
@@ -124,11 +124,11 @@ class TokenClassification(LabeledModule):
             "entities": {
                 name: {
                     "precision": right / max(1, predicted),
-                    "recall": right / max(1, there),
-                    "f1": 2 * right / max(1, predicted + there),
-                    "support": there,
+                    "recall": right / max(1, support),
+                    "f1": 2 * right / max(1, predicted + support),
+                    "support": support,
                 }
-                for name, (right, predicted, there) in zip(metric.types, counts, strict=True)
+                for name, (right, predicted, support) in zip(metric.types, counts, strict=True)
             }
         }
 
@@ -147,19 +147,19 @@ class TokenClassification(LabeledModule):
 
     def merge_predictions(self, parts: list[tuple[int, dict[Any, Any]]]) -> dict[int, dict[str, Any]]:
         """Return for each input row the tags of its words; its entities with text, place in characters and score."""
-        found: dict[int, dict[int, tuple[str, float, int]]] = {}
+        words_of: dict[int, dict[int, tuple[str, float, int]]] = {}
         for index, words in parts:
-            found.setdefault(index, {}).update(words)
+            words_of.setdefault(index, {}).update(words)
         examples = self.datamodule.examples("predict")
-        made: dict[int, dict[str, Any]] = {}
-        for index, words in found.items():
+        predictions: dict[int, dict[str, Any]] = {}
+        for index, words in words_of.items():
             example = examples[index]
             tags = whole_tags(words, len(example["words"]), spans=not self.tagging)
-            made[index] = {} if self.tagging else {"entities": _entities(example, tags)}
-            made[index]["prediction"] = [tag for tag, _ in tags]
+            predictions[index] = {} if self.tagging else {"entities": _entities(example, tags)}
+            predictions[index]["prediction"] = [tag for tag, _ in tags]
             if self.tagging and example.get("divided"):  # else the row has them
-                made[index]["words"] = [example["text"][start:end] for start, end in example["words"]]
-        return made
+                predictions[index]["words"] = [example["text"][start:end] for start, end in example["words"]]
+        return predictions
 
     def describe(self) -> dict[str, Any]:
         """Return what the base says, and what the labels are of."""

@@ -12,7 +12,7 @@ from test_combinations import WORKS, batch_for, make, total  # type: ignore[impo
 from torch import Tensor, nn
 
 from pretune.contracts.random_streams import SEGMENT_SWAP
-from pretune.modules.batches.padded_rows import Rows
+from pretune.modules.batches.padded_rows import PaddedRows
 from pretune.modules.corruption.hashing import row_keys, uniform
 from pretune.modules.corruption.pairs import join_pairs
 
@@ -66,7 +66,7 @@ def of(objective: str) -> list[str]:
 
 
 def masked(model: Any, batch: Inputs, inputs: Inputs, _: Inputs) -> Tensor:
-    _, chosen, _ = model.mask(Rows(batch, 0), "val")
+    _, chosen, _ = model.mask(PaddedRows(batch, 0), "val")
     return model.model(**inputs, labels=batch["input_ids"].masked_fill(~chosen, -100)).loss  # type: ignore[no-any-return]
 
 
@@ -80,7 +80,7 @@ def pairs(model: Any, batch: Inputs, inputs: Inputs, _: Inputs) -> Tensor:
     true = join_pairs(batch["segment_a"], batch["segment_b"], model.frame, 0)
     flip = uniform(row_keys(true["input_ids"], true["attention_mask"], 0)[:, :1], SEGMENT_SWAP) < 0.5
     assert 0 < flip.sum() < len(flip)
-    rows = Rows(join_pairs(*model.pairs(batch, flip), model.frame, 0), 0)
+    rows = PaddedRows(join_pairs(*model.pairs(batch, flip), model.frame, 0), 0)
     _, chosen, _ = model.mask(rows, "val")
     labels = rows.ids.masked_fill(~chosen, -100)
     name = "sentence_order_label" if model.model.config.model_type == "albert" else "next_sentence_label"
@@ -89,7 +89,7 @@ def pairs(model: Any, batch: Inputs, inputs: Inputs, _: Inputs) -> Tensor:
 
 def electra(model: Any, batch: Inputs, fake: Inputs, masked: Inputs) -> Tensor:
     """`ElectraForMaskedLM` plus 50 times `ElectraForPreTraining`."""
-    _, chosen, _ = model.mask(Rows(batch, 0), "val")
+    _, chosen, _ = model.mask(PaddedRows(batch, 0), "val")
     generator = model.generator(**masked, labels=batch["input_ids"].masked_fill(~chosen, -100)).loss
     replaced = (fake["input_ids"] != batch["input_ids"]).long()
     return generator + 50 * model.model(**fake, labels=replaced).loss  # type: ignore[no-any-return]
