@@ -7,8 +7,13 @@ from collections.abc import Iterable, Iterator
 from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 
-def progress(texts: Iterable[str], what: str) -> Iterator[str]:
-    """Hand texts through and show how many there were, in documents and millions of characters."""
+def progress(texts: Iterable[str], description: str) -> Iterator[str]:
+    """Hand texts through and show how many there were, in documents and millions of characters.
+
+    Args:
+        texts: any.
+        description: what is done with them.
+    """
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -16,7 +21,7 @@ def progress(texts: Iterable[str], what: str) -> Iterator[str]:
         TextColumn("{task.fields[done]}"),
     )
     with Progress(*columns, TimeElapsedColumn(), transient=True) as bar:
-        task = bar.add_task(what, total=None, done="")
+        task = bar.add_task(description, total=None, done="")
         characters = 0
         for count, text in enumerate(texts, 1):
             yield text

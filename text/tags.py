@@ -149,9 +149,9 @@ class Convention:
         rest = ", ..." if len(known) > MOST_NAMES else ""
         listed = f" ({', '.join(known[:MOST_NAMES])}{rest})" if known else ""
         near = nearest(tag, known)
-        what = "plain names" if self.scheme == "io" else self.scheme.upper()
+        scheme = "plain names" if self.scheme == "io" else self.scheme.upper()
         return (
-            f"{where}: the tag {tag!r} (word {number + 1}) is none of {what}, which the other tags are{listed}"
+            f"{where}: the tag {tag!r} (word {number + 1}) is none of {scheme}, which the other tags are{listed}"
             f"{f'; did you mean {near!r}?' if near else '.'} data.scheme: tags would make each tag a class of its own."
         )
 

@@ -38,8 +38,8 @@ class OldAndNew(Callback):
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if not isinstance(pl_module, BaseModule) or pl_module.backbone.name is None:
             raise InputError("OldAndNew compares with what there was: it needs a backbone with a name.")
-        own = pl_module.backbone
-        plain = Backbone(own.name, own.config, own.revision, trust_remote_code=own.trust_remote_code)
+        trained = pl_module.backbone
+        plain = Backbone(trained.name, trained.config, trained.revision, trust_remote_code=trained.trust_remote_code)
         with torch.random.fork_rng():  # whether anybody looks changes no training
             options = {name: value for name, value in pl_module.hparams.items() if not name.startswith("_")}
             parent = type(pl_module)(**{**options, "backbone": plain})

@@ -84,8 +84,10 @@ def _open(path: str, kind: str) -> Iterator[Any]:
     except (pa.ArrowException, OSError, EOFError, ValueError, OverflowError, MemoryError, TypeError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
-        what = "a whole compressed" if is_compressed(path) else "a parquet" if kind == ".parquet" else "an arrow"
-        raise InputError(f"{path} is not {what} file: {first_line(error).rstrip('.')}.") from error
+        kind_of_file = (
+            "a whole compressed" if is_compressed(path) else "a parquet" if kind == ".parquet" else "an arrow"
+        )
+        raise InputError(f"{path} is not {kind_of_file} file: {first_line(error).rstrip('.')}.") from error
     except Exception as error:
         refuse_broken(path, error)
         raise
