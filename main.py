@@ -5,12 +5,13 @@ from __future__ import annotations
 import errno
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
+from pretune.cli.help_text import program
 from pretune.cli.launch import is_launched
 from pretune.cli.run_command import run_command
 from pretune.cli.stop_signals import Interrupted, handling_signals
+from pretune.cli.usage_error import UsageError
 from pretune.cli.verbs import VERBS, running
 from pretune.errors import input_error
 from pretune.text.visible import visible
@@ -21,7 +22,8 @@ HELP = """usage: {program} VERB --config FILE [--config OVERLAY ...] [--key valu
 
 {verbs}
 
-VERB --help lists the options, fit --model.help CLASS and --data.help CLASS those of a class.
+VERB --help begins with an example, VERB --help all lists every option, fit --model.help CLASS and --data.help CLASS
+those of a class.
 Configurations to begin with: configs/quickstart, configs/pretrain, configs/finetune; overlays: configs/backbones,
 configs/trainers, configs/recipes (--recipe few_labels)."""
 
@@ -37,27 +39,31 @@ def main(args: Sequence[str] | None = None) -> Any:
         process that was started for the command: what its main function returns would become its exit code.
 
     Raises:
-        SystemExit: with a message and a code that is not 0, for whatever the user can mend; with 128 and a signal's
-            number where one ended the command.
+        SystemExit: with a message and a code that is not 0, for whatever the user can mend (2 where the parser refuses
+            it); with 128 and a signal's number where one ended the command.
     """
-    given = list(sys.argv[1:] if args is None else args)
-    if given in ([], ["-h"], ["--help"]):
-        program = "pretune" if Path(sys.argv[0]).name == "pretune" else "python main.py"
-        print(HELP.format(program=program, verbs="\n".join(f"  {name:<11}{verb.says}" for name, verb in VERBS.items())))
-        sys.exit(0 if given else 2)
+    words = list(sys.argv[1:] if args is None else args)
+    if words in ([], ["-h"], ["--help"]):
+        lines = [f"  {name:<11}{verb.says}" for name, verb in VERBS.items()]
+        print(HELP.format(program=program(), verbs="\n".join(lines)))
+        sys.exit(0 if words else 2)
     try:
         with handling_signals():
-            done = run_command(given, alone=args is None)
+            done = run_command(words, alone=args is None)
         return None if args is None else done
     except Interrupted as stop:
         if not is_launched():
             stop.tell()
         raise
     except ValueError as error:
-        found = input_error(error)
-        if found is None:
+        mendable = input_error(error)
+        if mendable is None:
             raise
-        sys.exit(f"error: {visible(str(found))}")
+        message = f"error: {visible(str(mendable))}"
+        if not isinstance(mendable, UsageError):
+            sys.exit(message)
+        print(message, file=sys.stderr)
+        sys.exit(2)
     except OSError as error:
         if error.errno not in PATH_ERRORS and not str(error).startswith("The checkpoint"):
             raise

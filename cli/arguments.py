@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
+import argparse
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,46 +15,65 @@ from ..storage.paths import local_folder
 
 
 def values_of(args: Sequence[str], name: str) -> list[str]:
-    """What the arguments give an option, each time: `--name value` or `--name=value`."""
-    found = []
+    """Return what the arguments give an option, each time: `--name value` or `--name=value`."""
+    values = []
     for arg, after in zip(args, [*args[1:], ""], strict=False):
         if arg == f"--{name}":
-            found.append(after)
+            values.append(after)
         elif arg.startswith(f"--{name}="):
-            found.append(arg.partition("=")[2])
-    return found
+            values.append(arg.partition("=")[2])
+    return values
 
 
-def without(args: Sequence[str], name: str) -> list[str]:
-    """The arguments but for an option and its value."""
-    found, skip = [], False
+class _InOrder(argparse.Action):
+    """Keep options and their values as they came."""
+
+    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: str | None = None) -> None:
+        namespace.own += [option_string, *([] if values is None else [values])]
+
+
+def split_arguments(args: Sequence[str], names: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the arguments of some options, and all others, each in the order in which they came.
+
+    Args:
+        args: options with their values, as `--name value` or `--name=value`.
+        names: of the options; one belongs to them also as `--name.key` and as `--name+`.
+    """
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    for option in {arg.partition("=")[0] for arg in args if arg.startswith("--")}:
+        if any(option == f"--{name}" or option.startswith((f"--{name}.", f"--{name}+")) for name in names):
+            parser.add_argument(option, action=_InOrder, nargs="?", dest=argparse.SUPPRESS)
+    read, others = parser.parse_known_args(list(args), argparse.Namespace(own=[]))
+    return read.own, others
+
+
+def values_by_name(args: Sequence[str]) -> dict[str, str]:
+    """Return the last value that the arguments give each option, which is empty where none stands there."""
+    values, name = {}, ""
     for arg in args:
-        if not skip and not arg.startswith(f"--{name}=") and arg != f"--{name}":
-            found.append(arg)
-        skip = arg == f"--{name}"
-    return found
+        if arg.startswith("--"):
+            name, _, arg = arg[2:].partition("=")
+        values[name] = arg
+    return values
 
 
-def asks_for_help(args: Sequence[str], verb: Callable[..., Any]) -> bool:
-    """Whether a command asks for help; then what a verb of ours does is said, before the options that it shares."""
-    if not {"-h", "--help"} & set(args):
-        return False
-    print(inspect.cleandoc(verb.__doc__ or "").partition("\n\nReturns:")[0] + "\n")
-    return True
+def without(args: Sequence[str], *names: str) -> list[str]:
+    """Return the arguments but for some options and their values."""
+    return split_arguments(args, names)[1]
 
 
 def read_config(config: str) -> dict[str, Any]:
-    """A configuration, as far as it can be read: whoever parses the arguments says what is wrong with it."""
+    """Return a configuration, as far as it can be read: whoever parses the arguments says what is wrong with it."""
     try:
         path = Path(config)
-        found = yaml.safe_load(path.read_text(encoding="utf-8") if path.is_file() else config)
+        content = yaml.safe_load(path.read_text(encoding="utf-8") if path.is_file() else config)
     except (OSError, ValueError, RecursionError, yaml.YAMLError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return content if isinstance(content, dict) else {}
 
 
 def runs_folder(args: Sequence[str]) -> Path:
-    """The folder of all runs that a command writes below.
+    """Return the folder of all runs that a command writes below.
 
     Raises:
         InputError: if it is a URL.
@@ -64,7 +83,7 @@ def runs_folder(args: Sequence[str]) -> Path:
 
 
 def check_once(args: Sequence[str]) -> None:
-    """Refuses two classes for the model, or for the data, on one command line: one would be left out unsaid.
+    """Refuse two classes for the model, or for the data, on one command line: one would be left out unsaid.
 
     Raises:
         InputError: with both.
@@ -76,7 +95,7 @@ def check_once(args: Sequence[str]) -> None:
 
 
 def check_name(name: str) -> str:
-    """A run's name, which is a folder below the one of all runs.
+    """Return a run's name, which is a folder below the one of all runs.
 
     Raises:
         InputError: if it leads elsewhere, or is no name for a folder.
@@ -91,13 +110,13 @@ def check_name(name: str) -> str:
 
 
 def run_name(args: Sequence[str]) -> str:
-    """The name of the run that a command makes: as the command line itself finds it.
+    """Return the name of the run that a command makes: as the command line itself finds it.
 
     Raises:
         InputError: if it is none.
     """
     configs = values_of(args, "config")
-    named = [str(found["name"]) for path in configs if (found := read_config(path)).get("name")]
+    named = [str(config["name"]) for path in configs if (config := read_config(path)).get("name")]
     named += values_of(args, "name")
     if named:
         return check_name(named[-1])

@@ -67,7 +67,7 @@ class CheckpointOptions:
 
 
 def default_precision() -> str:
-    """bf16-mixed where the hardware computes in bf16 (CUDA, AMX, AVX512-BF16), else 32-true."""
+    """Return bf16-mixed where the hardware computes in bf16 (CUDA, AMX, AVX512-BF16), else 32-true."""
     if torch.cuda.is_available():
         return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "16-mixed"
     capabilities = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}

@@ -7,7 +7,7 @@ import threading
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import Callback, Checkpoint, ProgressBar
@@ -49,11 +49,12 @@ from .callbacks.untrained import CURE
 from .checked_cli import CheckedCLI
 from .launch import speak_alone
 from .loggers import RunCSVLogger, RunTensorBoardLogger
-from .options import CheckpointOptions, EarlyStoppingOptions, PaceOptions, default_precision
+from .options import PaceOptions, default_precision
 from .parser import HelpfulParser, as_plain
-from .recipes import names
 from .run_folder import RunFolder
+from .run_options import add_run_options
 from .stop_signals import STARTED, TIME_LIMIT, Interrupted, requests, seconds_of
+from .verbs import running
 
 StrategyRegistry.register("fully_sharded", FullySharded, "FSDP2")
 
@@ -91,59 +92,19 @@ class PretuneCLI(CheckedCLI):
                 self._taken.release(keep=done)
 
     @override
+    def setup_parser(self, *args: Any) -> None:
+        super().setup_parser(*args)
+        for verb in self.subcommands():
+            parser: Any = self._parser(verb)
+            parser.verb = running.get() or verb  # what `--help` is of
+
+    @override
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
-        parser.add_argument(
-            "--name", type=str | None, default=None, help="Of the run: runs/NAME/version_N. Null: the config's."
-        )
-        parser.add_argument(
-            "--early_stopping", type=EarlyStoppingOptions | None, default=EarlyStoppingOptions(), help="Null: off."
-        )
-        parser.add_argument(
-            "--recipe",
-            type=str | None,
-            default=None,
-            help=f"Sets of options to start from ({', '.join(names())}); what you write yourself overrides them.",
-        )
-        parser.add_argument(
-            "--seeds",
-            type=str | list[int] | None,
-            default=None,
-            help="Of `fit`: 1,2,3 trains each, tells their spread.",
-        )
-        parser.add_argument(
-            "--stop_after",
-            type=str | int | None,
-            default=None,
-            help="90m, 1h30m, 01:30:00 or seconds: then saves, says how to go on, and ends with code 143.",
-        )
-        parser.add_argument(
-            "--untrained", type=bool, default=False, help="Score or predict with weights that were never trained."
-        )
-        parser.add_argument("--pace", type=PaceOptions, default=PaceOptions())
-        parser.add_argument("--checkpoint", type=CheckpointOptions, default=CheckpointOptions())
-        parser.add_argument(
-            "--export_check",
-            type=bool,
-            default=True,
-            help="Read the export back by its own library, and compare it with what was trained.",
-        )
-        parser.add_argument("--predictions", type=Literal["jsonl", "csv"], default="jsonl", help="Format of `predict`.")
-        parser.add_argument(
-            "--predictions_file",
-            type=str | None,
-            default=None,
-            help="Of `predict`: this file (.jsonl or .csv) instead of the next free one of the run.",
-        )
-        parser.add_argument(
-            "--predictions_top",
-            type=int | None,
-            default=None,
-            help="Of `predict`: so many of a row's probabilities, the highest. Null: all of up to 100, else 20.",
-        )
+        add_run_options(parser)
 
     @override
     def _parse_ckpt_path(self) -> None:
-        """Lightning lays a checkpoint's hyperparameters over YAML and command line here; nothing overrides the user."""
+        """Do nothing: Lightning lays a checkpoint's options over YAML and command line; the user has the last word."""
 
     @override
     def before_instantiate_classes(self) -> None:
@@ -172,7 +133,7 @@ class PretuneCLI(CheckedCLI):
         self.save_config_kwargs = {"folder": self.run.folder}
 
     def _set_alarm(self, limit: float | None) -> None:
-        """Asks to stop when the time is over, wherever the command is then."""
+        """Ask to stop when the time is over, wherever the command is then."""
         if limit is None or threading.current_thread() is not threading.main_thread():
             return
         self._alarm = signal.signal(signal.SIGALRM, lambda number, frame: requests.handle(TIME_LIMIT, frame))
@@ -215,12 +176,12 @@ class PretuneCLI(CheckedCLI):
         return trainer
 
     def _pace(self, config: Any) -> tuple[Pace, dict[str, Any]]:
-        """What sets epochs and validations where the user did not, and options of the trainer."""
+        """Return what sets epochs and validations where the user did not, and options of the trainer."""
         pace: PaceOptions = self._get(self.config_init, "pace")
         free = config.max_epochs is None and config.max_steps == -1 and config.max_time is None
         every = pace.validate_every if config.val_check_interval is None else None
-        found = Pace(pace.epochs if free else None, pace.min_steps, every, pace.validation_share)
-        return found, {"max_epochs": pace.epochs} if free else {}
+        callback = Pace(pace.epochs if free else None, pace.min_steps, every, pace.validation_share)
+        return callback, {"max_epochs": pace.epochs} if free else {}
 
     def _callbacks(self) -> list[Callback]:
         folder, model = self.run.folder, self.model
@@ -258,7 +219,7 @@ class PretuneCLI(CheckedCLI):
 
     @property
     def predictions(self) -> Path | None:
-        """Where `predict` wrote."""
+        """Return where `predict` wrote."""
         writers = [c for c in self.trainer.callbacks if isinstance(c, PredictionWriter)]  # type: ignore[attr-defined]
         return writers[0].path if writers else None
 

@@ -16,12 +16,12 @@ FOLDER = Path(__file__).parents[1] / "configs" / "recipes"
 
 
 def names() -> list[str]:
-    """The recipes there are."""
+    """Return the recipes there are."""
     return sorted(path.stem for path in FOLDER.glob("*.yaml"))
 
 
 def with_recipe(args: Sequence[str]) -> list[str]:
-    """The arguments with the recipe's values before the user's configurations, which override them.
+    """Return the arguments with the recipe's values before the user's configurations, which override them.
 
     Args:
         args: a verb and its arguments; the recipe is the last `--recipe NAME`, or the last `recipe:` in a `--config`.
@@ -49,7 +49,7 @@ def with_recipe(args: Sequence[str]) -> list[str]:
 
 
 def _model(configs: Sequence[dict[str, Any]], args: Sequence[str]) -> str | None:
-    """The class of the module, wherever it is chosen last."""
+    """Return the class of the module, wherever it is chosen last."""
     chosen: list[str] = []
     for config in configs:
         model = config.get("model")

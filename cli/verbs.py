@@ -12,6 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
+from .verb_options import option_names
+
+TRAINING = "--config FILE [--config FILE] [--key value ...]"
+"""How a verb is written that takes the options of `fit`."""
 
 
 @dataclass(frozen=True)
@@ -21,77 +25,133 @@ class Verb:
     Args:
         says: its line in the help.
         place: the function that runs it, as `module:function`; it takes what stands after the verb.
+        example: what may stand after it, on configurations of this package.
         meant: what people type for it.
-        options: those that it takes before it hands the others to the parser of `fit`.
+        options: the dataclass that declares its own options, as `module:Class`; empty where it has none.
+        shared: those of the options that every training verb takes which its help shows first, in this order.
+        trains: whether its help shows the trainer's options of a training.
+        usage: what stands after it, for the help.
         light: whether it needs neither torch nor configurations.
     """
 
     says: str
     place: str
+    example: str
     meant: tuple[str, ...] = ()
-    options: tuple[str, ...] = ()
+    options: str = ""
+    shared: tuple[str, ...] = ()
+    trains: bool = True
+    usage: str = TRAINING
     light: bool = False
 
     def load(self) -> Callable[[Sequence[str]], Any]:
         """Import the function."""
-        module, _, name = self.place.partition(":")
-        function: Callable[[Sequence[str]], Any] = getattr(import_module(f".{module}", __package__), name)
+        function: Callable[[Sequence[str]], Any] = _imported(self.place)
         return function
+
+    def load_options(self) -> type[Any] | None:
+        """Import the dataclass of its own options."""
+        return _imported(self.options) if self.options else None
+
+
+def _imported(place: str) -> Any:
+    module, _, name = place.partition(":")
+    return getattr(import_module(f".{module}", __package__), name)
 
 
 VERBS = {
     "fit": Verb(
-        "trains; keeps, exports and reports the best weights; several seeds: --seeds 1,2,3", "commands.trainer:run_fit",
+        "trains; keeps, exports and reports the best weights; several seeds: --seeds 1,2,3",
+        "commands.trainer:run_fit",
+        "--config configs/quickstart/pretrain.yaml --trainer.max_steps 100",
         ("train", "training", "finetune", "fine-tune", "fine_tune", "pretrain", "pre-train", "learn", "run", "start",
          "resume", "continue", "export"),
+        shared=("config", "name", "recipe", "seeds", "ckpt_path", "stop_after", "early_stopping", "pace", "checkpoint",
+                "export_check", "seed_everything", "print_config"),
     ),
     "validate": Verb(
-        "scores a run, or weights, on the validation part", "commands.trainer:run_validate",
+        "scores a run, or weights, on the validation part",
+        "commands.trainer:run_validate",
+        "--config configs/quickstart/pretrain.yaml",
         ("val", "valid", "validation", "dev"),
+        shared=("config", "name", "ckpt_path", "untrained", "print_config"),
+        trains=False,
     ),
     "test": Verb(
-        "the same on the test part", "commands.trainer:run_test",
+        "scores a run, or weights, on the test part",
+        "commands.trainer:run_test",
+        "--config configs/quickstart/pretrained.yaml",
         ("eval", "evaluate", "evaluation", "score", "testing"),
+        shared=("config", "name", "ckpt_path", "untrained", "print_config"),
+        trains=False,
     ),
     "predict": Verb(
-        "writes predictions for files or texts", "commands.trainer:run_predict",
+        "writes predictions for files or texts",
+        "commands.trainer:run_predict",
+        "--config configs/quickstart/pretrained.yaml --data.predict_texts '[Sorts a list in place.]'",
         ("infer", "inference", "generate", "classify", "prediction", "predictions", "apply"),
+        shared=("config", "name", "ckpt_path", "predictions", "predictions_file", "predictions_top", "untrained",
+                "print_config"),
+        trains=False,
     ),
     "tune": Verb(
         "finds a learning rate and other options on validation, and writes them as an overlay",
         "commands.tune:run_tune",
+        "--config configs/quickstart/pretrain.yaml --trials 5",
         ("search", "sweep", "hpo", "optimize", "optimise", "tuning", "hyperparameters", "lr_find"),
-        ("space", "trials", "range_test", "sampler_seed"),
+        options="commands.tune:TuneOptions",
+        shared=("config", "name", "recipe", "seed_everything", "early_stopping", "pace"),
     ),
     "suite": Verb(
-        "tasks x seeds in one command, with one table at the end", "commands.suites:run_suite",
+        "trains tasks x seeds in one command, with one table at the end",
+        "commands.suites:run_suite",
+        "--config configs/suites/glue.yaml --seeds 1",
         ("glue", "suites", "all"),
+        options="commands.suites:Suite",
     ),
     "compare": Verb(
-        "says whether one run is really better than another: compare RUN_A RUN_B", "commands.compare:run_compare",
-        ("diff", "comparison"), light=True,
+        "says whether one run is really better than another: compare RUN_A RUN_B",
+        "commands.compare:run_compare",
+        "runs/quickstart-pretrained runs/quickstart-scratch",
+        ("diff", "comparison"),
+        options="commands.compare:CompareOptions",
+        usage="RUN_A [RUN_B] [--key value ...]",
+        light=True,
     ),
     "estimate": Verb(
         "says what a training would need: parameters, FLOPs, memory, time, before anything is allocated",
-        "commands.estimate:run_estimate", ("plan", "cost", "costs", "flops", "memory"),
-        ("hardware", "mfu", "teraflops", "tokens", "json"),
+        "commands.estimate:run_estimate",
+        "--config configs/pretrain/masked.yaml --hardware h100x8",
+        ("plan", "cost", "costs", "flops", "memory"),
+        options="commands.estimate:EstimateOptions",
+        shared=("config", "recipe"),
     ),
     "benchmark": Verb(
-        "measures how fast a configuration trains, and what limits it", "commands.benchmark:run_benchmark",
-        ("bench", "profile", "speed", "measure"), ("steps", "warmup", "json"),
+        "measures how fast a configuration trains, and what limits it",
+        "commands.benchmark:run_benchmark",
+        "--config configs/quickstart/pretrain.yaml --steps 10",
+        ("bench", "profile", "speed", "measure"),
+        options="commands.benchmark:BenchmarkOptions",
+        shared=("config", "recipe", "seed_everything"),
     ),
 }  # fmt: skip
 running: ContextVar[str] = ContextVar("running", default="")
 """The command that runs."""
 
 
-def with_known_verb(given: Sequence[str]) -> list[str]:
-    """A command line whose first word is a command, with `-c FILE` written out as everything here looks for it.
+def own_options_of_running() -> list[str]:
+    """Return the names of the options that the running command has for itself."""
+    kind = VERBS[running.get()].load_options() if running.get() in VERBS else None
+    return option_names(kind) if kind is not None else []
+
+
+def with_known_verb(words: Sequence[str]) -> list[str]:
+    """Return a command line whose first word is a command, with `-c FILE` written out as everything here looks for it.
 
     Raises:
         InputError: if it is none, with the command that was meant.
     """
-    first, rest = given[0], list(given[1:])
+    first, rest = words[0], list(words[1:])
     if first in VERBS:
         running.set(first)
         return [first, *(other for arg in rest for other in _long(arg))]
@@ -106,8 +166,8 @@ def with_known_verb(given: Sequence[str]) -> list[str]:
     if meant is None and (Path(first).suffix in (".yaml", ".yml") or os.path.isfile(first)):
         raise InputError(f"the command comes first: fit --config {first}. {_all()}")
     if meant is None:
-        words = {word: name for name, verb in VERBS.items() for word in (name, *verb.meant)}
-        meant = next((words[close] for close in get_close_matches(word, words, n=1)), None)
+        known = {word: name for name, verb in VERBS.items() for word in (name, *verb.meant)}
+        meant = next((known[close] for close in get_close_matches(word, known, n=1)), None)
     near = f" (did you mean {meant}?)" if meant else ""
     raise InputError(f"there is no command {first!r}{near}. {_all()}")
 

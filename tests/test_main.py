@@ -509,14 +509,14 @@ def test_run_folders_that_cannot_be_written(sentiment: str, fails: Fails, monkey
 # ---------------------------------------------------------------------- starting
 
 
-@pytest.mark.parametrize("verb", ["fit", "predict"])
-def test_help_is_quick(verb: str) -> None:
+@pytest.mark.parametrize(("verb", "option"), [("fit", "--early_stopping"), ("predict", "--predictions_file")])
+def test_help_is_quick(verb: str, option: str) -> None:
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run(
         [sys.executable, "-m", "pretune.main", verb, "--help"], capture_output=True, text=True, check=True
     )
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    assert "--early_stopping" in done.stdout
+    assert option in done.stdout
     # Of the processor's seconds, not the clock's: those depend on what else the machine does. They are about 4.
     assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 10
 

@@ -7,6 +7,7 @@ import platform
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -17,30 +18,51 @@ from typing_extensions import override
 
 from ...errors import InputError
 from ...modules.batches.sizes import batch_sizes
-from ..arguments import asks_for_help, values_of, without
+from ..arguments import without
 from ..callbacks import StepTimes, Throughput
 from ..callbacks.throughput import device_peak
 from ..pretune_cli import PretuneCLI
 from ..recipes import with_recipe
 from ..terminal import say
+from ..verb_options import read_options
 
-OWN = {"steps": "20", "warmup": "5", "json": ""}
 WAITING = 0.1
 """Data limit where more than this share of a step is spent waiting for them."""
 AHEAD = 4.0
 """Data that alone are faster than the model alone by this factor limit nothing: the steps are short."""
 
 
+@dataclass(frozen=True)
+class BenchmarkOptions:
+    """What `benchmark` is asked.
+
+    Args:
+        steps: optimizer steps to measure.
+        warmup: optimizer steps before them.
+        json: a file for the figures.
+
+    Raises:
+        InputError: if there is no step to measure.
+    """
+
+    steps: int = field(default=20, metadata={"metavar": "N"})
+    warmup: int = field(default=5, metadata={"metavar": "N"})
+    json: str | None = field(default=None, metadata={"metavar": "FILE"})
+
+    def __post_init__(self) -> None:
+        if not self.steps:
+            raise InputError("--steps is 0; at least 1 step can be measured.")
+
+
 def run_benchmark(args: Sequence[str]) -> dict[str, Any]:
-    """Measures a configuration after some steps of warm-up, and leaves no run behind.
+    """Measure a configuration after some steps of warm-up, and leaves no run behind.
 
     Shown are true tokens and samples a second, padding, the parts of a step, peak memory, the FLOPs of a token, and the
     share of the device's peak that is reached; then the data loader alone, and the model alone (one batch again and
     again), so that it is to be seen which one limits. Training is real: the weights are those that `fit` would have.
 
     Args:
-        args: what stands after `benchmark`: the options of `fit`, and --steps N, --warmup N (optimizer steps), --json
-            FILE.
+        args: what stands after `benchmark`: its own options (`BenchmarkOptions`), and those of `fit`.
 
     Returns:
         The figures, as in the file.
@@ -48,38 +70,23 @@ def run_benchmark(args: Sequence[str]) -> dict[str, Any]:
     Raises:
         InputError: if an option is wrong, or there is too little data for a batch.
     """
-    if asks_for_help(args, run_benchmark):
-        PretuneCLI(["fit", "--help"])
-    given = {name: (values_of(args, name) or [default])[-1] for name, default in OWN.items()}
-    rest = list(args)
-    for name in OWN:
-        rest = without(rest, name)
-    steps, warmup = (_whole(given[name], name) for name in ("steps", "warmup"))
-    if not steps:
-        raise InputError("--steps is 0; at least 1 step can be measured.")
+    options, rest = read_options(BenchmarkOptions, args)
+    rest = without(rest, "name", "trainer.default_root_dir")
     with tempfile.TemporaryDirectory() as folder:
-        fixed = {"max_steps": steps + warmup, "max_epochs": -1, "limit_val_batches": 0, "num_sanity_val_steps": 0}
-        fixed |= {"logger": False, "log_every_n_steps": 10**9, "enable_progress_bar": False}
+        fixed = {"max_steps": options.steps + options.warmup, "max_epochs": -1, "limit_val_batches": 0}
+        fixed |= {"num_sanity_val_steps": 0, "logger": False, "log_every_n_steps": 10**9, "enable_progress_bar": False}
         fixed |= {"enable_checkpointing": False}
-        for name in ("name", "trainer.default_root_dir"):
-            rest = without(rest, name)
         own = [f"--trainer.{name}={str(value).lower()}" for name, value in fixed.items()]
         own += [f"--trainer.default_root_dir={folder}", "--early_stopping=null", "--name=benchmark"]
-        found = BenchmarkCLI(with_recipe(["fit", *rest, *own]), steps).found
-    say("\n" + report(found))
-    if given["json"]:
-        Path(given["json"]).write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
-    return found
-
-
-def _whole(text: str, name: str) -> int:
-    if not text.isdecimal():
-        raise InputError(f"--{name} is {text!r}; a whole number would work.")
-    return int(text)
+        figures = BenchmarkCLI(with_recipe(["fit", *rest, *own]), options.steps).figures
+    say("\n" + report(figures))
+    if options.json:
+        Path(options.json).write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    return figures
 
 
 class Measure(Callback):
-    """Measures the last steps of a training; the last batch is kept.
+    """Measure the last steps of a training; the last batch is kept.
 
     Args:
         steps: how many to measure; those before them are the warm-up.
@@ -88,7 +95,7 @@ class Measure(Callback):
     def __init__(self, steps: int) -> None:
         self.steps = steps
         self.throughput, self.times = Throughput(), StepTimes()
-        self.found: dict[str, float] = {}
+        self.figures: dict[str, float] = {}
         self.batch: Any = None
         self.device = torch.device("cpu")
         self._before = self._batches = 0
@@ -119,9 +126,9 @@ class Measure(Callback):
         elif trainer.global_step == trainer.max_steps:
             _wait(pl_module.device)
             parts = self.times.measure()
-            self.found = self.throughput.measure(trainer, pl_module)
-            self.found |= {f"ms_{part}": value for part, value in parts.items()}
-            self.found["batches_per_step"] = self._batches / self.steps
+            self.figures = self.throughput.measure(trainer, pl_module)
+            self.figures |= {f"ms_{part}": value for part, value in parts.items()}
+            self.figures["batches_per_step"] = self._batches / self.steps
 
 
 class BenchmarkCLI(PretuneCLI):
@@ -134,7 +141,7 @@ class BenchmarkCLI(PretuneCLI):
 
     def __init__(self, args: list[str], steps: int) -> None:
         self.measure = Measure(steps)
-        self.found: dict[str, Any] = {}
+        self.figures: dict[str, Any] = {}
         super().__init__(args)
 
     @override
@@ -145,7 +152,7 @@ class BenchmarkCLI(PretuneCLI):
     def _run_subcommand(self, subcommand: str) -> None:
         trainer, model, data = self.trainer, self.model, self.datamodule
         trainer.fit(model, datamodule=data)
-        whole = dict(self.measure.found)
+        whole = dict(self.measure.figures)
         if not whole:
             raise InputError(f"Training ended after {trainer.global_step} steps, before all were measured.")
         loader = _loader_alone(data.train_dataloader(), self.measure.steps)
@@ -158,7 +165,7 @@ class BenchmarkCLI(PretuneCLI):
         peak = device_peak(device, str(trainer.precision))
         seconds = sum(whole[f"ms_{part}"] for part in ("data", "forward", "backward", "optimizer")) / 1000
         tokens = whole["tokens_per_second"] / trainer.world_size
-        self.found = {
+        self.figures = {
             "device": torch.cuda.get_device_name(device) if device.type == "cuda" else _processor(),
             "devices": trainer.world_size,
             "threads": torch.get_num_threads() if device.type == "cpu" else None,
@@ -170,7 +177,7 @@ class BenchmarkCLI(PretuneCLI):
             "flops_per_token": whole.get("teraflops", 0.0) * 1e12 / max(tokens, 1e-9),
             "peak_teraflops": peak / 1e12 if peak else None,
             "loader_alone": loader,
-            "model_alone": self.measure.found["tokens_per_second"],
+            "model_alone": self.measure.figures["tokens_per_second"],
             "waiting": whole["ms_data"] / 1000 / seconds,
         }
 
@@ -194,7 +201,7 @@ class Repeated:
 
 
 def _loader_alone(loader: Any, batches: int) -> float:
-    """True tokens a second, on this process, of a loader that nobody waits for; the first batches warm it up."""
+    """Return true tokens a second, on this process, of a loader that nobody waits for; the first batches warm it up."""
     tokens, began = 0, time.perf_counter()
     for number, batch in enumerate(islice(loader, batches + 2)):
         if number == 1 and len(loader) > 2:
@@ -211,37 +218,37 @@ def _processor() -> str:
     return (named or [platform.processor() or platform.machine()])[0]
 
 
-def report(found: dict[str, Any]) -> str:
-    """What is printed."""
-    parts = {name: found[f"ms_{name}"] for name in ("data", "forward", "backward", "optimizer")}
+def report(figures: dict[str, Any]) -> str:
+    """Return what is printed."""
+    parts = {name: figures[f"ms_{name}"] for name in ("data", "forward", "backward", "optimizer")}
     whole = max(sum(parts.values()), 1e-9)
-    peak, mfu = found["peak_teraflops"], found.get("mfu")
-    flops = f"{found['flops_per_token'] / 1e6:,.1f} MFLOP a token, {found['teraflops']:.3f} TFLOP/s"
+    peak, mfu = figures["peak_teraflops"], figures.get("mfu")
+    flops = f"{figures['flops_per_token'] / 1e6:,.1f} MFLOP a token, {figures['teraflops']:.3f} TFLOP/s"
     share = f"MFU {mfu:.1%} of {peak:,.0f} TFLOP/s" if mfu else "MFU unknown, as the device's peak is"
-    threads = f", {found['threads']} threads" if found["threads"] else ""
-    device = f"{found['devices']} x {found['device']}" if found["devices"] > 1 else found["device"]
+    threads = f", {figures['threads']} threads" if figures["threads"] else ""
+    device = f"{figures['devices']} x {figures['device']}" if figures["devices"] > 1 else figures["device"]
     return "\n".join(
         [
-            f"{device}{threads}, {found['precision']}, torch {found['torch']}, {found['steps']} steps:",
-            f"  speed        {found['tokens_per_second']:,.0f} true tokens/s, {found['samples_per_second']:,.1f} "
-            f"samples/s, {found['padding_fraction']:.1%} padding",
-            f"  step         {found['ms_step']:,.1f} ms: "
+            f"{device}{threads}, {figures['precision']}, torch {figures['torch']}, {figures['steps']} steps:",
+            f"  speed        {figures['tokens_per_second']:,.0f} true tokens/s, {figures['samples_per_second']:,.1f} "
+            f"samples/s, {figures['padding_fraction']:.1%} padding",
+            f"  step         {figures['ms_step']:,.1f} ms: "
             + ", ".join(f"{name} {value / whole:.0%}" for name, value in parts.items()),
-            f"  memory       {found['peak_memory']:.2f} GB at its peak",
+            f"  memory       {figures['peak_memory']:.2f} GB at its peak",
             f"  computing    {flops}, {share}",
-            f"  data alone   {found['loader_alone'] * found['devices']:,.0f} tokens/s",
-            f"  model alone  {found['model_alone']:,.0f} tokens/s",
-            _limit(found),
+            f"  data alone   {figures['loader_alone'] * figures['devices']:,.0f} tokens/s",
+            f"  model alone  {figures['model_alone']:,.0f} tokens/s",
+            _limit(figures),
         ]
     )
 
 
-def _limit(found: dict[str, Any]) -> str:
-    """What is to be mended first, in a sentence."""
-    waits = f"{found['waiting']:.0%} of a step waits for"
-    if found["waiting"] <= WAITING:
+def _limit(figures: dict[str, Any]) -> str:
+    """Return what is to be mended first, in a sentence."""
+    waits = f"{figures['waiting']:.0%} of a step waits for"
+    if figures["waiting"] <= WAITING:
         return f"The model limits: {waits} data."
-    times = found["loader_alone"] * found["devices"] / max(found["model_alone"], 1e-9)
+    times = figures["loader_alone"] * figures["devices"] / max(figures["model_alone"], 1e-9)
     if times < AHEAD:
         return f"The data limit: {waits} them; more data.num_workers would help."
     return (

@@ -6,7 +6,7 @@ import json
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,7 +19,6 @@ from ...contracts import module_facts
 from ...errors import InputError, first_line
 from ...modules.backbone.architecture import refuse_unsupported
 from ...modules.backbone.depth import layer_stacks
-from ..arguments import asks_for_help, values_of, without
 from ..costs.flops import forward_cost, training_factor
 from ..costs.hardware import cluster, dtype_of
 from ..costs.step_memory import PARTS, step_memory
@@ -27,9 +26,9 @@ from ..costs.workload import Workload, prepare, workload
 from ..pretune_cli import PretuneCLI
 from ..recipes import with_recipe
 from ..terminal import say
+from ..verb_options import read_options
 from .estimate_report import MOST, report
 
-OWN = {"hardware": "", "mfu": "0.4", "teraflops": "", "tokens": "", "json": ""}
 ALIASES = {"16": "16-mixed", "bf16": "bf16-mixed"}
 """Precisions that Lightning takes for others."""
 OPTIMAL = 20
@@ -41,8 +40,37 @@ KEPT = 1.35
 C library keeps for the next step: 1.24 to 1.50 times, as `benchmarks/estimating.py` measured."""
 
 
+@dataclass(frozen=True)
+class EstimateOptions:
+    """What `estimate` is asked.
+
+    Args:
+        hardware: which devices, and how many: h100, h100x8, a100-40gbx4.
+        mfu: the share of the devices' peak that is reached.
+        teraflops: what each device reaches, as benchmark measures it, in place of --mfu.
+        tokens: to train on, where the configuration has no trainer.max_steps.
+        json: a file for the figures.
+
+    Raises:
+        InputError: if a number is not above 0, or is out of range.
+    """
+
+    hardware: str | None = field(default=None, metadata={"metavar": "NAMExN"})
+    mfu: float = field(default=0.4, metadata={"metavar": "SHARE"})
+    teraflops: float | None = field(default=None, metadata={"metavar": "N"})
+    tokens: float | None = field(default=None, metadata={"metavar": "N"})
+    json: str | None = field(default=None, metadata={"metavar": "FILE"})
+
+    def __post_init__(self) -> None:
+        for name in ("mfu", "teraflops", "tokens"):
+            value = getattr(self, name)
+            most, limit = (1.0, "at most 1") if name == "mfu" else (sys.float_info.max, "finite")
+            if value is not None and not 0 < value <= most:  # so said, it refuses nan
+                raise InputError(f"--{name} is {value:g}; it must be above 0 and {limit}.")
+
+
 def run_estimate(args: Sequence[str]) -> dict[str, Any]:
-    """Estimates the parameters, FLOPs, memory and time of a configuration; no weight is made, no text is read.
+    """Estimate the parameters, FLOPs, memory and time of a configuration; no weight is made, no text is read.
 
     Memory is that of the step itself, run on shapes alone (`step_memory`), at the moment when most is held and with
     every row full: what torch's allocator hands out. A process on the CPU takes more, about as much as is said for it.
@@ -50,8 +78,7 @@ def run_estimate(args: Sequence[str]) -> dict[str, Any]:
     given), or over `--teraflops` for each device, as `benchmark` measures them.
 
     Args:
-        args: what stands after `estimate`: the options of `fit`, and --hardware h100x8, --mfu SHARE, --teraflops N,
-            --tokens N (where the configuration has no trainer.max_steps), --json FILE.
+        args: what stands after `estimate`: its own options (`EstimateOptions`), and those of `fit`.
 
     Returns:
         The figures, as in the file.
@@ -59,34 +86,17 @@ def run_estimate(args: Sequence[str]) -> dict[str, Any]:
     Raises:
         InputError: if an option is wrong, or a backbone cannot be trained like this.
     """
-    if asks_for_help(args, run_estimate):
-        PretuneCLI(["fit", "--help"])
-    given = {name: (values_of(args, name) or [default])[-1] for name, default in OWN.items()}
-    rest = list(args)
-    for name in OWN:
-        rest = without(rest, name)
-    numbers = {name: _number(given[name], name) for name in ("mfu", "teraflops", "tokens")}
-    hardware = cluster(given["hardware"]) if given["hardware"] else (None, 1)
+    options, rest = read_options(EstimateOptions, args)
+    device, devices = cluster(options.hardware) if options.hardware else (None, 1)
     with tempfile.TemporaryDirectory() as folder:
         cli = EstimateCLI(with_recipe(["fit", *rest, f"--trainer.default_root_dir={folder}"]))
-    gpu = hardware[0] is not None or _computes_on_gpu(cli.options)
-    found = estimate(cli.model, cli.datamodule, cli.options, hardware[1], gpu)
-    found |= _time(found, hardware[0], numbers)
-    say("\n" + report(found))
-    if given["json"]:
-        Path(given["json"]).write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
-    return found
-
-
-def _number(text: str, name: str) -> float | None:
-    try:
-        value = float(text) if text else None
-    except ValueError:
-        raise InputError(f"--{name} is {text!r}; a number would work.") from None
-    most, limit = (1.0, "at most 1") if name == "mfu" else (sys.float_info.max, "finite")
-    if value is not None and not 0 < value <= most:  # so said, it refuses nan
-        raise InputError(f"--{name} is {text}; it must be above 0 and {limit}.")
-    return value
+    gpu = device is not None or _computes_on_gpu(cli.options)
+    figures = estimate(cli.model, cli.datamodule, cli.options, devices, gpu)
+    figures |= _time(figures, device, options)
+    say("\n" + report(figures))
+    if options.json:
+        Path(options.json).write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    return figures
 
 
 class EstimateCLI(PretuneCLI):
@@ -97,7 +107,7 @@ class EstimateCLI(PretuneCLI):
 
     @override
     def after_instantiate_classes(self) -> None:
-        """Nothing is written."""
+        """Write nothing."""
 
     @override
     def instantiate_trainer(self, **kwargs: Any) -> Any:
@@ -106,11 +116,11 @@ class EstimateCLI(PretuneCLI):
 
     @override
     def _run_subcommand(self, subcommand: str) -> None:
-        """Nothing is run."""
+        """Run nothing."""
 
 
 def estimate(module: Any, data: Any, options: Any, devices: int, gpu: bool) -> dict[str, Any]:
-    """Parameters, FLOPs and memory.
+    """Return parameters, FLOPs and memory.
 
     Args:
         module: an objective or a task, not built.
@@ -167,7 +177,7 @@ def estimate(module: Any, data: Any, options: Any, devices: int, gpu: bool) -> d
 
 
 def _networks(module: Any, config: Any, dtype: torch.dtype) -> list[Any]:
-    """The networks of a module, without weights where they are made; the generator comes last."""
+    """Return the networks of a module, without weights where they are made; the generator comes last."""
     import transformers
 
     options: dict[str, Any] = {"dtype": dtype}
@@ -185,7 +195,7 @@ def _networks(module: Any, config: Any, dtype: torch.dtype) -> list[Any]:
 
 
 def _shares(networks: list[Any], devices: int, precision: str) -> dict[str, float]:
-    """What one device holds under FSDP where each layer is a unit: its part of all, and what is gathered beside it.
+    """Return what one device holds under FSDP, each layer a unit: its part of all, and what is gathered beside it.
 
     Gathered are the root unit, that is all that is in no layer (embeddings and head), which stays for the whole step;
     and two layers, the one that computes and the one that is fetched ahead. They are gathered in half precision
@@ -209,29 +219,29 @@ def _shares(networks: list[Any], devices: int, precision: str) -> dict[str, floa
 
 
 def _flops(network: Any, work: Workload) -> float:
-    """Of a row, forward and backward."""
+    """Return the FLOPs of a row, forward and backward."""
     source, target = work.source, work.target
     forward = forward_cost(network).of(source, source**2, target, target**2, source * target, work.heads / work.rows)
     return training_factor(network) * forward
 
 
-def _time(found: dict[str, Any], device: Any, numbers: dict[str, float | None]) -> dict[str, Any]:
-    """How long it takes, and what fits."""
-    tokens = numbers["tokens"] or found["tokens"]
-    out: dict[str, Any] = {"tokens": tokens, "optimal_tokens": OPTIMAL * found["parameters"], "hardware": None}
+def _time(figures: dict[str, Any], device: Any, options: EstimateOptions) -> dict[str, Any]:
+    """Return how long it takes, and what fits."""
+    tokens = options.tokens or figures["tokens"]
+    out: dict[str, Any] = {"tokens": tokens, "optimal_tokens": OPTIMAL * figures["parameters"], "hardware": None}
     if tokens:
-        out["flops"] = tokens * found["flops_per_token"]
-    speed = numbers["teraflops"] * 1e12 if numbers["teraflops"] else None
+        out["flops"] = tokens * figures["flops_per_token"]
+    speed = options.teraflops * 1e12 if options.teraflops else None
     if device is not None:
-        peak = device.teraflops.get(dtype_of(found["precision"]))
-        speed = speed or (peak * 1e12 * (numbers["mfu"] or 0.4) if peak else None)
+        peak = device.teraflops.get(dtype_of(figures["precision"]))
+        speed = speed or (peak * 1e12 * options.mfu if peak else None)
         out |= {"hardware": device.name, "gigabytes": device.gigabytes}
         out["fits"] = {
-            kind: sum(parts.values()) <= MOST * device.gigabytes * 1e9 for kind, parts in found["memory"].items()
+            kind: sum(parts.values()) <= MOST * device.gigabytes * 1e9 for kind, parts in figures["memory"].items()
         }
     if speed:
         out["teraflops"] = speed / 1e12
-        out["tokens_per_second"] = speed * found["devices"] / found["flops_per_token"]
+        out["tokens_per_second"] = speed * figures["devices"] / figures["flops_per_token"]
         out["seconds"] = tokens / out["tokens_per_second"] if tokens else None
     return out
 

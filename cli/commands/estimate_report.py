@@ -9,61 +9,66 @@ MOST = 0.95
 FSDP = "trainer.strategy: fully_sharded (configs/trainers/fsdp.yaml)"
 
 
-def report(found: dict[str, Any]) -> str:
-    """What is printed."""
+def report(figures: dict[str, Any]) -> str:
+    """Return what is printed."""
     lines = [
-        f"{found['backbone']}: {_short(found['parameters'])} parameters, {_short(found['learning'])} learn",
-        f"  computing  {_short(found['flops_per_token'])}FLOP a token, forward and backward"
-        + (f"; {_short(found['flops'])}FLOP in all" if found.get("flops") else ""),
-        f"  tokens     {_short(found['tokens_per_step'])} a step (devices x rows x length x accumulation, with padding)"
+        f"{figures['backbone']}: {_short(figures['parameters'])} parameters, {_short(figures['learning'])} learn",
+        f"  computing  {_short(figures['flops_per_token'])}FLOP a token, forward and backward"
+        + (f"; {_short(figures['flops'])}FLOP in all" if figures.get("flops") else ""),
+        f"  tokens     {_short(figures['tokens_per_step'])} a step "
+        "(devices x rows x length x accumulation, with padding)"
         + (
-            f", {_short(found['tokens'])} in all" if found["tokens"] else "; in all: give --tokens or trainer.max_steps"
+            f", {_short(figures['tokens'])} in all"
+            if figures["tokens"]
+            else "; in all: give --tokens or trainer.max_steps"
         ),
-        f"  optimal    {_short(found['optimal_tokens'])} tokens for so many parameters (20 each)"
-        + (f": these are {found['tokens'] / found['optimal_tokens']:.2f} of it" if found["tokens"] else ""),
+        f"  optimal    {_short(figures['optimal_tokens'])} tokens for so many parameters (20 each)"
+        + (f": these are {figures['tokens'] / figures['optimal_tokens']:.2f} of it" if figures["tokens"] else ""),
     ]
-    if found.get("tokens_per_second"):
+    if figures.get("tokens_per_second"):
         lines.append(
-            f"  time       {_short(found['tokens_per_second'])} tokens/s"
-            + (f", {_duration(found['seconds'])}" if found.get("seconds") else "")
-            + f", at {found['teraflops']:.3g} TFLOP/s a device"
+            f"  time       {_short(figures['tokens_per_second'])} tokens/s"
+            + (f", {_duration(figures['seconds'])}" if figures.get("seconds") else "")
+            + f", at {figures['teraflops']:.3g} TFLOP/s a device"
         )
     else:
-        unknown = f"no peak of {found['hardware']} in {found['precision']} is known: give" if found["hardware"] else ""
+        unknown = (
+            f"no peak of {figures['hardware']} in {figures['precision']} is known: give" if figures["hardware"] else ""
+        )
         lines.append(f"  time       {unknown or 'give --hardware, or'} --teraflops as `benchmark` measures them")
-    memory, several = found["memory"], found["devices"] > 1
-    kinds = ["ddp", "fsdp"] if several else ["ddp"]
+    memory, divided = figures["memory"], figures["devices"] > 1
+    kinds = ["ddp", "fsdp"] if divided else ["ddp"]
     whole = {kind: sum(memory[kind].values()) for kind in kinds}
     unit, name = (1e9, "GB") if max(whole.values()) >= 1e9 else (1e6, "MB")
-    lines.append(f"  memory of each device in {name}, when it holds most ({found['precision']}):")
-    if several:
+    lines.append(f"  memory of each device in {name}, when it holds most ({figures['precision']}):")
+    if divided:
         lines.append(f"    {'':<22}" + "".join(f"{kind.upper():>10}" for kind in kinds))
     for part in memory["ddp"]:
         lines.append(f"    {part:<22}" + "".join(f"{memory[kind][part] / unit:>10.2f}" for kind in kinds))
     lines.append(f"    {'in all':<22}" + "".join(f"{whole[kind] / unit:>10.2f}" for kind in kinds))
-    if found["process"]:
+    if figures["process"]:
         lines.append(
-            f"    {'the process, about':<22}{found['process'] / unit:>10.2f}  with libraries, and what they keep"
+            f"    {'the process, about':<22}{figures['process'] / unit:>10.2f}  with libraries, and what they keep"
         )
     if not memory["ddp"]["gradients"]:
         lines.append("    (there are no gradients yet at that moment: the backward pass begins)")
-    if "fits" in found:
-        lines.append(_verdict(found, several))
+    if "fits" in figures:
+        lines.append(_verdict(figures, divided))
     return "\n".join(lines)
 
 
-def _verdict(found: dict[str, Any], several: bool) -> str:
-    place = f"{found['hardware']} ({found['gigabytes']:.0f} GB)"
-    if found["fits"]["ddp"]:
+def _verdict(figures: dict[str, Any], divided: bool) -> str:
+    place = f"{figures['hardware']} ({figures['gigabytes']:.0f} GB)"
+    if figures["fits"]["ddp"]:
         return f"It fits {place}."
-    if several and found["fits"]["fsdp"]:
+    if divided and figures["fits"]["fsdp"]:
         return (
             f"It does not fit {place} with DDP. Weights sharded over the devices, one unit a layer, would; that needs "
             f"{FSDP}."
         )
-    parts = found["memory"]["fsdp" if several else "ddp"]
+    parts = figures["memory"]["fsdp" if divided else "ddp"]
     state = parts["weights"] + parts["optimizer"]
-    if state > MOST * found["gigabytes"] * 1e9:
+    if state > MOST * figures["gigabytes"] * 1e9:
         return (
             f"It does not fit {place}: weights and optimizer alone are too large. To shard them over more devices "
             f"needs {FSDP}."

@@ -18,7 +18,7 @@ PATIENCE = 60.0
 
 
 def run_alone(args: Sequence[str]) -> Any:
-    """Runs a command in this process.
+    """Run a command in this process.
 
     The processes that its strategy launches read the arguments of this process: while it runs, these are the command's
     own, or each of them would begin with the first run of all. When it is done, nothing of the launch is left, or the

@@ -29,13 +29,13 @@ csv.field_size_limit(min(sys.maxsize, 2**31 - 1))  # contexts are longer than th
 
 
 def predictions(run: str, labels: Sequence[str] = ()) -> list[tuple[Path, list[Row]]]:
-    """The predictions of a run, or of the newest run of each seed, with their files.
+    """Return the predictions of a run, or of the newest run of each seed, with their files.
 
     Args:
         run: a run folder, or a folder of seeds.
         labels: columns that may hold what is right; of several files the newest that has one of them is read.
     """
-    found = []
+    tables = []
     for home in runs_of(run):
         path = labeled_by(home, labels)
         if path is None:
@@ -46,12 +46,12 @@ def predictions(run: str, labels: Sequence[str] = ()) -> list[tuple[Path, list[R
         rows = read_predictions(path)
         if not rows:
             raise InputError(f"{path} is empty.")
-        found.append((path, rows))
-    return found
+        tables.append((path, rows))
+    return tables
 
 
 def runs_of(run: str) -> list[Path]:
-    """The run that is meant by a folder, or the newest run of each seed.
+    """Return the run that is meant by a folder, or the newest run of each seed.
 
     Raises:
         InputError: if there is no such folder.
@@ -64,7 +64,7 @@ def runs_of(run: str) -> list[Path]:
 
 
 def newest(home: Path) -> Path:
-    """The newest version of a run that has predictions, else the newest; the folder itself where there are none."""
+    """Return the newest version of a run that has predictions, else the newest, else the folder itself."""
     if written_by(home) is not None:
         return home
     known = versions(home)
@@ -73,13 +73,13 @@ def newest(home: Path) -> Path:
 
 
 def same(rows: list[Row], other: list[Row], path: Path, other_path: Path) -> None:
-    """Raises an `InputError` unless two sides answered the same rows in the same order."""
+    """Raise an `InputError` unless two sides answered the same rows in the same order."""
     if len(rows) != len(other):
         raise InputError(f"{path} has {len(rows):,} rows, {other_path} {len(other):,}: predict the same file in both.")
     for number, (one, two) in enumerate(zip(rows, other, strict=True)):
-        given, again = ({k: comparable(v) for k, v in row.items() if k not in MADE} for row in (one, two))
-        if given != again:
-            names = [k for k in {**given, **again} if given.get(k) != again.get(k)]
+        asked, asked_again = ({k: comparable(v) for k, v in row.items() if k not in MADE} for row in (one, two))
+        if asked != asked_again:
+            names = [k for k in {**asked, **asked_again} if asked.get(k) != asked_again.get(k)]
             raise InputError(
                 f"Row {number + 1} differs in {', '.join(names)} between {path} and {other_path}: predict the same "
                 "file in both."
@@ -87,7 +87,7 @@ def same(rows: list[Row], other: list[Row], path: Path, other_path: Path) -> Non
 
 
 def comparable(value: Any) -> str:
-    """A value as both formats of predictions have it."""
+    """Return a value as both formats of predictions have it."""
     value = listed(value)
     if value is None:
         return ""
@@ -95,12 +95,12 @@ def comparable(value: Any) -> str:
 
 
 def written_by(run: Path) -> Path | None:
-    """The newest file of predictions in a run's folder, if there is any."""
+    """Return the newest file of predictions in a run's folder, if there is any."""
     return next(iter(_files(run)), None)
 
 
 def labeled_by(run: Path, labels: Sequence[str]) -> Path | None:
-    """The newest file of predictions that has a label in its first row; the newest where none has."""
+    """Return the newest file of predictions that has a label in its first row; the newest where none has."""
     files = _files(run)
     if len(files) < 2:
         return next(iter(files), None)
@@ -114,17 +114,17 @@ def labeled_by(run: Path, labels: Sequence[str]) -> Path | None:
 
 
 def _files(run: Path) -> list[Path]:
-    """A run's files of predictions, the newest first."""
-    found = [
+    """Return a run's files of predictions, the newest first."""
+    numbered = [
         (path.stat().st_mtime_ns, int(name[1] or 1), path)
         for path in run.glob("predictions*")
         if (name := NAME.fullmatch(path.name)) and path.is_file()
     ]
-    return [path for *_, path in sorted(found, reverse=True)]
+    return [path for *_, path in sorted(numbered, reverse=True)]
 
 
 def read_predictions(path: Path) -> list[Row]:
-    """The rows of a file of predictions.
+    """Return the rows of a file of predictions.
 
     In a table, `probabilities.positive` and the like become objects again, lists are read, and a prediction is a number
     where none has probabilities and every one is written as Python writes a float.
@@ -194,7 +194,7 @@ def _unflattened(row: dict[str, str]) -> Row:
 
 
 def _value(cell: str) -> Any:
-    """What a cell holds; one that was kept from being a formula is a text."""
+    """Return what a cell holds; one that was kept from being a formula is a text."""
     text = from_cell(cell)
     return listed(cell) if text == cell else text
 

@@ -20,7 +20,7 @@ INSTEAD = {
 
 
 def leave_out_fixed(space: Space, args: Sequence[str], shipped: bool) -> None:
-    """Takes options out of a space that are fixed, and says so.
+    """Take options out of a space that are fixed, and say so.
 
     What stands on the command line is fixed. What a configuration says is fixed as well where the space is the shipped
     one, but for the learning rate: every configuration has one, and finding it is what a search is for. A space of the
@@ -37,14 +37,14 @@ def leave_out_fixed(space: Space, args: Sequence[str], shipped: bool) -> None:
     written, told = _command_line(args), _configs(args)
     kept, instead = [], []
     for name in list(space.entries):
-        if (found := _find(written, name)) is not None:
-            kept.append(f"{found} on the command line")
-        elif (found := _find(told, name)) is None:
+        if (said := _find(written, name)) is not None:
+            kept.append(f"{said} on the command line")
+        elif (said := _find(told, name)) is None:
             continue
         elif shipped and name != RATE:
-            kept.append(f"{found} in the configuration")
+            kept.append(f"{said} in the configuration")
         else:
-            instead.append(f"{found}")
+            instead.append(f"{said}")
             continue
         del space.entries[name]
     if kept:
@@ -63,7 +63,7 @@ def leave_out_fixed(space: Space, args: Sequence[str], shipped: bool) -> None:
 
 
 def _find(said: list[dict[str, Any]], name: str) -> str | None:
-    """What was said of an option, or of one in its place; the last word counts."""
+    """Return what was said of an option, or of one in its place; the last word counts."""
     for option in (name, *INSTEAD.get(name, ())):
         for tree in reversed(said):
             if (value := _value(tree, option.split("."))) is not None:
@@ -72,13 +72,13 @@ def _find(said: list[dict[str, Any]], name: str) -> str | None:
 
 
 def _value(tree: Any, path: list[str]) -> Any:
-    """What stands at a place of nested options, whether or not `init_args` are in between."""
+    """Return what stands at a place of nested options, whether or not `init_args` are in between."""
     if not path:
         return tree
     if not isinstance(tree, dict):
         return None
-    found = _value(tree[path[0]], path[1:]) if path[0] in tree else None
-    return _value(tree["init_args"], path) if found is None and "init_args" in tree else found
+    value = _value(tree[path[0]], path[1:]) if path[0] in tree else None
+    return _value(tree["init_args"], path) if value is None and "init_args" in tree else value
 
 
 def _configs(args: Sequence[str]) -> list[dict[str, Any]]:
@@ -86,8 +86,8 @@ def _configs(args: Sequence[str]) -> list[dict[str, Any]]:
 
 
 def _command_line(args: Sequence[str]) -> list[dict[str, Any]]:
-    """Each option as nested options."""
-    found = []
+    """Return each option as nested options."""
+    trees = []
     for arg in args:
         name = arg.partition("=")[0].removeprefix("--")
         if not arg.startswith("--") or name in ("config", "name", "space") or name.endswith("+"):
@@ -96,8 +96,8 @@ def _command_line(args: Sequence[str]) -> list[dict[str, Any]]:
             tree: Any = _read(text)
             for part in reversed(name.split(".")):
                 tree = {part: tree}
-            found.append(tree)
-    return found
+            trees.append(tree)
+    return trees
 
 
 def _read(text: str) -> Any:

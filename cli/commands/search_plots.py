@@ -20,7 +20,7 @@ def _figure(rows: int, columns: int) -> Any:
 
 
 def draw_range_test(rates: list[float], losses: list[float], proposed: float | None, path: Path) -> None:
-    """The loss over the rate, and what is proposed.
+    """Draw the loss over the rate, and what is proposed.
 
     Args:
         rates: in rising order.
@@ -42,7 +42,7 @@ def draw_range_test(rates: list[float], losses: list[float], proposed: float | N
 
 
 def draw_search(rows: list[dict[str, Any]], names: list[str], monitor: str, mode: str, path: Path) -> None:
-    """The trials' scores in turn, with the best so far, and over each option.
+    """Draw the trials' scores in turn, with the best so far, and over each option.
 
     Args:
         rows: of the trials: `trial`, `score` (None where there is none) and the options.

@@ -44,7 +44,7 @@ class Space:
         return any(isinstance(entry, dict) and "around" in entry for entry in self.entries.values())
 
     def bound(self, proposed: float | None, tested: bool) -> str:
-        """Bounds the rates to search by what a range test proposes, as far as the space asks for such rates.
+        """Bound the rates to search by what a range test proposes, as far as the space asks for such rates.
 
         Args:
             proposed: the rate, or null where it proposes none.
@@ -89,11 +89,11 @@ class Space:
         )
 
     def examples(self) -> dict[str, Any]:
-        """One value for each option, such as it can have."""
+        """Return one value for each option, such as it can have."""
         return {name: _example(entry) for name, entry in self.entries.items()}
 
     def suggest(self, trial: Any, proposed: float | None) -> dict[str, Any]:
-        """A value for each option.
+        """Return a value for each option.
 
         Args:
             trial: of Optuna.

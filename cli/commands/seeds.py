@@ -8,70 +8,84 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from typing_extensions import override
+
 from ...checkpoints import find_checkpoint, versions
 from ...contracts import data_facts, module_facts
 from ...errors import InputError, input_error
 from ...modules.metrics.majority import majority_scores
-from ..arguments import read_config, run_name, runs_folder, values_of, without
-from ..stop_signals import Interrupted
+from ..arguments import run_name, runs_folder, values_of, without
 from ..terminal import say
+from .kept_results import aside, read, write
 from .one_run import run_alone
+from .parsing import ParsingCLI
 from .significance import interval, range_of
-from .suites import aside, read, write
 
 Scores = dict[str, float]
 
 
-def seeds_of(args: Sequence[str]) -> str | None:
-    """The seeds that a command asks for, in a configuration or on the command line, which has the last word."""
-    configs = [read_config(path).get("seeds") for path in values_of(args, "config")]
-    asked = [str(seeds) for seeds in configs if seeds is not None] + values_of(args, "seeds")
-    return asked[-1] if asked and asked[-1] != "null" else None
+class FitCLI(ParsingCLI):
+    """Train, unless several seeds are asked for: then only read the options, which hold for each of them."""
+
+    @property
+    def seeds(self) -> str | None:
+        """Return what was asked for, such as `1,2,3`; None where it is one training."""
+        seeds = self._get(self.config, "seeds")
+        return seeds if seeds is None or isinstance(seeds, str) else str(seeds)
+
+    @property
+    @override
+    def only_reads(self) -> bool:
+        return self.seeds is not None
 
 
-def run_seeds(args: Sequence[str]) -> dict[str, Any]:
-    """Trains each seed, evaluates its best weights on validation, and says how far the seeds are apart.
+def seeds_of(text: str) -> list[int]:
+    """Return the seeds of a text such as `1,2,3`.
+
+    Raises:
+        InputError: if it is none.
+    """
+    text = text.strip("[]")
+    try:
+        seeds = [int(seed) for seed in text.split(",")]
+    except ValueError:
+        seeds = [-1]
+    if min(seeds) < 0 or max(seeds) >= 1 << 32 or len(set(seeds)) < len(seeds):
+        raise InputError(
+            f"--seeds is {text!r}; different whole numbers between commas, such as 1,2,3, would work (0 to 2^32 - 1)."
+        )
+    return seeds
+
+
+def run_seeds(text: str, args: Sequence[str]) -> dict[str, Any]:
+    """Train each seed, evaluate its best weights on validation, and say how far the seeds are apart.
 
     What is done is kept in NAME/seed_N and skipped when the command is given again; a run that was killed goes on from
     its last checkpoint; one whose options have changed starts anew. A seed that fails does not stop the others.
 
     Args:
-        args: what stands after `fit`; `--seeds 1,2,3` is among it, or `seeds: 1,2,3` in a configuration.
+        text: the seeds, such as `1,2,3`.
+        args: what stands after `fit`, as it was read and found right.
 
     Returns:
         What `seeds.json` holds: the scores of each seed; mean, standard deviation and 95% confidence interval of each
         metric; and which runs failed, and why.
 
     Raises:
-        SystemExit: if a seed broke off, once the others are done.
+        InputError: if the text is none of seeds, or an option is not for several runs; if a seed broke off, once the
+            others are done.
     """
-    from .parsing import check_options
-
-    given = (seeds_of(args) or "").strip("[]")
-    try:
-        seeds = [int(seed) for seed in given.split(",")]
-    except ValueError:
-        seeds = [-1]
-    if min(seeds) < 0 or max(seeds) >= 1 << 32 or len(set(seeds)) < len(seeds):
-        raise InputError(
-            f"--seeds is {given!r}; different whole numbers between commas, such as 1,2,3, would work (0 to 2^32 - 1)."
-        )
+    seeds = seeds_of(text)
     rest = without(args, "seeds")
     if clash := [name for name in ("ckpt_path", "seed_everything") if values_of(rest, name)]:
         raise InputError(f"--seeds trains several runs, each with its own seed: leave --{clash[0]} out.")
     root = runs_folder(rest) / run_name(rest)
-    check_options(rest)
-    for name in ("name", "trainer.default_root_dir"):
-        rest = without(rest, name)
+    rest = without(rest, "name", "trainer.default_root_dir")
     done: dict[int, dict[str, Any]] = {}
     broken: dict[int, str] = {}
     for seed in seeds:
         try:
             done[seed] = _one(seed, root, rest)
-        except SystemExit as error:
-            if isinstance(error, Interrupted):
-                raise
-            broken[seed] = str(error.code).removeprefix("error: ")
         except Exception as error:
             broken[seed] = str(input_error(error) or f"{type(error).__name__}: {error}")
         results = summarize(done, broken)
@@ -79,12 +93,12 @@ def run_seeds(args: Sequence[str]) -> dict[str, Any]:
         (root / "seeds.md").write_text(table(results), encoding="utf-8")
     say("\n" + table(results) + f"\nBeside another configuration's seeds, or a run: compare {root} OTHER")
     if broken:
-        raise SystemExit(f"error: {len(broken)} of {len(seeds)} seeds broke off, the rest is done.")
+        raise InputError(f"{len(broken)} of {len(seeds)} seeds broke off, the rest is done.")
     return results
 
 
 def _one(seed: int, root: Path, args: Sequence[str]) -> dict[str, Any]:
-    """The scores of a seed; trains it unless that was done."""
+    """Return the scores of a seed, and train it unless that was done."""
     home = root / f"seed_{seed}"
     state = read(home / "result.json")
     if state and state["options"] != list(args):
@@ -115,7 +129,7 @@ def _one(seed: int, root: Path, args: Sequence[str]) -> dict[str, Any]:
 
 
 def failed(state: dict[str, Any]) -> str | None:
-    """Why a run that came to its end learned nothing, as far as that can be told (arXiv 2006.04884)."""
+    """Return why a run that came to its end learned nothing, as far as that can be told (arXiv 2006.04884)."""
     scores, commonest = state["scores"], state["commonest"]
     if wrong := [name for name, value in scores.items() if not math.isfinite(value)]:
         return f"{wrong[0]} is not a number"
@@ -125,7 +139,7 @@ def failed(state: dict[str, Any]) -> str | None:
 
 
 def summarize(done: dict[int, dict[str, Any]], broken: dict[int, str]) -> dict[str, Any]:
-    """Mean, standard deviation and confidence interval of each metric over the seeds."""
+    """Return mean, standard deviation and confidence interval of each metric over the seeds."""
     names = list(dict.fromkeys(name for state in done.values() for name in state["scores"]))
     metrics = {}
     percent = {"val/exact_match", "val/f1"} <= set(names)  # answers, as SQuAD counts them
@@ -138,7 +152,7 @@ def summarize(done: dict[int, dict[str, Any]], broken: dict[int, str]) -> dict[s
 
 
 def table(results: dict[str, Any]) -> str:
-    """The same in Markdown; the monitored metric first."""
+    """Return the same as a table in Markdown; the monitored metric first."""
     names = sorted(results["metrics"], key=lambda name: name != results["monitor"])
     seeds = list(dict.fromkeys(seed for entry in results["metrics"].values() for seed in entry["seeds"]))
     lines = [

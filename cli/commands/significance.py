@@ -20,7 +20,7 @@ POSITIVE = ("loss", "mse", "perplexity")
 
 
 def range_of(name: str, percent: bool = False) -> tuple[float, float]:
-    """Between which numbers a metric lies; infinite where that is not known.
+    """Return between which numbers a metric lies; infinite where that is not known.
 
     Args:
         name: of the metric, such as `val/f1`.
@@ -37,7 +37,7 @@ def range_of(name: str, percent: bool = False) -> tuple[float, float]:
 def interval(
     values: Sequence[float], level: float = 0.95, within: tuple[float, float] = (-math.inf, math.inf)
 ) -> dict[str, float | None]:
-    """Mean, standard deviation, and the confidence interval of the mean by Student's t.
+    """Return mean, standard deviation, and the confidence interval of the mean by Student's t.
 
     Args:
         values: one for each seed.
@@ -66,7 +66,7 @@ def paired_bootstrap(
     level: float = 0.95,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """How far the second is ahead of the first, and how sure that is (Koehn 2004; Efron and Tibshirani 1993).
+    """Return how far the second is ahead of the first, and how sure that is (Koehn 2004; Efron and Tibshirani 1993).
 
     Each resample draws examples with replacement, the same for both sides; and where a side has several seeds, seeds
     too, each side its own: the interval then is of another training run, not only of other examples.
@@ -85,7 +85,7 @@ def paired_bootstrap(
         chance of a difference as large the other way round.
     """
     rng = np.random.default_rng(seed)
-    scores = [statistics.fmean(metric(gold, found) for found in side) for side in (first, second)]
+    scores = [statistics.fmean(metric(gold, predicted) for predicted in side) for side in (first, second)]
     differences = np.empty(resamples)
     for i in range(resamples):
         rows = rng.integers(len(gold), size=len(gold))
@@ -93,7 +93,7 @@ def paired_bootstrap(
             [side[j] for j in (rng.integers(len(side), size=len(side)) if len(side) > 1 else [0])]
             for side in (first, second)
         ]
-        means = [statistics.fmean(metric(gold[rows], found[rows]) for found in side) for side in drawn]
+        means = [statistics.fmean(metric(gold[rows], predicted[rows]) for predicted in side) for side in drawn]
         differences[i] = means[1] - means[0]
     low, high = np.quantile(differences, [(1 - level) / 2, (1 + level) / 2])
     tails = (np.sum(differences <= 0) + 1, np.sum(differences >= 0) + 1)
@@ -107,7 +107,7 @@ def paired_bootstrap(
 
 
 def mcnemar(first: np.ndarray, second: np.ndarray) -> float:
-    """The exact two-sided p value of McNemar's test.
+    """Return the exact two-sided p value of McNemar's test.
 
     Args:
         first: (examples,), whether one side was right.
@@ -120,7 +120,7 @@ def mcnemar(first: np.ndarray, second: np.ndarray) -> float:
 
 
 def welch(first: Sequence[float], second: Sequence[float], level: float = 0.95) -> dict[str, Any]:
-    """How far the second mean is ahead of the first, by Welch's t for unequal spreads (Welch 1947).
+    """Return how far the second mean is ahead of the first, by Welch's t for unequal spreads (Welch 1947).
 
     Args:
         first: a score of each seed.

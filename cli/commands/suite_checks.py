@@ -11,15 +11,14 @@ import yaml
 
 from ...errors import InputError
 from ..arguments import read_config, values_of
-from ..parser import about
-from .parsing import check_options as read_options
+from .parsing import check_options
 from .suite_results import Task
 
 EXAMPLE = "{config: mine.yaml, metrics: [accuracy]}"
 
 
 def check_shape(arguments: Sequence[str]) -> None:
-    """Refuses tasks that are written as a mere file, or as a list: the parser would look for their class.
+    """Refuse tasks that are written as a mere file, or as a list: the parser would look for their class.
 
     Args:
         arguments: of a suite, whose `--config` are looked at as far as they can be read.
@@ -50,7 +49,7 @@ def _shown(value: Any) -> str:
 
 
 def check_metrics(name: str, task: Task, config: str) -> None:
-    """Refuses metrics that no module of this package measures, where the task trains one of its modules.
+    """Refuse metrics that no module of this package measures, where the task trains one of its modules.
 
     Args:
         name: of the task.
@@ -80,7 +79,7 @@ def check_metrics(name: str, task: Task, config: str) -> None:
 
 
 def check_task(name: str, configs: Sequence[str], arguments: Sequence[str]) -> None:
-    """Reads the options of a task, and does nothing with them: the parser says which cannot be read.
+    """Read the options of a task, and do nothing with them: the parser says which cannot be read.
 
     Args:
         name: of the task.
@@ -88,7 +87,9 @@ def check_task(name: str, configs: Sequence[str], arguments: Sequence[str]) -> N
         arguments: that follow them.
 
     Raises:
-        SystemExit: if they cannot be read, with the parser's message, which begins with the task.
+        InputError: if they cannot be read, with the parser's message, which begins with the task.
     """
-    with about(f"The task {name}"):
-        read_options([*(f"--config={config}" for config in configs), *arguments])
+    try:
+        check_options([*(f"--config={config}" for config in configs), *arguments])
+    except InputError as error:
+        raise type(error)(f"The task {name}: {error}") from error

@@ -50,22 +50,22 @@ class Task(Part):
     average: bool = True
 
     def parts(self, name: str) -> dict[str, Part]:
-        """All evaluations by name."""
+        """Return all evaluations by name."""
         return {name: self, **self.also}
 
 
 def mean_score(name: str, task: Task, scores: Scores) -> float:
-    """A task's score: the mean over its parts of the means over their metrics."""
+    """Return a task's score: the mean over its parts of the means over their metrics."""
     return statistics.mean(statistics.mean(scores[n][m] for m in part.metrics) for n, part in measured(name, task))
 
 
 def measured(name: str, task: Task) -> list[tuple[str, Part]]:
-    """The evaluations of a task that have metrics; none of a task that is only trained and predicted."""
+    """Return the evaluations of a task that have metrics; none of a task that is only trained and predicted."""
     return [(part_name, part) for part_name, part in task.parts(name).items() if part.metrics]
 
 
 def merit(name: str, task: Task, scores: Scores, modes: dict[str, str]) -> float:
-    """What the best seed of a task has most of: its score, where what should fall counts negative; all are 0 unscored.
+    """Return what the best seed of a task has most of: its score, negative where it should fall; 0 where there is none.
 
     Args:
         name: of the task.
@@ -80,7 +80,7 @@ def merit(name: str, task: Task, scores: Scores, modes: dict[str, str]) -> float
 
 
 def summary(values: dict[int, float]) -> dict[str, Any]:
-    """Mean and (sample) standard deviation over seeds."""
+    """Return mean and (sample) standard deviation over seeds."""
     numbers = list(values.values())
     mean = statistics.mean(numbers) if numbers else None
     return {"seeds": values, "mean": mean, "std": statistics.stdev(numbers) if len(numbers) > 1 else None}
@@ -89,7 +89,7 @@ def summary(values: dict[int, float]) -> dict[str, Any]:
 def tabulate(
     tasks: dict[str, Task], seeds: Sequence[int], done: dict[str, dict[int, Scores]]
 ) -> tuple[dict[str, Any], list[str]]:
-    """Means and standard deviations over seeds, of each metric and of the average over tasks.
+    """Return means and standard deviations over seeds, of each metric and of the average over tasks.
 
     Args:
         tasks: by name.
@@ -104,9 +104,9 @@ def tabulate(
     for name, task in tasks.items():
         for part_name, part in task.parts(name).items():
             for metric in part.metrics:
-                found = summary({seed: scores[part_name][metric] for seed, scores in done[name].items()})
-                results["tasks"].setdefault(part_name, {})[metric] = found
-                lines.append(f"| {part_name} | {metric} | {_cells(found)} |")
+                summarized = summary({seed: scores[part_name][metric] for seed, scores in done[name].items()})
+                results["tasks"].setdefault(part_name, {})[metric] = summarized
+                lines.append(f"| {part_name} | {metric} | {_cells(summarized)} |")
     scored = [name for name, task in tasks.items() if measured(name, task)]
     counted = {name: task for name, task in tasks.items() if task.average and name in scored}
     whole = [seed for seed in seeds if counted and all(seed in done[name] for name in counted)]
@@ -125,15 +125,15 @@ def tabulate(
     return results, lines
 
 
-def _cells(found: dict[str, Any]) -> str:
-    if found["mean"] is None:
+def _cells(summarized: dict[str, Any]) -> str:
+    if summarized["mean"] is None:
         return "- | none"
-    spread = f" ± {100 * found['std']:.2f}" if found["std"] is not None else ""
-    return f"{100 * found['mean']:.2f}{spread} | {', '.join(map(str, found['seeds']))}"
+    spread = f" ± {100 * summarized['std']:.2f}" if summarized["std"] is not None else ""
+    return f"{100 * summarized['mean']:.2f}{spread} | {', '.join(map(str, summarized['seeds']))}"
 
 
 def format_predictions(file: Path, part: Part) -> str:
-    """A run's predictions as the submission wants them.
+    """Return a run's predictions as the submission wants them.
 
     Args:
         file: of the predictions. One in their benchmark's own form, which some tasks write beside it
@@ -147,7 +147,7 @@ def format_predictions(file: Path, part: Part) -> str:
 
 
 def _lines(predictions: Iterator[Any], part: Part) -> Iterator[str]:
-    """GLUE's tab-separated lines, or CLUE's JSON."""
+    """Return GLUE's tab-separated lines, or CLUE's JSON."""
     table = str(part.submission).endswith(".tsv")
     if table:
         yield "index\tprediction\n"
@@ -162,14 +162,14 @@ def _lines(predictions: Iterator[Any], part: Part) -> Iterator[str]:
 
 
 def pack(folder: Path, tasks: dict[str, Task]) -> None:
-    """Zips the submission's files beside their folder; of a suite without any, there is none."""
+    """Zip the submission's files beside their folder; of a suite without any, there is none."""
     parts = [part for name, task in tasks.items() for part in task.parts(name).values()]
     files = [folder / part.submission for part in parts if part.submission]
     if not files:
         return
-    there = [file for file in files if file.is_file()]
+    written = [file for file in files if file.is_file()]
     with zipfile.ZipFile(folder.with_suffix(".zip"), "w", zipfile.ZIP_DEFLATED) as archive:
-        for file in there:
+        for file in written:
             archive.write(file, file.name)
-    missing = ", ".join(file.name for file in files if file not in there)
+    missing = ", ".join(file.name for file in files if file not in written)
     say(f"Submission: {folder.with_suffix('.zip')}" + (f", without {missing}" if missing else ""))

@@ -7,12 +7,14 @@ from typing import Any
 
 from ..pretune_cli import PretuneCLI
 from ..recipes import with_recipe
-from .seeds import run_seeds, seeds_of
+from ..verbs import VERBS
+from .seeds import FitCLI, run_seeds
 
 
 def run_fit(args: Sequence[str]) -> Any:
     """Train; with `--seeds 1,2,3` once for each seed."""
-    return run_seeds(args) if seeds_of(args) is not None else run_trainer(["fit", *args])
+    cli = FitCLI(with_recipe(["fit", *args]))
+    return cli if cli.seeds is None else run_seeds(cli.seeds, args)
 
 
 def run_validate(args: Sequence[str]) -> PretuneCLI:
@@ -28,6 +30,16 @@ def run_test(args: Sequence[str]) -> PretuneCLI:
 def run_predict(args: Sequence[str]) -> PretuneCLI:
     """Write predictions."""
     return run_trainer(["predict", *args])
+
+
+def print_help(args: Sequence[str]) -> PretuneCLI:
+    """Print the options of a verb that trains or evaluates, and exit.
+
+    Args:
+        args: the verb and its arguments, `--help` among them.
+    """
+    verb, *rest = args
+    return run_trainer(["fit" if VERBS[verb].options else verb, *rest])
 
 
 def run_trainer(args: Sequence[str]) -> PretuneCLI:

@@ -19,7 +19,7 @@ GUESSED = ("label_column", "label_columns")
 
 
 def options_of(run: Path) -> dict[str, Any]:
-    """The options of data of a run, or of the newest version below a folder; empty where nothing tells them."""
+    """Return the options of data of a run, or of the newest version below a folder; empty where nothing tells them."""
     for folder in [*reversed(versions(run)), run]:
         try:
             config = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
@@ -32,7 +32,7 @@ def options_of(run: Path) -> dict[str, Any]:
 
 
 def different_rows(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
-    """In what the rows differ that two runs were validated on, as `data.dataset 'a' against 'b'`; empty where unknown.
+    """Return in what the rows of two validations differ, as `data.dataset 'a' against 'b'`; empty where unknown.
 
     Args:
         one: options of data.
@@ -51,7 +51,7 @@ def different_rows(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str
 
 
 def _placed(key: str, value: Any) -> Any:
-    """Files by their place, not by their spelling."""
+    """Return files by their place, not by their spelling."""
     if not key.endswith("_files") or not value:
         return value or None
     names = [value] if isinstance(value, str) else list(value)

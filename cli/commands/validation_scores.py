@@ -45,18 +45,18 @@ class Side:
     data: dict[str, Any] = field(default_factory=dict)
 
     def of(self, metric: str) -> dict[str, float]:
-        """One score of each seed."""
+        """Return one score of each seed."""
         return {seed: scores[metric] for seed, scores in self.scores.items() if metric in scores}
 
     @property
     def metrics(self) -> list[str]:
-        """What all runs know."""
+        """Return what all runs know."""
         known = [set(scores) for scores in self.scores.values()]
         return sorted(set.intersection(*known)) if known else []
 
 
 def compare_validation(first: str, second: str | None, metric: str | None = None) -> dict[str, Any]:
-    """Mean, spread and number of the seeds, of one side or of both, and whether a difference is real.
+    """Return mean, spread and number of the seeds, of one side or of both, and whether a difference is real.
 
     Args:
         first: the folder of `fit --seeds`, or of runs of one configuration that differ in their seed, or a run.
@@ -83,39 +83,39 @@ def compare_validation(first: str, second: str | None, metric: str | None = None
         {"mean": statistics.fmean(v), "std": interval(v)["std"], "n": len(v), "seeds": side.of(name)}
         for side, v in zip(sides, values, strict=True)
     ]
-    found: dict[str, Any] = {"metric": name, "sides": told}
+    results: dict[str, Any] = {"metric": name, "sides": told}
     if len(sides) == 2:
-        found |= welch(values[0], values[1])
+        results |= welch(values[0], values[1])
         if apart := different_rows(sides[0].data, sides[1].data):
-            found["validated_on"] = apart
-    say(visible("\n".join(_report(found, sides))))
-    return found
+            results["validated_on"] = apart
+    say(visible("\n".join(_report(results, sides))))
+    return results
 
 
-def _report(found: dict[str, Any], sides: list[Side]) -> list[str]:
-    name = found["metric"]
-    lines = [f"{name} of {side.name}: {spread(told)}." for side, told in zip(sides, found["sides"], strict=True)]
+def _report(results: dict[str, Any], sides: list[Side]) -> list[str]:
+    name = results["metric"]
+    lines = [f"{name} of {side.name}: {spread(told)}." for side, told in zip(sides, results["sides"], strict=True)]
     if len(sides) == 1:
-        if found["sides"][0]["n"] < 2:
+        if results["sides"][0]["n"] < 2:
             lines.append("One run: how far seeds are apart, this cannot say (fit --seeds 1,2,3).")
         return lines
-    if apart := found.get("validated_on"):
+    if apart := results.get("validated_on"):
         return [
             *lines,
             f"They were validated on different data ({'; '.join(apart)}): these scores cannot say which is better. "
             "`predict` on the same held-out rows with labels, in both, lets `compare` say it.",
         ]
-    gap = found["difference"]
+    gap = results["difference"]
     ahead = sides[1 if (gap > 0) is not _falls(name, sides) else 0].name
-    if found["low"] is None:
+    if results["low"] is None:
         lines.append(f"Difference {gap:+.4f}.")
-        alone = [side.name for side, told in zip(sides, found["sides"], strict=True) if told["n"] < 2]
+        alone = [side.name for side, told in zip(sides, results["sides"], strict=True) if told["n"] < 2]
         verdict = "Neither is better." if gap == 0 else f"{ahead} is ahead by {abs(gap):.4f}, which could be chance:"
         lines.append(f"{verdict} one run of {' and of '.join(alone)} says nothing of the spread (fit --seeds 1,2,3).")
     else:
-        low, high = found["low"], found["high"]
+        low, high = results["low"], results["high"]
         lines.append(
-            f"Difference {gap:+.4f}, 95% interval {low:+.4f} to {high:+.4f}, p = {found['p']:.4f} (Welch's t)."
+            f"Difference {gap:+.4f}, 95% interval {low:+.4f} to {high:+.4f}, p = {results['p']:.4f} (Welch's t)."
         )
         if gap == 0:
             lines.append("Neither is better.")
@@ -129,7 +129,7 @@ def _report(found: dict[str, Any], sides: list[Side]) -> list[str]:
 
 
 def spread(told: dict[str, Any], places: int = 4) -> str:
-    """Mean, standard deviation and number of seeds, as they are printed everywhere."""
+    """Return mean, standard deviation and number of seeds, as they are printed everywhere."""
     std = "-" if told["std"] is None else f"{told['std']:.{places}f}"
     seeds = told.get("seeds")
     return f"mean {told['mean']:.{places}f}, std {std}, n {told['n']}" + (
@@ -147,7 +147,7 @@ def _falls(name: str, sides: list[Side]) -> bool:
 
 
 def scores_of(run: str) -> Side:
-    """The scores of a folder of seeds, of the versions of one configuration, or of a single run.
+    """Return the scores of a folder of seeds, of the versions of one configuration, or of a single run.
 
     Raises:
         InputError: if there is no such folder, or nothing in it was scored.
@@ -172,8 +172,8 @@ def scores_of(run: str) -> Side:
 
 
 def _versions(root: Path) -> dict[str, dict[str, Any]]:
-    """Of the versions that are of the newest one's configuration, the newest of each seed."""
-    found: dict[str, dict[str, Any]] = {}
+    """Return the newest version of each seed, of those that are of the newest one's configuration."""
+    newest: dict[str, dict[str, Any]] = {}
     wanted: Any = None
     for version in reversed([root, *versions(root)]):
         fit = _read(version / "summary.json").get("fit") or {}
@@ -185,14 +185,14 @@ def _versions(root: Path) -> dict[str, dict[str, Any]]:
             config = {}
         seed = str(config.get("seed_everything", 0))
         wanted = _lasting(config) if wanted is None else wanted
-        if _lasting(config) == wanted and seed not in found:
+        if _lasting(config) == wanted and seed not in newest:
             known = {"monitor": fit.get("monitor"), "mode": fit.get("mode"), "data": options_of(version)}
-            found[seed] = {"scores": fit["kept"], **known}
-    return dict(reversed(found.items()))
+            newest[seed] = {"scores": fit["kept"], **known}
+    return dict(reversed(newest.items()))
 
 
 def _lasting(config: dict[str, Any]) -> dict[str, Any]:
-    """A configuration without what tells its repetitions apart."""
+    """Return a configuration without what tells its repetitions apart."""
     kept = {key: value for key, value in config.items() if key not in OF_A_START}
     if isinstance(data := kept.get("data"), dict) and isinstance(options := data.get("init_args"), dict):
         kept["data"] = {**data, "init_args": {key: value for key, value in options.items() if key != "seed"}}
@@ -209,7 +209,7 @@ def _numbers(scores: dict[str, Any]) -> dict[str, float]:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return content if isinstance(content, dict) else {}

@@ -14,7 +14,7 @@ from .written import Written, read_written
 
 Items = Sequence[tuple[str, str | None]]
 """Options with their values, in the order of the command line."""
-LIST = "--help, --model.help CLASS and --data.help CLASS list them all"
+LIST = "--help all, --model.help CLASS and --data.help CLASS list them"
 
 
 class ChosenClasses:

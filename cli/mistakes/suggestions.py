@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from difflib import SequenceMatcher, get_close_matches
 
-from ..verbs import VERBS, running
+from ..verbs import own_options_of_running
 from .aliases import ALIASES
 from .known_options import KnownOptions
 
@@ -31,7 +31,7 @@ def suggest(key: str, known: KnownOptions) -> list[str]:
 
 
 def _suggest(whole: str, known: KnownOptions) -> list[str]:
-    own = get_close_matches(whole, VERBS[running.get()].options if running.get() in VERBS else (), n=1, cutoff=0.8)
+    own = get_close_matches(whole, own_options_of_running(), n=1, cutoff=0.8)
     if own:
         return own
     leaf = whole.rpartition(".")[2]
@@ -69,6 +69,8 @@ def on_command_line(options: list[str]) -> str:
 
 def in_yaml(options: list[str]) -> str:
     """Return the same for a configuration, with how it is written there."""
+    if options and options[0] in own_options_of_running():
+        return f" (--{options[0]} is an option of the command line alone)"
     return _asked([f"{full.partition(' ')[0]}, which is written {written(full)}" for full in options])
 
 

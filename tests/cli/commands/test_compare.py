@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score, matthews_corrcoef
 
-from pretune.cli.commands.compare import METRICS, compare
+from pretune.cli.commands.compare import compare
+from pretune.cli.commands.compare_metrics import METRICS
 from pretune.errors import InputError
 from pretune.main import main
 from pretune.text.tags import Convention

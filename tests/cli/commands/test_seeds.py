@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from pretune.cli.commands import seeds
-from pretune.cli.commands.seeds import failed, seeds_of, summarize, table
+from pretune.cli.commands.seeds import FitCLI, failed, seeds_of, summarize, table
 
 Run = Callable[..., Any]
 Fails = Callable[..., str]
@@ -101,14 +101,27 @@ def test_the_table_by_hand() -> None:
     assert "| 0.8000 | - | - | 0.8000 |" in table(summarize({1: state(0.8)}, {}))
 
 
-def test_seeds_of_a_configuration() -> None:
+def test_seeds_of_a_configuration(mine: Path) -> None:
     Path("seeds.yaml").write_text("seeds: [1, 2]")
     Path("text.yaml").write_text("seeds: 1,2,3")
-    assert seeds_of(["fit", "--config", "seeds.yaml"]) == "[1, 2]"
-    assert seeds_of(["fit", "--config=seeds.yaml", "--config", "text.yaml"]) == "1,2,3"
-    assert seeds_of(["fit", "--config", "text.yaml", "--seeds=4"]) == "4"
-    assert seeds_of(["fit", "--config", "text.yaml", "--seeds=null"]) is None
-    assert seeds_of(["fit"]) is None
+    Path("one.yaml").write_text("seeds: 7")
+
+    def asked(*args: str) -> list[int]:
+        text = FitCLI(["fit", "--config", str(mine), *args]).seeds
+        assert text is not None
+        return seeds_of(text)
+
+    assert asked("--config", "seeds.yaml") == [1, 2]
+    assert asked("--config=seeds.yaml", "--config", "text.yaml") == [1, 2, 3]
+    assert asked("--config=one.yaml") == [7]
+    assert asked("--config", "text.yaml", "--seeds=4") == [4]
+    assert asked("--config", "text.yaml", "--seeds", "[5, 6]") == [5, 6]
+    assert not Path("runs").exists()
+
+
+def test_no_seeds_are_one_training(config: str, run: Run) -> None:
+    Path("text.yaml").write_text("seeds: 1,2,3")
+    assert run("fit", "--config", config, "--config", "text.yaml", "--seeds=null").run.folder.is_dir()
 
 
 def test_bad_seeds_say_so(config: str, fails: Fails) -> None:

@@ -15,7 +15,7 @@ from test_data_configs import CASES, NLI, SHORT, _hub, backbones, texts, write  
 
 import pretune
 from pretune.checkpoints import read_checkpoint
-from pretune.cli.commands import suites
+from pretune.cli.commands import suite_runner
 from pretune.cli.commands.suite_checks import check_metrics
 from pretune.cli.commands.suite_results import Part, Task, format_predictions, mean_score, merit, pack, tabulate
 from pretune.main import main
@@ -53,7 +53,7 @@ def commands(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     write(CASES["glue/mnli"])
     Path("small.yaml").write_text(yaml.safe_dump(SUITE, sort_keys=False))
     seen: list[str] = []
-    real = suites.run_alone
+    real = suite_runner.run_alone
 
     def command(args: list[str]) -> Any:
         if args[0] != "suite":
@@ -62,14 +62,14 @@ def commands(monkeypatch: pytest.MonkeyPatch) -> list[str]:
             seen.append(f"{args[0]} {root.name} {name}{' +' * ('--ckpt_path=last' in args)}")
         return real(args)
 
-    monkeypatch.setattr(suites, "run_alone", command)
+    monkeypatch.setattr(suite_runner, "run_alone", command)
     return seen
 
 
 def test_interrupted_and_resumed(
     commands: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    watched = suites.run_alone
+    watched = suite_runner.run_alone
 
     def killed(args: list[str]) -> Any:
         stop = args[0] == "fit" and "--name=seed_1" in args and "--trainer.default_root_dir=runs/small/mnli" in args
@@ -78,14 +78,14 @@ def test_interrupted_and_resumed(
             raise KeyboardInterrupt
         return found
 
-    monkeypatch.setattr(suites, "run_alone", killed)
+    monkeypatch.setattr(suite_runner, "run_alone", killed)
     with pytest.raises(KeyboardInterrupt):
         run()
     assert commands == ["fit cola seed_1", "validate cola seed_1", "fit mnli seed_1"]
     assert "cola | mcc" in Path("runs/small/results.md").read_text()
     commands.clear()
 
-    monkeypatch.setattr(suites, "run_alone", watched)
+    monkeypatch.setattr(suite_runner, "run_alone", watched)
     results = run("--seeds", "1,2")
     assert commands == [
         *("fit mnli seed_1 +", "validate mnli seed_1", "validate mnli seed_1"),

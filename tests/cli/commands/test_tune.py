@@ -11,6 +11,7 @@ import yaml
 
 import pretune.cli.commands.tune
 from pretune.cli.commands.search_fixed import leave_out_fixed
+from pretune.cli.commands.search_range_test import unbiased
 from pretune.cli.commands.search_space import Space
 from pretune.cli.commands.tune import SPACE
 from pretune.errors import InputError
@@ -60,7 +61,7 @@ def test_the_best_is_an_overlay_that_fit_takes(
 
 def test_an_interrupted_search_goes_on(tune: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
     tried: list[Any] = []
-    real = pretune.cli.commands.tune._run_trial
+    real = pretune.cli.commands.tune.run_trial
 
     def killed(study: Any, trial: Any, values: dict[str, Any], *more: Any) -> None:
         tried.append(values)
@@ -68,7 +69,7 @@ def test_an_interrupted_search_goes_on(tune: Callable[..., Any], monkeypatch: py
             raise KeyboardInterrupt
         real(study, trial, values, *more)
 
-    monkeypatch.setattr(pretune.cli.commands.tune, "_run_trial", killed)
+    monkeypatch.setattr(pretune.cli.commands.tune, "run_trial", killed)
     with pytest.raises(KeyboardInterrupt):
         tune("--trials=3", "--range_test=false")
     found = tune("--trials=3", "--range_test=false")
@@ -208,7 +209,7 @@ def test_around_no_proposal(caplog: pytest.LogCaptureFixture) -> None:
 def test_the_search_is_bounded_and_the_rest_stays(
     tune: Callable[..., Any], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pretune.cli.commands.tune, "_range_test", lambda root, args: 4e-4)
+    monkeypatch.setattr(pretune.cli.commands.tune, "range_test", lambda root, args: 4e-4)
     caplog.set_level("INFO")
     found = tune("--trials=3", "--data.batch_size=16", "--trainer.max_epochs=1")
     assert all(1e-4 <= row["model.learning_rate"] <= 1.6e-3 for row in found["trials"])
@@ -269,4 +270,4 @@ def test_the_range_test_is_drawn_as_it_was() -> None:
         mean = 0.98 * mean + 0.02 * 3.0
         smoothed.append(mean / (1 - 0.98 ** (step + 1)))
     assert smoothed[0] < 1.6
-    assert pretune.cli.commands.tune._unbiased(smoothed) == pytest.approx([3.0] * 5)
+    assert unbiased(smoothed) == pytest.approx([3.0] * 5)
