@@ -8,9 +8,9 @@ import pytest
 import test_task_combinations as tasks  # type: ignore[import-not-found]
 import torch
 from gpu_support import DEVICE, NULL, ON_CPU, flat, holds, on_device, some, trainer
+from switched import batch, loader  # type: ignore[import-not-found]
 from test_combinations import batch_for, make, total  # type: ignore[import-not-found]
 from test_equality import OBJECTIVES, TASKS, built  # type: ignore[import-not-found]
-from test_module import batch, loader  # type: ignore[import-not-found]
 from test_references import REFERENCES, seen  # type: ignore[import-not-found]
 from torch import Tensor
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 from gpu_support import ACCELERATOR, flat, holds, same, some, trainer
-from test_module import SGD, loader  # type: ignore[import-not-found]
+from switched import SGD, loader  # type: ignore[import-not-found]
 from test_switches import AVERAGING, SWITCHES, classifier, state  # type: ignore[import-not-found]
 
 from pretune.modules.callbacks import EqualWeightAveraging

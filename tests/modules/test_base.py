@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 from lightning.pytorch import Trainer
-from test_backbone import config  # type: ignore[import-not-found]
+from seven_encoders import config  # type: ignore[import-not-found]
 from torch import Tensor
 from torch.utils.data import DataLoader
 from transformers import AutoModel

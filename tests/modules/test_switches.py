@@ -11,8 +11,8 @@ import pytest
 import torch
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import EMAWeightAveraging
+from switched import QUIET, SGD, batch, loader, sharpen, state  # type: ignore[import-not-found]
 from test_combinations import BACKBONES  # type: ignore[import-not-found]
-from test_module import QUIET, SGD, batch, loader, sharpen, state  # type: ignore[import-not-found]
 from transformers import AutoModelForSequenceClassification
 
 from pretune.modules import Backbone, TextClassification

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import torch
 from lightning.pytorch import Trainer
+from switched import QUIET, loader  # type: ignore[import-not-found]
 from test_combinations import BACKBONES  # type: ignore[import-not-found]
-from test_module import QUIET, loader  # type: ignore[import-not-found]
 
 from pretune.datamodules import CorpusDataModule
 from pretune.errors import InputError

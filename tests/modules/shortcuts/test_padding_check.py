@@ -6,7 +6,7 @@ import pickle
 
 import pytest
 import torch
-from test_backbone import config  # type: ignore[import-not-found]
+from seven_encoders import config  # type: ignore[import-not-found]
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from pretune.modules.shortcuts.padding_check import leave_out_padding_check

@@ -9,8 +9,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 from scipy.stats import pearsonr, spearmanr
+from seven_encoders import SEVEN, config  # type: ignore[import-not-found]
 from sklearn.metrics import accuracy_score, f1_score, matthews_corrcoef
-from test_backbone import SEVEN, config  # type: ignore[import-not-found]
 from tests_support import sentence
 
 from pretune.errors import InputError
