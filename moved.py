@@ -69,12 +69,12 @@ ROOMS = (
 
 def _table() -> dict[str, str]:
     package = __package__ or "pretune"
-    found = {}
+    today = {}
     for before, now, names in ROOMS:
         for name in names.split():
             old, _, new = name.partition(">")
-            found[".".join(filter(None, (package, before, old)))] = ".".join(filter(None, (package, now, new or old)))
-    return found
+            today[".".join(filter(None, (package, before, old)))] = ".".join(filter(None, (package, now, new or old)))
+    return today
 
 
 class MovedModules(MetaPathFinder, Loader):

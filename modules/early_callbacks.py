@@ -10,7 +10,7 @@ from ..errors import InputError
 
 
 def refuse_early(trainer: Any, is_built: bool) -> None:
-    """Raises an `InputError` where a callback would freeze or prune nothing.
+    """Raise an `InputError` where a callback would freeze or prune nothing.
 
     Args:
         trainer: about to start.

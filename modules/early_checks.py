@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def check_early(module: BaseModule) -> None:
-    """Refuses a backbone, data, a schedule or a metric that would be refused after all data were prepared.
+    """Refuse a backbone, data, a schedule or a metric that would be refused after all data were prepared.
 
     Args:
         module: whose trainer is just starting.
@@ -58,7 +58,7 @@ def check_early(module: BaseModule) -> None:
 
 
 def _check_architecture(module: BaseModule) -> None:
-    """Looks at the configuration that names or describes the weights."""
+    """Look at the configuration that names or describes the weights."""
     import transformers
 
     from .backbone.architecture import refuse_unsupported
@@ -72,7 +72,7 @@ def _check_architecture(module: BaseModule) -> None:
 
 
 def _check_weights(name: str | None) -> None:
-    """Looks whether there are any, where that can be seen; what is on the hub is not asked for."""
+    """Look whether there are any, where that can be seen; what is on the hub is not asked for."""
     place = None if name is None else locate(name)
     if not isinstance(place, Path):
         return
@@ -87,7 +87,7 @@ def _check_weights(name: str | None) -> None:
 
 
 def _check_kind_of_data(module: BaseModule) -> None:
-    """Refuses text without labels for a task, and pairs of sentences for anything but what learns from them."""
+    """Refuse text without labels for a task, and pairs of sentences for anything but what learns from them."""
     data = module.datamodule
     if not module.datamodules or not type(data).__module__.startswith("pretune."):
         return
@@ -100,7 +100,7 @@ def _check_kind_of_data(module: BaseModule) -> None:
 
 
 def _check_length_of_training(module: BaseModule) -> None:
-    """Refuses a schedule that goes by the length of a training without an end."""
+    """Refuse a schedule that goes by the length of a training without an end."""
     from .optimization.module import OptimizedModule
 
     trainer: Any = module.trainer

@@ -25,7 +25,7 @@ ALWAYS = {"epoch", "step"}
 
 
 def check_monitors(module: MeasuredModule, callbacks: Iterable[Any]) -> None:
-    """Refuses a metric to go by that validation does not log.
+    """Refuse a metric to go by that validation does not log.
 
     A module or a callback of the user's may log what it likes: then only `model.monitor` is refused, where nobody knows
     whether it should fall or rise. With a `model.monitor_mode`, which says that something logs it, it is refused where
@@ -37,8 +37,8 @@ def check_monitors(module: MeasuredModule, callbacks: Iterable[Any]) -> None:
     if not _is_ours(module):
         return
     callbacks = list(callbacks)
-    theirs = {name for callback in callbacks for name in getattr(callback, "directions", {})}
-    known = sorted(validated(module) | theirs)
+    of_callbacks = {name for callback in callbacks for name in getattr(callback, "directions", {})}
+    known = sorted(validated(module) | of_callbacks)
     all_known = all(map(_is_ours, callbacks))
     claimed = module.monitor_mode is not None and not get_close_matches(module.monitor, known, n=1, cutoff=SLIP)
     if not _is_logged(module.monitor, known) and (module.direction() is None or (all_known and not claimed)):
@@ -63,7 +63,7 @@ def check_monitors(module: MeasuredModule, callbacks: Iterable[Any]) -> None:
 
 
 def _warn_of_direction(callback: Any, name: str, directions: Mapping[str, Direction]) -> None:
-    """Lightning's callbacks take every metric for one that should fall, unless they are told."""
+    """Warn of a metric that goes the wrong way: Lightning's callbacks take every one for one that should fall."""
     mode, right = getattr(callback, "mode", None), directions.get(name)
     if right is not None and mode in ("min", "max") and mode != right:
         kind = type(callback).__name__
@@ -74,19 +74,19 @@ def _warn_of_direction(callback: Any, name: str, directions: Mapping[str, Direct
 
 
 def validated(module: MeasuredModule) -> set[str]:
-    """What the validation of a module of this suite may log, whatever the data are."""
+    """Return what the validation of a module of this suite may log, whatever the data are."""
     logged = {name for name in module.directions() if name.startswith("val/")}
     prefixes = [f"val/{part}_" if part else "val/" for part in module.parts()]
     return logged | {prefix + score for prefix in prefixes for score in module.may_score}
 
 
 def _is_logged(name: str, known: Iterable[str]) -> bool:
-    """Whether a metric will be there; those of training are not looked into, a second loader's end in its number."""
+    """Return whether a metric will be there; those of training are taken on trust, later loaders end in a number."""
     return name.startswith("train/") or re.sub(r"/dataloader_idx_\d+$", "", name) in known
 
 
 def _is_ours(thing: Any) -> bool:
-    """Whether it is known what an object logs; Lightning's `LambdaCallback` runs functions of the user's."""
+    """Return whether it is known what an object logs; Lightning's `LambdaCallback` runs functions of the user's."""
     return type(thing).__module__.startswith(OURS) and not isinstance(thing, LambdaCallback)
 
 

@@ -15,7 +15,7 @@ from .backbone.depth import layer_stacks
 
 
 def shard(networks: Sequence[nn.Module], mesh: Any, device: torch.device, half: bool = False) -> None:
-    """Divides the parameters of each layer, and of what is around the layers, over all processes.
+    """Divide the parameters of each layer, and of what is around the layers, over all processes.
 
     Each computes what it would have computed whole; a layer is put together while it is needed. All begin with the
     weights of the first process.
@@ -52,28 +52,28 @@ def shard(networks: Sequence[nn.Module], mesh: Any, device: torch.device, half: 
 
 
 def is_sharded(network: nn.Module) -> bool:
-    """Whether a network is divided over devices."""
+    """Return whether a network is divided over devices."""
     from torch.distributed.tensor import DTensor
 
     return any(isinstance(parameter, DTensor) for parameter in network.parameters())
 
 
 def whole_state(network: nn.Module) -> dict[str, Tensor]:
-    """The weights of a divided network put together, on the CPU of the first process; all processes must ask for them.
+    """Return the weights of a divided network, whole, on the CPU of the first process; all processes must ask for them.
 
     Tied weights come once, as in files of transformers.
     """
     from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_state_dict
 
-    found: dict[str, Any] = get_model_state_dict(
+    state: dict[str, Any] = get_model_state_dict(
         network, options=StateDictOptions(full_state_dict=True, cpu_offload=True)
     )
     once = {name for named in (network.named_parameters(), network.named_buffers()) for name, _ in named}
-    return {name: tensor for name, tensor in found.items() if name in once}
+    return {name: tensor for name, tensor in state.items() if name in once}
 
 
 def load_whole(network: nn.Module, state: dict[str, Any]) -> None:
-    """Loads whole weights, given in each process, into a network that may be divided."""
+    """Load whole weights, given in each process, into a network that may be divided."""
     if not is_sharded(network):
         network.load_state_dict(state)
         return
@@ -87,7 +87,7 @@ def load_whole(network: nn.Module, state: dict[str, Any]) -> None:
 
 
 def whole_optimizer_state(optimizer: Optimizer) -> dict[str, Any]:
-    """An optimizer's `state_dict`, as of one whose parameters are not divided; all processes must ask for it.
+    """Return an optimizer's `state_dict` as if nothing were divided; all processes must ask for it.
 
     torch's own (`get_optimizer_state_dict`) goes by names, and no other strategy could go on from it. Only the first
     process, which writes, keeps the tensors.
@@ -96,15 +96,15 @@ def whole_optimizer_state(optimizer: Optimizer) -> dict[str, Any]:
     from torch.distributed.tensor import DTensor
 
     def whole(part: Any) -> Tensor:
-        found: Tensor = part.full_tensor()
-        return found.new_empty(0) if get_rank() else found.cpu()
+        tensor: Tensor = part.full_tensor()
+        return tensor.new_empty(0) if get_rank() else tensor.cpu()
 
-    found: dict[str, Any] = apply_to_collection(optimizer.state_dict(), DTensor, whole)
-    return found
+    state: dict[str, Any] = apply_to_collection(optimizer.state_dict(), DTensor, whole)
+    return state
 
 
 def load_optimizer_state(optimizer: Optimizer, state: dict[str, Any]) -> None:
-    """Loads what `whole_optimizer_state` gave, in each process, into an optimizer whose parameters may be divided."""
+    """Load what `whole_optimizer_state` gave, in each process, into an optimizer whose parameters may be divided."""
     from torch.distributed.tensor import DTensor, distribute_tensor
 
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]

@@ -65,9 +65,9 @@ class FullySharded(ModelParallelStrategy):
 
     @override
     def load_checkpoint(self, checkpoint_path: str | Path, weights_only: bool | None = None) -> dict[str, Any]:
-        found = read_checkpoint(checkpoint_path)
+        checkpoint = read_checkpoint(checkpoint_path)
         assert self.model is not None
-        load_whole(self.model, found["state_dict"])
-        for optimizer, state in zip(self.optimizers, found.get("optimizer_states", []), strict=False):
+        load_whole(self.model, checkpoint["state_dict"])
+        for optimizer, state in zip(self.optimizers, checkpoint.get("optimizer_states", []), strict=False):
             load_optimizer_state(optimizer, state)
-        return found
+        return checkpoint

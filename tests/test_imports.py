@@ -13,6 +13,8 @@ LEVELS = {
     "errors": 0, "contracts": 0, "moved": 0, "storage": 1, "checkpoints": 2, "text": 3, "datamodules": 4, "modules": 4,
     "cli": 5, "main": 6,
 }  # fmt: skip
+LONGEST = 300
+"""Lines of a file that is read in one sitting."""
 FILES = sorted(
     path
     for name in LEVELS
@@ -80,3 +82,15 @@ def test_no_circle() -> None:
 
     for name in names:
         walk(name, ())
+
+
+@pytest.mark.parametrize("path", FILES, ids=str)
+def test_no_file_is_long_without_a_reason(path: Path) -> None:
+    """A file has one idea; one that is long all the same says why in its docstring."""
+    text = path.read_text(encoding="utf-8")
+    lines, reason = len(text.splitlines()), ast.get_docstring(ast.parse(text)) or ""
+    assert lines <= LONGEST or "long" in reason, f"{lines} lines"
+
+
+def test_the_base_of_all_modules_is_short() -> None:
+    assert len((ROOT / "modules/base.py").read_text(encoding="utf-8").splitlines()) <= 170

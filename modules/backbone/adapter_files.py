@@ -20,7 +20,7 @@ WRAPPING = {"base_layer", "original_module", "token_adapter"}
 
 
 def save_adapters(model: Any, folder: str | Path, base: Any, name: str, words: int) -> bool:
-    """Writes adapters, and as a whole every other module that is not as the base has it: head, new layers, biases.
+    """Write adapters, and as a whole every other module that is not as the base has it: head, new layers, biases.
 
     What differs is found by comparison with the base, not by what was meant to learn. What peft would compute
     otherwise than it was trained is written merged.
@@ -72,7 +72,7 @@ def save_adapters(model: Any, folder: str | Path, base: Any, name: str, words: i
 
 
 def _differing(model: nn.Module, base: nn.Module, adapters: set[str], words: int) -> set[str]:
-    """The names, without peft's parts, of the weights that a reader would not have from base and adapters."""
+    """Return the names, without peft's parts, of the weights that a reader would not have from base and adapters."""
     trained = {f"{name}.base_layer.weight": layer.token_indices[NAME] for name, layer in token_layers(model).items()}
     known, found = base.state_dict(), set()
     for name, tensor in model.state_dict().items():
@@ -89,7 +89,7 @@ def _differing(model: nn.Module, base: nn.Module, adapters: set[str], words: int
 
 
 def _modules_of(names: set[str], model: nn.Module) -> set[str]:
-    """The modules that hold these weights, to be saved as a whole.
+    """Return the modules that hold these weights, to be saved as a whole.
 
     Args:
         names: of weights, or of modules.
@@ -99,20 +99,20 @@ def _modules_of(names: set[str], model: nn.Module) -> set[str]:
     alike: dict[int, set[str]] = defaultdict(set)
     for name, tensor in model.state_dict(keep_vars=True).items():
         alike[id(tensor)].add(name)
-    found = names & modules.keys()
+    kept = names & modules.keys()
     for shared in alike.values():
         if shared & names:  # tied weights are asked for by the innermost of their modules
-            found |= _innermost({name.rpartition(".")[0] for name in shared}) - {""}
+            kept |= _innermost({name.rpartition(".")[0] for name in shared}) - {""}
     body = f"{getattr(model, 'base_model_prefix', '')}."
-    for name in sorted(found):  # a head of several layers is one module, as peft's own classes for tasks have it
+    for name in sorted(kept):  # a head of several layers is one module, as peft's own classes for tasks have it
         parent = name.rpartition(".")[0]
-        while parent and not f"{parent}.".startswith(body) and _all_within(modules[parent], parent, found):
+        while parent and not f"{parent}.".startswith(body) and _all_within(modules[parent], parent, kept):
             if not isinstance(modules[parent], (nn.ModuleList, nn.ModuleDict)):
-                found.add(parent)
+                kept.add(parent)
             parent = parent.rpartition(".")[0]
     # peft goes by the ends of names.
-    found |= {name for name in modules if any(name.endswith(one) for one in found)}
-    return {name for name in found if not any(name.startswith(f"{other}.") for other in found)}
+    kept |= {name for name in modules if any(name.endswith(end) for end in kept)}
+    return {name for name in kept if not any(name.startswith(f"{outer}.") for outer in kept)}
 
 
 def _innermost(places: set[str]) -> set[str]:
@@ -128,13 +128,13 @@ def _within(name: str, modules: set[str]) -> bool:
 
 
 def _plain(name: str) -> str:
-    """A name without the parts that peft put between."""
+    """Return a name without the parts that peft put between."""
     name = name.replace(f"modules_to_save.{NAME}.", "")
     return ".".join(part for part in name.split(".") if part not in WRAPPING)
 
 
 def _tables(model: Any) -> set[str]:
-    """The names of the weights with a row for each word."""
+    """Return the names of the weights with a row for each word."""
     heads = (model.get_input_embeddings(), model.get_output_embeddings())
     owned = {id(parameter) for head in heads if head is not None for parameter in head.parameters()}
     rows = len(heads[0].weight)

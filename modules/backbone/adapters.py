@@ -26,7 +26,7 @@ REFUSED = {
 def add_adapters(
     model: Any, head: set[str], options: dict[str, Any], option: str, new_words: Sequence[int] = (), merge: bool = False
 ) -> None:
-    """Adds adapters in place; everything but them and the head stops learning.
+    """Add adapters in place; everything but them and the head stops learning.
 
     Args:
         model: a Hugging Face network.
@@ -71,12 +71,12 @@ def add_adapters(
 
 
 def is_adapter(name: str) -> bool:
-    """Whether a parameter of this name belongs to an adapter."""
+    """Return whether a parameter of this name belongs to an adapter."""
     return f".{NAME}" in name
 
 
 def merge_adapters(model: Any) -> Any:
-    """A copy of the network without adapters, that computes the same.
+    """Return a copy of the network without adapters, that computes the same.
 
     As peft's own `merge_and_unload`: modules that were trained as a whole (`modules_to_save`) take the place of those
     they were copied from, and rows of new words (`trainable_token_indices`) go into their embedding. Where tied weights
@@ -99,21 +99,21 @@ def merge_adapters(model: Any) -> Any:
 
 
 def _wrappers(model: nn.Module) -> Iterator[tuple[str, Any]]:
-    """What peft put around modules, the outermost alone, by name."""
+    """Return what peft put around modules, the outermost alone, by name."""
     from peft.tuners.tuners_utils import BaseTunerLayer
     from peft.utils.other import AuxiliaryTrainingWrapper
 
-    found: list[str] = []
+    outermost: list[str] = []
     for name, module in model.named_modules():
         if isinstance(module, BaseTunerLayer | AuxiliaryTrainingWrapper) and not any(
-            name.startswith(f"{outer}.") for outer in found
+            name.startswith(f"{outer}.") for outer in outermost
         ):
-            found.append(name)
+            outermost.append(name)
             yield name, module
 
 
 def _own_weights(wrapper: Any, model: nn.Module) -> None:
-    """Gives a module that merging will change weights of its own, where others share them."""
+    """Give a module that merging will change weights of its own, where others share them."""
     inside = {id(module) for module in wrapper.modules()}
     others = {
         id(p) for m in model.modules() if id(m) not in inside for p in m.parameters(recurse=False) if p is not None
@@ -125,7 +125,7 @@ def _own_weights(wrapper: Any, model: nn.Module) -> None:
 
 
 def _tie_again(model: Any) -> None:
-    """Ties what the configuration says is tied, or has it say otherwise where the weights are not the same."""
+    """Tie what the configuration says is tied, or have it say otherwise where the weights are not the same."""
     reading, writing = model.get_input_embeddings(), model.get_output_embeddings()
     ties = getattr(model.config, "tie_word_embeddings", False)
     if not ties or reading is None or writing is None or reading.weight is writing.weight:
@@ -145,7 +145,7 @@ def _tie_again(model: Any) -> None:
 
 
 def _keep_biases(model: nn.Module) -> None:
-    """Adds the bias that peft forgets where it trains rows of what foretells words (its `F.linear` has none)."""
+    """Add the bias that peft forgets where it trains rows of what foretells words (its `F.linear` has none)."""
     for layer in token_layers(model).values():
         if getattr(layer.get_base_layer(), "bias", None) is not None:
             layer.register_forward_hook(_with_bias)
@@ -154,12 +154,12 @@ def _keep_biases(model: nn.Module) -> None:
 def _with_bias(layer: Any, args: Any, output: Tensor) -> Tensor | None:
     if layer.merged or layer.disable_adapters or not layer.active_adapters:
         return None  # its base layer computed, with the bias
-    found: Tensor = output + layer.get_base_layer().bias
-    return found
+    with_bias: Tensor = output + layer.get_base_layer().bias
+    return with_bias
 
 
 def token_layers(model: nn.Module) -> dict[str, Any]:
-    """The layers of peft that train some rows of a table, by name."""
+    """Return the layers of peft that train some rows of a table, by name."""
     from peft.tuners.trainable_tokens import TrainableTokensLayer
 
     return {name: module for name, module in model.named_modules() if isinstance(module, TrainableTokensLayer)}
@@ -168,7 +168,7 @@ def token_layers(model: nn.Module) -> dict[str, Any]:
 def _rows_to_train(
     model: Any, new_words: Sequence[int], kind: str, options: dict[str, Any], option: str
 ) -> dict[str, Any]:
-    """The options by which new words learn beside adapters; a warning where they cannot."""
+    """Return the options by which new words learn beside adapters; a warning where they cannot."""
     reading, writing = model.get_input_embeddings(), model.get_output_embeddings()
     names = [name for name, module in model.named_modules(remove_duplicate=False) if module is reading]
     asked = [*_as_list(options.get("modules_to_save")), *_as_list(options.get("target_modules"))]

@@ -20,12 +20,12 @@ PARTS = ("pooler", "seq_relationship", "sop_classifier")
 
 
 def is_carried(name: str) -> bool:
-    """Whether a weight of this name is carried where a network has no place for it."""
+    """Return whether a weight of this name is carried where a network has no place for it."""
     return any(part in PARTS for part in name.split("."))
 
 
 def read_carried(place: Path | str, revision: str | None, prefix: str, unused: list[str]) -> dict[str, Tensor]:
-    """The weights to be carried, out of the safetensors files of a model.
+    """Return the weights to be carried, out of the safetensors files of a model.
 
     Args:
         place: a folder, or a hub id.
@@ -49,10 +49,10 @@ def _read(place: Path | str, revision: str | None, name: str) -> Tensor | None:
     from transformers.utils.hub import cached_file
 
     def find(file: str) -> str | None:
-        found: str | None = cached_file(
+        path: str | None = cached_file(
             str(place), file, revision=revision or "main", _raise_exceptions_for_missing_entries=False
         )
-        return found
+        return path
 
     path = find("model.safetensors")
     if path is None and (index := find("model.safetensors.index.json")) is not None:

@@ -22,17 +22,17 @@ WORDS = {"int": "a whole number", "float": "a number", "bool": "true or false", 
 STRICT = re.compile(r"Field '(\w+)' expected ([^,]+), got \w+ \(value: (.*)\)")
 
 
-def check_fields(given: Mapping[str, Any], known: Any) -> None:
-    """Refuses values of another kind than the field's own, and numbers that are none.
+def check_fields(fields: Mapping[str, Any], known: Any) -> None:
+    """Refuse values of another kind than the field's own, and numbers that are none.
 
     Args:
-        given: fields and values.
+        fields: values by name.
         known: a configuration of that architecture, with its defaults.
 
     Raises:
         InputError: with the field and what would work.
     """
-    for field, value in given.items():
+    for field, value in fields.items():
         if isinstance(value, float) and not math.isfinite(value):
             raise InputError(f"backbone.config.{field} is {value}; it must be finite.")
         usual: Any = getattr(known, field, None)
@@ -59,7 +59,7 @@ def _check_activation(field: str, value: str) -> None:
 
 @contextmanager
 def fields_told(model_type: str) -> Iterator[None]:
-    """What the architecture refuses, in one sentence.
+    """Say in one sentence what the architecture refuses.
 
     Raises:
         InputError: for whatever is raised within.

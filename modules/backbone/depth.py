@@ -6,7 +6,7 @@ from torch import nn
 
 
 def layer_stacks(body: nn.Module) -> list[nn.ModuleList]:
-    """The stacks of equal layers: one for encoders and decoders, two for encoder-decoders."""
+    """Return the stacks of equal layers: one for encoders and decoders, two for encoder-decoders."""
     stacks: list[nn.ModuleList] = []
     inside: set[str] = set()
     for name, module in body.named_modules():
@@ -19,7 +19,7 @@ def layer_stacks(body: nn.Module) -> list[nn.ModuleList]:
 
 
 def parameter_depths(model: nn.Module) -> tuple[dict[str, int], int]:
-    """The depth of every parameter: 0 for embeddings, i + 1 for layer i, and the returned top for the head.
+    """Return the depth of every parameter: 0 for embeddings, i + 1 for layer i, and the returned top for the head.
 
     Args:
         model: a Hugging Face network with a head.

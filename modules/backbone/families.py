@@ -17,7 +17,7 @@ EXAMPLES = {
 
 
 def family(config: Any) -> str:
-    """`encoder`, `decoder`, `encoder-decoder`, or `other`, by a Hugging Face configuration."""
+    """Return `encoder`, `decoder`, `encoder-decoder`, or `other`, by a Hugging Face configuration."""
     from transformers.models.auto import modeling_auto as auto
 
     if getattr(config, "is_encoder_decoder", False):
@@ -36,7 +36,7 @@ TRAINS = {
 
 
 def require(needed: str, config: Any, label: str, objective: str) -> None:
-    """Refuses an architecture of another family.
+    """Refuse an architecture of another family.
 
     Args:
         needed: `encoder`, `decoder` or `encoder-decoder`.
@@ -47,10 +47,10 @@ def require(needed: str, config: Any, label: str, objective: str) -> None:
     Raises:
         InputError: that names architectures that would work, and the objective that trains this one.
     """
-    found = family(config)
-    if found != needed:
+    kind = family(config)
+    if kind != needed:
         article = "a" if needed == "decoder" else "an"
         raise InputError(
             f"{objective} needs {article} {needed}, such as {EXAMPLES[needed]}, but {label} is a {config.model_type}, "
-            f"{TRAINS[found]}."
+            f"{TRAINS[kind]}."
         )

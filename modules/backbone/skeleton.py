@@ -16,7 +16,7 @@ BROKEN = (ValueError, TypeError, ArithmeticError, LookupError, AttributeError, A
 
 
 def new_network(auto: Any, config: Any, attention: str | None) -> Any:
-    """A network with fresh weights, on whatever device is the default one.
+    """Return a network with fresh weights, on whatever device is the default one.
 
     Args:
         auto: the Hugging Face auto class.
@@ -37,13 +37,13 @@ def new_network(auto: Any, config: Any, attention: str | None) -> Any:
 
 
 def no_attention(attention: str | None, error: Exception) -> InputError:
-    """What to say where an attention implementation is unknown, or its package is missing."""
+    """Return what to say where an attention implementation is unknown, or its package is missing."""
     why = first_line(error).rstrip(".")
     return InputError(f"backbone.attention is {attention!r}, which cannot be had: {why}. sdpa and eager would work.")
 
 
 def try_out(backbone: Backbone, auto: Any, config: Any) -> None:
-    """Makes the network without memory for weights, and adapts it: what cannot work is known before any data are read.
+    """Make the network without memory for weights, and adapt it: what cannot work is known before any data are read.
 
     Nothing random is drawn, and nothing is left of it. Only what goes by the architecture alone is tried; a plain
     backbone by name has nothing to try.

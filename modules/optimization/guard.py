@@ -35,7 +35,7 @@ class NumericGuard:
         self._step = 0
 
     def look(self, step: int, loss: Tensor, norm: Tensor) -> Tensor:
-        """Takes down a step.
+        """Take down a step.
 
         Args:
             step: its number.
@@ -57,7 +57,7 @@ class NumericGuard:
         return bad
 
     def read(self, now: bool = False) -> None:
-        """Takes over what was counted: what is already there, or all of it where it is wanted `now`."""
+        """Take over what was counted: what is already there, or all of it where it is wanted `now`."""
         if self._counts is None or (not now and len(self._waiting) < READ_EVERY):
             return
         losses = torch.stack(self._waiting) if self._waiting else torch.zeros(0, device=self._counts.device)
@@ -77,8 +77,8 @@ class NumericGuard:
 
     def _take(self, counts: Tensor, losses: Tensor, last: int) -> None:
         self._read_counts = counts.tolist()
-        for place, loss in enumerate(found := losses.tolist()):
-            self.spikes.add(last - len(found) + 1 + place, loss)
+        for place, loss in enumerate(values := losses.tolist()):
+            self.spikes.add(last - len(values) + 1 + place, loss)
 
     @property
     def broken(self) -> bool:
@@ -101,23 +101,23 @@ class NumericGuard:
         return self._read_counts[3]
 
     def state(self) -> list[int]:
-        """What a checkpoint holds of its counts; waits for the device."""
+        """Return what a checkpoint holds of its counts; waits for the device."""
         return self._counts.tolist() if self._counts is not None else self._restored
 
     def spikes_state(self) -> dict[str, Any]:
-        """What a checkpoint holds of spikes; waits for the device."""
+        """Return what a checkpoint holds of spikes; waits for the device."""
         self.read(now=True)
         return self.spikes.state()
 
     def restore(self, state: Sequence[int], spikes: Mapping[str, Any]) -> None:
-        """Goes on from there."""
+        """Go on from there."""
         self._restored = self._read_counts = list(state)
         self._counts, self._copy, self._waiting = None, None, []
         self.spikes.restore(spikes)
 
 
 def leave_out(optimizer: Optimizer, bad: Tensor, divided: bool) -> None:
-    """Makes the coming step of an optimizer none where `bad`, without a GPU being waited for.
+    """Make the coming step of an optimizer none where `bad`, without a GPU being waited for.
 
     The fused AdamW leaves a step out by itself. Of other optimizers on a GPU the step is one with a gradient of zero.
 
@@ -139,7 +139,7 @@ def leave_out(optimizer: Optimizer, bad: Tensor, divided: bool) -> None:
 
 
 def all_finite(networks: Sequence[nn.Module]) -> bool:
-    """Whether every weight (of this process) is a finite number; waits for the device once."""
+    """Return whether every weight (of this process) is a finite number; waits for the device once."""
     from torch.distributed.tensor import DTensor
 
     weights = [p.detach() for network in networks for p in network.parameters() if p.is_floating_point()]

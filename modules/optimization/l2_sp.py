@@ -27,7 +27,7 @@ class DecayToStart:
         self.start = start
 
     def attach(self, optimizer: torch.optim.Optimizer) -> None:
-        """Makes this a part of every step."""
+        """Make this a part of every step."""
         optimizer.register_step_post_hook(self._after_step)
 
     @torch.no_grad()

@@ -22,7 +22,7 @@ def parameter_groups(
     layer_decay: float,
     anchored: Container[nn.Parameter] | None = None,
 ) -> list[dict[str, Any]]:
-    """Learning parameters by depth, and by whether they decay: not biases and norms.
+    """Return learning parameters by depth, and by whether they decay: not biases and norms.
 
     Args:
         networks: they may share parameters; each is learned once.
@@ -63,7 +63,7 @@ def parameter_groups(
 def make_optimizer(
     name: OptimizerName, groups: list[dict[str, Any]], betas: tuple[float, float], precision: str
 ) -> torch.optim.Optimizer:
-    """The optimizer that a name stands for.
+    """Return the optimizer that a name stands for.
 
     Args:
         name: `adamw`, `muon` (with AdamW for what is no hidden matrix), or `sgd` (with momentum 0.9).

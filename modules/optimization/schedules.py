@@ -13,7 +13,7 @@ ScheduleName = Literal["constant", "linear", "cosine", "wsd"]
 
 
 def warmup_steps(warmup: float, total: float) -> int:
-    """Warm-up in steps: a number below 1 is a fraction of the whole run, any other a count."""
+    """Return warm-up in steps: a number below 1 is a fraction of the whole run, any other a count."""
     if warmup >= 1:
         return int(warmup)
     if math.isinf(total):
@@ -32,7 +32,7 @@ def schedule(
     decay: float = 0.2,
     clock: Callable[[], float] | None = None,
 ) -> Callable[[int], float]:
-    """The schedule as a function of the step, which counts from 0.
+    """Return the schedule as a function of the step, which counts from 0.
 
     Args:
         name: `constant`, `linear` (to 0), `cosine` (to 0), or `wsd`: warm-up, stable, then a decay with
@@ -81,7 +81,7 @@ class GrowingSchedule(LambdaLR):
     """
 
     def get_lr(self) -> list[float | Tensor]:
-        """The rates of all groups, now."""
+        """Return the rates of all groups, now."""
         for group in self.optimizer.param_groups[len(self.base_lrs) :]:
             now = float(self.get_last_lr()[0]) / float(self.base_lrs[0])
             group["initial_lr"] = group["lr"] / now if now else group["lr"]

@@ -39,7 +39,7 @@ class Spikes:
         self._losses: deque[float] = deque(maxlen=WINDOW)
 
     def add(self, step: int, loss: float) -> None:
-        """Takes down the loss of a step; one that is no number tells nothing."""
+        """Take down the loss of a step; one that is no number tells nothing."""
         if not math.isfinite(loss):
             return
         typical = self._typical(loss)
@@ -56,7 +56,7 @@ class Spikes:
             self.is_open = True
 
     def _typical(self, loss: float) -> float | None:
-        """The median so far, if the loss is high beside it."""
+        """Return the median so far, if the loss is high beside it."""
         if len(self._losses) < ENOUGH:
             return None
         typical = median(self._losses)
@@ -67,30 +67,30 @@ class Spikes:
         return typical if above else None
 
     def lasting(self, since: int) -> dict[str, Any] | None:
-        """The latest spike, if it lasts and did not end before the step `since`."""
+        """Return the latest spike, if it lasts and did not end before the step `since`."""
         latest = self.noted[-1] if self.noted else None
         if latest is None or latest["steps"] < LASTING or latest["step"] + latest["steps"] <= since:
             return None
         return latest
 
     def close(self) -> None:
-        """Ends the spike at hand, whose losses are undone: what is high after this is another one."""
+        """End the spike at hand, whose losses are undone: what is high after this is another one."""
         self.is_open = False
         for _ in range(min(self.noted[-1]["steps"] if self.noted else 0, len(self._losses))):
             self._losses.pop()
 
     def state(self) -> dict[str, Any]:
-        """Plain data for a checkpoint."""
+        """Return plain data for a checkpoint."""
         return {"losses": list(self._losses), "noted": [dict(spike) for spike in self.noted], "open": self.is_open}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Goes on from there; from nothing where an earlier version wrote nothing."""
+        """Go on from there; from nothing where an earlier version wrote nothing."""
         self._losses = deque(state.get("losses", []), maxlen=WINDOW)
         self.noted = [dict(spike) for spike in state.get("noted", [])]
         self.is_open = state.get("open", False)
 
     def sentence(self) -> str:
-        """What a run says of them; empty where there are none."""
+        """Return what a run says of them; empty where there are none."""
         if not self.noted:
             return ""
         shown = [f"step {s['step']:,} ({s['loss']:.4g}; typical: {s['typical']:.4g})" for s in self.noted[:5]]

@@ -48,6 +48,6 @@ class GradualUnfreezing:
                 parameter.requires_grad_(yes)
 
     def end(self) -> None:
-        """Lets everything learn that did before."""
+        """Let everything learn that did before."""
         for parameter in self._below:
             parameter.requires_grad_(True)

@@ -38,7 +38,7 @@ class Window:
         whole: int,
         reduce: Callable[[Tensor], Tensor],
     ) -> Tensor:
-        """Adds a micro-batch.
+        """Add a micro-batch.
 
         Args:
             losses: a scalar for each part, the sum over targets.
@@ -63,13 +63,13 @@ class Window:
         if len(losses) == 1:
             return losses[0] * (SUM_SCALE * self.weights[0])
         for kept, loss in zip(self._gradients, losses[1:], strict=True):
-            found = torch.autograd.grad(loss, parameters, retain_graph=True, allow_unused=True)
-            kept[:] = [_plus(a, b) for a, b in zip(kept or [None] * len(found), found, strict=True)]
+            gradients = torch.autograd.grad(loss, parameters, retain_graph=True, allow_unused=True)
+            kept[:] = [_plus(a, b) for a, b in zip(kept or [None] * len(gradients), gradients, strict=True)]
         # The other parts take part with factor 0: every process must see a gradient of every parameter.
         return (losses[0] * self.weights[0] + sum(losses[1:], losses[0] * 0) * 0.0) * SUM_SCALE
 
     def close(self, parameters: Sequence[nn.Parameter], lightning: float, reduce: Callable[[Tensor], Tensor]) -> Tensor:
-        """Makes the gradients of `parameters` those of the means.
+        """Make the gradients of `parameters` those of the means.
 
         Args:
             parameters: those given to `add`.
