@@ -59,6 +59,10 @@ class DataFacts:
         """Return the texts that were to be written, of examples by number; None where nobody knows them."""
         return None
 
+    def are_same(self, split: str, other: str) -> bool:
+        """Return whether two splits are known to hold the same rows; known after `setup`."""
+        return False
+
     def find_sources(self) -> None:
         """Raise an `InputError` if something that will be read is not there."""
 

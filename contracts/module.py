@@ -93,6 +93,10 @@ class ModuleFacts:
     """Of each part the targets of the latest training batch; scalars on the device."""
     guard: Any = None
     """What looks out for losses that are no numbers, or jump."""
+    temperature: float = 1.0
+    """That its logits are divided by for probabilities."""
+    calibration: Any = None
+    """How that was fitted, in words where it is printed; None where it was not."""
     resumed: dict[str, Any] | None = None
     """Where a run was resumed, and what changed."""
     predicts_untrained: bool = False
@@ -110,6 +114,14 @@ class ModuleFacts:
     def directions(self) -> dict[str, Literal["min", "max"]]:
         """Return, of what it logs, whether it should fall or rise."""
         return {}
+
+    def calibrate_kept(self) -> float | None:
+        """Fit how sure it may be, if that was asked for, now that its weights are those that are kept.
+
+        Returns:
+            The temperature that its logits are divided by, or None where nothing was to be done.
+        """
+        return None
 
     def details(self) -> dict[str, Any]:
         """Return what a report says of a test beside its scores; plain data."""

@@ -20,6 +20,7 @@ class Stored:
         new_words: rows of the embedding that its first weights did not come with; None where it was not taken down.
         labels: the label names in the order of its outputs.
         problem: whether rows have one label, several, or a number.
+        temperature: that its logits are divided by for probabilities.
         tagging: whether labels of tokens name words, and not spans of them.
         generator: the configuration of the network that replaces tokens, as JSON.
         head_is_trained: whether the weights that adapters were put on had a head already.
@@ -34,6 +35,7 @@ class Stored:
     new_words: list[int] | None = None
     labels: list[str] | None = None
     problem: Literal["single", "multi", "regression"] | None = None
+    temperature: float = 1.0
     tagging: bool | None = None
     generator: str | None = None
     head_is_trained: bool = False

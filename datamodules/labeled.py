@@ -178,6 +178,11 @@ class LabeledDataModule(TabularDataModule):
         if self.trainer is None or self.trainer.is_global_zero:
             self._warn(splits[0], fitting)
 
+    def are_same(self, split: str, other: str) -> bool:
+        """Return whether two splits are read from the same rows, and neither is a part of the other's."""
+        one, two = self.contents.get(split), self.contents.get(other)
+        return one is not None and one == two
+
     def _warn(self, split: str, fitting: bool) -> None:
         """Warn of what makes scores say less than they seem to; once for each split, when it first matters."""
         if fitting and "validation" in self._parts:

@@ -73,7 +73,8 @@ def model_card(module: NetworkModule) -> str:
         data=code(data, 400) if (data := _data(module)) else "not known",
         steps=_taken(module),
         scores=f"| best {code(module.monitor)} | {float(best):.4f} |\n" if best is not None else "",
-        options=(f"| labels | {listed(names)} |\n" if names else "")
+        options=(f"| calibrated | {module.calibration}, in the last layer |\n" if module.calibration else "")
+        + (f"| labels | {listed(names)} |\n" if names else "")
         + "".join(f"| {key} | {_value(value)} |\n" for key, value in options.items()).rstrip("\n"),
         loading=_loading(module, name),
     )

@@ -11,11 +11,13 @@ from lightning.pytorch.callbacks import ModelCheckpoint, StochasticWeightAveragi
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from typing_extensions import override
 
-from ...checkpoints import read_checkpoint
+from ...checkpoints import STORED, read_checkpoint
+from ...contracts import Stored, module_facts
 from ...errors import InputError
 from ...modules.sharding import is_sharded, load_whole
 from ...storage.atomic_files import swapped_in
 from .best import BestCheckpoint
+from .checkpoints import AtomicCheckpointIO
 
 
 class ExportBest(Callback):
@@ -67,9 +69,12 @@ class ExportBest(Callback):
         else:
             content = read_checkpoint(best.best_model_path)
             load_whole(pl_module, content["state_dict"])
+            module_facts(pl_module).temperature = Stored.of(content.get(STORED, {})).temperature
             pl_module.kept_step = int(content["global_step"])  # type: ignore[assignment]
             score = float(best.best_model_score) if best.best_model_score is not None else float("nan")
             rank_zero_info(f"The best weights are kept: {best.monitor} {score:.4f} ({best.best_model_path}).")
+        if module_facts(pl_module).calibrate_kept() is not None and best is not None:
+            add_temperature(trainer, best.best_model_path, module_facts(pl_module).temperature)
         if self.folder is not None and (trainer.is_global_zero or is_sharded(pl_module)):
             module: Any = pl_module
             first = trainer.is_global_zero
@@ -78,3 +83,18 @@ class ExportBest(Callback):
             if module.backbone.adapters and module.backbone.merge_adapters and module.backbone.name is not None:
                 with swapped_in(Path(self.folder).parent / "adapter") as place:  # small, beside the whole
                     module.save_adapters(place, self.check)
+
+
+def add_temperature(trainer: Trainer, path: str, temperature: float) -> None:
+    """Have a checkpoint say by what the logits of its weights are divided; it is whole at any moment.
+
+    Args:
+        trainer: that wrote it.
+        path: of the checkpoint.
+        temperature: that was fitted for its weights.
+    """
+    content = read_checkpoint(path)
+    content[STORED] = {**content[STORED], "temperature": temperature}
+    if trainer.is_global_zero:
+        AtomicCheckpointIO().save_checkpoint(content, path)
+    trainer.strategy.barrier("temperature")

@@ -13,11 +13,11 @@ from ...contracts import Stored, data_facts
 from ...errors import InputError, MisfitError
 from ..backbone.backbone import Backbone
 from ..backbone.layers import in_body
-from ..base import BaseModule
 from ..shortcuts.fresh_weights import reinitialize
+from .calibrated import CalibratedModule
 
 
-class LabeledModule(BaseModule):
+class LabeledModule(CalibratedModule):
     """The base of tasks whose head has one output for each of the `labels`.
 
     Args:
@@ -96,10 +96,15 @@ class LabeledModule(BaseModule):
 
     def head_options(self) -> dict[str, Any]:
         """Return the number of labels."""
-        return {"num_labels": len(self.labels or [])}
+        return {"num_labels": self.number_of_outputs()}
+
+    def number_of_outputs(self) -> int:
+        """Return the number of labels."""
+        return len(self.labels or [])
 
     def finish(self) -> None:
         """Write the label names into the network; a head that was trained on others is not taken over."""
+        super().finish()
         self._align_head()
         self.weights = self._weights()
         self.model.config.id2label = dict(enumerate(self.labels or []))

@@ -11,15 +11,16 @@ from torchmetrics import Metric
 
 from ...contracts import DataFacts, RowWork, ShownRow
 from ..backbone.backbone import Backbone
-from ..base import BaseModule, Output
+from ..base import Output
 from ..losses.cross_entropy import cross_entropy
 from ..metrics.basic import AccuracyPerTarget
+from .calibrated import CalibratedModule
 
 USUAL_CHOICES = 4
 """Endings of a question, for an estimate: how many there are only the data know."""
 
 
-class MultipleChoice(BaseModule):
+class MultipleChoice(CalibratedModule):
     """Multiple choice: each ending is scored together with the context, and a softmax over those of a row chooses.
 
     Batch: `input_ids` and `attention_mask` (rows, choices, length) int64, `token_type_ids` where there are; `labels`
@@ -62,6 +63,14 @@ class MultipleChoice(BaseModule):
         """Return the option for one score an ending."""
         return {} if self.auto_class == "AutoModelForMultipleChoice" else {"num_labels": 1}
 
+    def number_of_outputs(self) -> int:
+        """Return one: the score of an ending."""
+        return 1
+
+    def answer_logits(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """Return (rows, choices) scores, and (rows,) the right ones."""
+        return self.scores(batch), batch["labels"]
+
     def make_metrics(self, part: str) -> dict[str, Metric]:
         """Return the accuracy, over any number of choices."""
         return {"accuracy": ChoiceAccuracy()}
@@ -98,13 +107,15 @@ class MultipleChoice(BaseModule):
     def step(self, batch: dict[str, Tensor], stage: str) -> Output:
         """Return the cross entropy over the endings of each row."""
         scores, targets = self.scores(batch), batch["labels"]
-        loss = cross_entropy(scores, targets, self.smoothing(stage))
+        loss = cross_entropy(self.tempered(scores), targets, self.smoothing(stage))
         return Output(loss, torch.full((), len(targets), device=loss.device), scores, targets, (scores,))
 
     def predict_step(self, batch: dict[str, Tensor], batch_idx: int, dataloader_idx: int = 0) -> list[dict[str, Any]]:
         """Return for each row the number of the likeliest ending, and every ending's probability."""
-        probabilities = self.scores(batch).softmax(-1)
-        best, rows = probabilities.argmax(-1).tolist(), probabilities.tolist()
+        return self._answers(batch, self.scores(batch))
+
+    def _answers(self, batch: dict[str, Tensor], scores: Tensor) -> list[dict[str, Any]]:
+        best, rows = scores.argmax(-1).tolist(), self.tempered(scores).softmax(-1).tolist()
         counts = batch["choice_mask"].sum(1).tolist() if "choice_mask" in batch else [len(row) for row in rows]
         return [
             {"prediction": choice, "probabilities": row[:count]}

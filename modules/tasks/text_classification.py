@@ -100,6 +100,8 @@ class TextClassification(LabeledModule):
         super().prepare(data)
         if self.problem != "single" and self.class_weights is not None:
             raise InputError(f"model.class_weights weighs classes, and this is {self.problem}: leave it out.")
+        if self.problem == "regression" and self.calibrate:
+            raise InputError("model.calibrate is for probabilities, and this is regression: leave it out.")
         if self.monitor == self.default_monitor:
             self.use_monitor(MONITORS[self.problem])
 
@@ -148,12 +150,12 @@ class TextClassification(LabeledModule):
             loss = F.mse_loss(numbers, targets.float(), reduction="sum")
             return Output(loss, count, numbers, targets.float(), (numbers,), "numbers")
         if self.problem == "multi":
-            loss = binary_cross_entropy(logits, targets.float(), self.smoothing(stage))
+            loss = binary_cross_entropy(self.tempered(logits), targets.float(), self.smoothing(stage))
             return Output(loss, count * targets.shape[1], logits, targets.long(), (logits,), "binary")
         if stage == "test" and self.confusion is not None:
             self.confusion.update(logits, targets)
         weights = self.weights if stage == "train" else None
-        loss = cross_entropy(logits, targets, self.smoothing(stage), weights)
+        loss = cross_entropy(self.tempered(logits), targets, self.smoothing(stage), weights)
         return Output(loss, count if weights is None else weights[targets].sum(), logits, targets, (logits,))
 
     def shown(self, batch: dict[str, Tensor], stage: str) -> list[ShownRow]:
@@ -173,20 +175,27 @@ class TextClassification(LabeledModule):
 
     def predict_step(self, batch: dict[str, Tensor], batch_idx: int, dataloader_idx: int = 0) -> list[dict[str, Any]]:
         """Return the likeliest label of each row and every label's probability; its labels; or its number."""
-        logits = self.model(**self.network_inputs(batch)).logits.float()
+        return self._answers(self.model(**self.network_inputs(batch)).logits.float())
+
+    def _answers(self, logits: Tensor) -> list[dict[str, Any]]:
         names = self.labels or []
         if self.problem == "regression":
             return [{"prediction": number} for number in logits.squeeze(-1).tolist()]
-        probabilities = logits.sigmoid() if self.problem == "multi" else logits.softmax(-1)
+        tempered = self.tempered(logits)
+        probabilities = tempered.sigmoid() if self.problem == "multi" else tempered.softmax(-1)
         if self.problem == "multi":
-            chosen = (probabilities >= self.thresholds).tolist()
+            chosen = (logits.sigmoid() >= self.thresholds).tolist()  # of validation, found without a temperature
             predictions: list[Any] = [[n for n, yes in zip(names, row, strict=True) if yes] for row in chosen]
         else:
-            predictions = [names[i] for i in probabilities.argmax(-1).tolist()]
+            predictions = [names[i] for i in logits.argmax(-1).tolist()]
         return [
             {"prediction": prediction, "probabilities": dict(zip(names, row, strict=True))}
             for prediction, row in zip(predictions, probabilities.tolist(), strict=True)
         ]
+
+    def answer_logits(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """Return (rows, labels) logits, and the right labels: (rows,), or (rows, labels) of several."""
+        return self.model(**self.network_inputs(batch)).logits.float(), batch["labels"]
 
     # ------------------------------------------------------------------ thresholds and the confusion matrix
 

@@ -102,7 +102,7 @@ class TokenClassification(LabeledModule):
         places = find_targets(self.asked(labels), known_targets(batch)).places
         targets, outputs = labels.flatten()[places], logits.flatten(0, 1)[places]
         weights = self.weights if stage == "train" else None
-        loss = cross_entropy(outputs, targets, self.smoothing(stage), weights)
+        loss = cross_entropy(self.tempered(outputs), targets, self.smoothing(stage), weights)
         count = torch.full((), len(places), device=loss.device) if weights is None else weights[targets].sum()
         rows, length = labels.shape
         words = batch.get("words", torch.arange(length, device=labels.device).expand_as(labels))
@@ -111,6 +111,12 @@ class TokenClassification(LabeledModule):
         columns = (example.flatten()[places], words.flatten()[places], outputs.argmax(-1), covers.flatten()[places])
         asked = _numbered(batch) if "gold" in batch else targets
         return Output(loss, count, torch.stack(columns, 1), asked, (outputs,))
+
+    def answer_logits(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """Return (targets, labels) logits of the labeled tokens, and (targets,) their right labels."""
+        logits, labels = self.model(**self.network_inputs(batch)).logits.float(), batch["labels"]
+        asked = self.asked(labels)
+        return logits[asked], labels[asked]
 
     def details(self) -> dict[str, Any]:
         """Return precision, recall and F1 of each kind of entity in the test."""
@@ -136,7 +142,9 @@ class TokenClassification(LabeledModule):
 
     def predict_step(self, batch: dict[str, Tensor], batch_idx: int, dataloader_idx: int = 0) -> list[dict[Any, Any]]:
         """Return for each row the tags of its words, by number, their probabilities, and how many words it has."""
-        scores, tags = self.model(**self.network_inputs(batch)).logits.float().softmax(-1).max(-1)
+        logits = self.model(**self.network_inputs(batch)).logits.float()
+        tags = logits.argmax(-1)
+        scores = self.tempered(logits).softmax(-1).gather(-1, tags.unsqueeze(-1)).squeeze(-1)
         names, words = self.labels or [], batch["words"]
         covers = batch.get("covers", torch.ones_like(words))
         columns = (words.tolist(), tags.tolist(), scores.tolist(), covers.tolist())
