@@ -38,9 +38,11 @@ from .callbacks import (
     Pace,
     PredictionWriter,
     RefuseUntrained,
+    ReportPage,
     RunProgressBar,
     RunReport,
     StepTimes,
+    TestedRows,
     Throughput,
 )
 from .callbacks.prediction_place import weights_of
@@ -190,6 +192,8 @@ class PretuneCLI(CheckedCLI):
             callbacks.append(RefuseUntrained(self.run.why_untrained))
         if self.subcommand == "predict":
             return [self._writer(folder)]
+        if self.subcommand == "test":
+            return [*callbacks, TestedRows(folder), ReportPage(folder)]
         if self.subcommand != "fit":
             return callbacks
         callbacks += [LearningCurves(folder), OverfittingWarnings(recipe=self._get(self.config, "recipe"))]
@@ -208,7 +212,7 @@ class PretuneCLI(CheckedCLI):
         )
         last = LastCheckpoint(folder / "checkpoints", **asdict(self._get(self.config_init, "checkpoint")))
         check = self._get(self.config_init, "export_check")
-        return [*callbacks, best, last, ExportBest(folder / "export", check)]
+        return [*callbacks, best, last, ExportBest(folder / "export", check), ReportPage(folder)]
 
     def _writer(self, folder: Path) -> PredictionWriter:
         options = {name: self._get(self.config, f"predictions_{name}") for name in ("file", "top")}

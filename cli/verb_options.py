@@ -52,7 +52,8 @@ def options_parser(kind: type[Any], describe: bool = False) -> OptionsParser:
     """Return the parser of the options that a dataclass declares.
 
     Args:
-        kind: a dataclass; its fields are of int, float, bool, str, a `Literal`, or one of these and None.
+        kind: a dataclass; its fields are of int, float, bool, str, a `Literal`, or one of these and None; a positional
+            one may be a list, of one value or more.
         describe: whether the parser is asked for help: docstrings are read then, and not otherwise.
     """
     parser = OptionsParser(add_help=False, allow_abbrev=False)
@@ -61,7 +62,7 @@ def options_parser(kind: type[Any], describe: bool = False) -> OptionsParser:
         typed, default = types[field.name], None if field.default is MISSING else field.default
         told = texts.get(field.name, "").replace("%", "%%")
         if is_positional(field):
-            nargs = None if field.default is MISSING else "?"
+            nargs = "+" if get_origin(typed) is list else None if field.default is MISSING else "?"
             metavar = field.metadata.get("metavar", field.name.upper())
             parser.add_argument(field.name, nargs=nargs, default=default, metavar=metavar, help=told)
         else:

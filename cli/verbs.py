@@ -118,6 +118,15 @@ VERBS = {
         usage="RUN_A [RUN_B] [--key value ...]",
         light=True,
     ),
+    "report": Verb(
+        "writes what a run came to as a page, or several runs side by side: report RUN [RUN ...]",
+        "commands.report:run_report",
+        "runs/quickstart-pretrained runs/quickstart-scratch --output both.html",
+        ("show", "page", "html", "summarize", "summary"),
+        options="commands.report:ReportOptions",
+        usage="RUN [RUN ...] [--output FILE]",
+        light=True,
+    ),
     "estimate": Verb(
         "says what a training would need: parameters, FLOPs, memory, time, before anything is allocated",
         "commands.estimate:run_estimate",

@@ -55,6 +55,10 @@ class DataFacts:
         """Return the examples of a split by number, with the texts that a score or a prediction compares."""
         raise TypeError(f"{type(self).__name__} does not define `examples`.")
 
+    def windows(self, split: str) -> Sequence[int]:
+        """Return of each example of a split how many rows of batches it gives; empty where nobody knows."""
+        return ()
+
     def references(self, split: str, numbers: Sequence[int]) -> list[str] | None:
         """Return the texts that were to be written, of examples by number; None where nobody knows them."""
         return None

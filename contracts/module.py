@@ -174,13 +174,32 @@ class ModuleFacts:
 
     # ------------------------------------------------------------------ by who writes predictions
 
-    def merge_predictions(self, parts: list[tuple[int, dict[str, Any]]]) -> dict[int, dict[str, Any]]:
+    def merge_predictions(
+        self, parts: list[tuple[int, dict[str, Any]]], split: str = "predict"
+    ) -> dict[int, dict[str, Any]]:
         """Return what is predicted for each input row, of which several rows of a batch may be made.
 
         Args:
             parts: the number of an input row and what was predicted for it or for a part of it; of each row all.
+            split: which examples the numbers count.
         """
         return dict(parts)
+
+    # ------------------------------------------------------------------ by who keeps the rows of a test
+
+    def answered(self, batch: Mapping[str, Any], outputs: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Return what `predict_step` would of a test batch, from what its step came to: one entry a row.
+
+        Where the batch knows what is right, and the data's examples do not say it as outputs do, that is under `label`.
+
+        Args:
+            batch: on the device.
+            outputs: of the step, by part.
+
+        Returns:
+            An entry for each row; none where rows have nothing to be told of one by one.
+        """
+        return []
 
     def official_prediction(self, number: int, row: dict[str, Any]) -> tuple[str, Any]:
         """Return a prediction in its benchmark's own form: a name and a value, of which `predictions.json` consists.

@@ -38,8 +38,9 @@ class MultipleChoiceDataModule(LabeledDataModule):
 
     Batch: `input_ids` and `attention_mask` (rows, choices, length) int64; `token_type_ids` the same where the tokenizer
     has them; `labels` (rows,) int64, the number of the right ending. Where rows have different numbers of endings,
-    `choice_mask` (rows, choices) int64 is 1 on those that are there. Prediction batches have `index` in place of
-    `labels`. A context and ending longer than `max_length` are truncated, which is counted and reported.
+    `choice_mask` (rows, choices) int64 is 1 on those that are there. Test batches have `example` (rows,) int64, the
+    number of the example; prediction batches have `index` in place of `labels`. A context and ending longer than
+    `max_length` are truncated, which is counted and reported.
 
     Args:
         train_files: paths, globs or URLs of what is trained on.
@@ -149,7 +150,8 @@ class MultipleChoiceDataModule(LabeledDataModule):
         first = np.searchsorted(rows.owners, np.arange(len(rows.examples)))
         labels = np.flatnonzero(right) - first
         grouped = bool(self.group_by_length or self.tokens_per_batch)
-        return ChoiceBatches(rows, examples, self._padding(), {"labels": labels[examples]}, grouped)
+        columns = {"labels": labels[examples], **({"example": examples} if split == "test" else {})}
+        return ChoiceBatches(rows, examples, self._padding(), columns, grouped)
 
     def predict_dataset(self, rows: TokenRows | RowsInMemory) -> ChoiceBatches:
         """Return batches of examples with their endings."""

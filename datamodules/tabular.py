@@ -124,6 +124,12 @@ class TabularDataModule(BaseDataModule):
         """Return rows to predict that stand in the options, if any."""
         return None
 
+    def windows(self, split: str) -> list[int]:
+        """Return of each example of a split how many rows of tokens it gives."""
+        rows = self.rows[split]
+        counts: list[int] = np.bincount(rows.owners, minlength=len(rows.examples)).tolist()
+        return counts
+
     # ------------------------------------------------------------------ preparing
 
     @property

@@ -38,7 +38,8 @@ class TextClassificationDataModule(LabeledDataModule):
 
     Batch: `input_ids` and `attention_mask` (rows, length) int64; `token_type_ids` (rows, length) int64 where the
     tokenizer has them; `labels`: (rows,) int64, an index into `labels` (single); (rows, labels) float32, 0 or 1
-    (multi); or (rows,) float32 (regression). Prediction batches have no labels, and `index` (rows,) int64, the row in
+    (multi); or (rows,) float32 (regression). Test batches have `example` (rows,)
+    int64, the number of the example; prediction batches have no labels, and `index` (rows,) int64, the row in
     `predict_rows`. Texts that are longer than `max_length` are truncated, which is counted and reported.
 
     Args:
@@ -242,8 +243,10 @@ class TextClassificationDataModule(LabeledDataModule):
     def dataset(self, rows: TokenRows, examples: np.ndarray, split: str) -> Batches:
         """Return batches of rows with their labels."""
         lengths = rows.lengths[examples] if self.group_by_length or self.tokens_per_batch else None
-        labels = {"labels": some_of(self._targets[id(rows)], examples)}
-        return Batches(rows, examples, self.collate(), labels, lengths)
+        columns: dict[str, np.ndarray | MultiHot] = {"labels": some_of(self._targets[id(rows)], examples)}
+        if split == "test":  # whose rows are told of one by one
+            columns["example"] = examples
+        return Batches(rows, examples, self.collate(), columns, lengths)
 
     def occurrences(self, split: str) -> dict[str, int]:
         """Return how often each label occurs in a split; empty for numbers."""

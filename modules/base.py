@@ -128,20 +128,20 @@ class BaseModule(MeasuredModule):
         with compiling(self._has_the_shape):
             super().backward(loss, *args, **kwargs)
 
-    def validation_step(self, batch: dict[str, Tensor], batch_idx: int, dataloader_idx: int = 0) -> None:
-        """Update the metrics; those of a second loader are its own, logged as `val/loss/dataloader_idx_1`."""
-        self._evaluate(batch, "val", dataloader_idx)
+    def validation_step(self, batch: dict[str, Tensor], batch_idx: int, dataloader_idx: int = 0) -> dict[str, Output]:
+        """Return the outputs by part, and measure them; a second loader's go to `val/loss/dataloader_idx_1`."""
+        return self._evaluate(batch, "val", dataloader_idx)
 
-    def test_step(self, batch: dict[str, Tensor], batch_idx: int, dataloader_idx: int = 0) -> None:
-        """Update the metrics; those of a second loader are its own, logged as `test/loss/dataloader_idx_1`."""
-        self._evaluate(batch, "test", dataloader_idx)
+    def test_step(self, batch: dict[str, Tensor], batch_idx: int, dataloader_idx: int = 0) -> dict[str, Output]:
+        """Return the outputs by part, and measure them; a second loader's go to `test/loss/dataloader_idx_1`."""
+        return self._evaluate(batch, "test", dataloader_idx)
 
-    def _evaluate(self, batch: dict[str, Tensor], stage: str, loader: int) -> None:
+    def _evaluate(self, batch: dict[str, Tensor], stage: str, loader: int) -> dict[str, Output]:
         self.loader_number = loader
         self.build()
         self.expect_loader(stage, loader)
         try:
-            self.shared_step(batch, stage)
+            return self.shared_step(batch, stage)
         finally:
             self.loader_number = None
 

@@ -18,7 +18,7 @@ from pretune.main import main
 ROOT = Path(pretune.__file__).parent
 WALKS = {
     "readme": "README runs pretraining fine-tuning overfitting speed scaling python components",
-    "concepts": "concepts few-labels",
+    "concepts": "concepts few-labels reports",
     "migrating": "migrating",
     "faq": "faq",
 }
@@ -92,6 +92,8 @@ def follow(command: str, place: Path, tokenizer: Any, run: Callable[..., Any], f
         assert not caught.value.code
     elif args[0] == "compare":
         assert main([*args, "--resamples", "200"])["metric"] in ("accuracy", "val/accuracy")
+    elif args[0] == "report":
+        assert "</html>" in main(args).html
     elif args[0] == "estimate":
         assert main(args)["parameters"] > 0
     elif args[0] == "benchmark":

@@ -11,7 +11,9 @@ from .pace import Pace
 from .predictions import PredictionWriter
 from .progress_bar import RunProgressBar
 from .report import RunReport
+from .report_page import ReportPage
 from .step_times import StepTimes
+from .tested_rows import TestedRows
 from .throughput import Throughput
 from .untrained import RefuseUntrained
 
@@ -27,8 +29,10 @@ __all__ = [
     "Pace",
     "PredictionWriter",
     "RefuseUntrained",
+    "ReportPage",
     "RunProgressBar",
     "RunReport",
     "StepTimes",
+    "TestedRows",
     "Throughput",
 ]

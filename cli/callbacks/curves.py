@@ -13,8 +13,9 @@ from typing_extensions import override
 
 from ...checkpoints import read_checkpoint
 from ...contracts import module_facts
+from ..learning_curves import TRAIN, VALIDATION, Curves, curves
 from ..stop_signals import Interrupted
-from .history import TRAIN, VALIDATION, Curves, History, curves, loss_of_step
+from .history import History, loss_of_step
 from .plots import draw_curves
 from .stopping import stopping_reason
 

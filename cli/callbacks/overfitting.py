@@ -13,7 +13,8 @@ from typing_extensions import override
 
 from ...contracts import module_facts
 from ...errors import check_range
-from .history import VALIDATION, loss_of_step
+from ..learning_curves import VALIDATION
+from .history import loss_of_step
 
 ADVISED = "few_labels"
 """The recipe against memorizing."""

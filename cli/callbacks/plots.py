@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .history import Curves, Points
+from ..learning_curves import Curves, Points
 
 TRAIN_COLOR, VALIDATION_COLOR, KEPT_COLOR = "tab:blue", "tab:red", "0.25"
 

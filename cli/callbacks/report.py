@@ -18,6 +18,7 @@ from ...modules.callbacks.rollback import Rollback
 from ...modules.callbacks.summary import Summary
 from ...storage.atomic_files import write_text
 from ..loggers import forget_from
+from ..run_files import TESTED
 from ..run_lock import shared_files
 from ..stop_signals import Interrupted
 from .curves import LearningCurves
@@ -149,8 +150,9 @@ class RunReport(Summary):
         if not trainer.is_global_zero or (test := self.read().get("test")) is None:
             return
         with shared_files(self.path.parent):
-            rest = {key: content for key, content in self.read().items() if key != "test"}
+            rest = {key: content for key, content in self.read().items() if key not in ("test", "test_rows")}
             write_text(self.path, json.dumps(rest, indent=2) + "\n")
+            self.path.with_name(TESTED).unlink(missing_ok=True)
         rank_zero_info(f"The scores of the test{said_of(test)} are taken out of {self.path}: {why}. Test again then.")
 
     def add(self, trainer: Trainer, key: str, content: dict[str, Any] | list[Any]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from markupsafe import Markup
@@ -35,6 +35,8 @@ class Line:
         style: how it is drawn.
         color: place among the six colors, from 0.
         tabled: whether the table has it.
+        low: the lower ends of intervals around `y`, if there are any.
+        high: the upper ends.
     """
 
     name: str
@@ -43,6 +45,8 @@ class Line:
     style: Literal["line", "dashed", "points", "dotted"] = "line"
     color: int = 0
     tabled: bool = True
+    low: Sequence[float] = ()
+    high: Sequence[float] = ()
 
 
 @dataclass(frozen=True)
@@ -149,12 +153,18 @@ def _draw(axis: Any, line: Line) -> None:
     if line.style == "points":
         style |= {"marker": ".", "markersize": 3, "alpha": 0.45, "linestyle": "none"}
     x, y = _spread(line.x, MOST_POINTS), _spread(line.y, MOST_POINTS)
+    if len(line.low) and len(line.high):
+        axis.vlines(line.x, line.low, line.high, color=color, linewidth=1)
     axis.plot(x, y, color=color, label=_cut(line.name), **style)
 
 
 def _finite(line: Line) -> Line:
-    kept = [(x, y) for x, y in zip(line.x, line.y, strict=True) if math.isfinite(x) and math.isfinite(y)]
-    return Line(line.name, [x for x, _ in kept], [y for _, y in kept], line.style, line.color, line.tabled)
+    kept = [i for i, (x, y) in enumerate(zip(line.x, line.y, strict=True)) if math.isfinite(x) and math.isfinite(y)]
+    if len(kept) == len(line.x):
+        return line
+    columns: dict[str, Any] = {name: getattr(line, name) for name in ("x", "y", "low", "high")}
+    chosen: dict[str, Any] = {n: [values[i] for i in kept] for n, values in columns.items() if len(values)}
+    return replace(line, **chosen)
 
 
 def _table(series: Sequence[Line], x: str) -> tuple[list[str], list[list[str]]]:

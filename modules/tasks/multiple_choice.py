@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -114,7 +115,11 @@ class MultipleChoice(CalibratedModule):
         """Return for each row the number of the likeliest ending, and every ending's probability."""
         return self._answers(batch, self.scores(batch))
 
-    def _answers(self, batch: dict[str, Tensor], scores: Tensor) -> list[dict[str, Any]]:
+    def answered(self, batch: Mapping[str, Tensor], outputs: Mapping[str, Output]) -> list[dict[str, Any]]:
+        """Return the same of a test batch."""
+        return self._answers(batch, outputs[""].predictions.detach())
+
+    def _answers(self, batch: Mapping[str, Tensor], scores: Tensor) -> list[dict[str, Any]]:
         best, rows = scores.argmax(-1).tolist(), self.tempered(scores).softmax(-1).tolist()
         counts = batch["choice_mask"].sum(1).tolist() if "choice_mask" in batch else [len(row) for row in rows]
         return [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -182,12 +183,18 @@ class QuestionAnswering(BaseModule):
         """Return the spans of each window."""
         return [{"window": row} for row in self.candidates(batch, *self.logits(batch)).tolist()]
 
-    def merge_predictions(self, parts: list[tuple[int, dict[str, Any]]]) -> dict[int, dict[str, Any]]:
+    def answered(self, batch: Mapping[str, Tensor], outputs: Mapping[str, Output]) -> list[dict[str, Any]]:
+        """Return the spans of each window of a test."""
+        return [{"window": row[1:]} for row in outputs[""].predictions.tolist()]
+
+    def merge_predictions(
+        self, parts: list[tuple[int, dict[str, Any]]], split: str = "predict"
+    ) -> dict[int, dict[str, Any]]:
         """Return the answer to each question, a slice of its context, how sure it is, and the next best ones."""
         windows: dict[int, list[list[float]]] = {}
         for index, part in parts:
             windows.setdefault(index, []).append(part["window"])
-        examples = self.datamodule.examples("predict")
+        examples = self.datamodule.examples(split)
         predictions = {}
         for index, rows in windows.items():
             answer, context = merged(rows), examples[index]["context"]

@@ -157,16 +157,18 @@ class SequenceToSequence(GeneratingModule):
         targets = shown_texts(labels, asked, self.tokenizer, learned=asked, name="to write")
         return [ShownRow(list(texts)) for texts in zip(sources, targets, strict=True)]
 
-    def validation_step(self, batch: dict[str, Tensor], batch_idx: int, dataloader_idx: int = 0) -> None:
-        """Update the metrics; write, if wanted."""
-        super().validation_step(batch, batch_idx, dataloader_idx)
+    def validation_step(self, batch: dict[str, Tensor], batch_idx: int, dataloader_idx: int = 0) -> dict[str, Output]:
+        """Return the outputs, and measure them; write, if wanted."""
+        outputs = super().validation_step(batch, batch_idx, dataloader_idx)
         if self.generate_in_validation and not (self.has_trainer and self.trainer.sanity_checking):
             self._score(batch, "val", dataloader_idx)
+        return outputs
 
-    def test_step(self, batch: dict[str, Tensor], batch_idx: int, dataloader_idx: int = 0) -> None:
-        """Update the metrics, and write."""
-        super().test_step(batch, batch_idx, dataloader_idx)
+    def test_step(self, batch: dict[str, Tensor], batch_idx: int, dataloader_idx: int = 0) -> dict[str, Output]:
+        """Return the outputs, measure them, and write."""
+        outputs = super().test_step(batch, batch_idx, dataloader_idx)
         self._score(batch, "test", dataloader_idx)
+        return outputs
 
     def _score(self, batch: dict[str, Tensor], stage: str, loader: int) -> None:
         if loader:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import torch
@@ -177,10 +178,21 @@ class TextClassification(LabeledModule):
         """Return the likeliest label of each row and every label's probability; its labels; or its number."""
         return self._answers(self.model(**self.network_inputs(batch)).logits.float())
 
+    def answered(self, batch: Mapping[str, Tensor], outputs: Mapping[str, Output]) -> list[dict[str, Any]]:
+        """Return the same of a test batch, with what is right as `label`."""
+        output, names = outputs[""], self.labels or []
+        rows = self._answers(output.predictions.detach().float())
+        for row, gold in zip(rows, output.targets.tolist(), strict=True):
+            if self.problem == "multi":
+                row["label"] = [name for name, yes in zip(names, gold, strict=True) if yes]
+            else:
+                row["label"] = gold if self.problem == "regression" else names[gold]
+        return rows
+
     def _answers(self, logits: Tensor) -> list[dict[str, Any]]:
         names = self.labels or []
         if self.problem == "regression":
-            return [{"prediction": number} for number in logits.squeeze(-1).tolist()]
+            return [{"prediction": number} for number in logits.flatten().tolist()]
         tempered = self.tempered(logits)
         probabilities = tempered.sigmoid() if self.problem == "multi" else tempered.softmax(-1)
         if self.problem == "multi":

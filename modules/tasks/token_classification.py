@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -153,12 +154,33 @@ class TokenClassification(LabeledModule):
             for row in zip(*columns, strict=True)
         ]
 
-    def merge_predictions(self, parts: list[tuple[int, dict[Any, Any]]]) -> dict[int, dict[str, Any]]:
+    def answered(self, batch: Mapping[str, Tensor], outputs: Mapping[str, Output]) -> list[dict[Any, Any]]:
+        """Return the same of a test batch."""
+        (logits,) = outputs[""].outputs
+        labels, names = batch["labels"], self.labels or []
+        words = batch.get("words")
+        if words is None:
+            return []
+        tags = logits.argmax(-1)
+        scores = self.tempered(logits).softmax(-1).gather(-1, tags.unsqueeze(-1)).squeeze(-1)
+        places = find_targets(self.asked(labels)).places
+        covers = batch.get("covers", torch.ones_like(words)).flatten()[places]
+        rows, words = places // labels.shape[1], words.flatten()[places]
+        answers: list[dict[Any, Any]] = [{} for _ in labels]
+        columns = (column.tolist() for column in (rows, words, tags, scores, covers))
+        for row, word, tag, score, number in zip(*columns, strict=True):
+            if word >= 0:
+                answers[row][word] = (names[tag], score, number)
+        return answers
+
+    def merge_predictions(
+        self, parts: list[tuple[int, dict[Any, Any]]], split: str = "predict"
+    ) -> dict[int, dict[str, Any]]:
         """Return for each input row the tags of its words; its entities with text, place in characters and score."""
         words_of: dict[int, dict[int, tuple[str, float, int]]] = {}
         for index, words in parts:
             words_of.setdefault(index, {}).update(words)
-        examples = self.datamodule.examples("predict")
+        examples = self.datamodule.examples(split)
         predictions: dict[int, dict[str, Any]] = {}
         for index, words in words_of.items():
             example = examples[index]

@@ -133,7 +133,7 @@ def test_the_example_is_right(name: str, monkeypatch: pytest.MonkeyPatch) -> Non
 def test_each_declared_option_is_taken(name: str, option: str) -> None:
     """And is not handed on."""
     kind: Any = VERBS[name].load_options()
-    value, places = VALUES.get(option, "3"), ["a", "b"] if name == "compare" else []
+    value, places = VALUES.get(option, "3"), ["a", "b"] if name in ("compare", "report") else []
     for words in ([f"--{option}", value], [f"--{option}={value}"]):
         options, others = read_options(kind, [*places, *words, *([] if places else ["--trainer.max_steps=3"])])
         assert str(getattr(options, option)).lower() in (value, f"{value}.0")

@@ -16,7 +16,8 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from pretune.checkpoints import read_checkpoint
 from pretune.cli.callbacks import EarlyStopping, LastCheckpoint, LearningCurves, RunReport
 from pretune.cli.callbacks import history as history_module
-from pretune.cli.callbacks.history import History, curves
+from pretune.cli.callbacks.history import History
+from pretune.cli.learning_curves import curves
 
 PNG = b"\x89PNG"
 TRAIN = [2.0 - 0.05 * step for step in range(24)]
