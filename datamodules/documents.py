@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from ..contracts import Survey
 from ..errors import InputError, check_range
 from ..text.cleaning import Cleaning
 from ..text.extend_tokenizer import ExtendTokenizer
 from ..text.progress import progress
 from ..text.train_tokenizer import TrainTokenizer
 from .base import BaseDataModule
+from .batching.packing import Packs
+from .batching.segment_pairs import Pairs
 from .sources import Source
+from .surveying import survey_documents
 
 
 class DocumentsDataModule(BaseDataModule):
@@ -118,3 +122,26 @@ class DocumentsDataModule(BaseDataModule):
         if self.cleaning is not None:
             documents = self.cleaning.clean(documents, skipped)
         return progress(documents, f"tokenizing {split}")
+
+    # ------------------------------------------------------------------ what is shown
+
+    def survey(self, split: str) -> Survey | None:
+        """Return what is known of all documents, or pairs, of a split that is set up."""
+        divided = {name: dataset for name, dataset in self.datasets.items() if name != "predict"}
+        if split not in divided:
+            return None
+        notes, counts = [], self.counts.get(split, {})
+        if tokens := counts.get("tokens", 0):
+            notes = [f"{tokens:,} tokens in {len(divided[split]):,} inputs of at most {self.longest} tokens"]
+            notes += [f"{tokens / words:.2f} tokens a word"] if (words := counts.get("words", 0)) else []
+            notes += [f"{counts.get('unknown', 0) / tokens:.2%} of the tokens unknown"]
+        return survey_documents(split, divided, notes)
+
+    def about(self, split: str, indices: Sequence[int]) -> list[dict[str, str]]:
+        """Return of each row of a batch which block, or pair, of all it is; nothing of documents in packs."""
+        dataset = self.datasets[split]
+        parts = getattr(dataset, "parts", [dataset])
+        if split == "predict" or isinstance(parts[0], Packs):
+            return []
+        unit = "pair" if isinstance(parts[0], Pairs) else "block"
+        return [{"from": f"{unit} {index + 1:,} of {len(dataset):,}"} for index in indices]

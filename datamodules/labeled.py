@@ -7,6 +7,7 @@ from typing import Any, Literal
 import numpy as np
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 
+from ..contracts import Survey
 from ..errors import InputError, check_range
 from ..storage import manifest
 from ..storage.cache import find
@@ -16,6 +17,7 @@ from ..text.train_tokenizer import TrainTokenizer
 from .batching.batches import Batches
 from .batching.token_rows import TokenRows
 from .sources import make_source
+from .surveying import survey_examples
 from .tables.leakage import SplitExamples, warn_of_missing_labels, warn_of_shared_texts
 from .tabular import TabularDataModule
 
@@ -132,6 +134,10 @@ class LabeledDataModule(TabularDataModule):
         """Return what the report says of a split beside the number of rows."""
         return ""
 
+    def words_of_labels(self, rows: TokenRows, examples: np.ndarray) -> dict[str, int]:
+        """Return how many words of some examples have each label; empty where rows have labels, and not words."""
+        return {}
+
     # ------------------------------------------------------------------ splits
 
     def prepared_splits(self) -> tuple[Literal["train", "validation", "test"], ...]:
@@ -203,6 +209,21 @@ class LabeledDataModule(TabularDataModule):
             return None
         rows = TokenRows(folder)
         return SplitExamples(rows, np.arange(len(rows.examples)))
+
+    def survey(self, split: str) -> Survey | None:
+        """Return what is known of all rows of a split that is set up, but for those to predict."""
+        if split not in self._parts:
+            return None
+        part = self._parts[split]
+        counts, count = part.rows.notes.of(part.examples), len(part.examples)
+        labels = self.occurrences(split) or self.words_of_labels(part.rows, part.examples)
+        says = self.describe(split, part.examples) if not labels else ""
+        notes = [*([says] if says else []), *told(counts, self.longest, count)]
+        if skipped := part.rows.meta["skipped"]:
+            notes.append(f"skipped, as they cannot be used: {skipped:,}; the first: {part.rows.meta['first_skipped']}")
+        train = self._training_part() if split == "test" else None
+        parts = {**self._parts, "train": train} if train is not None else self._parts
+        return survey_examples(split, parts, limit=self.longest, notes=notes, labels=labels)
 
     def _report(self, split: str, rows: TokenRows, examples: np.ndarray) -> None:
         line = f"{split}: {len(examples):,} rows"

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 
+from ..contracts import Survey
 from ..errors import InputError
 from ..storage.cells import is_whole, listed
 from ..text.findings import Findings
@@ -152,6 +154,14 @@ class MultipleChoiceDataModule(LabeledDataModule):
         grouped = bool(self.group_by_length or self.tokens_per_batch)
         columns = {"labels": labels[examples], **({"example": examples} if split == "test" else {})}
         return ChoiceBatches(rows, examples, self._padding(), columns, grouped)
+
+    def survey(self, split: str) -> Survey | None:
+        """Return what the base knows, and how often each ending is the right one."""
+        known = super().survey(split)
+        if known is None:
+            return None
+        counts = np.bincount(self.datasets[split].columns["labels"]).tolist()
+        return replace(known, labels={f"choice {number}": count for number, count in enumerate(counts)})
 
     def predict_dataset(self, rows: TokenRows | RowsInMemory) -> ChoiceBatches:
         """Return batches of examples with their endings."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,7 +17,10 @@ from ..text.findings import Findings, told, warn_of_unknown
 from ..text.readers import mended
 from ..text.train_tokenizer import TrainTokenizer
 from .base import BaseDataModule
+from .batching.about_rows import about_row
 from .batching.batches import Batches
+from .batching.choice_batches import ChoiceBatches
+from .batching.packed_rows import PackedRows
 from .batching.padding import Padding
 from .batching.portions import encode_portion, next_portion, with_place
 from .batching.predict_rows import Inputs, write_inputs
@@ -143,6 +146,16 @@ class TabularDataModule(BaseDataModule):
     def examples(self, split: str) -> Examples | list[dict[str, Any]]:
         """Return the examples of a split by number, as batches have it under `example` (or `index`)."""
         return self.rows[split].examples
+
+    def about(self, split: str, indices: Sequence[int]) -> list[dict[str, str]]:
+        """Return of each row of a batch where it is from, which window of its text it is, and what was cut."""
+        dataset, rows = self.datasets[split], self.rows[split]
+        if not isinstance(dataset, Batches | ChoiceBatches | PackedRows):  # somebody else's
+            return []
+        return [
+            about_row(rows, int(number), self.longest, windows=not isinstance(dataset, ChoiceBatches))
+            for number in dataset.rows_of(indices)
+        ]
 
     def prepare_data(self) -> None:
         """Tokenize, unless the cache has it."""

@@ -24,7 +24,7 @@ from ..text.tag_spans import spans_in, tags_of, warn_of_slips
 from ..text.tags import Convention, Scheme, detect
 from ..text.tokenizer import special_frame
 from .batching.batches import Batches
-from .batching.tag_windows import TagPadding, windows_of, words_apart
+from .batching.tag_windows import TagPadding, count_tags, windows_of, words_apart
 from .batching.token_rows import RowsInMemory, TokenRow, TokenRows
 from .labeled import LabeledDataModule
 from .sources import Row
@@ -255,14 +255,12 @@ class TokenClassificationDataModule(LabeledDataModule):
         """How often each tag is asked for in training; what balanced weights ask."""
         if self._training is None:
             return []
-        rows, examples = self._training
-        counts = np.zeros(len(self.labels or []), np.int64)
-        table = self._tables[id(rows)]
-        for row in rows.of(examples):
-            tags = rows[row]["labels"]
-            np.add.at(counts, table[tags[tags >= 0]], 1)
-        of_labels: list[int] = counts.tolist()
-        return of_labels
+        return list(self.words_of_labels(*self._training).values())
+
+    def words_of_labels(self, rows: TokenRows, examples: np.ndarray) -> dict[str, int]:
+        """Return how many words of some examples are asked for with each tag."""
+        counts = count_tags(rows, examples, self._tables[id(rows)], len(self.labels or []))
+        return dict(zip(self.labels or [], counts.tolist(), strict=True))
 
     def dataset(self, rows: TokenRows, examples: np.ndarray, split: str) -> Batches:
         """Return batches of windows, in which tags are indices into `labels`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -39,6 +39,11 @@ class Batches:
 
     def __len__(self) -> int:
         return len(self.picked)
+
+    def rows_of(self, indices: Sequence[int]) -> np.ndarray:
+        """Return the numbers of the rows of tokens that a batch is made of, in its order."""
+        numbers: np.ndarray = self.picked[np.asarray(indices)]
+        return numbers
 
     def __getitem__(self, indices: list[int]) -> dict[str, Tensor]:
         batch = self.collate([self.rows[i] for i in self.picked[indices].tolist()])

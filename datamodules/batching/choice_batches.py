@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -39,6 +41,11 @@ class ChoiceBatches:
 
     def __len__(self) -> int:
         return len(self.first)
+
+    def rows_of(self, indices: Sequence[int]) -> np.ndarray:
+        """Return the number of the first row of tokens of each example of a batch."""
+        numbers: np.ndarray = self.first[np.asarray(indices)]
+        return numbers
 
     def __getitem__(self, indices: list[int]) -> dict[str, Tensor]:
         counts = self.counts[indices]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -30,8 +32,12 @@ class PackedRows:
     def __len__(self) -> int:
         return len(self.packs)
 
+    def rows_of(self, indices: Sequence[int]) -> np.ndarray:
+        """Return the numbers of the rows of tokens that a batch is made of, in its order."""
+        return np.array([number for index in indices for number in self.packs[index]], np.int64)
+
     def __getitem__(self, indices: list[int]) -> dict[str, Tensor]:
-        numbers = [number for index in indices for number in self.packs[index]]
+        numbers = self.rows_of(indices).tolist()
         rows = [self.rows[number] for number in numbers]
         sizes = np.array([len(row["input_ids"]) for row in rows], np.int64)
         batch = {

@@ -11,7 +11,10 @@ from ...contracts import IGNORED
 from ...text.places import firsts
 from ...text.tags import continued
 from .padding import Padding
-from .token_rows import TokenRow
+from .token_rows import TokenRow, TokenRows
+
+ROWS_AT_ONCE = 1 << 16
+"""Whose tags are counted at once: memory stays bounded."""
 
 
 class TagPadding(Padding):
@@ -114,3 +117,23 @@ def words_apart(tags: list[str], leader: np.ndarray, spans: bool) -> int:
     """
     pairs = [(tags[i], tags[leader[i]]) for i in np.flatnonzero(leader != np.arange(len(leader))).tolist() if tags]
     return sum(tag != (continued(first) if spans else first) for tag, first in pairs)
+
+
+def count_tags(rows: TokenRows, examples: np.ndarray, table: np.ndarray, labels: int) -> np.ndarray:
+    """Return (labels,) int64: how many places of some examples have each tag.
+
+    Args:
+        rows: with a tag, or a negative number, for each token.
+        examples: (n,), which.
+        table: (tags in the data,), the label of each.
+        labels: how many there are.
+    """
+    store, counts = rows.stores["labels"], np.zeros(labels, np.int64)
+    chosen = np.zeros(len(rows), bool)
+    chosen[rows.of(examples)] = True
+    for first in range(0, len(rows), ROWS_AT_ONCE):
+        part = chosen[first : first + ROWS_AT_ONCE]
+        places = np.concatenate([[store.place(first)], store.ends[first : first + len(part)]])
+        tags = store.ids[places[0] : places[-1]][np.repeat(part, np.diff(places))]
+        counts += np.bincount(table[tags[tags >= 0]], minlength=labels)
+    return counts

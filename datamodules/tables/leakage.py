@@ -9,7 +9,8 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_warn
 
 from ..batching.token_rows import TokenRows
 
-EXAMPLES_AT_ONCE = 1 << 16
+TOKENS_AT_ONCE = 1 << 20
+"""Hashed so many at a time: memory stays bounded, however long examples are."""
 MOST_NAMES = 10
 
 
@@ -37,13 +38,26 @@ def fingerprints(rows: TokenRows) -> np.ndarray:
     count = len(rows.examples)
     # Of each example, where its rows begin in the store; they lie side by side.
     places = np.concatenate([[0], ends])[np.searchsorted(rows.owners, np.arange(count + 1))]
-    hashes = np.zeros(count, np.uint64)
-    for first in range(0, count, EXAMPLES_AT_ONCE):
-        bounds = places[first : first + EXAMPLES_AT_ONCE + 1]
+    return sequence_hashes(ids, places)
+
+
+def sequence_hashes(ids: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """Return (n,) uint64, a hash of each of some sequences that lie side by side; 0 where one is empty.
+
+    Args:
+        ids: (tokens,), the store that they lie in.
+        places: (n + 1,), where each begins, and the last one ends.
+    """
+    hashes = np.zeros(len(places) - 1, np.uint64)
+    first = 0
+    while first < len(hashes):
+        last = max(first + 1, int(np.searchsorted(places, places[first] + TOKENS_AT_ONCE, side="right")) - 1)
+        bounds = places[first : last + 1]
         positions = np.arange(bounds[0], bounds[-1]) - np.repeat(bounds[:-1], np.diff(bounds))
         sums = np.cumsum(_mixed(np.asarray(ids[bounds[0] : bounds[-1]], np.uint64), positions.astype(np.uint64)))
         sums = np.concatenate([[np.uint64(0)], sums])[bounds - bounds[0]]
-        hashes[first : first + len(bounds) - 1] = np.diff(sums)  # modulo 2 ** 64, as all of this
+        hashes[first:last] = np.diff(sums)  # modulo 2 ** 64, as all of this
+        first = last
     return hashes
 
 

@@ -72,7 +72,7 @@ def written(tmp_path: Path) -> Callable[[list[list[list[int]]]], TokenRows]:
 @pytest.mark.parametrize("at_once", [1, 2, 1000])
 def test_fingerprints(written: Any, monkeypatch: pytest.MonkeyPatch, at_once: int) -> None:
     """Equal exactly where all tokens are, in their order, wherever an example lies and however many rows it has."""
-    monkeypatch.setattr(leakage, "EXAMPLES_AT_ONCE", at_once)
+    monkeypatch.setattr(leakage, "TOKENS_AT_ONCE", at_once)
     examples = [
         [[1, 2, 3]],
         [[3, 2, 1]],
