@@ -135,6 +135,14 @@ VERBS = {
         options="commands.estimate:EstimateOptions",
         shared=("config", "recipe"),
     ),
+    "inspect": Verb(
+        "shows what would be trained on: tokens, masks, labels, lengths, leaks; also as a page",
+        "commands.inspect:run_inspect",
+        "--config configs/pretrain/masked.yaml --rows 3 --html page.html",
+        ("look", "view", "see", "data", "preview"),
+        options="commands.inspect:InspectOptions",
+        shared=("config", "recipe", "seed_everything"),
+    ),
     "benchmark": Verb(
         "measures how fast a configuration trains, and what limits it",
         "commands.benchmark:run_benchmark",

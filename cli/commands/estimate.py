@@ -8,12 +8,10 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import torch
 from lightning.pytorch.callbacks import WeightAveraging
-from typing_extensions import override
 
 from ...contracts import module_facts
 from ...errors import InputError, first_line
@@ -23,11 +21,11 @@ from ..costs.flops import forward_cost, training_factor
 from ..costs.hardware import cluster, dtype_of
 from ..costs.step_memory import PARTS, step_memory
 from ..costs.workload import Workload, prepare, workload
-from ..pretune_cli import PretuneCLI
 from ..recipes import with_recipe
 from ..terminal import say
 from ..verb_options import read_options
 from .estimate_report import MOST, report
+from .unbuilt import UnbuiltCLI
 
 ALIASES = {"16": "16-mixed", "bf16": "bf16-mixed"}
 """Precisions that Lightning takes for others."""
@@ -89,7 +87,7 @@ def run_estimate(args: Sequence[str]) -> dict[str, Any]:
     options, rest = read_options(EstimateOptions, args)
     device, devices = cluster(options.hardware) if options.hardware else (None, 1)
     with tempfile.TemporaryDirectory() as folder:
-        cli = EstimateCLI(with_recipe(["fit", *rest, f"--trainer.default_root_dir={folder}"]))
+        cli = UnbuiltCLI(with_recipe(["fit", *rest, f"--trainer.default_root_dir={folder}"]))
     gpu = device is not None or _computes_on_gpu(cli.options)
     figures = estimate(cli.model, cli.datamodule, cli.options, devices, gpu)
     figures |= _time(figures, device, options)
@@ -97,26 +95,6 @@ def run_estimate(args: Sequence[str]) -> dict[str, Any]:
     if options.json:
         Path(options.json).write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
     return figures
-
-
-class EstimateCLI(PretuneCLI):
-    """Makes module and datamodule, which hold nothing yet, and no trainer: the devices may not be this machine's."""
-
-    options: Any = None
-    writes = False
-
-    @override
-    def after_instantiate_classes(self) -> None:
-        """Write nothing."""
-
-    @override
-    def instantiate_trainer(self, **kwargs: Any) -> Any:
-        self.options = self._get(self.config_init, "trainer")
-        return SimpleNamespace(is_global_zero=False, callbacks=[])
-
-    @override
-    def _run_subcommand(self, subcommand: str) -> None:
-        """Run nothing."""
 
 
 def estimate(module: Any, data: Any, options: Any, devices: int, gpu: bool) -> dict[str, Any]:

@@ -69,10 +69,16 @@ def shown_rows(texts: Iterable[ShownText], batch: Mapping[str, Any]) -> list[Sho
         texts: one for each row, or document.
         batch: that they were made of.
     """
-    rows = [ShownRow([text]) for text in texts]
     if "cu_seq_lens" not in batch:
-        return rows
+        return [ShownRow([text]) for text in texts]
+    rows = [ShownRow([_without_padding(text)]) for text in texts]
     return [with_facts(row, pack_place(number, len(rows))) for number, row in enumerate(rows)]
+
+
+def _without_padding(text: ShownText) -> ShownText:
+    """Return a document as it lies in its pack."""
+    length = sum(role != "padding" for role in text.roles)
+    return replace(text, ids=text.ids[:length], roles=text.roles[:length])
 
 
 def with_facts(row: ShownRow, facts: Mapping[str, str]) -> ShownRow:

@@ -22,7 +22,13 @@ from pretune.main import main as command
 ROOT = Path(pretune.__file__).parent
 TRAINING = [name for name, verb in VERBS.items() if verb.shared]
 OWN = [name for name, verb in VERBS.items() if verb.options]
-VALUES = {"space": "configs/spaces/bert.yaml", "hardware": "h100x8", "mfu": "0.3", "range_test": "false"}
+VALUES = {
+    "space": "configs/spaces/bert.yaml",
+    "hardware": "h100x8",
+    "mfu": "0.3",
+    "range_test": "false",
+    "split": "test",
+}
 """Of options that do not take just any number."""
 
 
