@@ -18,7 +18,7 @@ from pretune.main import main
 ROOT = Path(pretune.__file__).parent
 WALKS = {
     "readme": "README runs pretraining fine-tuning overfitting speed scaling python components",
-    "concepts": "concepts few-labels reports",
+    "concepts": "concepts few-labels inspect reports",
     "migrating": "migrating",
     "faq": "faq",
 }
@@ -96,6 +96,8 @@ def follow(command: str, place: Path, tokenizer: Any, run: Callable[..., Any], f
         assert "</html>" in main(args).html
     elif args[0] == "estimate":
         assert main(args)["parameters"] > 0
+    elif args[0] == "inspect":
+        assert main(args).rows
     elif args[0] == "benchmark":
         assert main([*args, "--steps=2", "--warmup=1"])["tokens_per_second"] > 0
     elif args[0] == "tune" or "--seeds" in args:
