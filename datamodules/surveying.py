@@ -11,14 +11,16 @@ import numpy as np
 from ..contracts import Shared, Survey
 from ..storage.cache import TokenStore
 from .batching.segment_pairs import Pairs
-from .tables.leakage import SplitExamples, sequence_hashes
+from .batching.token_rows import TokenRows
+from .tables.leakage import SplitExamples, fingerprints, sequence_hashes
 
 MOST_ROWS = 1 << 20
 """Rows that are looked at; of more, stretches that are spread evenly."""
 MOST_TOKENS = 1 << 26
 """Tokens that are read of a split."""
 STRETCHES = 64
-MOST_PAIRS = 1 << 15
+MOST_PIECES = 1 << 15
+"""Rows, or pairs, that are looked at one by one."""
 
 
 @dataclass(frozen=True)
@@ -64,20 +66,26 @@ def look_at_sequences(store: TokenStore) -> Looked:
 
 
 def look_at_examples(part: SplitExamples) -> Looked:
-    """Look at the examples of a split, each with all of its rows of tokens."""
-    rows, count = part.rows, len(part.examples)
+    """Look at some examples of a split that is too large for all, each with all of its rows of tokens."""
+    rows, store = part.rows, part.rows.stores["input_ids"]
+    pieces = spread(len(part.examples), MOST_PIECES)
+    chosen = np.concatenate([part.examples[first:last] for first, last in pieces])
+    begin, end = _places(part.rows, chosen)
+    hashes = [sequence_hashes(store.ids, np.array(place)) for place in zip(begin.tolist(), end.tolist(), strict=True)]
+    return Looked(chosen, end - begin, np.concatenate(hashes) if len(rows) else np.zeros(0, np.uint64))
+
+
+def _places(rows: TokenRows, examples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return where the tokens of examples begin and end in their store."""
     ends = rows.stores["input_ids"].ends
-    mean = (int(ends[-1]) if len(ends) else 0) / max(1, len(rows.examples))
-    most = min(MOST_ROWS, max(STRETCHES, int(MOST_TOKENS / max(1.0, mean))))
-    chosen = np.concatenate([part.examples[first:last] for first, last in spread(count, most)])
-    first, last = (np.searchsorted(rows.owners, chosen, side) for side in ("left", "right"))
+    first, last = (np.searchsorted(rows.owners, examples, side) for side in ("left", "right"))
     begin, end = (np.where(row > 0, ends[np.maximum(row, 1) - 1], 0) for row in (first, last))
-    hashes = np.zeros(len(chosen), np.uint64)
-    for run in np.split(np.arange(len(chosen)), np.flatnonzero(begin[1:] != end[:-1]) + 1):  # that lie side by side
-        if len(run):
-            places = np.concatenate([begin[run[:1]], end[run]])
-            hashes[run] = sequence_hashes(rows.stores["input_ids"].ids, places)
-    return Looked(chosen, end - begin, hashes)
+    return begin, end
+
+
+def _is_small(rows: TokenRows) -> bool:
+    ends = rows.stores["input_ids"].ends
+    return len(rows.examples) <= MOST_ROWS and (not len(ends) or int(ends[-1]) <= MOST_TOKENS)
 
 
 def survey_of(
@@ -124,8 +132,16 @@ def survey_examples(split: str, parts: Mapping[str, SplitExamples], **known: Any
         parts: the examples of all splits that are set up.
         **known: as `survey_of` takes it.
     """
-    part = parts[split]
-    looked = {name: look_at_examples(of_split) for name, of_split in parts.items()}
+    part, looked = parts[split], {}
+    whole: dict[int, np.ndarray] = {}  # two parts may lie in one file
+    for name, other in parts.items():
+        if not _is_small(other.rows):
+            looked[name] = look_at_examples(other)
+            continue
+        if id(other.rows) not in whole:
+            whole[id(other.rows)] = fingerprints(other.rows)
+        begin, end = _places(other.rows, other.examples)
+        looked[name] = Looked(other.examples, end - begin, whole[id(other.rows)][other.examples])
     examples = part.rows.examples
     return survey_of(split, looked, len(part.examples), "rows", lambda i: str(examples[i].get("where", "")), **known)
 
@@ -156,7 +172,7 @@ def look_at_pairs(pairs: Pairs) -> Looked:
     from xxhash import xxh3_64_intdigest
 
     numbers, lengths, hashes = [], [], []
-    for first, last in spread(len(pairs), MOST_PAIRS):
+    for first, last in spread(len(pairs), MOST_PIECES):
         for number, (begin, _, end, _) in enumerate(np.asarray(pairs.table[first:last]).tolist(), first):
             ids = pairs.store.tokens(begin, end)
             numbers.append(number)

@@ -61,7 +61,7 @@ def signed(text: DecodedText, most: int) -> Iterator[Piece]:
         yield from _around(tokens[place:last], IGNORED if tokens[place].role == "ignored" else signs)
         place = last
     if rest := len(text.tokens) - len(tokens):
-        yield Piece(f" ... and {rest:,} more tokens", "edge")
+        yield Piece(f" ... and {rest:,} more", "edge")
     if text.padding:
         yield Piece(f" + {text.padding:,} of padding", "padding")
 

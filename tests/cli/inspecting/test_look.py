@@ -40,7 +40,7 @@ for pairs in ("NextSentencePrediction", "SentenceOrderPrediction"):
 def _files(reviews: Path) -> None:
     for name, text in own_files().items():
         Path(name).write_text(text)
-    Path("stories.txt").write_text("\n\n".join(" ".join(capitalized(7 * i + j) for j in range(3)) for i in range(60)))
+    Path("stories.txt").write_text("\n\n".join(" ".join(capitalized(7 * i + j) for j in range(3)) for i in range(90)))
 
 
 def make(name: str, folder: Path, **options: Any) -> tuple[Any, Any]:
@@ -185,11 +185,13 @@ def test_duplicates_and_leaks(tokenizer_folder: Path) -> None:
 
 def test_a_large_split_is_sampled(tokenizer_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pretune.datamodules.surveying.MOST_ROWS", 64)
-    for name in ("MaskedLanguageModeling", "TextClassification"):
+    monkeypatch.setattr("pretune.datamodules.surveying.MOST_PIECES", 64)
+    for name in ("MaskedLanguageModeling", "NextSentencePrediction", "TextClassification"):
         model, data = make(name, tokenizer_folder)
         survey = look(model, data, rows=1).surveys["train"]
         assert survey.is_sample
         assert len(survey.lengths) == 64
+        assert survey.rows > 64
 
 
 def test_what_is_to_be_predicted(tokenizer_folder: Path) -> None:
