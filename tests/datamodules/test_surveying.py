@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from pretune.datamodules.surveying import Looked, spread, survey_of
@@ -13,7 +15,7 @@ def test_all_rows_or_stretches_that_are_spread_evenly() -> None:
     assert sum(last - first for first, last in stretches) == 128
     assert stretches[0] == (0, 2)
     assert stretches[-1] == (998, 1000)
-    assert all(a[1] <= b[0] for a, b in zip(stretches, stretches[1:], strict=False))
+    assert all(a[1] <= b[0] for a, b in pairwise(stretches))
 
 
 def looked(*hashes: int) -> Looked:
