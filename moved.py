@@ -44,6 +44,8 @@ ROOMS = (
         ),
     ),
     ("modules", "cli", "cli>pretune_cli loggers options parser"),
+    ("modules", "modules.cards", "card"),
+    ("modules", "text", "markdown"),
     ("modules.layers", "modules.backbone", "adapters depth positions vocabulary"),
     ("modules.layers", "modules.losses", "agreement losses>cross_entropy vocabulary_loss>vocabulary"),
     ("modules.layers", "modules.metrics", "answer_spans entities metrics>basic multilabel text_scores"),

@@ -17,7 +17,7 @@ from ..storage.checksums import write_checksums
 from .backbone.adapter_files import save_adapters
 from .backbone.adapters import merge_adapters
 from .backbone.positions import max_positions
-from .card import LINEAGE, lineage, model_card
+from .cards.card import LINEAGE, lineage, model_card
 from .export_check import check_adapters, check_whole, fits_memory, refuse_non_finite
 from .sharding import is_sharded, whole_state
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from ..contracts import data_facts, files_of
-from .markdown import code, listed, public
+from ...contracts import data_facts, files_of
+from ...text.markdown import code, listed, public
 
 if TYPE_CHECKING:
-    from .network import NetworkModule
+    from ..network import NetworkModule
 
 LINEAGE = "pretune_lineage"
 """The entry of the exported configuration that names the runs behind the weights."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pretune.modules.card import _taken, _version
+from pretune.modules.cards.card import _taken, _version
 
 
 def test_a_card_is_written_from_a_folder_on_the_path(monkeypatch: pytest.MonkeyPatch) -> None:
