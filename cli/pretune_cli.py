@@ -39,6 +39,7 @@ from .callbacks import (
     PredictionWriter,
     RefuseUntrained,
     ReportPage,
+    RunCard,
     RunProgressBar,
     RunReport,
     StepTimes,
@@ -193,7 +194,7 @@ class PretuneCLI(CheckedCLI):
         if self.subcommand == "predict":
             return [self._writer(folder)]
         if self.subcommand == "test":
-            return [*callbacks, TestedRows(folder), ReportPage(folder)]
+            return [*callbacks, TestedRows(folder), ReportPage(folder), RunCard(folder)]
         if self.subcommand != "fit":
             return callbacks
         callbacks += [LearningCurves(folder), OverfittingWarnings(recipe=self._get(self.config, "recipe"))]
@@ -212,7 +213,9 @@ class PretuneCLI(CheckedCLI):
         )
         last = LastCheckpoint(folder / "checkpoints", **asdict(self._get(self.config_init, "checkpoint")))
         check = self._get(self.config_init, "export_check")
-        return [*callbacks, best, last, ExportBest(folder / "export", check), ReportPage(folder)]
+        card = self._get(self.config_init, "card")
+        export = ExportBest(folder / "export", check, card)
+        return [*callbacks, best, last, export, ReportPage(folder), RunCard(folder)]
 
     def _writer(self, folder: Path) -> PredictionWriter:
         options = {name: self._get(self.config, f"predictions_{name}") for name in ("file", "top")}

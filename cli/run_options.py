@@ -10,6 +10,7 @@ from typing import Literal
 
 from lightning.pytorch.cli import LightningArgumentParser
 
+from ..modules.cards.options import CardOptions
 from .options import CheckpointOptions, EarlyStoppingOptions, PaceOptions
 from .recipes import names
 
@@ -57,6 +58,12 @@ def add_run_options(parser: LightningArgumentParser) -> None:
         type=bool,
         default=True,
         help="Read the export back by its own library, and compare it with what was trained.",
+    )
+    parser.add_argument(
+        "--card",
+        type=CardOptions | None,
+        default=CardOptions(),
+        help="Of the model card: card.license, card.language and card.examples (card.help).",
     )
     parser.add_argument("--predictions", type=Literal["jsonl", "csv"], default="jsonl", help="Format of predict.")
     parser.add_argument(

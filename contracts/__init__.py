@@ -6,7 +6,7 @@ of this suite inherit from them; `data_facts`, `module_facts` and `loader_facts`
 Attributes are plain, so that a subclass may make one a property, or set it.
 """
 
-from .asking import data_facts, files_of, is_defined, loader_facts, module_facts, set_length
+from .asking import data_facts, files_of, hub_ids_of, is_defined, loader_facts, module_facts, set_length
 from .batch import CAPACITY, FULL, HINTS, IGNORED, LONGEST, TARGETS, TOKENS, known_targets, with_hints, without_hints
 from .data import NOTHING, DataFacts, DataKind
 from .loader import LoaderFacts
@@ -38,6 +38,7 @@ __all__ = [
     "Survey",
     "data_facts",
     "files_of",
+    "hub_ids_of",
     "is_defined",
     "known_targets",
     "loader_facts",

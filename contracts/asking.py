@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from .data import DataFacts
@@ -45,6 +46,12 @@ def files_of(facts: DataFacts, split: str) -> str | None:
     """Return what a split is read from, in words; None of data that do not say."""
     has = getattr(facts.source, "has", None)  # a foreign `source` may be anything
     return str(facts.source.name(split)) if callable(has) and has(split) else None
+
+
+def hub_ids_of(facts: DataFacts) -> list[str]:
+    """Return the data sets of the Hugging Face Hub that are trained on; none where data do not say."""
+    named = getattr(facts.source, "hub_ids", None)  # as above
+    return [name for name in dict.fromkeys(named()) if not Path(name).exists()] if callable(named) else []
 
 
 def data_facts(data: Any) -> DataFacts:

@@ -45,10 +45,21 @@ class DataFacts:
     counts: Mapping[str, Mapping[str, int]] = NOTHING
     """Of each split of running text its `tokens`, `words`, `bytes` and `unknown` tokens."""
     source: Any = None
-    """Where it reads: `has(split)` and `name(split)`."""
+    """Where it reads: `has(split)`, `name(split)` and `hub_ids()`."""
+    around_source: tuple[str, str] = ("", "")
+    """What it puts before and after a source text that is to be turned into another."""
 
     def occurrences(self, split: str) -> dict[str, int]:
         """Return how many rows of a split have each label; empty where there are no labels."""
+        return {}
+
+    def label_facts(self, split: str, most: int) -> dict[str, tuple[int, list[str]]]:
+        """Return of each label how often a split has it, and some of its texts; empty where there are no labels.
+
+        Args:
+            split: which.
+            most: texts of each label.
+        """
         return {}
 
     def examples(self, split: str) -> Any:

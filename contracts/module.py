@@ -101,6 +101,8 @@ class ModuleFacts:
     """Where a run was resumed, and what changed."""
     predicts_untrained: bool = False
     """Whether predictions of a head that was never trained are wanted all the same."""
+    card: Any = None
+    """What the model card of its export says that no run can know: `modules.cards.options.CardOptions`."""
     why_untrained: str = ""
     """Why no checkpoint was found, a sentence before the others; the command line knows."""
 

@@ -18,6 +18,8 @@ from .batching.batches import Batches
 from .batching.token_rows import TokenRows
 from .sources import make_source
 from .surveying import survey_examples
+from .tables.label_facts import LabelFacts, text_labels, word_labels
+from .tables.labels import LabelNames
 from .tables.leakage import SplitExamples, warn_of_missing_labels, warn_of_shared_texts
 from .tabular import TabularDataModule
 
@@ -54,6 +56,8 @@ class LabeledDataModule(TabularDataModule):
     """
 
     holds = "labels"
+    names = LabelNames(None)
+    """What the labels in the data are called."""
 
     def __init__(
         self,
@@ -183,6 +187,13 @@ class LabeledDataModule(TabularDataModule):
             self._parts[split] = SplitExamples(split_rows, chosen[split])
         if self.trainer is None or self.trainer.is_global_zero:
             self._warn(splits[0], fitting)
+
+    def label_facts(self, split: str, most: int) -> LabelFacts:
+        """Return of each label, or kind of entity, how often a split has it, and some of its texts."""
+        part = self._parts[split]
+        if "gold" in part.rows.stores:
+            return word_labels(part, bool(self.tagging), most)
+        return text_labels(self.occurrences(split), part, self.names, most)
 
     def are_same(self, split: str, other: str) -> bool:
         """Return whether two splits are read from the same rows, and neither is a part of the other's."""

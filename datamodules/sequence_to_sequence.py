@@ -97,6 +97,11 @@ class SequenceToSequenceDataModule(LabeledDataModule):
             return self.shape == "decoder"
         return bool(module_facts(self.module).one_row)
 
+    @property
+    def around_source(self) -> tuple[str, str]:  # type: ignore[override]
+        """What stands before a source, and after it where the target follows in one row."""
+        return self.source_prefix, self.separator if self.one_row else ""
+
     def _limit(self) -> int | None:
         return module_facts(self.module).input_limit()
 

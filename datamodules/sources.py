@@ -10,6 +10,7 @@ from typing import Any, Literal
 from ..errors import InputError
 from ..text import readers
 from ..text.visible import MOST_NAMES, shown_paths
+from .tables.labels import class_name
 
 Split = Literal["train", "validation", "test", "predict"]
 Row = tuple[str, dict[str, Any]]
@@ -151,6 +152,10 @@ class Hub:
         """Return what messages call a split."""
         return f"{self.dataset}{'/' + self.subset if self.subset else ''} ({split})"
 
+    def hub_ids(self) -> list[str]:
+        """Return its name."""
+        return [self.dataset]
+
     def key(self, split: str) -> Any:
         """Return what a cache key must hold of a split."""
         known = getattr(self._split(split), "_fingerprint", None)
@@ -166,7 +171,7 @@ class Hub:
             for column, names in named.items():
                 value = row[column]
                 many = isinstance(value, list)
-                found = [_class_name(where, column, names, i) for i in (value if many else [value])]
+                found = [class_name(where, column, names, i) for i in (value if many else [value])]
                 row[column] = found if many else found[0]
             yield where, row
 
@@ -185,14 +190,6 @@ class Hub:
                 yield text
             else:
                 skipped["blank"] += 1
-
-
-def _class_name(where: str, column: str, names: list[str], number: Any) -> str | None:
-    if not isinstance(number, int) or number < 0:
-        return None
-    if number >= len(names):
-        raise InputError(f"{where}: column {column!r} holds {number}, but the data set names {len(names)} labels.")
-    return names[number]
 
 
 @dataclass
@@ -248,8 +245,12 @@ class MixedSource:
         """Return what messages call a split."""
         if split != "train":
             return self.rest.name(split)
-        some, rest = self.parts[:MOST_NAMES], len(self.parts) - MOST_NAMES
-        return " + ".join(part.name(split) for part in some) + (f" + {rest:,} more sources" if rest > 0 else "")
+        names, rest = [part.name(split) for part in self.parts[:MOST_NAMES]], len(self.parts) - MOST_NAMES
+        return " + ".join([*names, f"{rest:,} more sources"] if rest > 0 else names)
+
+    def hub_ids(self) -> list[str]:
+        """Return those of its parts."""
+        return [name for part in self.parts if isinstance(part, Hub) for name in part.hub_ids()]
 
     def key(self, split: str) -> Any:
         """Return what a cache key must hold of a split."""

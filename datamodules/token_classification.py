@@ -97,7 +97,6 @@ class TokenClassificationDataModule(LabeledDataModule):
         self.predict_texts = [predict_texts] if isinstance(predict_texts, str) else predict_texts
         self.labels: list[str] | None = None
         """The tag names in the order of their indices; known after `setup`."""
-        self._training: tuple[TokenRows, np.ndarray] | None = None
         self._convention: Convention | None = None
         self.tagging: bool | None = None
         """Whether tags name words and not spans; known after `setup` for labeled data."""
@@ -245,17 +244,12 @@ class TokenClassificationDataModule(LabeledDataModule):
             for split, split_rows in rows.items()
         }
 
-    def choose(self, rows: TokenRows, examples: np.ndarray) -> np.ndarray:
-        """Remember what is trained on, for `label_counts`."""
-        self._training = rows, examples
-        return examples
-
     @property
     def label_counts(self) -> list[int]:  # type: ignore[override]
         """How often each tag is asked for in training; what balanced weights ask."""
-        if self._training is None:
+        if (part := self._parts.get("train")) is None:
             return []
-        return list(self.words_of_labels(*self._training).values())
+        return list(self.words_of_labels(part.rows, part.examples).values())
 
     def words_of_labels(self, rows: TokenRows, examples: np.ndarray) -> dict[str, int]:
         """Return how many words of some examples are asked for with each tag."""

@@ -17,7 +17,9 @@ from ..storage.checksums import write_checksums
 from .backbone.adapter_files import save_adapters
 from .backbone.adapters import merge_adapters
 from .backbone.positions import max_positions
-from .cards.card import LINEAGE, lineage, model_card
+from .cards.card import model_card
+from .cards.lineage import LINEAGE, lineage
+from .cards.options import CardOptions
 from .export_check import check_adapters, check_whole, fits_memory, refuse_non_finite
 from .sharding import is_sharded, whole_state
 
@@ -62,7 +64,8 @@ def export(module: NetworkModule, folder: str | Path, check: bool = True) -> Non
             check_whole(folder, module.auto_class, whole, network, inputs, trust)
         reader = f"transformers.{module.auto_class}"
     _save_tokenizer(module, folder)
-    Path(folder, "README.md").write_text(model_card(module), encoding="utf-8")
+    whole_module: Any = module  # with the steps that are its base's
+    Path(folder, "README.md").write_text(model_card(whole_module, module.card or CardOptions()), encoding="utf-8")
     write_checksums(folder)
     rank_zero_info(f"Exported to {final_name(folder)}: {reader}.from_pretrained reads it.")
 

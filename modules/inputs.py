@@ -26,7 +26,7 @@ def network_inputs(network: Any, batch: dict[str, Any], shortcuts: bool, compile
     if compiled and "cu_seq_lens" in batch:
         batch = fill_pack(batch)
     accepted = _accepted_by(type(network))  # type: ignore[arg-type]
-    if getattr(network.config, "type_vocab_size", 0) < 2:  # GPT-2 would take types for words
+    if not takes_types(network):
         accepted = accepted - {"token_type_ids"}
     full = shortcuts and bool(batch.get(FULL))
     if full:
@@ -36,6 +36,12 @@ def network_inputs(network: Any, batch: dict[str, Any], shortcuts: bool, compile
     if "cu_seq_lens" in batch:
         return {**inputs, **packed_inputs(network, batch)}
     return {**inputs, **(full_inputs if full else unpadding_inputs)(network, batch)}
+
+
+def takes_types(network: Any) -> bool:
+    """Return whether a network tells texts apart by `token_type_ids`; GPT-2 would take them for words."""
+    types = getattr(network.config, "type_vocab_size", 0)
+    return types > 1 and "token_type_ids" in _accepted_by(type(network))  # type: ignore[arg-type]
 
 
 @cache

@@ -11,15 +11,28 @@ import xxhash
 from ..errors import InputError
 
 NAME = "checksums.json"
-UNCHECKED = (NAME, "README.md")
+UNCHECKED = (NAME, "README.md", "curves.png")
+"""What is for people, and is written anew when there is more to tell."""
 BLOCK = 1 << 22
 
 
 def write_checksums(folder: str | Path) -> None:
-    """Add a file with the hash (128 bits of XXH3) of each file of a folder, but for its card."""
+    """Add a file with the hash (128 bits of XXH3) of each file of a folder, but for its card and pictures."""
     files = [path for path in sorted(Path(folder).iterdir()) if path.is_file() and path.name not in UNCHECKED]
     hashes = {path.name: _hash(path) for path in files}
     Path(folder, NAME).write_text(json.dumps(hashes, indent=1) + "\n", encoding="utf-8")
+
+
+def changes(folder: Path) -> tuple[list[str], list[str], list[str]]:
+    """Return which files are others than they were written, which are missing, and which were written at all.
+
+    All three are empty where nothing was written down; a list that cannot be read counts as changed itself.
+    """
+    try:
+        listed = list(json.loads((folder / NAME).read_text(encoding="utf-8")))
+    except (OSError, ValueError, RecursionError, TypeError):
+        listed = []
+    return _changed(folder), [name for name in listed if not (folder / name).is_file()], listed
 
 
 @lru_cache(maxsize=64)

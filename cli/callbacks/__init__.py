@@ -12,6 +12,7 @@ from .predictions import PredictionWriter
 from .progress_bar import RunProgressBar
 from .report import RunReport
 from .report_page import ReportPage
+from .run_card import RunCard
 from .step_times import StepTimes
 from .tested_rows import TestedRows
 from .throughput import Throughput
@@ -30,6 +31,7 @@ __all__ = [
     "PredictionWriter",
     "RefuseUntrained",
     "ReportPage",
+    "RunCard",
     "RunProgressBar",
     "RunReport",
     "StepTimes",

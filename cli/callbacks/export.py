@@ -14,6 +14,7 @@ from typing_extensions import override
 from ...checkpoints import STORED, read_checkpoint
 from ...contracts import Stored, module_facts
 from ...errors import InputError
+from ...modules.cards.options import CardOptions
 from ...modules.sharding import is_sharded, load_whole
 from ...storage.atomic_files import swapped_in
 from .best import BestCheckpoint
@@ -26,11 +27,13 @@ class ExportBest(Callback):
     Args:
         folder: where to; null loads the best weights and exports nothing.
         check: read the export back, and compare it with what was trained.
+        card: what its model card says that no run can know; null leaves it out.
     """
 
-    def __init__(self, folder: str | Path | None = None, check: bool = True) -> None:
+    def __init__(self, folder: str | Path | None = None, check: bool = True, card: CardOptions | None = None) -> None:
         self.folder = folder
         self.check = check
+        self.card = card
 
     @override
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -78,6 +81,8 @@ class ExportBest(Callback):
         if self.folder is not None and (trainer.is_global_zero or is_sharded(pl_module)):
             module: Any = pl_module
             first = trainer.is_global_zero
+            if self.card is not None:
+                module.card = self.card
             with swapped_in(self.folder) if first else nullcontext(Path(self.folder)) as place:
                 module.save_pretrained(place, self.check)
             if module.backbone.adapters and module.backbone.merge_adapters and module.backbone.name is not None:

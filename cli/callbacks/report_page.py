@@ -10,10 +10,10 @@ from typing_extensions import override
 
 from ...contracts import data_facts
 from ...modules.callbacks.summary import add_to_summary
+from ...modules.setting import setting
 from ...text.visible import shown_path
 from ..costs.data_sizes import data_sizes
 from ..costs.energy import EnergyMeter
-from ..costs.setting import setting
 
 
 class ReportPage(Callback):

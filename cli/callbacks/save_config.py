@@ -15,7 +15,7 @@ from ...errors import InputError
 from ...storage.atomic_files import write_text
 
 CONFIG = "config.yaml"
-PASSING = frozenset({"config", "ckpt_path", "name", "seeds", "stop_after", "untrained", "predictions"})
+PASSING = frozenset({"config", "ckpt_path", "name", "seeds", "stop_after", "untrained", "predictions", "card"})
 """Options of a start, not of a run."""
 
 

@@ -120,3 +120,22 @@ def iob2_names(own: list[str], tags: set[str]) -> list[str]:
 def some_names(names: list[str]) -> str:
     """Return names for a message, of many the first."""
     return ", ".join(names[:MOST_NAMES]) + (", ..." if len(names) > MOST_NAMES else "")
+
+
+def class_name(where: str, column: str, names: list[str], number: Any) -> str | None:
+    """Return the name of a label that a data set of the Hub holds as a number; None of -1, its "no label".
+
+    Args:
+        where: the place, for messages.
+        column: that it stands in.
+        names: of all its labels.
+        number: of this one.
+
+    Raises:
+        InputError: if the data set names no such label.
+    """
+    if not isinstance(number, int) or number < 0:
+        return None
+    if number >= len(names):
+        raise InputError(f"{where}: column {column!r} holds {number}, but the data set names {len(names)} labels.")
+    return names[number]

@@ -1,159 +1,186 @@
-"""The model card of an export: what it is, what it was made from, how well it did, how to load it."""
+"""The model card of an export: what it is, how to use it, how well it did, what it was made from."""
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from ...contracts import data_facts, files_of
-from ...text.markdown import code, listed, public
+from ...contracts import data_facts
+from ...text.card_sections import fenced, folded, section
+from ...text.markdown import code, public
+from ..setting import setting, versions
+from .lineage import data_of, lineage, steps_of
+from .metadata import metadata, parent_metadata
+from .options import CardOptions
+from .usage import usage
 
 if TYPE_CHECKING:
-    from ..network import NetworkModule
+    from huggingface_hub import ModelCardData
 
-LINEAGE = "pretune_lineage"
-"""The entry of the exported configuration that names the runs behind the weights."""
-MOST = 3
-"""Files that are named of a data set of many, and parts of a mixture."""
+    from ..base import BaseModule
 
-TEMPLATE = """---
-library_name: transformers
-tags: [pretune, {tag}]
-{parent}---
-
-# {title}
-
-Made by `{kind}` of pretune {version} from {backbone}.
-
-{lineage}| | |
-|---|---|
-| architecture | {architecture}, {parameters:.1f} M parameters |
-| data | {data} |
-| optimizer steps | {steps} |
-{scores}{options}
-
-```python
-{loading}
-```
-"""
-WHOLE = """from transformers import {auto_class}
-
-model = {auto_class}.from_pretrained("path/to/this/folder")"""
-ADAPTERS = """from peft import PeftModel
-from transformers import {auto_class}
-
-base = {auto_class}.from_pretrained({base})
-model = PeftModel.from_pretrained(base, "path/to/this/folder")"""
-TOKENIZER = """
-tokenizer = AutoTokenizer.from_pretrained("path/to/this/folder")"""
+MOST_LABELS = 20
+"""Rows of the table of labels."""
+NOT_INSTALLED = "(not installed)"
+"""The version of a package that is used from a folder on the path."""
+LONGEST_DATA = 400
+"""Characters that say what was trained on."""
 
 
-def model_card(module: NetworkModule) -> str:
-    """The text of README.md for what a module exports."""
-    trainer = module._trainer
-    best = getattr(trainer.checkpoint_callback, "best_model_score", None) if trainer is not None else None
-    options = {
-        name: value
-        for name, value in sorted(module.hparams.items())
-        if isinstance(value, int | float | str) and not isinstance(value, bool) and not name.startswith("_")
-    }
-    names = module.labels
+def model_card(module: BaseModule, options: CardOptions) -> str:
+    """Return the text of README.md for what a module exports.
+
+    What follows from a whole run, and from its test, has places that are filled when it is known: see
+    `text.card_sections`.
+
+    Args:
+        module: a built one.
+        options: what no run can know.
+    """
+    use = usage(module)
+    data = metadata(module, options, use.pipeline_tag)
     name = public(module.backbone.name) if module.backbone.name is not None else None
-    return TEMPLATE.format(
-        tag=type(module).__name__,
-        # A path means nothing on another machine; a hub id does.
-        parent=f"base_model: {json.dumps(module.backbone.name)}\n" if _is_hub_id(module.backbone.name) else "",
-        title=f"{type(module).__name__} of {code(name or module.backbone.label)}",
-        kind=type(module).__name__,
-        version=_version(),
-        backbone=f"the weights {code(name)}" if name else "scratch",
-        lineage=_steps(lineage(module)),
-        architecture=module.model.config.model_type,
-        parameters=sum(p.numel() for p in module.model.parameters()) / 1e6,
-        data=code(data, 400) if (data := _data(module)) else "not known",
-        steps=_taken(module),
-        scores=f"| best {code(module.monitor)} | {float(best):.4f} |\n" if best is not None else "",
-        options=(f"| calibrated | {module.calibration}, in the last layer |\n" if module.calibration else "")
-        + (f"| labels | {listed(names)} |\n" if names else "")
-        + "".join(f"| {key} | {_value(value)} |\n" for key, value in options.items()).rstrip("\n"),
-        loading=_loading(module, name),
+    kind, beginning = type(module).__name__, "scratch" if name is None else f"the weights {code(name)}"
+    parts = [
+        f"---\n{data.to_yaml()}\n---",
+        f"# {kind} of {code(name or module.backbone.label)}",
+        f"Made by `{kind}` of pretune {versions().get('pretune', NOT_INSTALLED)} from {beginning}. "
+        f"{_legal(data, module.backbone.name, options)}",
+        f"## What it is for\n\n{use.purpose} How it does on texts unlike those it was trained on is not known.",
+        f"## How to use it\n\n{fenced(use.code, 'python')}",
+        _labels(module, options.examples),
+        f"## Scores\n\n{section('scores', _best(module))}".rstrip(),
+        _training_data(module),
+        _training(module),
+        _parents(lineage(module)),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _legal(data: ModelCardData, parent: str | None, options: CardOptions) -> str:
+    """Return what is known of license and language, and a visible line for what is not."""
+    said = []
+    inherited = parent_metadata(parent)
+    for name in ("license", "language"):
+        value = getattr(data, name, None)
+        if value is None:
+            said.append(f"{name.capitalize()}: not known (`card.{name}` says it).")
+        elif getattr(options, name) is None and inherited.get(name) == value:
+            said.append(f"{name.capitalize()}: {_words(value)}, as that of the weights it began with.")
+        else:
+            said.append(f"{name.capitalize()}: {_words(value)}.")
+    return " ".join(said)
+
+
+def _words(value: Any) -> str:
+    return ", ".join(code(one) for one in value) if isinstance(value, list) else code(value)
+
+
+# ---------------------------------------------------------------------- labels and data
+
+
+def _labels(module: BaseModule, most: int) -> str:
+    """Return the table of labels: how often the training rows have each, and what such a text looks like."""
+    known = data_facts(module.datamodule)
+    facts: Mapping[str, tuple[int, list[str]]] = {}
+    with suppress(AttributeError, KeyError):  # nothing was trained on in this process
+        facts = known.label_facts("train", most)
+    names = list(facts) or list(module.labels or [])
+    if not names:
+        return ""
+    shows = any(texts for _, texts in facts.values())
+    head = ["label", *(["in training"] if facts else []), *(["examples" if most > 1 else "example"] if shows else [])]
+    rows = []
+    for name in names[:MOST_LABELS]:
+        count, texts = facts.get(name, (0, []))
+        cells = [code(name), *([f"{count:,}"] if facts else []), *(["<br>".join(map(code, texts))] if shows else [])]
+        rows.append(cells)
+    if len(names) > MOST_LABELS:
+        rows.append([f"and {len(names) - MOST_LABELS:,} more", *[""] * (len(head) - 1)])
+    return "## Labels\n\n" + table(head, rows)
+
+
+def table(head: list[str], rows: list[list[str]]) -> str:
+    """Return a table in Markdown; cells are taken as they are."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def _training_data(module: BaseModule) -> str:
+    facts = data_facts(module.datamodule)
+    rows = [["trained on", code(named, LONGEST_DATA) if (named := data_of(module)) else "not known"]]
+    if (validated := data_of(module, "validation")) is not None:
+        rows.append(["validated on", code(validated, LONGEST_DATA)])
+    for split, words in (("train", "rows to train on"), ("validation", "rows to validate on")):
+        with suppress(AttributeError, KeyError, TypeError, IndexError):  # another's datamodule, or one not set up
+            rows.append([words, f"{len(facts.datasets[split]):,}"])  # type: ignore[attr-defined]
+    for name, count in (facts.counts.get("train") or {}).items():
+        rows.append([f"{name} to train on", f"{int(count):,}"])
+    if facts.longest is not None:
+        rows.append(["longest input", f"{facts.longest:,} tokens"])
+    return "## Training data\n\n" + table(["", ""], rows)
+
+
+# ---------------------------------------------------------------------- training
+
+
+def _training(module: BaseModule) -> str:
+    """Return steps, hardware and versions; the options folded away."""
+    rows = [
+        ["architecture", f"{module.model.config.model_type}, {_size(module)} parameters"],
+        ["optimizer steps", steps_of(module)],
+    ]
+    if module.calibration:
+        rows.append(["calibrated", f"{module.calibration}, in the last layer"])
+    trainer = module._trainer
+    if trainer is not None:
+        facts = setting(trainer)
+        processes = f", {facts['processes']} processes" if facts["processes"] > 1 else ""
+        rows.append(["hardware", f"{code(facts['device'])}{processes}, {code(facts['precision'])}"])
+        rows.append(["system", code(facts["system"])])
+    rows.append(["versions", ", ".join(f"{name} {number}" for name, number in versions().items())])
+    return "\n\n".join(
+        [
+            "## Training",
+            table(["", ""], rows),
+            section("time").rstrip(),
+            section("curves").rstrip(),
+            section("configuration", folded("Options", table(["", ""], _options(module)))).rstrip(),
+        ]
     )
 
 
-def _taken(module: NetworkModule) -> str:
-    """How many steps were taken, and after which of them the weights are those of the card."""
-    trainer, kept = module._trainer, module.kept_step
-    if trainer is None:
-        return "not known"
-    last = trainer.global_step
-    return f"{last:,}" if kept in (None, last) else f"{last:,}; the weights are those after step {kept:,}"
+def _size(module: BaseModule) -> str:
+    count = sum(parameter.numel() for parameter in module.model.parameters())
+    return f"{count / 1e6:.1f} M" if count >= 1e6 else f"{count:,}"
 
 
-def _loading(module: NetworkModule, name: str | None) -> str:
-    alone = module.backbone.adapters and not module.backbone.merge_adapters
-    text = (ADAPTERS if alone else WHOLE).format(auto_class=module.auto_class, base=json.dumps(name))
-    if module.tokenizer is None:
-        return text
-    head, _, tail = text.partition("import " + module.auto_class)
-    return f"{head}import AutoTokenizer, {module.auto_class}{tail}{TOKENIZER}"
+def _options(module: BaseModule) -> list[list[str]]:
+    return [
+        [name, code(public(value)) if isinstance(value, str) else str(value)]
+        for name, value in sorted(module.hparams.items())
+        if isinstance(value, int | float | str) and not isinstance(value, bool) and not name.startswith("_")
+    ]
 
 
-def _value(value: object) -> str:
-    return code(public(value)) if isinstance(value, str) else str(value)
-
-
-def _data(module: NetworkModule) -> str | None:
-    """What was trained on, in few words: the first files of many, and no place on this machine."""
-    files = files_of(data_facts(module.datamodule), "train")
-    if files is None:
-        return None
-    parts = files.split(" + ")
-    shown = [_few([public(file) for file in part.split(", ")], ", ", "files") for part in parts[: MOST + 1]]
-    return _few(shown + parts[MOST + 1 :], " + ", "parts")
-
-
-def _few(names: list[str], joint: str, what: str) -> str:
-    rest = len(names) - MOST
-    return joint.join(names[:MOST]) + (f" and {rest:,} more {what}" if rest > 0 else "")
-
-
-def _version() -> str:
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version("pretune")
-    except PackageNotFoundError:  # used from a folder on the path
-        return "(not installed)"
-
-
-def lineage(module: NetworkModule) -> list[dict[str, Any]]:
-    """What made the weights what they are, oldest first: of each run its class, data, steps and what it began with.
-
-    It is an entry of the exported configuration, which travels with the weights from run to run.
-    """
+def _best(module: BaseModule) -> str:
+    """Return the best score on validation; a run's own folder knows more."""
     trainer = module._trainer
-    own = {
-        "class": type(module).__name__,
-        "data": _data(module),
-        "steps": (module.kept_step or trainer.global_step) if trainer is not None else None,
-        "from": public(module.backbone.name) if module.backbone.name is not None else None,
-    }
-    return [*(getattr(module.model.config, LINEAGE, None) or []), own]
+    best = getattr(trainer.checkpoint_callback, "best_model_score", None) if trainer is not None else None
+    if best is None:
+        return "Not tested."
+    return f"Not tested. Best {code(module.monitor)} while training: {float(best):.4f}."
 
 
-def _steps(entries: list[dict[str, Any]]) -> str:
+def _parents(entries: list[dict[str, Any]]) -> str:
     if len(entries) < 2:
         return ""
     lines = [
-        f"{number}. {code(e['class'])} on {code(public(e['data']), 400) if e['data'] else 'data not known'}, "
+        f"{number}. {code(e['class'])} on "
+        f"{code(public(e['data']), LONGEST_DATA) if e['data'] else 'data not known'}, "
         f"{code(e['steps']) if e['steps'] else 'unknown'} steps, from "
         + (code(public(e["from"])) if e["from"] else "scratch")
         for number, e in enumerate(entries, 1)
     ]
-    return "Its parents, and itself:\n\n" + "\n".join(lines) + "\n\n"
-
-
-def _is_hub_id(name: str | None) -> bool:
-    from pathlib import Path
-
-    return name is not None and not Path(name).exists() and not name.endswith(".ckpt")
+    return "## Parents\n\nThose that it came from, and itself:\n\n" + "\n".join(lines)

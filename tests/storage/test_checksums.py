@@ -9,7 +9,7 @@ import pytest
 from pretune.checkpoints import locate
 from pretune.errors import InputError
 from pretune.modules.backbone.backbone import Backbone
-from pretune.storage.checksums import NAME, write_checksums
+from pretune.storage.checksums import NAME, changes, write_checksums
 
 
 def flip(path: Path, place: int) -> None:
@@ -46,3 +46,14 @@ def test_a_small_file_may_change_but_not_unseen(encoder: Path) -> None:
     with pytest.warns(UserWarning, match=r"config\.json changed after the export"):
         locate(str(encoder))
     build(encoder)
+
+
+def test_changes_are_told_apart(encoder: Path) -> None:
+    assert changes(encoder) == ([], [], [])  # nothing was written down
+    write_checksums(encoder)
+    names = sorted(path.name for path in encoder.iterdir() if path.name != NAME)
+    assert changes(encoder) == ([], [], names)
+    (encoder / "README.md").write_text("of no consequence")
+    (encoder / "config.json").write_text("{}")
+    (encoder / "tokenizer.json").unlink()
+    assert changes(encoder) == (["config.json"], ["tokenizer.json"], names)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import platform
 import sys
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import torch
@@ -25,12 +25,17 @@ def setting(trainer: Trainer) -> dict[str, Any]:
         "processes": trainer.world_size,
         "precision": str(trainer.precision),
         "system": f"{platform.system()} {platform.release()}",
-        "versions": {"python": sys.version.split()[0], **{name: v for name in PACKAGES if (v := _version(name))}},
+        "versions": versions(),
     }
 
 
+def versions() -> dict[str, str]:
+    """Return the versions of Python, of this package and of those that it trains with, as far as they are there."""
+    return {"python": sys.version.split()[0], **{name: v for name in PACKAGES if (v := _version(name))}}
+
+
 def _processor(kind: str) -> str:
-    """The name of the processor, where the system says it, and its threads."""
+    """Return the name of the processor, where the system says it, and its threads."""
     if kind != "cpu":
         return kind
     name = ""
@@ -44,6 +49,6 @@ def _processor(kind: str) -> str:
 
 def _version(name: str) -> str | None:
     try:
-        return version(name)
-    except PackageNotFoundError:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
         return None
