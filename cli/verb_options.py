@@ -48,6 +48,11 @@ def is_positional(field: Field[Any]) -> bool:
     return bool(field.metadata.get("positional"))
 
 
+def is_flag(field: Field[Any]) -> bool:
+    """Return whether a field is true where its option stands, without a value: `field(metadata={"flag": True})`."""
+    return bool(field.metadata.get("flag"))
+
+
 def options_parser(kind: type[Any], describe: bool = False) -> OptionsParser:
     """Return the parser of the options that a dataclass declares.
 
@@ -67,6 +72,10 @@ def options_parser(kind: type[Any], describe: bool = False) -> OptionsParser:
             parser.add_argument(field.name, nargs=nargs, default=default, metavar=metavar, help=told)
         else:
             option, choices = f"--{field.name}", _choices(typed)
+            if is_flag(field):
+                names = dict.fromkeys([f"--{field.name.replace('_', '-')}", option])
+                parser.add_argument(*names, action="store_true", help=told)
+                continue
             metavar = f"{{{','.join(choices)}}}" if choices else field.name.rpartition("_")[2].upper()
             start = default if field.default_factory is MISSING else field.default_factory()
             shown = "" if start in (None, {}, []) else f", default: {str(start).replace('%', '%%')}"

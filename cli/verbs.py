@@ -67,7 +67,7 @@ VERBS = {
         ("train", "training", "finetune", "fine-tune", "fine_tune", "pretrain", "pre-train", "learn", "run", "start",
          "resume", "continue", "export"),
         shared=("config", "name", "recipe", "seeds", "ckpt_path", "stop_after", "early_stopping", "pace", "checkpoint",
-                "export_check", "seed_everything", "print_config"),
+                "export_check", "card", "seed_everything", "print_config"),
     ),
     "validate": Verb(
         "scores a run, or weights, on the validation part",
@@ -150,6 +150,15 @@ VERBS = {
         ("bench", "profile", "speed", "measure"),
         options="commands.benchmark:BenchmarkOptions",
         shared=("config", "recipe", "seed_everything"),
+    ),
+    "push": Verb(
+        "hands a run on: its export and its model card, to the Hugging Face Hub: push RUN ORG/NAME",
+        "commands.push:run_push",
+        "runs/quickstart-pretrained my-name/packages --dry-run",
+        ("upload", "publish", "share", "release", "push_to_hub"),
+        options="commands.push:PushOptions",
+        usage="RUN ORG/NAME [--private] [--dry-run]",
+        light=True,
     ),
 }  # fmt: skip
 running: ContextVar[str] = ContextVar("running", default="")

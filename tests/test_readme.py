@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from hub_server import local_hub
 from test_configs import ALSO, SHORT, docs, hub_folder, world  # noqa: F401
 
 import pretune
@@ -18,7 +19,7 @@ from pretune.main import main
 ROOT = Path(pretune.__file__).parent
 WALKS = {
     "readme": "README runs pretraining fine-tuning overfitting speed scaling python components",
-    "concepts": "concepts few-labels inspect reports",
+    "concepts": "concepts few-labels inspect reports sharing",
     "migrating": "migrating",
     "faq": "faq",
 }
@@ -100,6 +101,10 @@ def follow(command: str, place: Path, tokenizer: Any, run: Callable[..., Any], f
         assert main(args).rows
     elif args[0] == "benchmark":
         assert main([*args, "--steps=2", "--warmup=1"])["tokens_per_second"] > 0
+    elif args[0] == "push":
+        with local_hub() as server:
+            assert main(args)["repository"] == "my-name/mood"
+            assert bool(server.repos) is ("--dry-run" not in args)
     elif args[0] == "tune" or "--seeds" in args:
         assert run(*args, "--range_test=false" if args[0] == "tune" else "--trainer.max_epochs=1")
     else:

@@ -134,7 +134,12 @@ def test_the_example_is_right(name: str, monkeypatch: pytest.MonkeyPatch) -> Non
 
 @pytest.mark.parametrize(
     ("name", "option"),
-    [(name, option) for name in OWN if name != "suite" for option in option_names(VERBS[name].load_options() or int)],
+    [
+        (name, option)
+        for name in OWN
+        if name not in ("suite", "push")
+        for option in option_names(VERBS[name].load_options() or int)
+    ],
 )
 def test_each_declared_option_is_taken(name: str, option: str) -> None:
     """And is not handed on."""

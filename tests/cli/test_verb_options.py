@@ -7,6 +7,7 @@ from typing import Literal
 
 import pytest
 
+from pretune.cli.commands.push import PushOptions
 from pretune.cli.verb_options import option_names, options_parser, read_all_options, read_options
 from pretune.errors import InputError
 
@@ -75,3 +76,15 @@ def test_the_docstring_describes_them() -> None:
         "--file FILE Where to write. (type: str | null)",
     ):
         assert line in text
+
+
+@pytest.mark.parametrize(
+    ("words", "private", "dry_run"),
+    [([], False, False), (["--private"], True, False), (["--dry-run"], False, True), (["--dry_run"], False, True)],
+)
+def test_a_flag_needs_no_value(words: list[str], private: bool, dry_run: bool) -> None:
+    for args in (["runs/a", "me/a", *words], [*words, "runs/a", "me/a"]):
+        options = read_all_options(PushOptions, args)
+        assert (options.run, options.repository, options.private, options.dry_run) == (
+            "runs/a", "me/a", private, dry_run
+        )  # fmt: skip
