@@ -202,3 +202,18 @@ def test_what_cannot_be_trained_is_refused_without_a_network(tokenizer: Any, tin
     module.tokenizer = tokenizer
     with pytest.raises(InputError, match="needs an encoder"):
         module.sketch()
+
+
+def test_a_decoder_learns_what_has_a_label_and_something_before_it(tokenizer: Any) -> None:
+    ids = torch.tensor([[50, 51, 52, 53], [60, 61, 62, 0]])
+    batch = {
+        "input_ids": ids,
+        "attention_mask": (ids > 0).long(),
+        "labels": torch.tensor([[-100, -100, 52, 53], [60, 61, -100, -100]]),
+    }
+    for name in ("SequenceToSequence", "InstructionTuning"):
+        module = make_task(name, "gpt2", tokenizer)
+        module.sketch()
+        rows = shown(module, batch)
+        assert list(rows[0].texts[0].roles) == ["ignored", "ignored", "learned", "learned"]
+        assert list(rows[1].texts[0].roles) == ["ignored", "learned", "ignored", "padding"]
