@@ -45,6 +45,7 @@ from .callbacks import (
     StepTimes,
     TestedRows,
     Throughput,
+    TokenLosses,
 )
 from .callbacks.prediction_place import weights_of
 from .callbacks.save_config import SaveConfig, is_same
@@ -194,7 +195,7 @@ class PretuneCLI(CheckedCLI):
         if self.subcommand == "predict":
             return [self._writer(folder)]
         if self.subcommand == "test":
-            return [*callbacks, TestedRows(folder), ReportPage(folder), RunCard(folder)]
+            return [*callbacks, TestedRows(folder), TokenLosses(), ReportPage(folder), RunCard(folder)]
         if self.subcommand != "fit":
             return callbacks
         callbacks += [LearningCurves(folder), OverfittingWarnings(recipe=self._get(self.config, "recipe"))]
@@ -215,7 +216,7 @@ class PretuneCLI(CheckedCLI):
         check = self._get(self.config_init, "export_check")
         card = self._get(self.config_init, "card")
         export = ExportBest(folder / "export", check, card)
-        return [*callbacks, best, last, export, ReportPage(folder), RunCard(folder)]
+        return [*callbacks, best, last, export, TokenLosses(), ReportPage(folder), RunCard(folder)]
 
     def _writer(self, folder: Path) -> PredictionWriter:
         options = {name: self._get(self.config, f"predictions_{name}") for name in ("file", "top")}

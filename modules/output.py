@@ -23,6 +23,8 @@ class Output:
         targets: what the metrics take as targets.
         outputs: what the loss compares with the targets, (targets, ...) each: what R-Drop holds together.
         kind: what `outputs` are: logits of `classes`, logits of yes or no (`binary`), or `numbers`.
+        tokens: (targets,) int64, where a vocabulary is predicted: what is right; `IGNORED` where there is no target.
+        positions: (targets,) int64, how many tokens stand before each in its row or document, where that is known.
     """
 
     loss: Tensor
@@ -31,6 +33,8 @@ class Output:
     targets: Tensor
     outputs: tuple[Tensor, ...] = ()
     kind: Kind = "classes"
+    tokens: Tensor | None = None
+    positions: Tensor | None = None
 
 
 def outputs_by_part(returned: Any, module: Any) -> dict[str, Output]:

@@ -93,15 +93,15 @@ def browser() -> Iterator[Page]:
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         command = [str(CHROMIUM), *FLAGS, f"--user-data-dir={profile}", "about:blank"]
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        session = loop.run_until_complete(_session())
         try:
             port = _port(Path(profile, "DevToolsActivePort"), process)
-            session = loop.run_until_complete(_session())
             page = Page(loop.run_until_complete(_connect(session, port)), loop)
             for domain in ("Page", "Network", "Log", "Runtime"):
                 page.call(f"{domain}.enable")
             yield page
-            loop.run_until_complete(session.close())
         finally:
+            loop.run_until_complete(session.close())
             process.terminate()
             process.wait(30)
             loop.close()

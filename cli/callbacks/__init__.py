@@ -16,6 +16,7 @@ from .run_card import RunCard
 from .step_times import StepTimes
 from .tested_rows import TestedRows
 from .throughput import Throughput
+from .token_losses import TokenLosses
 from .untrained import RefuseUntrained
 
 __all__ = [
@@ -37,4 +38,5 @@ __all__ = [
     "StepTimes",
     "TestedRows",
     "Throughput",
+    "TokenLosses",
 ]

@@ -26,6 +26,9 @@ from .nothing_learned import nothing_learned
 from .scored import said_of, scored
 from .stopping import stopping_reason
 
+MOST_APPENDED = 600
+"""Entries of a list in `summary.json`; the latest are kept."""
+
 
 class RunReport(Summary):
     """Logs each validation in a line and writes `summary.json`.
@@ -162,6 +165,15 @@ class RunReport(Summary):
         with shared_files(self.path.parent):
             entries = without_non_finite({**self.read(), key: content})
             write_text(self.path, json.dumps(entries, indent=2, allow_nan=False) + "\n")
+
+    @override
+    def append(self, trainer: Trainer, key: str, entries: list[dict[str, Any]]) -> None:
+        """Add entries to a list of `summary.json`, of which those of later steps, trained again, are forgotten."""
+        if not trainer.is_global_zero:
+            return
+        before = self.read().get(key)
+        earlier = [e for e in before if e["step"] < entries[0]["step"]] if isinstance(before, list) else []
+        self.add(trainer, key, [*earlier, *entries][-MOST_APPENDED:])
 
     def read(self) -> dict[str, Any]:
         """Return what `summary.json` holds so far."""

@@ -104,7 +104,11 @@ def lines(
         axis.set_ylabel(_cut(y, 36))
         axis.grid(linewidth=0.6)
         if x_log:
+            from matplotlib.ticker import NullFormatter, StrMethodFormatter
+
             axis.set_xscale("log")
+            axis.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))  # its own is set in mathematics
+            axis.xaxis.set_minor_formatter(NullFormatter())
         if y_range is not None:
             axis.set_ylim(*y_range)
         if len(axis.get_legend_handles_labels()[1]) > 1:
@@ -138,7 +142,7 @@ def bars(title: str, description: str, entries: Sequence[Bar], value: str, *, st
         axis.set_axisbelow(True)
         picture = inline_svg(figure, title, description)
     intervals, notes = any(bar.low is not None for bar in shown), any(bar.note for bar in shown)
-    names = ["", value, *(["95% interval"] if intervals else []), *(["note"] if notes else [])]
+    names = ["group", value, *(["95% interval"] if intervals else []), *(["note"] if notes else [])]
     rows = [
         [bar.name, f"{bar.value:.4g}", *([_between(bar)] if intervals else []), *([bar.note] if notes else [])]
         for bar in shown

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -138,6 +139,7 @@ class CausalLanguageModeling(BaseModule):
         with only_inputs(self.model.get_output_embeddings(), rows.places(targets)):
             logits = self.model(**self.network_inputs(rows.inputs(rows.ids))).logits
         output = recovered(logits, targets.of(following), **self.loss_options(stage))
+        output = replace(output, positions=targets.places % rows.ids.shape[1] + 1)
         for name in ("word_perplexity", "bits_per_byte"):
             if f"{stage}_{name}" in self.per_text and not self.loader_number:  # the datamodule counts its own texts
                 metric: Any = self.per_text[f"{stage}_{name}"]
@@ -157,11 +159,15 @@ class CausalLanguageModeling(BaseModule):
             texts = self.complete(self.prompts)
         for prompt, text in zip(self.prompts, texts, strict=True):
             rank_zero_info(f"step {self.global_step:,}, sample: {prompt}{text}")
+        from ..callbacks.summary import append_to_summary  # here: some callbacks know this objective
+
+        written = [{"step": self.global_step, "prompt": p, "text": t} for p, t in zip(self.prompts, texts, strict=True)]
+        append_to_summary(self.trainer, "samples", written)
         for logger in self.trainer.loggers:
             experiment = getattr(logger, "experiment", None)
             if experiment is not None and hasattr(experiment, "add_text"):
-                written = "\n\n".join(f"**{p}**{t}" for p, t in zip(self.prompts, texts, strict=True))
-                experiment.add_text("val/samples", written, self.global_step)
+                shown = "\n\n".join(f"**{p}**{t}" for p, t in zip(self.prompts, texts, strict=True))
+                experiment.add_text("val/samples", shown, self.global_step)
 
     def complete(self, prompts: list[str]) -> list[str]:
         """Continue texts.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Literal
 
 import torch
@@ -199,7 +200,8 @@ class MaskedLanguageModeling(BaseModule):
         targets = self.masked_targets(chosen, rows)
         with only_positions(self.model.base_model, rows.places(targets)):
             logits = self.model(**self.network_inputs(rows.inputs(corrupted))).logits
-        return recovered(logits, targets.of(rows.ids), **self.loss_options(stage))
+        output = recovered(logits, targets.of(rows.ids), **self.loss_options(stage))
+        return replace(output, positions=targets.places % rows.ids.shape[1])
 
     def shown(self, batch: dict[str, Tensor], stage: str) -> list[ShownRow]:
         """Return rows with what is hidden, and behind what."""
@@ -269,4 +271,4 @@ def recovered(
     logits = logits.flatten(0, -2)
     targets = targets.long()
     loss, count, hits = vocabulary_loss(logits, targets, smoothing, plain, compiled)
-    return Output(loss, count, hits, (targets != IGNORED).float(), (logits,))
+    return Output(loss, count, hits, (targets != IGNORED).float(), (logits,), tokens=targets)

@@ -117,3 +117,42 @@ def test_a_page_that_cannot_be_written_costs_no_training(
     assert (cli.run.folder / "export").is_dir()
     assert not (cli.run.folder / "report.html").exists()
     assert any("no page today" in str(warning.message) for warning in recwarn)
+
+
+@pytest.mark.parametrize("objective", ["causal", "masked"])
+def test_language_models_tell_of_tokens_and_samples(
+    objective: str, corpus: Path, encoder: Path, tokenizer_folder: Path, run: Callable[..., Any]
+) -> None:
+    gpt2 = "{config: {model_type: gpt2, n_embd: 16, n_layer: 1, n_head: 2, n_positions: 32}}"
+    Path("causal.yaml").write_text(
+        f"model: {{class_path: CausalLanguageModeling, init_args: {{backbone: {gpt2}, prompts: [the film, a], "
+        f"generation: {{max_new_tokens: 3}}}}}}\ndata: {{class_path: CorpusDataModule, init_args: {{tokenizer: "
+        f"{tokenizer_folder}}}}}\n"
+    )
+    Path("masked.yaml").write_text(
+        f"model: {{class_path: MaskedLanguageModeling, init_args: {{backbone: {encoder}}}}}\n"
+        "data: {class_path: CorpusDataModule}\n"
+    )
+    args = [f"--config={objective}.yaml", "--data.block_size=16", "--name=lm", f"--data.test_files={corpus}"]
+    cli = run("fit", *args, f"--data.train_files={corpus}", "--trainer.max_epochs=2", "--early_stopping=null")
+    folder = cli.run.folder
+    summary = json.loads((folder / "summary.json").read_text())
+    entry = summary["token_losses"]
+    assert (entry["stage"], entry["step"]) == ("validation", summary["fit"]["kept"]["step"])
+    for groups in (entry["by_frequency"], entry["by_position"]):
+        assert sum(group["targets"] for group in groups) == entry["targets"]
+        mean = sum(group["loss"] * group["targets"] for group in groups) / entry["targets"]
+        assert mean == pytest.approx(summary["fit"]["kept"]["val/loss"], rel=2e-3)
+    if objective == "causal":
+        steps = [sample["step"] for sample in summary["samples"]]
+        assert steps == sorted(steps)
+        assert [sample["prompt"] for sample in summary["samples"]][:2] == ["the film", "a"]
+        run("fit", *args, f"--data.train_files={corpus}", "--ckpt_path=last", "--trainer.max_epochs=3")
+        more = json.loads((folder / "summary.json").read_text())["samples"]
+        assert more[: len(steps)] == summary["samples"]
+        assert len(more) == len(steps) + 2
+    run("test", *args)
+    summary = json.loads((folder / "summary.json").read_text())
+    assert summary["token_losses"]["stage"] == "test"
+    assert summary["token_losses"]["step"] == summary["test"]["scored"]["step"]
+    assert "Loss by position" in (folder / "report.html").read_text(encoding="utf-8")

@@ -100,6 +100,12 @@ def test_points_without_a_number_are_left_out_and_many_are_thinned():
     assert "99,999" in many
 
 
+def test_ticks_of_a_logarithmic_axis_are_numbers():
+    chart = lines("Loss", "", [Line("a", [1, 10, 1000], [3.0, 2.0, 1.0])], "step", "loss", x_log=True)
+    assert ">1,000<" in chart
+    assert "mathdefault" not in chart
+
+
 def test_what_a_template_does_not_get_is_an_error(tmp_path: Path):
     (tmp_path / "page-of-it.html").write_text('{% extends "page.html" %}{% block main %}{{ other }}{% endblock %}')
     with pytest.raises(UndefinedError, match="other"):
