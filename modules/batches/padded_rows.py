@@ -81,3 +81,7 @@ class PaddedRows:
         if "token_type_ids" in self.batch:
             inputs["token_type_ids"] = self.of("token_type_ids")
         return inputs
+
+
+Rows = PaddedRows
+"""Its name in version 0.1."""
