@@ -18,6 +18,7 @@ from hub_server import TOKEN, HubServer, Repo, local_hub
 from huggingface_hub import ModelCard
 
 import pretune
+from pretune.cli.sharing import repository
 from pretune.main import main
 from pretune.storage.checksums import write_checksums
 from pretune.text.card_sections import PLACE, section
@@ -286,6 +287,19 @@ def test_an_answer_that_is_lost_makes_no_second_commit(run_folder: Path, hub: Hu
     made = pushed("runs/mood", "ana/mood")
     assert len(hub.repos["ana/mood"].commits) == 1
     assert made["commit"] == hub.repos["ana/mood"].sha
+
+
+def test_what_somebody_else_pushes_meanwhile_is_not_overwritten(
+    run_folder: Path, hub: HubServer, fails: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def another(seconds: float) -> None:
+        hub.repos["ana/mood"].files["checksums.json"] = b"{}"
+        hub.repos["ana/mood"].commits.append({"summary": "another's"})
+
+    hub.failures["commit"] = [500]
+    monkeypatch.setattr(repository.time, "sleep", another)
+    assert "somebody else has pushed to it in the meantime" in fails("push", "runs/mood", "ana/mood")
+    assert [commit["summary"] for commit in hub.repos["ana/mood"].commits] == ["another's"]
 
 
 def test_a_connection_that_breaks_in_the_middle(run_folder: Path, hub: HubServer) -> None:
