@@ -68,9 +68,9 @@ def _survey(name: str, survey: Survey, width: int) -> Iterator[Any]:
         yield Text(
             "no duplicates, and nothing that other parts hold, too" + ", as far as was looked" * survey.is_sample
         )
-    if (found := histogram(survey)) is not None:
-        yield Text(found.says)
-        yield from _bars(found.entries, width)
+    if (lengths := histogram(survey)) is not None:
+        yield Text(lengths.says)
+        yield from _bars(lengths.entries, width)
     if survey.labels:
         yield Text("labels")
         yield from _bars([(visible(label), count) for label, count in label_counts(survey)], width)

@@ -48,7 +48,7 @@ def write_page(path: str | Path, html: str) -> None:
 @cache
 def environment(folder: str) -> Environment:
     """Return what renders the templates of a folder, with those of this room beside them."""
-    found = Environment(
+    environment = Environment(
         loader=FileSystemLoader([folder, str(TEMPLATES)]),
         autoescape=True,
         undefined=StrictUndefined,
@@ -56,8 +56,8 @@ def environment(folder: str) -> Environment:
         lstrip_blocks=True,
         finalize=_harmless,
     )
-    found.filters.update(whole=_whole, short=_short, percent=_percent)
-    return found
+    environment.filters.update(whole=_whole, short=_short, percent=_percent)
+    return environment
 
 
 def _harmless(value: Any) -> Any:

@@ -82,14 +82,14 @@ def resampled_sums(parts: np.ndarray, resamples: int = RESAMPLES, seed: int = 0)
 
 def ratio(sums: np.ndarray) -> np.ndarray:
     """Return the first sum over the second."""
-    found: np.ndarray = sums[..., 0] / np.maximum(sums[..., 1], 1e-12)
-    return found
+    scores: np.ndarray = sums[..., 0] / np.maximum(sums[..., 1], 1e-12)
+    return scores
 
 
 def f1(sums: np.ndarray) -> np.ndarray:
     """Return F1 of what is right, predicted, and there: in this order."""
-    found: np.ndarray = 2 * sums[..., 0] / np.maximum(sums[..., 1] + sums[..., 2], 1e-12)
-    return found
+    scores: np.ndarray = 2 * sums[..., 0] / np.maximum(sums[..., 1] + sums[..., 2], 1e-12)
+    return scores
 
 
 def pearson(sums: np.ndarray) -> np.ndarray:

@@ -43,22 +43,22 @@ class Calibration:
     brier: float
 
 
-def calibration(given: np.ndarray, true: np.ndarray) -> Calibration:
+def calibration(probabilities: np.ndarray, true: np.ndarray) -> Calibration:
     """Return how well probabilities tell.
 
     Args:
-        given: (n,), between 0 and 1.
+        probabilities: (n,), between 0 and 1.
         true: (n,), 0 or 1.
     """
-    places = np.minimum((given * BINS).astype(int), BINS - 1)
+    places = np.minimum((probabilities * BINS).astype(int), BINS - 1)
     bins = []
     for place in range(BINS):
         inside = places == place
         if count := int(inside.sum()):
             share = float(true[inside].mean())
-            bins.append(Bin(float(given[inside].mean()), share, *_wilson(share, count), count))
-    error = sum(b.count * abs(b.said - b.true) for b in bins) / max(1, len(given))
-    return Calibration(bins, float(error), float(np.mean((given - true) ** 2)))
+            bins.append(Bin(float(probabilities[inside].mean()), share, *_wilson(share, count), count))
+    error = sum(b.count * abs(b.said - b.true) for b in bins) / max(1, len(probabilities))
+    return Calibration(bins, float(error), float(np.mean((probabilities - true) ** 2)))
 
 
 def _wilson(share: float, count: int, z: float = 1.959964) -> tuple[float, float]:

@@ -18,27 +18,27 @@ class Confusion:
     Args:
         labels: their names.
         gold: (pairs,) int64, what is right.
-        found: (pairs,) int64, what was predicted; each pair of labels occurs once.
+        predicted: (pairs,) int64, what was predicted; each pair of labels occurs once.
         counts: (pairs,) int64, how often.
     """
 
     labels: list[str]
     gold: np.ndarray
-    found: np.ndarray
+    predicted: np.ndarray
     counts: np.ndarray
 
     @classmethod
-    def of_rows(cls, gold: Sequence[str], found: Sequence[str], labels: Sequence[str] = ()) -> Confusion:
+    def of_rows(cls, gold: Sequence[str], predicted: Sequence[str], labels: Sequence[str] = ()) -> Confusion:
         """Count rows.
 
         Args:
             gold: what is right.
-            found: what was predicted.
+            predicted: what was predicted.
             labels: in their order, as far as it is known.
         """
-        names = list(dict.fromkeys([*labels, *sorted({*gold, *found} - set(labels))]))
+        names = list(dict.fromkeys([*labels, *sorted({*gold, *predicted} - set(labels))]))
         number = {name: place for place, name in enumerate(names)}
-        pairs = Counter(zip(gold, found, strict=True))
+        pairs = Counter(zip(gold, predicted, strict=True))
         cells = np.array([(number[a], number[b], n) for (a, b), n in pairs.items()], np.int64).reshape(-1, 3)
         return cls(names, *cells.T)
 
@@ -46,13 +46,13 @@ class Confusion:
     def of_matrix(cls, labels: Sequence[str], matrix: Sequence[Sequence[int]]) -> Confusion:
         """Take a matrix, whose rows are what is right."""
         square = np.asarray(matrix, np.int64)
-        gold, found = np.nonzero(square)
-        return cls(list(labels), gold, found, square[gold, found])
+        gold, predicted = np.nonzero(square)
+        return cls(list(labels), gold, predicted, square[gold, predicted])
 
     def matrix(self) -> np.ndarray:
         """Return (labels, labels) int64; rows are what is right."""
         square = np.zeros((len(self.labels), len(self.labels)), np.int64)
-        square[self.gold, self.found] = self.counts
+        square[self.gold, self.predicted] = self.counts
         return square
 
     def estimates(self) -> tuple[dict[str, Estimate], list[dict[str, Estimate]]]:
@@ -63,8 +63,8 @@ class Confusion:
         """
         total = int(self.counts.sum())
         drawn = np.random.default_rng(0).multinomial(total, self.counts / total, size=RESAMPLES)
-        whole, each = _scores(self.counts[None], self.gold, self.found, len(self.labels))
-        wholes, eaches = _scores(drawn, self.gold, self.found, len(self.labels))
+        whole, each = _scores(self.counts[None], self.gold, self.predicted, len(self.labels))
+        wholes, eaches = _scores(drawn, self.gold, self.predicted, len(self.labels))
         support = np.bincount(self.gold, self.counts, len(self.labels)).astype(int)
         overall = {name: _estimate(whole[name][0], wholes[name], total) for name in whole}
         of_labels = [
@@ -80,14 +80,14 @@ def _estimate(value: float, drawn: np.ndarray, rows: int) -> Estimate:
 
 
 def _scores(
-    counts: np.ndarray, gold: np.ndarray, found: np.ndarray, labels: int
+    counts: np.ndarray, gold: np.ndarray, predicted: np.ndarray, labels: int
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """Scores of (resamples, pairs) counts: over all, (resamples,); of each label, (resamples, labels)."""
     from scipy.sparse import csr_array
 
-    pairs, ones, hit = np.arange(len(gold)), np.ones(len(gold)), gold == found
+    pairs, ones, hit = np.arange(len(gold)), np.ones(len(gold)), gold == predicted
     of_gold = csr_array((ones, (pairs, gold)), shape=(len(gold), labels))
-    of_found = csr_array((ones, (pairs, found)), shape=(len(gold), labels))
+    of_found = csr_array((ones, (pairs, predicted)), shape=(len(gold), labels))
     right, there, said = (counts * hit) @ of_gold, counts @ of_gold, counts @ of_found
     total = counts.sum(1)
     each = {

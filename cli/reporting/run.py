@@ -73,15 +73,15 @@ class Run:
         with path.open(encoding="utf-8", errors="replace", newline="") as file:
             rows = [_numbers(row) for row in csv.DictReader(file)]
         before = self.entry("before")
-        found = []
+        steps = []
         for row in rows:
             if "step" not in row:
                 continue
             names = row.keys() - {"step", "epoch"}
             untrained = row["step"] == 0 and before and names and all(row[n] == before.get(n) for n in names)
-            found.append({**row, "step": 0 if untrained else row["step"] + 1})
+            steps.append({**row, "step": 0 if untrained else row["step"] + 1})
             before = {} if untrained else before
-        return found
+        return steps
 
     def tested(self) -> Iterator[Row]:
         """Yield the rows of the last test, where they are kept.
@@ -107,16 +107,16 @@ class Run:
     def lineage(self) -> list[dict[str, Any]]:
         """The runs behind the weights, oldest first, and this one; empty where nothing is exported."""
         path = self.folder / "export" / "config.json"
-        found = self._mapping(path, read_json).get(LINEAGE)
-        return [entry for entry in found if isinstance(entry, dict)] if isinstance(found, list) else []
+        entries = self._mapping(path, read_json).get(LINEAGE)
+        return [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
 
     # ------------------------------------------------------------------ what follows from them
 
     @property
     def monitor(self) -> str | None:
         """The metric that the best weights were chosen by."""
-        found = self.entry("fit").get("monitor")
-        return found if isinstance(found, str) else None
+        name = self.entry("fit").get("monitor")
+        return name if isinstance(name, str) else None
 
     @cached_property
     def curves(self) -> Curves:
@@ -129,15 +129,15 @@ class Run:
 
     def entry(self, key: str) -> dict[str, Any]:
         """Return an entry of the summary; an empty one where it is missing."""
-        found = self.summary.get(key)
-        return found if isinstance(found, dict) else {}
+        entry = self.summary.get(key)
+        return entry if isinstance(entry, dict) else {}
 
     def option(self, *keys: str) -> Any:
         """Return an option of the configuration by its path, such as `("model", "class_path")`; None: unset."""
-        found: Any = self.config
+        value: Any = self.config
         for key in keys:
-            found = found.get(key) if isinstance(found, dict) else None
-        return found
+            value = value.get(key) if isinstance(value, dict) else None
+        return value
 
     def report(self) -> Report:
         """Return the report, which a notebook shows; `save` writes it."""
@@ -146,19 +146,19 @@ class Run:
         return Report([self])
 
     def _mapping(self, path: Path, read: Any) -> dict[str, Any]:
-        found = read(path) if path.is_file() else {}
-        if not isinstance(found, dict):
-            raise InputError(f"{path} is damaged: it holds {json.dumps(found)[:40]}, where names should be.")
-        return found
+        content = read(path) if path.is_file() else {}
+        if not isinstance(content, dict):
+            raise InputError(f"{path} is damaged: it holds {json.dumps(content)[:40]}, where names should be.")
+        return content
 
 
 def _numbers(row: dict[str, str]) -> dict[str, float]:
-    found = {}
+    numbers = {}
     for name, text in row.items():
         try:
             value = float(text)
         except (TypeError, ValueError):
             continue
         if math.isfinite(value):
-            found[name] = value
-    return found
+            numbers[name] = value
+    return numbers

@@ -44,12 +44,12 @@ def suspects(rows: Sequence[Row]) -> list[Suspect]:
     for row in rows:
         chances.setdefault(row["label"], []).append(row["probabilities"].get(row["label"], 0.0))
     bars = {label: float(np.mean(values)) for label, values in chances.items() if len(values) >= FEWEST}
-    found = []
+    doubted = []
     for number, row in enumerate(rows):
         given = row["probabilities"]
         over = [name for name, chance in given.items() if name in bars and chance >= bars[name]]
         best = max(over, key=given.__getitem__, default=row["label"])
         margin = given.get(best, 0.0) - given.get(row["label"], 0.0)
         if best != row["label"] and margin > 0:
-            found.append(Suspect(number, row["label"], best, margin))
-    return sorted(found, key=lambda suspect: -suspect.margin)
+            doubted.append(Suspect(number, row["label"], best, margin))
+    return sorted(doubted, key=lambda suspect: -suspect.margin)

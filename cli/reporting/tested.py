@@ -57,9 +57,9 @@ class Tested:
         """Scores that follow from sums over rows; the first is the one that groups of rows are compared by."""
         ones = np.ones(len(self.rows))
         if self.kind == "number":
-            gold, found = self.numbers.T
-            sums = np.stack((ones, gold, found, gold**2, found**2, gold * found), 1)
-            error = np.stack(((gold - found) ** 2, ones), 1)
+            gold, predicted = self.numbers.T
+            sums = np.stack((ones, gold, predicted, gold**2, predicted**2, gold * predicted), 1)
+            error = np.stack(((gold - predicted) ** 2, ones), 1)
             return [Measure("mean squared error", error, ratio), Measure("pearson", sums, pearson)]
         if self.kind == "answer":
             exact, words = 100 * self._answers.T
@@ -68,9 +68,9 @@ class Tested:
         if self.kind in ("entities", "labels"):
             counts = np.array([self._overlap(row) for row in self.rows], np.float64)
             parts = {"f1": (counts, f1), "precision": (counts[:, :2], ratio), "recall": (counts[:, ::2], ratio)}
-            found = [Measure(name, *part) for name, part in parts.items()]
-            micro = [Measure("f1_micro", found[0].parts, f1)]
-            return found if self.kind == "entities" else [self._accuracy(), *micro]
+            by_label = [Measure(name, *part) for name, part in parts.items()]
+            micro = [Measure("f1_micro", by_label[0].parts, f1)]
+            return by_label if self.kind == "entities" else [self._accuracy(), *micro]
         if self.kind == "tags":
             words = [
                 (sum(a == b for a, b in zip(row.get("tags", []), row["prediction"], strict=False)), len(row["tags"]))
@@ -84,8 +84,8 @@ class Tested:
 
     def _overlap(self, row: Row) -> tuple[int, int, int]:
         gold: set[Any] = gold_entities(row) if self.kind == "entities" else set(row.get("label", []))
-        found: set[Any] = found_entities(row) if self.kind == "entities" else set(row["prediction"])
-        return len(gold & found), len(found), len(gold)
+        predicted: set[Any] = found_entities(row) if self.kind == "entities" else set(row["prediction"])
+        return len(gold & predicted), len(predicted), len(gold)
 
     @cached_property
     def numbers(self) -> np.ndarray:
@@ -104,8 +104,8 @@ class Tested:
     @cached_property
     def confidence(self) -> np.ndarray | None:
         """(rows,) float64: how sure the model was of its prediction; None where that is not known."""
-        found = [_confidence(self.kind, row) for row in self.rows]
-        return None if any(value is None for value in found) else np.array(found, np.float64)
+        confidences = [_confidence(self.kind, row) for row in self.rows]
+        return None if any(value is None for value in confidences) else np.array(confidences, np.float64)
 
     def chances(self) -> tuple[np.ndarray, np.ndarray] | None:
         """Return probabilities that were given, and whether what they were given for is so; None: there are none.

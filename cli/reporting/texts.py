@@ -89,9 +89,9 @@ def _names(labels: list[Any]) -> str:
 
 def _marked(row: Row) -> list[Piece]:
     """The text in pieces: what was found rightly, found wrongly, and missed; found ones go before missed ones."""
-    text, gold, found = row["text"], gold_entities(row), found_entities(row)
-    spans = [(s, e, kind, "right" if (s, e, kind) in gold else "wrong") for s, e, kind in sorted(found)]
-    spans += [(s, e, kind, "missed") for s, e, kind in sorted(gold - found)]
+    text, gold, predicted = row["text"], gold_entities(row), found_entities(row)
+    spans = [(s, e, kind, "right" if (s, e, kind) in gold else "wrong") for s, e, kind in sorted(predicted)]
+    spans += [(s, e, kind, "missed") for s, e, kind in sorted(gold - predicted)]
     pieces, at = [], 0
     free = [span for span in spans if span[3] != "missed"]
     for span in spans:

@@ -30,16 +30,16 @@ def of_one(run: Run) -> list[Section]:
     """
     rows = list(run.tested())
     tested = Tested(rows) if rows else None
-    found = [overview(run), course(run), scores(run, tested)]
+    sections = [overview(run), course(run), scores(run, tested)]
     if tested is not None:
-        found += [breakdown(tested), confused(run, tested), calibrated(tested), mistakes(tested), suspected(tested)]
+        sections += [breakdown(tested), confused(run, tested), calibrated(tested), mistakes(tested), suspected(tested)]
     else:
-        found.append(confused(run, None))
-    found += [tokens(run), samples(run), data(run), setting(run)]
-    return [section for section in found if section is not None]
+        sections.append(confused(run, None))
+    sections += [tokens(run), samples(run), data(run), setting(run)]
+    return [section for section in sections if section is not None]
 
 
 def side_by_side(runs: Sequence[Run]) -> list[Section]:
     """Return the parts of the report of several runs: scores, curves, and how their configurations differ."""
-    found = [scores_together(runs), curves_together(runs), configurations(runs)]
-    return [section for section in found if section is not None]
+    sections = [scores_together(runs), curves_together(runs), configurations(runs)]
+    return [section for section in sections if section is not None]

@@ -48,9 +48,9 @@ def _by_label(tested: Tested, measure: Measure) -> Groups:
         return _largest(each), "by label", "F1"
     if tested.kind in ("entities", "labels"):
         pairs = [_sets(tested, number) for number in range(len(tested.rows))]
-        names = sorted({name for gold, found in pairs for name in (*gold, *found)})
-        found = {name: _of_name(pairs, name).estimate() for name in names}
-        return _largest(found), "by kind" if tested.kind == "entities" else "by label", "F1"
+        names = sorted({name for gold, predicted in pairs for name in (*gold, *predicted)})
+        estimates = {name: _of_name(pairs, name).estimate() for name in names}
+        return _largest(estimates), "by kind" if tested.kind == "entities" else "by label", "F1"
     return {}, "", ""
 
 
@@ -68,8 +68,8 @@ def _sets(tested: Tested, number: int) -> tuple[dict[str, set[object]], dict[str
 
 def _of_name(pairs: list[tuple[dict[str, set[object]], dict[str, set[object]]]], name: str) -> Measure:
     empty: set[object] = set()
-    sets = [(gold.get(name, empty), found.get(name, empty)) for gold, found in pairs]
-    counts = [(len(gold & found), len(found), len(gold)) for gold, found in sets if gold or found]
+    sets = [(gold.get(name, empty), predicted.get(name, empty)) for gold, predicted in pairs]
+    counts = [(len(gold & predicted), len(predicted), len(gold)) for gold, predicted in sets if gold or predicted]
     return Measure("f1", np.array(counts, np.float64).reshape(-1, 3), f1)
 
 

@@ -21,20 +21,20 @@ def calibrated(tested: Tested) -> Section | None:
     chances = tested.chances()
     if chances is None:
         return None
-    found = calibration(*chances)
-    said, true = [b.said for b in found.bins], [b.true for b in found.bins]
-    low, high = [b.low for b in found.bins], [b.high for b in found.bins]
+    result = calibration(*chances)
+    said, true = [b.said for b in result.bins], [b.true for b in result.bins]
+    low, high = [b.low for b in result.bins], [b.high for b in result.bins]
     series = [
         Line("as it should be", [0, 1], [0, 1], "dotted", 4, tabled=False),
         Line("share that is right", said, true, tabled=False, low=low, high=high),
     ]
-    over = sum(b.count for b in found.bins if b.said > b.true) / max(1, sum(b.count for b in found.bins))
+    over = sum(b.count for b in result.bins if b.said > b.true) / max(1, sum(b.count for b in result.bins))
     words = f"Probabilities {OF[tested.kind]}. {over:.0%} of them lie in bins that are right less often than they say."
     chart = lines(
         "Reliability", words, series, "probability that was given", "share that is right", y_range=(-0.02, 1.02)
     )
-    rows = [[f"{b.said:.3f}", f"{b.true:.3f}", f"{b.low:.3f} to {b.high:.3f}", f"{b.count:,}"] for b in found.bins]
+    rows = [[f"{b.said:.3f}", f"{b.true:.3f}", f"{b.low:.3f} to {b.high:.3f}", f"{b.count:,}"] for b in result.bins]
     return Section(
         "Whether its probabilities can be believed",
-        fill("calibration.html", chart=chart, rows=rows, error=found.error, brier=found.brier, words=words),
+        fill("calibration.html", chart=chart, rows=rows, error=result.error, brier=result.brier, words=words),
     )

@@ -28,20 +28,20 @@ def scores_together(runs: Sequence[Run]) -> Section:
 
 def _told(run: Run) -> dict[str, str]:
     fit = run.entry("fit")
-    found: dict[str, str] = {}
+    cells: dict[str, str] = {}
     if isinstance(fit.get("steps"), int):
-        found["steps"] = f"{fit['steps']:,}"
+        cells["steps"] = f"{fit['steps']:,}"
     if isinstance(fit.get("seconds"), int | float):
-        found["time"] = spell_seconds(fit["seconds"])
+        cells["time"] = spell_seconds(fit["seconds"])
     rows = list(run.tested())
     ranges = intervals(Tested(rows)) if rows else {}
     for stage, entry in (("validation", best_validation(run)), ("test", named_scores(run.entry("test")))):
         for name, value in sorted(entry.items(), key=lambda item: (item[0] != "loss", item[0])):
             between = ranges.get(name) if stage == "test" else None
-            found[f"{stage} {name}"] = f"{value:.4f}" + (
+            cells[f"{stage} {name}"] = f"{value:.4f}" + (
                 f" ({between.low:.4f} to {between.high:.4f})" if between else ""
             )
-    return found
+    return cells
 
 
 def curves_together(runs: Sequence[Run]) -> Section | None:
@@ -85,4 +85,4 @@ def _shown(value: Any) -> str:
 def _flat(value: Any, above: str = "") -> dict[str, Any]:
     if not isinstance(value, dict) or not value:
         return {above: value}
-    return {name: found for k, v in value.items() for name, found in _flat(v, f"{above}.{k}" if above else k).items()}
+    return {name: leaf for k, v in value.items() for name, leaf in _flat(v, f"{above}.{k}" if above else k).items()}

@@ -38,7 +38,7 @@ def confused(run: Run, tested: Tested | None) -> Section | None:
     pairs = sorted(
         (
             (int(n), confusion.labels[a], confusion.labels[b])
-            for a, b, n in zip(confusion.gold, confusion.found, confusion.counts, strict=True)
+            for a, b, n in zip(confusion.gold, confusion.predicted, confusion.counts, strict=True)
             if a != b
         ),
         reverse=True,

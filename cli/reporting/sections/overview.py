@@ -40,14 +40,14 @@ def overview(run: Run) -> Section:
 
 def _notices(run: Run) -> list[str]:
     fit = run.entry("fit")
-    found = [fit["nothing_learned"]] if fit.get("nothing_learned") else []
+    remarks = [fit["nothing_learned"]] if fit.get("nothing_learned") else []
     if fit.get("left_out"):
-        found.append(f"{fit['left_out']} steps were left out, as their numbers were none.")
+        remarks.append(f"{fit['left_out']} steps were left out, as their numbers were none.")
     if isinstance(jumps := fit.get("loss_jumps"), list) and jumps:
-        found.append(f"The loss jumped {len(jumps)} times.")
+        remarks.append(f"The loss jumped {len(jumps)} times.")
     if isinstance(resumed := run.summary.get("resumed"), list) and resumed:
-        found.append(f"It was resumed {len(resumed)} times.")
-    return [str(text) for text in found]
+        remarks.append(f"It was resumed {len(resumed)} times.")
+    return [str(text) for text in remarks]
 
 
 def spell_seconds(seconds: float) -> str:

@@ -10,8 +10,8 @@ MOST = 60
 
 def samples(run: Run) -> Section | None:
     """Return the continuations of the prompts, by step; None where there are none."""
-    found = run.summary.get("samples")
-    if not isinstance(found, list) or not found:
+    samples = run.summary.get("samples")
+    if not isinstance(samples, list) or not samples:
         return None
-    rows = [entry for entry in found if isinstance(entry, dict)][-MOST:]
-    return Section("What it wrote", fill("samples.html", rows=rows, left_out=len(found) - len(rows)))
+    rows = [entry for entry in samples if isinstance(entry, dict)][-MOST:]
+    return Section("What it wrote", fill("samples.html", rows=rows, left_out=len(samples) - len(rows)))

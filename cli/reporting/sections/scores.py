@@ -36,11 +36,11 @@ def scores(run: Run, tested: Tested | None) -> Section | None:
 
 def intervals(tested: Tested) -> dict[str, Estimate]:
     """Return scores of the test rows, with intervals, by the names that are logged."""
-    found = {measure.name: measure.estimate() for measure in tested.measures}
+    estimates = {measure.name: measure.estimate() for measure in tested.measures}
     if tested.kind == "label":
         gold, said = ([str(row[key]) for row in tested.rows] for key in ("label", "prediction"))
-        found |= Confusion.of_rows(gold, said).estimates()[0]
-    return found | ({"mse": found["mean squared error"]} if "mean squared error" in found else {})
+        estimates |= Confusion.of_rows(gold, said).estimates()[0]
+    return estimates | ({"mse": estimates["mean squared error"]} if "mean squared error" in estimates else {})
 
 
 def named_scores(entry: dict[str, Any]) -> dict[str, float]:

@@ -18,11 +18,11 @@ def suspected(tested: Tested) -> Section | None:
     """
     if tested.kind != "label" or not all("probabilities" in row and "label" in row for row in tested.rows):
         return None
-    found = suspects(tested.rows)
+    doubted = suspects(tested.rows)
     items = [
         told(tested.rows[s.number], f"labeled {s.label}, likelier {s.likelier} (by {s.margin:.1%})")
-        for s in found[:MOST]
+        for s in doubted[:MOST]
     ]
     return Section(
-        "Labels that may be wrong", fill("suspects.html", items=items, count=len(found), rows=len(tested.rows))
+        "Labels that may be wrong", fill("suspects.html", items=items, count=len(doubted), rows=len(tested.rows))
     )
