@@ -50,7 +50,6 @@ from .callbacks import (
 from .callbacks.prediction_place import weights_of
 from .callbacks.save_config import SaveConfig, is_same
 from .callbacks.untrained import CURE
-from .checked_cli import CheckedCLI
 from .launch import speak_alone
 from .loggers import RunCSVLogger, RunTensorBoardLogger
 from .options import PaceOptions, default_precision
@@ -58,12 +57,13 @@ from .parser import HelpfulParser, as_plain
 from .run_folder import RunFolder
 from .run_options import add_run_options
 from .stop_signals import STARTED, TIME_LIMIT, Interrupted, requests, seconds_of
+from .tracked_cli import TrackedCLI
 from .verbs import running
 
 StrategyRegistry.register("fully_sharded", FullySharded, "FSDP2")
 
 
-class PretuneCLI(CheckedCLI):
+class PretuneCLI(TrackedCLI):
     """`python main.py {fit,validate,test,predict} --config FILE [--key value ...]`."""
 
     _taken: RunFolder | None = None
@@ -272,3 +272,4 @@ class PretuneCLI(CheckedCLI):
         model.predicts_untrained = self._get(self.config, "untrained")
         model.why_untrained = f"{why} " if why else ""
         self.run.tell()
+        super().after_instantiate_classes()

@@ -6,7 +6,7 @@ them a verb's help shows first stands in the table of verbs.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from lightning.pytorch.cli import LightningArgumentParser
 
@@ -47,6 +47,12 @@ def add_run_options(parser: LightningArgumentParser) -> None:
         type=str | int | None,
         default=None,
         help="90m, 1h30m, 01:30:00 or seconds: then saves, says how to go on, and ends with code 143.",
+    )
+    parser.add_argument(
+        "--logger",
+        type=str | dict[str, Any] | list[str | dict[str, Any]] | None,
+        default=None,
+        help="Shows runs to wandb, mlflow, comet or aim, too; {name: wandb, project: mine}, or a list.",
     )
     parser.add_argument(
         "--untrained", type=bool, default=False, help="Score or predict with weights that were never trained."

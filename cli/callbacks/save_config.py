@@ -15,7 +15,9 @@ from ...errors import InputError
 from ...storage.atomic_files import write_text
 
 CONFIG = "config.yaml"
-PASSING = frozenset({"config", "ckpt_path", "name", "seeds", "stop_after", "untrained", "predictions", "card"})
+PASSING = frozenset(
+    {"config", "ckpt_path", "name", "seeds", "stop_after", "untrained", "predictions", "card", "logger"}
+)
 """Options of a start, not of a run."""
 
 

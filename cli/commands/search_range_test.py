@@ -20,6 +20,7 @@ from .search_space import RATE
 class RangeTestCLI(PretuneCLI):
     """Run Lightning's learning-rate range test in place of `fit`."""
 
+    tracked = False
     finder: Any = None
     """Lightning's `_LRFinder`; None where the test was broken off."""
 

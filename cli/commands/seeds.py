@@ -16,6 +16,7 @@ from ...errors import InputError, input_error
 from ...modules.metrics.majority import majority_scores
 from ..arguments import run_name, runs_folder, values_of, without
 from ..terminal import say
+from ..trackers import one_group
 from .kept_results import aside, read, write
 from .one_run import run_alone
 from .parsing import ParsingCLI
@@ -79,13 +80,15 @@ def run_seeds(text: str, args: Sequence[str]) -> dict[str, Any]:
     rest = without(args, "seeds")
     if clash := [name for name in ("ckpt_path", "seed_everything") if values_of(rest, name)]:
         raise InputError(f"--seeds trains several runs, each with its own seed: leave --{clash[0]} out.")
-    root = runs_folder(rest) / run_name(rest)
+    runs, name = runs_folder(rest), run_name(rest)
+    root = runs / name
     rest = without(rest, "name", "trainer.default_root_dir")
     done: dict[int, dict[str, Any]] = {}
     broken: dict[int, str] = {}
     for seed in seeds:
         try:
-            done[seed] = _one(seed, root, rest)
+            with one_group(name, runs):
+                done[seed] = _one(seed, root, rest)
         except Exception as error:
             broken[seed] = str(input_error(error) or f"{type(error).__name__}: {error}")
         results = summarize(done, broken)

@@ -20,13 +20,14 @@ from ...storage.paths import local_folder
 from ...storage.plain_files import read_yaml
 from ..arguments import check_name, values_by_name
 from ..terminal import say
+from ..trackers import one_group
 from .kept_results import aside, read, write
 from .nested_options import flat, merged
 from .one_run import run_alone
 from .suite_checks import check_metrics, check_task
 from .suite_results import Part, Scores, Task, format_predictions, merit, pack, tabulate
 
-SHAPELESS = re.compile(r"trainer\.(enable_|logger|log_every)|data\.(num_workers|cache_dir)")
+SHAPELESS = re.compile(r"logger|trainer\.(enable_|logger|log_every)|data\.(num_workers|cache_dir)")
 """Options that do not shape a run."""
 
 
@@ -139,13 +140,14 @@ class Runner:
         chosen = "last" if verb == "fit" else "best"
         resumed = verb != "fit" or any(find_checkpoint(version, "last") for version in versions(home))
         gc.collect()  # a model is part of cycles: the one before would still hold memory of the device
-        return run_alone(
-            [verb, "--trainer.devices=1"]
-            + [f"--config={config}" for config in configs]
-            + self.arguments
-            + [f"--name={home.name}", f"--trainer.default_root_dir={home.parent}"]
-            + ([f"--ckpt_path={chosen}"] if resumed else [])
-        )
+        with one_group(f"{self.suite.name}/{name}", Path(self.suite.folder)):
+            return run_alone(
+                [verb, "--trainer.devices=1"]
+                + [f"--config={config}" for config in configs]
+                + self.arguments
+                + [f"--name={home.name}", f"--trainer.default_root_dir={home.parent}"]
+                + ([f"--ckpt_path={chosen}"] if resumed else [])
+            )
 
     def options(self, name: str, seed: int) -> dict[str, Any]:
         """Return everything that shapes a run, by dotted name."""

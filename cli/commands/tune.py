@@ -12,6 +12,7 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_info
 
 from ...errors import InputError
 from ..arguments import run_name, runs_folder, without
+from ..trackers import one_group
 from ..verb_options import read_options
 from .parsing import check_options
 from .search_fixed import leave_out_fixed
@@ -89,7 +90,8 @@ def run_tune(args: Sequence[str]) -> dict[str, Any]:
     try_interrupted_again(study)
     while len(ended(study)) < options.trials:
         trial = study.ask()
-        run_trial(study, trial, space.suggest(trial, proposed), root, rest)
+        with one_group(f"{root.parent.name}/tune", root.parent.parent):
+            run_trial(study, trial, space.suggest(trial, proposed), root, rest)
         reasons = [t.user_attrs.get("why") for t in ended(study)]
         if len(reasons) >= HOPELESS and reasons[0] is not None and len(set(reasons)) == 1:
             break  # each failed, and in the same way: so would the others
