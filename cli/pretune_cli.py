@@ -17,7 +17,7 @@ from lightning.pytorch.utilities.model_helpers import is_overridden
 from typing_extensions import override
 
 from ..checkpoints import read_checkpoint, stored
-from ..contracts import data_facts, module_facts
+from ..contracts import AnswerOptions, ModuleFacts, data_facts, module_facts
 from ..errors import InputError, first_line
 from ..modules.base import BaseModule
 from ..modules.optimization.resuming import refuse_shorter
@@ -193,7 +193,7 @@ class PretuneCLI(TrackedCLI):
         if self.subcommand in ("validate", "test") and not self._get(self.config, "untrained"):
             callbacks.append(RefuseUntrained(self.run.why_untrained))
         if self.subcommand == "predict":
-            return [self._writer(folder)]
+            return [RunReport(folder), self._writer(folder)]
         if self.subcommand == "test":
             return [*callbacks, TestedRows(folder), TokenLosses(), ReportPage(folder), RunCard(folder)]
         if self.subcommand != "fit":
@@ -220,6 +220,8 @@ class PretuneCLI(TrackedCLI):
 
     def _writer(self, folder: Path) -> PredictionWriter:
         options = {name: self._get(self.config, f"predictions_{name}") for name in ("file", "top")}
+        if options["top"] is not None and self._get(self.config, "top_k") is not None:
+            raise InputError("--predictions_top bounds the probabilities, which --top_k leaves out: give one of them.")
         inline = data_facts(self.datamodule).predict_texts is not None
         kind = self._get(self.config, "predictions")
         weights = weights_of(self.run.checkpoint, self.model.backbone)
@@ -269,6 +271,14 @@ class PretuneCLI(TrackedCLI):
             able = able or is_overridden("predict_step", self.model)
             if able and backbone is not None and backbone.name is None:  # of a new head, once its weights are loaded
                 raise InputError(f"{why} {CURE}")
+        if self.subcommand == "predict":
+            asked = AnswerOptions(self._get(self.config, "top_k"), self._get(self.config, "threshold"))
+            if asked != AnswerOptions() and not isinstance(self.model, ModuleFacts):
+                raise InputError(
+                    f"--top_k and --threshold mean nothing for {type(self.model).__name__}, which predicts by itself: "
+                    "leave them out."
+                )
+            model.answer_options = asked
         model.predicts_untrained = self._get(self.config, "untrained")
         model.why_untrained = f"{why} " if why else ""
         self.run.tell()

@@ -84,3 +84,15 @@ def add_run_options(parser: LightningArgumentParser) -> None:
         default=None,
         help="Of predict: so many of a row's probabilities, the highest. Null: all of up to 100, else 20.",
     )
+    parser.add_argument(
+        "--top_k",
+        type=int | None,
+        default=None,
+        help="Of predict: so many of the likeliest labels with their probabilities, instead of all.",
+    )
+    parser.add_argument(
+        "--threshold",
+        type=float | None,
+        default=None,
+        help="Of predict: how probable a label must be to be given; of answers to questions, their null threshold.",
+    )

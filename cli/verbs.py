@@ -90,8 +90,8 @@ VERBS = {
         "commands.trainer:run_predict",
         "--config configs/quickstart/pretrained.yaml --data.predict_texts '[Sorts a list in place.]'",
         ("infer", "inference", "generate", "classify", "prediction", "predictions", "apply"),
-        shared=("config", "name", "ckpt_path", "predictions", "predictions_file", "predictions_top", "untrained",
-                "print_config"),
+        shared=("config", "name", "ckpt_path", "predictions", "predictions_file", "predictions_top", "top_k",
+                "threshold", "untrained", "print_config"),
         trains=False,
     ),
     "tune": Verb(

@@ -6,6 +6,7 @@ of this suite inherit from them; `data_facts`, `module_facts` and `loader_facts`
 Attributes are plain, so that a subclass may make one a property, or set it.
 """
 
+from .answer_options import AnswerOptions
 from .asking import data_facts, files_of, hub_ids_of, is_defined, loader_facts, module_facts, set_length
 from .batch import CAPACITY, FULL, HINTS, IGNORED, LONGEST, TARGETS, TOKENS, known_targets, with_hints, without_hints
 from .data import NOTHING, DataFacts, DataKind
@@ -24,6 +25,7 @@ __all__ = [
     "NOTHING",
     "TARGETS",
     "TOKENS",
+    "AnswerOptions",
     "DataFacts",
     "DataKind",
     "LoaderFacts",

@@ -120,6 +120,9 @@ class DataFacts:
     predict_plan: Any = None
     """The batches of the prediction, which `steps()` names; known once its loader is made."""
 
+    def predicted(self, done: int) -> None:
+        """Take note that so many rows are done, and will not be asked for any more."""
+
     def judged(self, row: dict[str, Any], predicted: dict[str, Any]) -> dict[str, Any]:
         """Return what to write of a prediction beside it, such as whether it is right.
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from .answer_options import AnswerOptions
 from .data import NOTHING, DataFacts
 from .shown import ShownRow, plain_rows
 from .stored import Stored
@@ -175,6 +176,13 @@ class ModuleFacts:
         return plain_rows(batch, self.tokenizer)
 
     # ------------------------------------------------------------------ by who writes predictions
+
+    answer_options: AnswerOptions = AnswerOptions()
+    """What is asked of predictions."""
+
+    def answered_by(self) -> tuple[str, ...]:
+        """Return which of those options mean something here: `top_k`, `threshold`."""
+        return ()
 
     def merge_predictions(
         self, parts: list[tuple[int, dict[str, Any]]], split: str = "predict"

@@ -75,6 +75,11 @@ class BaseDataModule(LoadingDataModule):
         self.predict_rows, self.predict_key = self._inputs.inputs, digest(key)
         return self._inputs
 
+    def predicted(self, done: int) -> None:
+        """Give back the memory of the rows that are done."""
+        if self._inputs is not None:
+            self._inputs.forget(done)
+
     def teardown(self, stage: str) -> None:
         """Remove what was written to be predicted, once that is done."""
         if stage == "predict" and self._inputs is not None and (self.trainer is None or self.trainer.local_rank == 0):

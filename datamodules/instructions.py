@@ -231,7 +231,7 @@ class InstructionDataModule(LabeledDataModule):
     def predict_dataset(self, rows: TokenRows | RowsInMemory) -> Batches:
         """Return batches of prompts, which are continued at their right end."""
         padding = Padding(self.tokenizer, left=True)
-        return Batches(rows, np.arange(len(rows)), padding, {"index": rows.owners}, rows.lengths)
+        return Batches(rows, None, padding, {"index": rows.owners}, rows.mapped_lengths)
 
     def inline_rows(self) -> list[Row] | None:
         """Return the `predict_texts` as rows."""

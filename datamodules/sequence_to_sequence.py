@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
-import numpy as np
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 
 from ..contracts import IGNORED, module_facts
@@ -230,8 +229,8 @@ class SequenceToSequenceDataModule(LabeledDataModule):
 
     def predict_dataset(self, rows: TokenRows | RowsInMemory) -> Batches:
         """Return batches of what is before the target; a decoder goes on at the right end."""
-        every = np.arange(len(rows))
-        return Batches(rows, every, Padding(self.tokenizer, left=self.one_row), {"index": rows.owners}, rows.lengths)
+        padding = Padding(self.tokenizer, left=self.one_row)
+        return Batches(rows, None, padding, {"index": rows.owners}, rows.mapped_lengths)
 
     def inline_rows(self) -> list[Row] | None:
         """Return the `predict_texts` as rows."""

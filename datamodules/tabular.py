@@ -121,7 +121,7 @@ class TabularDataModule(BaseDataModule):
 
     def predict_dataset(self, rows: TokenRows | RowsInMemory) -> Any:
         """Return the batches to predict; each says under `index` which input rows its rows belong to."""
-        return Batches(rows, np.arange(len(rows)), self.collate(), {"index": rows.owners}, rows.lengths)
+        return Batches(rows, None, self.collate(), {"index": rows.owners}, rows.mapped_lengths)
 
     def inline_rows(self) -> list[Row] | None:
         """Return rows to predict that stand in the options, if any."""
@@ -219,7 +219,7 @@ class TabularDataModule(BaseDataModule):
             rows, counts = self._encode_inline(inline)
         else:
             rows = self._read_inputs().rows
-            counts = rows.notes.of(np.arange(len(rows.examples)))
+            counts = rows.notes.totals()
         self.rows["predict"] = rows
         self.datasets["predict"] = self.predict_dataset(rows)
         self.predict_from = 0

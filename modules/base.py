@@ -16,7 +16,7 @@ from .early_checks import check_early
 from .inputs import network_inputs
 from .measured import MeasuredModule
 from .output import Output, held_together, outputs_by_part, refuse_batch
-from .refusals import refuse_predicting, refuse_unbuilt
+from .refusals import refuse_answer_options, refuse_predicting, refuse_unbuilt
 from .shortcuts.static_shapes import compiling, has_the_shape
 from .shortcuts.take_shortcuts import take_shortcuts
 from .untrained import refuse_untrained
@@ -165,4 +165,5 @@ class BaseModule(MeasuredModule):
     def on_predict_start(self) -> None:
         """Refuse to predict where there is nothing to, and with a head that was never trained."""
         refuse_predicting(self)
+        refuse_answer_options(self)
         refuse_untrained(self)

@@ -19,7 +19,14 @@ from .backbone.skeleton import try_out
 from .early_callbacks import refuse_early
 from .early_monitors import check_monitors
 from .optimization.schedules import schedule
-from .refusals import no_start, refuse_compiled, refuse_divided, refuse_predicting, refuse_unfreezing
+from .refusals import (
+    no_start,
+    refuse_answer_options,
+    refuse_compiled,
+    refuse_divided,
+    refuse_predicting,
+    refuse_unfreezing,
+)
 from .strategies import FullySharded
 
 if TYPE_CHECKING:
@@ -47,6 +54,7 @@ def check_early(module: BaseModule) -> None:
         data_facts(getattr(callback, "data", None)).find_sources()
     if trainer.state.fn == TrainerFn.PREDICTING:
         refuse_predicting(module)
+        refuse_answer_options(module)
     if isinstance(trainer.strategy, FullySharded):
         refuse_divided(module)
     if trainer.state.fn == TrainerFn.FITTING:

@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING, Any
 from lightning.pytorch import LightningModule
 from lightning.pytorch.callbacks import WeightAveraging
 
-from ..errors import InputError
+from ..errors import InputError, check_range
 
 if TYPE_CHECKING:
+    from .base import BaseModule
     from .network import NetworkModule
     from .optimization.module import OptimizedModule
+
+WANTED = {"top_k": "list of likely answers to choose from", "threshold": "probability of an answer as a whole"}
+"""What a prediction must have for an option to mean something."""
 
 
 def refuse_divided(module: NetworkModule) -> None:
@@ -47,6 +51,22 @@ def refuse_predicting(module: LightningModule) -> None:
             f"{type(module).__name__} predicts nothing of its own; give its run or export as model.backbone of a "
             "downstream task, such as TextClassification."
         )
+
+
+def refuse_answer_options(module: BaseModule) -> None:
+    """Raise an `InputError` for what is asked of predictions and means nothing there."""
+    options, known = module.answer_options, module.answered_by()
+    check_range("--top_k", options.top_k, least=1)
+    check_range("--threshold", options.threshold)
+    for name, value in (("top_k", options.top_k), ("threshold", options.threshold)):
+        if value is not None and name not in known:
+            kind = module.problem or module.asked_problem()
+            problem = f" ({kind})" if kind else ""
+            instead = f"; it takes --{' and --'.join(known)}" if known else ""
+            raise InputError(
+                f"--{name} means nothing for {type(module).__name__}{problem}, which gives no {WANTED[name]}: leave it "
+                f"out{instead}."
+            )
 
 
 def refuse_compiled(module: LightningModule) -> None:

@@ -21,6 +21,7 @@ ROOT = Path(pretune.__file__).parent
 WALKS = {
     "readme": "README runs pretraining fine-tuning overfitting speed scaling python components",
     "concepts": "concepts few-labels inspect reports sharing",
+    "predicting": "predicting",
     "migrating": "migrating",
     "faq": "faq",
     "trackers": "trackers",
@@ -117,7 +118,8 @@ def follow(command: str, place: Path, tokenizer: Any, run: Callable[..., Any], f
         config = next((arg for arg in args if arg.endswith(".yaml")), "")
         for path in [Path(arg) for arg in args if arg.endswith(".yaml")]:
             hub_folder(path, place, tokenizer)
-        cli = run(*args, *SHORT, *{**ALSO, **SMALLER}.get(config.removeprefix("configs/"), ()))
+        enough = ("--data.validation_fraction=0.7",) if "calibrated.yaml" in args and args[0] == "fit" else ()
+        cli = run(*args, *SHORT, *enough, *{**ALSO, **SMALLER}.get(config.removeprefix("configs/"), ()))
         assert cli.trainer.state.finished, command
 
 

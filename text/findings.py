@@ -78,6 +78,16 @@ class Findings:
         return list(self._notes)
 
 
+class Totals(Findings):
+    """The same of rows that are reported as a whole: its size does not grow with their number."""
+
+    def note(self, what: str, example: int, times: int = 1) -> None:
+        """Count what happened, under the first example."""
+        if times:
+            _, counts = self._notes.setdefault(what, (array("q", [0]), array("q", [0])))
+            counts[0] += int(times)
+
+
 class Notes:
     """The notes that `Findings` saved.
 
@@ -100,6 +110,13 @@ class Notes:
             if total := int(counts[inside][wanted[owners[inside]]].sum()):
                 counts_of_examples[name] = total
         return counts_of_examples
+
+    def totals(self) -> dict[str, int]:
+        """Return what happened how often in all."""
+        return {
+            name: int(np.load(self.folder / f"note.{number}.npy", mmap_mode="r")[1].sum())
+            for number, name in enumerate(self.names)
+        }
 
 
 def unknown_id(tokenizer: Any) -> int | None:

@@ -13,7 +13,18 @@ MOST = 50
 """Texts that are answered on the terminal; the file has all."""
 LIKELIEST = 3
 """Labels of a text whose probability is shown."""
-MADE = ("prediction", "probabilities", "score", "n_best", "no_answer_odds", "entities", "masks", "correct")
+MADE = (
+    "prediction",
+    "abstained",
+    "probabilities",
+    "top_k",
+    "score",
+    "n_best",
+    "no_answer_odds",
+    "entities",
+    "masks",
+    "correct",
+)
 
 
 def print_answers(rows: list[dict[str, Any]], console: Console | None = None) -> None:
@@ -41,7 +52,11 @@ def answer(row: dict[str, Any]) -> str:
     words = ", ".join(map(str, prediction)) or "no label" if isinstance(prediction, list) else str(prediction)
     if isinstance(prediction, float):
         words = f"{prediction:.4g}"
+    if row.get("abstained"):
+        words = "no answer"
     chances = row.get("probabilities")
+    if "top_k" in row:
+        chances = {choice["label"]: choice["probability"] for choice in row["top_k"]}
     if isinstance(chances, dict):
         best = sorted(chances, key=chances.__getitem__, reverse=True)[:LIKELIEST]
         words += f" ({', '.join(f'{name} {chances[name]:.2f}' for name in best)})"

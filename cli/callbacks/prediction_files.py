@@ -130,7 +130,10 @@ def _flat(row: dict[str, Any], columns: Sequence[str]) -> dict[str, Any]:
     """Return a column for each key of a dictionary, unless it is a column itself."""
     out: dict[str, Any] = {}
     for name, value in row.items():
-        if isinstance(value, dict) and name not in columns:
+        if name == "top_k" and isinstance(value, list) and name not in columns:
+            for place, choice in enumerate(value, 1):
+                out |= {f"top_{place}.{key}": entry for key, entry in choice.items()}
+        elif isinstance(value, dict) and name not in columns:
             out |= {f"{name}.{key}": entry for key, entry in value.items()}
         else:
             out[name] = value

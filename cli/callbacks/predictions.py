@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from itertools import repeat
@@ -14,12 +15,14 @@ from lightning.pytorch.callbacks import BasePredictionWriter
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from typing_extensions import override
 
-from ...contracts import DataFacts, ModuleFacts, data_facts, is_defined, module_facts
+from ...contracts import AnswerOptions, DataFacts, ModuleFacts, data_facts, is_defined, module_facts
 from ...errors import InputError, check_range
 from ...text.visible import shown_path
 from .answers import print_answers
+from .judged import Judge
 from .prediction_files import GrowingFile, JsonLines, Likeliest, Table, to_json
 from .prediction_place import Place, check_free, chosen_place, identity_of, next_place
+from .tally import Tally, tell
 
 Format = Literal["jsonl", "csv"]
 Parts = list[tuple[int, dict[str, Any]]]
@@ -98,6 +101,8 @@ class PredictionWriter(BasePredictionWriter):
     def _begin(self, trainer: Trainer, pl_module: LightningModule, data: DataFacts) -> None:
         key = data.predict_key
         known = [key, self.weights, dict(pl_module.hparams), trainer.precision, self.format, self.top]
+        asked = self._options = module_facts(pl_module).answer_options
+        known += [asked] if asked != AnswerOptions() else []
         able = key and self.weights is not None
         self._identity = identity_of(*known) if able else f"{time.time_ns()}"  # else like no other
         ending = f".{self.format}"
@@ -108,6 +113,7 @@ class PredictionWriter(BasePredictionWriter):
         )
         state = self._place.state
         self._done, self._count, self._state = state.get("done", 0), state.get("count", 0), state
+        self._tally, self._judge = Tally(state.get("tally")), Judge(self._data, self._inputs)
         self._rows = Table(state.get("header")) if self.format == "csv" else JsonLines()
         self._file = GrowingFile(self._place.path)
         self._file.open(state.get("bytes", 0))
@@ -176,22 +182,28 @@ class PredictionWriter(BasePredictionWriter):
         for index in sorted(merged):
             self._add(module, index, merged[index])
         self._done = done
+        self._data.predicted(done)
         self._state = self._progress()
         if time.monotonic() - self._saved >= self.save_every:
             self._save()
 
     def _add(self, module: ModuleFacts, index: int, predicted: dict[str, Any]) -> None:
         inputs = self._inputs[index] if len(self._inputs) else {}
-        predicted = {**predicted, **self._data.judged(inputs, predicted)}
+        predicted = self._judge.judged(inputs, predicted)
         if self._file.size == 0:
-            known: list[str] | None = getattr(self._inputs, "columns", None)
-            columns = known or list(dict.fromkeys(name for row in self._inputs for name in row))
+            columns = self._judge.columns
             if clash := set(columns) & predicted.keys():
                 raise InputError(f"The input has columns that predictions are called: {', '.join(sorted(clash))}.")
-            first = {**predicted, **{name: predicted.get(name) for name in self._data.judgments(columns, predicted)}}
+            names = self._judge.names(predicted)
+            first = {**predicted, **{name: predicted.get(name) for name in names}}
+            if self._options.top_k and "top_k" in first:  # others may have more to choose from
+                labels = module.labels
+                most = min(self._options.top_k, len(labels) if labels else sys.maxsize)
+                first["top_k"] = [{"label": None, "probability": None}] * most
             self._file.write(self._rows.begin(columns, first, self._likeliest.left_out == 0))
         self._file.write(self._rows.row(inputs, predicted))
         self._count += 1
+        self._tally.add(predicted)
         if self.answers:
             self._answers.append({**inputs, **predicted})
         if self._official is not None:
@@ -211,7 +223,7 @@ class PredictionWriter(BasePredictionWriter):
         """Return how far the files have come, between two stretches."""
         official = self._official.size if self._official is not None else 0
         rows = {"done": self._done, "count": self._count, "header": self._rows.header}
-        return {**rows, "bytes": self._file.size, "official": official}
+        return {**rows, "bytes": self._file.size, "official": official, "tally": dict(self._tally.counts)}
 
     def _save(self) -> None:
         """Write that down, when it is true of the disk."""
@@ -266,6 +278,7 @@ class PredictionWriter(BasePredictionWriter):
             )
         of = f" of {total:,} rows" if (total := len(self._inputs)) > self._count else ""
         rank_zero_info(f"{self._count:,} predictions{of}: {shown_path(str(self.path))}")
+        tell(trainer, place.path, self._tally, self._count)
 
     @override
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:

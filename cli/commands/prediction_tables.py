@@ -22,7 +22,10 @@ Row = dict[str, Any]
 NAME = re.compile(r"predictions(?:-(\d+))?\.(?:jsonl|csv)")
 """Of a file of predictions, with its number from the second one on."""
 
-MADE = ("prediction", "probabilities", "score", "n_best", "no_answer_odds", "entities", "words", "correct")
+MADE = (
+    *("prediction", "abstained", "probabilities", "top_k", "score", "n_best", "no_answer_odds", "entities", "words"),
+    "correct",
+)
 """What `predict` adds to a row."""
 
 csv.field_size_limit(min(sys.maxsize, 2**31 - 1))  # contexts are longer than the module expects
@@ -138,7 +141,7 @@ def read_predictions(path: Path) -> list[Row]:
     rows = list(_rows(path))
     if path.suffix == ".jsonl":
         return rows
-    if rows and "probabilities" not in rows[0]:
+    if rows and not {"probabilities", "top_k"} & rows[0].keys():
         numbers = [_float(row.get("prediction")) for row in rows]
         if all(value is not None for value in numbers):
             for row, value in zip(rows, numbers, strict=True):
@@ -176,6 +179,8 @@ def _table(path: Path) -> Iterator[Row]:
 def _whole(where: str, row: Row) -> Row:
     if "prediction" not in row:
         raise InputError(f"{where} has no prediction: it is not as `predict` wrote it. Predict again.")
+    if row["prediction"] is None:
+        row["prediction"] = ""  # as a table has it; no answer is never the right one
     return row
 
 
@@ -188,6 +193,10 @@ def _unflattened(row: dict[str, str]) -> Row:
             part = whole.setdefault(outer, {})
             if isinstance(part, dict):  # and no column of that name alone
                 part[inner] = _value(text)
+        elif dot and (choice := re.fullmatch(r"top_(\d+)", outer)) and inner in ("label", "probability"):
+            choices: list[Any] = whole.setdefault("top_k", [])
+            choices += [{} for _ in range(int(choice[1]) - len(choices))]
+            choices[int(choice[1]) - 1][inner] = _value(text)
         else:
             whole[name] = _value(text)
     return whole

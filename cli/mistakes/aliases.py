@@ -89,7 +89,9 @@ _CALLED = {
     "recipe": "preset recipes",
     "predictions_file": "output_file out_file predictions_path save_predictions",
     "predictions": "output_format format",
-    "predictions_top": "top_k topk top",
+    "top_k": "topk k",
+    "predictions_top": "top",
+    "threshold": "abstain abstention confidence min_confidence confidence_threshold null_score_diff_threshold",
 }  # fmt: skip
 
 ALIASES = {name: target for target, names in _CALLED.items() for name in names.split()}

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..tables.multi_hot import MultiHot
-from .token_rows import RowsInMemory, TokenRows
+from .token_rows import MappedLengths, RowsInMemory, TokenRows
 
 Collate = Callable[[list[dict[str, np.ndarray]]], dict[str, Tensor]]
 
@@ -19,7 +19,7 @@ class Batches:
 
     Args:
         rows: where they lie.
-        picked: (n,), which of them.
+        picked: (n,), which of them; None is all.
         collate: makes a batch of some.
         columns: (n,) or (n, width) for each name: what else a batch says of its rows, such as `labels`.
         lengths: (n,), by which the loader groups; None leaves the order.
@@ -28,17 +28,23 @@ class Batches:
     def __init__(
         self,
         rows: TokenRows | RowsInMemory,
-        picked: np.ndarray,
+        picked: np.ndarray | None,
         collate: Collate,
         columns: Mapping[str, np.ndarray | MultiHot] | None = None,
-        lengths: np.ndarray | None = None,
+        lengths: np.ndarray | MappedLengths | None = None,
     ) -> None:
-        self.rows, self.picked, self.collate = rows, picked, collate
+        self.rows, self.collate = rows, collate
+        self._picked = picked
         self.columns: dict[str, np.ndarray | MultiHot] = dict(columns or {})
         self.lengths = lengths
 
     def __len__(self) -> int:
-        return len(self.picked)
+        return len(self.rows) if self._picked is None else len(self._picked)
+
+    @property
+    def picked(self) -> np.ndarray:
+        """(n,), which of the rows these are."""
+        return np.arange(len(self.rows)) if self._picked is None else self._picked
 
     def rows_of(self, indices: Sequence[int]) -> np.ndarray:
         """Return the numbers of the rows of tokens that a batch is made of, in its order."""
@@ -46,5 +52,6 @@ class Batches:
         return numbers
 
     def __getitem__(self, indices: list[int]) -> dict[str, Tensor]:
-        batch = self.collate([self.rows[i] for i in self.picked[indices].tolist()])
+        numbers = indices if self._picked is None else self._picked[indices].tolist()
+        batch = self.collate([self.rows[i] for i in numbers])
         return {**batch, **{name: torch.from_numpy(values[indices]) for name, values in self.columns.items()}}

@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from .batch_plan import BatchPlan, cuts_by_length
+from .token_rows import MappedLengths
 
 BATCHES_TOGETHER = 16
 """Of a stretch, within which rows are sorted by length: little padding, and few predictions wait for their turn."""
@@ -51,7 +52,7 @@ class PredictPlan(BatchPlan):
         self,
         owners: np.ndarray,
         batch_size: int,
-        lengths: np.ndarray | None = None,
+        lengths: np.ndarray | MappedLengths | None = None,
         tokens: int | None = None,
         rank: int = 0,
         world_size: int = 1,
@@ -60,7 +61,7 @@ class PredictPlan(BatchPlan):
         super().__init__(len(owners), batch_size, shuffle=False, rank=rank, world_size=world_size)
         self.owners, self.first, self.inputs = owners, first, int(owners[-1]) + 1 if len(owners) else 0
         self.batch_size, self.world_size = batch_size, world_size
-        self.lengths, self.tokens = lengths, tokens
+        self.row_lengths, self.tokens = lengths, tokens
 
     def __len__(self) -> int:
         return self._count
@@ -97,8 +98,8 @@ class PredictPlan(BatchPlan):
         """Return where the batches of all processes end in the order of a stretch; and that order."""
         order = np.arange(first, last)
         cuts = np.arange(0, len(order), self.batch_size * self.world_size)
-        if self.lengths is not None:
-            lengths = self.lengths[first:last]
+        if self.row_lengths is not None:
+            lengths = self.row_lengths[first:last]
             order = order[np.argsort(-lengths, kind="stable")]
             if self.tokens is not None:
                 cuts = cuts_by_length(lengths, self.tokens, self.world_size)[:-1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import mmap
 import os
 import shutil
 import time
@@ -15,13 +16,15 @@ from typing import Any, overload
 import numpy as np
 
 from ...storage.cache import TokenStore, TokenWriter, cached
-from ...text.findings import Findings
+from ...text.findings import Findings, Totals
 from .portions import encode_portion, with_place
 from .token_rows import RowWriter, TokenRow, TokenRows
 
 FOLDER = "predict"
 """In the cache."""
 ROWS_AT_ONCE, BYTES_AT_ONCE = 2_000, 4_000_000
+FORGET_EVERY = 50_000
+"""Inputs, after which the pages that they were read from need not stay in memory."""
 KEPT_FOR = 7 * 24 * 3600
 """Seconds after which what a killed prediction left in the cache is removed."""
 
@@ -76,7 +79,7 @@ def write_inputs(
         encode: gives the rows of tokens of some examples.
         tokenizer: with which it does so.
     """
-    writer, findings = RowWriter(folder), Findings()
+    writer, findings = RowWriter(folder), Totals()
     inputs = TokenWriter(folder, np.dtype(np.uint8), "inputs")
     columns: dict[str, None] = {}
     iterator = iter(rows)
@@ -118,9 +121,27 @@ class Inputs:
         with suppress(OSError):
             os.utime(self.folder)  # in use
         self.inputs, self.rows = InputRows(self.folder), TokenRows(self.folder)
-        for store in (self.inputs.store, self.rows.examples.store, *self.rows.stores.values()):
-            for mapped in (store.ids, store.ends):
-                assert mapped is not None
+        for mapped in self._mapped():
+            assert mapped is not None
+        self._forgotten = 0
+
+    def _mapped(self) -> list[np.ndarray]:
+        stores = (self.inputs.store, self.rows.examples.store, *self.rows.stores.values())
+        return [self.rows.owners, *(mapped for store in stores for mapped in (store.ids, store.ends))]
+
+    def forget(self, done: int) -> None:
+        """Give back the memory of what was read of the files so far, every so often; read again, it is there again.
+
+        Args:
+            done: inputs that will not be asked for any more.
+        """
+        if done - self._forgotten < FORGET_EVERY:
+            return
+        self._forgotten = done
+        for mapped in self._mapped():
+            file = getattr(mapped, "_mmap", None)  # none of an empty file
+            if file is not None and hasattr(mmap, "MADV_DONTNEED"):
+                file.madvise(mmap.MADV_DONTNEED)
 
     def remove(self) -> None:
         """Free the disk; what is mapped stays readable where the system permits it."""

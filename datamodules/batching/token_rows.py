@@ -7,18 +7,20 @@ An example is what is kept of a row of the data: plain data that JSON can carry.
 from __future__ import annotations
 
 import json
-from array import array
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ...storage.cache import TokenStore, TokenWriter
+from ...storage.cache import TokenStore, TokenWriter, mapped
 from ...text.findings import Findings, Notes
 
 TokenRow = Mapping[str, Sequence[int] | Sequence[float] | np.ndarray]
 """One row of tokens: `input_ids`, and whatever else belongs to it."""
+
+OWNERS = "owners.bin"
+"""The example that each row belongs to, as it is written."""
 
 
 class RowWriter:
@@ -28,14 +30,15 @@ class RowWriter:
         self.folder = folder
         self._examples = TokenWriter(folder, np.dtype(np.uint8), "examples")
         self._writers: dict[str, TokenWriter] = {}
-        self._owners = array("q")
+        self._owners = (folder / OWNERS).open("wb")
         self._count = 0
 
     def write(self, examples: list[dict[str, Any]], rows: list[list[TokenRow]]) -> None:
         """Append examples, and the rows of each."""
         self._examples.write([np.frombuffer(json.dumps(e, ensure_ascii=False).encode(), np.uint8) for e in examples])
         flat = [row for of_example in rows for row in of_example]
-        self._owners.extend(self._count + i for i, of_example in enumerate(rows) for _ in of_example)
+        owners = np.arange(self._count, self._count + len(rows), dtype=np.int64)
+        self._owners.write(np.repeat(owners, [len(of_example) for of_example in rows]).tobytes())
         self._count += len(examples)
         for key in flat[0] if flat else ():
             values = [np.asarray(row[key]) for row in flat]
@@ -48,7 +51,9 @@ class RowWriter:
         """Finish the files."""
         for writer in (self._examples, *self._writers.values()):
             writer.close()
-        np.save(self.folder / "owners.npy", np.array(self._owners, np.int64))
+        self._owners.close()
+        np.save(self.folder / "owners.npy", mapped(self.folder / OWNERS, np.dtype(np.int64)))
+        (self.folder / OWNERS).unlink()
         meta = {"keys": list(self._writers), "notes": findings.save(self.folder), "labels": findings.labels, **more}
         (self.folder / "meta.json").write_text(json.dumps(meta))
 
@@ -66,13 +71,18 @@ class TokenRows:
         self.stores = {key: TokenStore(folder, key) for key in self.meta["keys"]}
         self.notes = Notes(folder, self.meta["notes"])
         self.examples = Examples(TokenStore(folder, "examples"))
-        self.owners = np.load(folder / "owners.npy")
+        self.owners = np.load(folder / "owners.npy", mmap_mode="r" if len(self.examples) else None)
         """(rows,), the example that each row belongs to."""
 
     @property
     def lengths(self) -> np.ndarray:
         """(rows,), the tokens of each."""
         return self.stores["input_ids"].lengths
+
+    @property
+    def mapped_lengths(self) -> MappedLengths:
+        """The same, of which a stretch at a time is held in memory."""
+        return MappedLengths(self.stores["input_ids"].ends)
 
     def __len__(self) -> int:
         return len(self.owners)
@@ -88,6 +98,27 @@ class TokenRows:
     def all(self, key: str) -> np.ndarray:
         """Return the values under one key of all rows, one after the other."""
         return self.stores[key].ids
+
+
+class MappedLengths:
+    """Lengths of sequences, computed where they are asked for.
+
+    Args:
+        ends: where each sequence ends.
+    """
+
+    def __init__(self, ends: np.ndarray) -> None:
+        self.ends = ends
+
+    def __len__(self) -> int:
+        return len(self.ends)
+
+    def __getitem__(self, stretch: slice) -> np.ndarray:
+        """Return the lengths of some that follow each other."""
+        first, last, _ = stretch.indices(len(self.ends))
+        before = int(self.ends[first - 1]) if first else 0
+        lengths: np.ndarray = np.diff(self.ends[first:last], prepend=before)
+        return lengths
 
 
 class Examples:
@@ -116,7 +147,7 @@ class RowsInMemory:
         self.examples = examples
         self.rows = [{k: np.asarray(v) for k, v in row.items()} for of_example in rows for row in of_example]
         self.owners = np.repeat(np.arange(len(rows)), [len(of_example) for of_example in rows])
-        self.lengths = np.array([len(row["input_ids"]) for row in self.rows], np.int64)
+        self.lengths = self.mapped_lengths = np.array([len(row["input_ids"]) for row in self.rows], np.int64)
 
     def __len__(self) -> int:
         return len(self.rows)

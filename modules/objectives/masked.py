@@ -222,6 +222,10 @@ class MaskedLanguageModeling(BaseModule):
         overlap = rows.real & ~rows.fresh
         return shown_texts(corrupted, rows.real, self.tokenizer, learned=chosen, ignored=overlap, original=rows.ids)
 
+    def answered_by(self) -> tuple[str, ...]:
+        """Return `top_k`: of each mask so many words."""
+        return ("top_k",)
+
     def predict_step(self, batch: dict[str, Tensor], batch_idx: int, dataloader_idx: int = 0) -> list[dict[str, Any]]:
         """Return each text with the likeliest words in the places of its mask tokens, and the five likeliest."""
         before, after = special_frame(self.tokenizer)
@@ -233,7 +237,8 @@ class MaskedLanguageModeling(BaseModule):
         mask = (ids >= 0).long()
         ids = ids.masked_fill(ids < 0, pad_id(self.tokenizer))
         output = self.model(**self.network_inputs({"input_ids": ids, "attention_mask": mask}))
-        likeliest = token_logits(output).float().softmax(-1).topk(5)
+        chances = token_logits(output).float().softmax(-1)[..., : len(self.tokenizer)]  # others stand for no word
+        likeliest = chances.topk(min(self.answer_options.top_k or 5, chances.shape[-1]))
         filled = []
         for number, row in enumerate(ids):
             places = (row == self.tokenizer.mask_token_id).nonzero().flatten().tolist()

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ...checkpoints import locate, stored
 from ...contracts import data_facts
-from ...errors import InputError
+from ...errors import InputError, check_range
 from ..backbone.backbone import Backbone
 from ..base import BaseModule
 from ..calibration.folding import folded, last_linear
@@ -68,6 +68,11 @@ class CalibratedModule(BaseModule):
         raise TypeError(f"{type(self).__name__} must define `number_of_outputs`.")
 
     # ------------------------------------------------------------------ using it
+
+    def answered_by(self) -> tuple[str, ...]:
+        """Return all options, after a look at the threshold."""
+        check_range("--threshold", self.answer_options.threshold, least=0, most=1)
+        return ("top_k", "threshold")
 
     def tempered(self, logits: Tensor) -> Tensor:
         """Return logits whose probabilities are meant; decisions go by the others, which rounding left alone."""

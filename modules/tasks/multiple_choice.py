@@ -122,10 +122,11 @@ class MultipleChoice(CalibratedModule):
     def _answers(self, batch: Mapping[str, Tensor], scores: Tensor) -> list[dict[str, Any]]:
         best, rows = scores.argmax(-1).tolist(), self.tempered(scores).softmax(-1).tolist()
         counts = batch["choice_mask"].sum(1).tolist() if "choice_mask" in batch else [len(row) for row in rows]
-        return [
-            {"prediction": choice, "probabilities": row[:count]}
-            for choice, row, count in zip(best, rows, counts, strict=True)
-        ]
+        answers = []
+        for choice, row, count in zip(best, rows, counts, strict=True):
+            answer = self.answer_options.labeled(choice, list(range(count)), row[:count])
+            answers.append(answer | ({"probabilities": row[:count]} if "probabilities" in answer else {}))
+        return answers
 
 
 class ChoiceAccuracy(AccuracyPerTarget):

@@ -200,17 +200,23 @@ class QuestionAnswering(BaseModule):
             answer, context = merged(rows), examples[index]["context"]
             best = answer.spans[: self.n_best]
             chances = torch.tensor([value for _, _, value in best] + [answer.null]).softmax(0).tolist()
-            none = answer.odds > float(self.null_threshold)
+            asked = self.answer_options.threshold
+            none = answer.odds > (float(self.null_threshold) if asked is None else asked)
             predictions[index] = {
                 "prediction": "" if none else answer.text(context),
+                **({} if asked is None else {"abstained": none}),
                 "score": chances[-1] if none or not best else chances[0],
                 "no_answer_odds": answer.odds,
                 "n_best": [
                     {"text": context[s:e], "start": s, "end": e, "score": chance}
-                    for (s, e, _), chance in zip(best, chances, strict=False)
+                    for (s, e, _), chance in list(zip(best, chances, strict=False))[: self.answer_options.top_k]
                 ],
             }
         return predictions
+
+    def answered_by(self) -> tuple[str, ...]:
+        """Return all options; the threshold takes the place of the one of validation."""
+        return ("top_k", "threshold")
 
     def official_prediction(self, number: int, row: dict[str, Any]) -> tuple[str, str]:
         """Return SQuAD's form of a prediction: the id of the question, and the answer."""

@@ -195,15 +195,21 @@ class TextClassification(LabeledModule):
             return [{"prediction": number} for number in logits.flatten().tolist()]
         tempered = self.tempered(logits)
         probabilities = tempered.sigmoid() if self.problem == "multi" else tempered.softmax(-1)
-        if self.problem == "multi":
-            chosen = (logits.sigmoid() >= self.thresholds).tolist()  # of validation, found without a temperature
-            predictions: list[Any] = [[n for n, yes in zip(names, row, strict=True) if yes] for row in chosen]
-        else:
-            predictions = [names[i] for i in logits.argmax(-1).tolist()]
+        rows, options = probabilities.tolist(), self.answer_options
+        if self.problem == "single":
+            best = logits.argmax(-1).tolist()
+            return [options.labeled(names[i], names, row) for i, row in zip(best, rows, strict=True)]
+        chosen = logits.sigmoid() >= self.thresholds  # of validation, found without a temperature
+        if options.threshold is not None:
+            chosen = probabilities >= options.threshold
         return [
-            {"prediction": prediction, "probabilities": dict(zip(names, row, strict=True))}
-            for prediction, row in zip(predictions, probabilities.tolist(), strict=True)
+            {"prediction": [n for n, yes in zip(names, picked, strict=True) if yes], **options.shown(names, row)}
+            for picked, row in zip(chosen.tolist(), rows, strict=True)
         ]
+
+    def answered_by(self) -> tuple[str, ...]:
+        """Return all options, but for numbers."""
+        return () if (self.problem or self.asked_problem()) == "regression" else super().answered_by()
 
     def answer_logits(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
         """Return (rows, labels) logits, and the right labels: (rows,), or (rows, labels) of several."""

@@ -141,6 +141,10 @@ class TokenClassification(LabeledModule):
 
     # ------------------------------------------------------------------ prediction
 
+    def answered_by(self) -> tuple[str, ...]:
+        """Return none: a row has many tags, and is not answered as a whole."""
+        return ()
+
     def predict_step(self, batch: dict[str, Tensor], batch_idx: int, dataloader_idx: int = 0) -> list[dict[Any, Any]]:
         """Return for each row the tags of its words, by number, their probabilities, and how many words it has."""
         logits = self.model(**self.network_inputs(batch)).logits.float()

@@ -5,7 +5,12 @@ from __future__ import annotations
 import csv
 import json
 import os
+import random
 import resource
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -287,3 +292,51 @@ def test_the_command_line_keeps_earlier_predictions(
     named = [*args, "--data.predict_texts=[a good film]", "--predictions_file=mine/all.csv"]
     assert run("predict", *named).predictions.read_text().startswith("review,prediction,probabilities.negative")
     assert "there is such a file already" in fails("predict", *named)
+
+
+def test_a_prediction_that_is_killed_at_random_moments_is_whole_in_the_end(
+    reviews: Path, encoder: Path, run: Callable[..., Any]
+) -> None:
+    args = ["--model=TextClassification", f"--model.backbone={encoder}", "--data=TextClassificationDataModule"]
+    args += ["--data.text_column=review", "--data.label_column=stars", "--name=a", "--trainer.precision=32-true"]
+    run("fit", *args, f"--data.train_files={reviews}", "--trainer.max_steps=1")
+    for part in range(2):
+        with Path(f"rows-{part}.csv").open("w", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(["n", "review", "stars", "note, of mine"])
+            for i in range(1500):
+                text = sentence(i, 3 + i % 9)
+                writer.writerow([part * 1500 + i, text, ("negative", "positive")[i % 2], f'"{i}"\n,' if i % 3 else ""])
+    args = ["predict", *args, "--data.predict_files=[rows-0.csv,rows-1.csv]", "--data.batch_size=4"]
+    args += ["--predictions=csv", "--threshold=0.5", "--top_k=1", "--trainer.accelerator=cpu"]
+    args += ["--trainer.enable_progress_bar=false"]
+    whole = run(*args).predictions
+    facts = json.loads(Path("runs/a/version_0/summary.json").read_text())["predictions"]["predictions.csv"]
+    code = "import pretune.main as m, pretune.cli.callbacks.predictions as p\n"
+    code += f"p.PredictionWriter.save_every = 0\nm.main({args})"
+    state = Path("runs/a/version_0/predictions-2.csv.part.json")
+    draw, kills, before = random.Random(0), 0, 0
+    while kills < 5:
+        quiet: Any = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        with subprocess.Popen([sys.executable, "-c", code], **quiet) as job:
+            while job.poll() is None:
+                done = json.loads(state.read_text())["done"] if state.is_file() else 0
+                if done > before:
+                    time.sleep(draw.random() / 20)
+                    job.send_signal(signal.SIGKILL)
+                    break
+                time.sleep(0.005)
+        if job.wait() != -signal.SIGKILL:
+            break
+        kills, before = kills + 1, done
+    assert kills >= 2
+    path = Path("runs/a/version_0/predictions-2.csv")
+    if not path.exists():
+        assert run(*args).predictions.name == path.name
+    assert path.read_bytes() == whole.read_bytes()
+    with path.open(newline="") as file:
+        header, *rows = csv.reader(file)
+    added = ["prediction", "abstained", "top_1.label", "top_1.probability", "correct"]
+    assert header == ["n", "review", "stars", "note, of mine", *added]
+    assert [int(row[0]) for row in rows] == list(range(3000))
+    assert json.loads(Path("runs/a/version_0/summary.json").read_text())["predictions"]["predictions-2.csv"] == facts
