@@ -67,7 +67,7 @@ VERBS = {
         ("train", "training", "finetune", "fine-tune", "fine_tune", "pretrain", "pre-train", "learn", "run", "start",
          "resume", "continue", "export"),
         shared=("config", "name", "recipe", "seeds", "ckpt_path", "stop_after", "early_stopping", "pace", "checkpoint",
-                "export_check", "card", "seed_everything", "print_config"),
+                "export_check", "logger", "card", "seed_everything", "print_config"),
     ),
     "validate": Verb(
         "scores a run, or weights, on the validation part",
