@@ -65,7 +65,7 @@ VERBS = {
         "commands.trainer:run_fit",
         "--config configs/quickstart/pretrain.yaml --trainer.max_steps 100",
         ("train", "training", "finetune", "fine-tune", "fine_tune", "pretrain", "pre-train", "learn", "run", "start",
-         "resume", "continue", "export"),
+         "resume", "continue"),
         shared=("config", "name", "recipe", "seeds", "ckpt_path", "stop_after", "early_stopping", "pace", "checkpoint",
                 "export_check", "logger", "card", "seed_everything", "print_config"),
     ),
@@ -93,6 +93,14 @@ VERBS = {
         shared=("config", "name", "ckpt_path", "predictions", "predictions_file", "predictions_top", "top_k",
                 "threshold", "untrained", "print_config"),
         trains=False,
+    ),
+    "export": Verb(
+        "writes a trained model as ONNX, int8, safetensors or adapters, compared with the original",
+        "commands.export:run_export",
+        "runs/quickstart-pretrained --format onnx --quantize int8",
+        ("convert", "onnx", "save", "quantize", "deploy"),
+        options="commands.export:ExportOptions",
+        usage="RUN [--key value ...]",
     ),
     "tune": Verb(
         "finds a learning rate and other options on validation, and writes them as an overlay",

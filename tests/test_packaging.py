@@ -121,7 +121,7 @@ def test_lowest_versions_are_the_bounds(wanted: Requirement):
 def test_extras_have_one_bound():
     """`dev` repeats what the other extras hold."""
     extras = PROJECT["optional-dependencies"]
-    for extra in ("lora", "tune", "cleaning"):
+    for extra in ("lora", "tune", "cleaning", "onnx"):
         assert set(extras[extra]) <= set(extras["dev"])
 
 

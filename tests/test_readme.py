@@ -19,7 +19,7 @@ from pretune.main import main
 
 ROOT = Path(pretune.__file__).parent
 WALKS = {
-    "readme": "README runs pretraining fine-tuning overfitting speed scaling python components",
+    "readme": "README runs exporting pretraining fine-tuning overfitting speed scaling python components",
     "concepts": "concepts few-labels inspect reports sharing",
     "predicting": "predicting",
     "migrating": "migrating",
@@ -100,6 +100,9 @@ def follow(command: str, place: Path, tokenizer: Any, run: Callable[..., Any], f
         assert main([*args, "--resamples", "200"])["metric"] in ("accuracy", "val/accuracy")
     elif args[0] == "report":
         assert "</html>" in main(args).html
+    elif args[0] == "export":
+        if find_spec("onnxruntime") is not None or "safetensors" in args:
+            assert Path(main([*args, "--rows=8", "--worse=1"])["folder"]).is_dir()  # of weights that learned nothing
     elif args[0] == "estimate":
         assert main(args)["parameters"] > 0
     elif args[0] == "inspect":

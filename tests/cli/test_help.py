@@ -28,8 +28,12 @@ VALUES = {
     "mfu": "0.3",
     "range_test": "false",
     "split": "test",
+    "format": "safetensors",
+    "quantize": "int8",
 }
 """Of options that do not take just any number."""
+PLACES = {"compare": ["a", "b"], "report": ["a", "b"], "export": ["a"]}
+"""What stands before the options of verbs that take no configuration."""
 
 
 @pytest.fixture
@@ -122,7 +126,7 @@ def test_the_example_is_right(name: str, monkeypatch: pytest.MonkeyPatch) -> Non
     args = example(name)
     assert args
     kind: Any = VERBS[name].load_options()
-    if VERBS[name].light:
+    if VERBS[name].light or name in PLACES:
         assert read_all_options(kind, args)
         return
     assert all(Path(arg).is_file() for arg in args if arg.endswith(".yaml"))
@@ -144,7 +148,7 @@ def test_the_example_is_right(name: str, monkeypatch: pytest.MonkeyPatch) -> Non
 def test_each_declared_option_is_taken(name: str, option: str) -> None:
     """And is not handed on."""
     kind: Any = VERBS[name].load_options()
-    value, places = VALUES.get(option, "3"), ["a", "b"] if name in ("compare", "report") else []
+    value, places = VALUES.get(option, "3"), PLACES.get(name, [])
     for words in ([f"--{option}", value], [f"--{option}={value}"]):
         options, others = read_options(kind, [*places, *words, *([] if places else ["--trainer.max_steps=3"])])
         assert str(getattr(options, option)).lower() in (value, f"{value}.0")
