@@ -13,6 +13,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..storage.cache import TokenStore, TokenWriter
+from ..text.progress import Bar
 from ..text.splitting import held_out_documents
 from ..text.tokenizing import FACTS, Tokenizing, sums
 
@@ -78,6 +79,7 @@ def _divide(folder: Path, split: str, is_held_out: np.ndarray, vocabulary: int, 
     whole = TokenStore(folder, split)
     parts = {name: TokenWriter(folder, vocabulary, f"{name}.part") for name in ("train", "validation")}
     first = place = 0
+    bar = Bar(f"dividing {split}", len(is_held_out), "documents")
     while first < len(is_held_out):
         # As many documents as have so many tokens, but one at least.
         last = max(first + 1, int(np.searchsorted(whole.ends, place + TOKENS_AT_ONCE, side="right")))
@@ -87,7 +89,9 @@ def _divide(folder: Path, split: str, is_held_out: np.ndarray, vocabulary: int, 
         ids, flags = whole.ids[place:end], whole.starts[place:end] if words else None
         for name, kept, tokens in (("train", ~chosen, ~of_token), ("validation", chosen, of_token)):
             parts[name].append(ids[tokens], lengths[kept], None if flags is None else flags[tokens])
+        bar.advance(last - first)
         first, place = last, end
+    bar.close()
     del whole, ids, flags
     for name, writer in parts.items():
         writer.close()

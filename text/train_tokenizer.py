@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ..errors import InputError
+from .progress import working
 from .unigram_scores import settled
 from .word_counts import count_words, train_wordpiece
 
@@ -78,7 +79,8 @@ def train_tokenizer(spec: TrainTokenizer, documents: Iterator[str], folder: Path
         tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
         tokenizer.decoder = decoders.WordPiece()
         words = count_words(tokenizer, documents)
-        vocabulary = train_wordpiece(words, spec.vocab_size, spec.min_frequency, SPECIAL)
+        with working("training the tokenizer"):
+            vocabulary = train_wordpiece(words, spec.vocab_size, spec.min_frequency, SPECIAL)
         tokenizer.model = models.WordPiece(vocabulary, unk_token="[UNK]")
         tokenizer.add_special_tokens(SPECIAL)
         trainer: Any = None
@@ -109,7 +111,8 @@ def train_tokenizer(spec: TrainTokenizer, documents: Iterator[str], folder: Path
         trainer = trainers.WordLevelTrainer(**{**counted, "min_frequency": 1})
     try:
         if trainer is not None:
-            tokenizer.train_from_iterator(documents, trainer)
+            with working("training the tokenizer"):
+                tokenizer.train_from_iterator(documents, trainer)
     except Exception as error:  # it has no class of its own
         if "not large enough to contain all chars" not in str(error):
             raise

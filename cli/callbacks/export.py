@@ -17,6 +17,7 @@ from ...errors import InputError
 from ...modules.cards.options import CardOptions
 from ...modules.sharding import is_sharded, load_whole
 from ...storage.atomic_files import swapped_in
+from ...text.progress import working
 from .best import BestCheckpoint
 from .checkpoints import AtomicCheckpointIO
 
@@ -83,7 +84,8 @@ class ExportBest(Callback):
             first = trainer.is_global_zero
             if self.card is not None:
                 module.card = self.card
-            with swapped_in(self.folder) if first else nullcontext(Path(self.folder)) as place:
+            what = "exporting and reading it back" if self.check else "exporting"
+            with swapped_in(self.folder) if first else nullcontext(Path(self.folder)) as place, working(what):
                 module.save_pretrained(place, self.check)
             if module.backbone.adapters and module.backbone.merge_adapters and module.backbone.name is not None:
                 with swapped_in(Path(self.folder).parent / "adapter") as place:  # small, beside the whole

@@ -16,6 +16,7 @@ from rich.text import Text
 from typing_extensions import override
 
 from ...contracts import module_facts
+from ...text.progress import Bar
 from .history import loss_of_step
 from .throughput import Throughput
 
@@ -38,6 +39,8 @@ class RunProgressBar(RichProgressBar):
 
     _shown: Mapping[str, str] = {}
     _read_at = _drawn_at = 0.0
+    _lines: Bar | None = None
+    """Where there is no terminal: what is told of a test or of predictions."""
 
     @property
     @override
@@ -82,6 +85,51 @@ class RunProgressBar(RichProgressBar):
         if self.progress is not None and (hard or now - self._drawn_at >= DRAWN_EVERY):
             self._drawn_at = now
             self.progress.refresh()
+
+    @override
+    def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        super().on_predict_start(trainer, pl_module)
+        self._begin_lines("predicting", trainer.num_predict_batches)
+
+    @override
+    def on_predict_batch_end(self, *args: Any, **options: Any) -> None:
+        super().on_predict_batch_end(*args, **options)
+        self._advance_lines()
+
+    @override
+    def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        super().on_predict_end(trainer, pl_module)
+        self._end_lines()
+
+    @override
+    def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        super().on_test_start(trainer, pl_module)
+        self._begin_lines("testing", trainer.num_test_batches)
+
+    @override
+    def on_test_batch_end(self, *args: Any, **options: Any) -> None:
+        super().on_test_batch_end(*args, **options)
+        self._advance_lines()
+
+    @override
+    def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        super().on_test_end(trainer, pl_module)
+        self._end_lines()
+
+    def _begin_lines(self, what: str, batches: list[int | float]) -> None:
+        """Tell in lines of what training does not: it tells of each validation."""
+        total = sum(batches)
+        if self.is_disabled:
+            self._lines = Bar(what, int(total) if total != float("inf") else None, "batches")
+
+    def _advance_lines(self) -> None:
+        if self._lines is not None:
+            self._lines.advance()
+
+    def _end_lines(self) -> None:
+        if self._lines is not None:
+            self._lines.close()
+            self._lines = None
 
     @override
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:

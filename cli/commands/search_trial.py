@@ -71,7 +71,9 @@ class ReportToTrial(Callback):
             raise optuna.TrialPruned(f"behind the median after step {trainer.global_step}")
 
 
-def run_trial(study: Any, trial: Any, values: dict[str, Any], root: Path, args: Sequence[str]) -> None:
+def run_trial(
+    study: Any, trial: Any, values: dict[str, Any], root: Path, args: Sequence[str], where_it_stands: str
+) -> None:
     """Train with the values, and tell the study how it went.
 
     Args:
@@ -80,6 +82,7 @@ def run_trial(study: Any, trial: Any, values: dict[str, Any], root: Path, args: 
         values: by dotted option.
         root: the folder of the search.
         args: the other options of `fit`.
+        where_it_stands: which of how many it is, and how long those that are left will take.
 
     Raises:
         NothingToChooseBy: if no trial could be compared with another.
@@ -89,7 +92,8 @@ def run_trial(study: Any, trial: Any, values: dict[str, Any], root: Path, args: 
     home = root / f"trial_{trial.number}"
     options = [f"--{name}={json.dumps(value)}" for name, value in values.items()]
     where = [f"--trainer.default_root_dir={root}", f"--name={home.name}"]
-    say(f"\nTrial {trial.number}: {', '.join(f'{name} {short(value)}' for name, value in values.items())}")
+    tried = ", ".join(f"{name} {short(value)}" for name, value in values.items())
+    say(f"\nTrial {trial.number} ({where_it_stands}): {tried}")
     gc.collect()  # a model is part of cycles: the one before would still hold memory of the device
     TrialCLI.trial = trial
     state, score, why = optuna.trial.TrialState.FAIL, None, ""

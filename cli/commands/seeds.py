@@ -14,6 +14,7 @@ from ...checkpoints import find_checkpoint, versions
 from ...contracts import data_facts, module_facts
 from ...errors import InputError, input_error
 from ...modules.metrics.majority import majority_scores
+from ...text.progress import Rounds
 from ..arguments import run_name, runs_folder, values_of, without
 from ..terminal import say
 from ..trackers import one_group
@@ -85,10 +86,11 @@ def run_seeds(text: str, args: Sequence[str]) -> dict[str, Any]:
     rest = without(rest, "name", "trainer.default_root_dir")
     done: dict[int, dict[str, Any]] = {}
     broken: dict[int, str] = {}
+    rounds = Rounds(len(seeds))
     for seed in seeds:
         try:
             with one_group(name, runs):
-                done[seed] = _one(seed, root, rest)
+                done[seed] = _one(seed, root, rest, rounds)
         except Exception as error:
             broken[seed] = str(input_error(error) or f"{type(error).__name__}: {error}")
         results = summarize(done, broken)
@@ -100,7 +102,7 @@ def run_seeds(text: str, args: Sequence[str]) -> dict[str, Any]:
     return results
 
 
-def _one(seed: int, root: Path, args: Sequence[str]) -> dict[str, Any]:
+def _one(seed: int, root: Path, args: Sequence[str], rounds: Rounds) -> dict[str, Any]:
     """Return the scores of a seed, and train it unless that was done."""
     home = root / f"seed_{seed}"
     state = read(home / "result.json")
@@ -108,9 +110,10 @@ def _one(seed: int, root: Path, args: Sequence[str]) -> dict[str, Any]:
         say(f"Seed {seed} starts anew, as options have changed. The earlier run is now {aside(home)}.")
         state = {}
     if state.get("scores"):
+        rounds.skip()
         return state
     write(home / "result.json", {"options": list(args)})
-    say(f"\nSeed {seed}")
+    say(f"\nSeed {seed} ({rounds.next()})")
     own = [*args, f"--name={home.name}", f"--trainer.default_root_dir={root}"]
     own += [f"--seed_everything={seed}", f"--data.seed={seed}", "--seeds=null"]
     resumed = any(find_checkpoint(version, "last") for version in versions(home))

@@ -18,6 +18,7 @@ from ...contracts import module_facts
 from ...errors import InputError, input_error
 from ...storage.paths import local_folder
 from ...storage.plain_files import read_yaml
+from ...text.progress import Rounds
 from ..arguments import check_name, values_by_name
 from ..terminal import say
 from ..trackers import one_group
@@ -69,6 +70,7 @@ class Runner:
         self.suite, self.places, self.arguments = suite, places, arguments
         self.root = Path(local_folder(suite.folder, "folder"), check_name(suite.name))
         self.failures: dict[str, str] = {}
+        self.rounds = Rounds(len(suite.tasks) * len(suite.seeds))
         for name in suite.tasks:
             check_name(name)
         for part in [part for name, task in suite.tasks.items() for part in task.parts(name).values()]:
@@ -173,8 +175,10 @@ class Runner:
         seeds = {"seed_everything": seed, "data": {"init_args": {"seed": seed}}}
         overrides = merged(merged(seeds, self.suite.overrides), task.overrides)
         (home / "overrides.yaml").write_text(yaml.safe_dump(overrides, allow_unicode=True), encoding="utf-8")
-        if not state["trained"]:
-            say(f"\n{name}, seed {seed}")
+        if state["trained"]:
+            self.rounds.skip()
+        else:
+            say(f"\n{name}, seed {seed} ({self.rounds.next()})")
             self.command("fit", name, seed)
             state["trained"] = True
             write(home / "result.json", state)

@@ -11,6 +11,7 @@ from typing import Any
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 
 from ...errors import InputError
+from ...text.progress import Rounds
 from ..arguments import run_name, runs_folder, without
 from ..trackers import one_group
 from ..verb_options import read_options
@@ -88,10 +89,12 @@ def run_tune(args: Sequence[str]) -> dict[str, Any]:
         rank_zero_info(sentence)
     study = open_study(root, search, options.sampler_seed)
     try_interrupted_again(study)
+    rounds = Rounds(options.trials)
+    rounds.number = len(ended(study))
     while len(ended(study)) < options.trials:
         trial = study.ask()
         with one_group(f"{root.parent.name}/tune", root.parent.parent):
-            run_trial(study, trial, space.suggest(trial, proposed), root, rest)
+            run_trial(study, trial, space.suggest(trial, proposed), root, rest, rounds.next())
         reasons = [t.user_attrs.get("why") for t in ended(study)]
         if len(reasons) >= HOPELESS and reasons[0] is not None and len(set(reasons)) == 1:
             break  # each failed, and in the same way: so would the others

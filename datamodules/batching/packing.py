@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ...storage.cache import TokenStore, cached
+from ...text.progress import Bar
 from ...text.tokenizer import block_frame, separator_id
 
 CHUNK = 1_000_000
@@ -61,8 +62,14 @@ class Packs:
         count = len(self.store)
         frame = self.block_size - self.content
         packs = array("q", (0, 0))  # flat: there may be a hundred million
+        with Bar(f"packing {self.store.name}", count, "documents") as bar:
+            self._fill(packs, count, frame, bar)
+        return np.frombuffer(packs, np.int64).reshape(-1, 2)
+
+    def _fill(self, packs: array[int], count: int, frame: int, bar: Bar) -> None:
         while packs[-2] < count:
             document, offset = packs[-2:]
+            bar.advance(document - bar.done)
             pieces = self._pieces(document, min(count, document + CHUNK), offset)
             filled = np.concatenate(([0], np.cumsum(pieces[:, 2] - pieces[:, 1] + frame)))
             last = [*pieces[:, :2].tolist(), [min(count, document + CHUNK), 0]]
@@ -75,7 +82,6 @@ class Packs:
                 first = end
             if not len(pieces):  # documents without a token belong to no pack
                 packs[-2:] = array("q", (last[-1][0], 0))
-        return np.frombuffer(packs, np.int64).reshape(-1, 2)
 
     def _pieces(self, first: int, last: int, offset: int) -> np.ndarray:
         """Return (pieces, 3): the document, and where in it each piece begins and ends."""

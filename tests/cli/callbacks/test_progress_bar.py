@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -107,3 +108,18 @@ def test_a_narrow_terminal_has_one_line(monkeypatch: pytest.MonkeyPatch) -> None
     shown = console.file.getvalue()  # type: ignore[attr-defined]
     assert shown.count("\n") == 1
     assert shown.rstrip().endswith("…")
+
+
+def test_predictions_are_told_in_lines_without_a_terminal(
+    mine: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A log of a night has a line now and then; `test` and `predict` alike."""
+    fixed = ("--config", str(mine), "--trainer.accelerator", "cpu")
+    main(["fit", *fixed, "--trainer.max_steps=1", "--export_check=false"])
+    monkeypatch.setattr("pretune.text.progress.PATIENCE", 0.0)
+    monkeypatch.setattr("pretune.text.progress.LINES_EVERY", 0.0)
+    caplog.clear()
+    main(["predict", *fixed, "--data.predict_files=reviews.csv", "--data.batch_size=16"])
+    assert any(re.match(r"predicting: 5 of 5 \(100%\) batches, ", message) for message in caplog.messages)
+    main(["test", *fixed, "--data.test_files=reviews.csv", "--data.batch_size=16"])
+    assert any(re.match(r"testing: \d+ of \d+ \(\d+%\) batches, ", message) for message in caplog.messages)
