@@ -123,6 +123,19 @@ class DataFacts:
     def predicted(self, done: int) -> None:
         """Take note that so many rows are done, and will not be asked for any more."""
 
+    def take_rows(self, rows: Sequence[dict[str, Any]]) -> None:
+        """Take rows to predict, with all their columns, in place of those that the options name.
+
+        Before `setup('predict')` they are kept for it; after it they are at hand at once.
+
+        Args:
+            rows: one at least.
+
+        Raises:
+            InputError: if a row cannot be used.
+        """
+        raise TypeError(f"{type(self).__name__} does not define `take_rows`.")
+
     def judged(self, row: dict[str, Any], predicted: dict[str, Any]) -> dict[str, Any]:
         """Return what to write of a prediction beside it, such as whether it is right.
 

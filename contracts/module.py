@@ -177,6 +177,9 @@ class ModuleFacts:
 
     # ------------------------------------------------------------------ by who writes predictions
 
+    streamer: Any = None
+    """Gets the tokens of a text while `predict_step` writes it, as a streamer of transformers does; None: nobody."""
+
     answer_options: AnswerOptions = AnswerOptions()
     """What is asked of predictions."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from ..contracts import Survey
 from ..errors import InputError, check_range
@@ -33,6 +34,9 @@ class DocumentsDataModule(BaseDataModule):
         seed: of the held-out split and of the order of training.
     """
 
+    predict_texts: list[str] | None = None
+    """Prompts to continue, in place of files."""
+
     def __init__(
         self,
         validation_fraction: float,
@@ -60,6 +64,12 @@ class DocumentsDataModule(BaseDataModule):
 
     def prepare_prompts(self) -> None:
         """Tokenize what is to be predicted, unless the cache has it."""
+
+    def take_rows(self, rows: Sequence[dict[str, Any]]) -> None:
+        """Take the texts of rows as prompts."""
+        self.predict_texts = [str(row.get("text", "")) for row in rows]
+        if self.tokenizer is not None:
+            self.map_prompts()
 
     def map_prompts(self) -> None:
         """Fill `self.datasets` with what is to be predicted."""

@@ -69,6 +69,7 @@ class TabularDataModule(BaseDataModule):
         self.on_bad_rows = on_bad_rows
         self.max_length = max_length
         self.encoding = encoding
+        self._taken: list[Row] | None = None
         self.rows: dict[str, TokenRows | RowsInMemory] = {}
         """The tokenized rows of each split; known after `setup`. Two splits may share them."""
 
@@ -161,7 +162,7 @@ class TabularDataModule(BaseDataModule):
         """Tokenize, unless the cache has it."""
         self.find_sources()
         self.load_tokenizer()
-        if self.predicts() and self.inline_rows() is None:
+        if self.predicts() and self._taken is None and self.inline_rows() is None:
             self._read_inputs()
         for split in self.prepared_splits():
             if self.source.has(split):
@@ -212,7 +213,7 @@ class TabularDataModule(BaseDataModule):
 
     def setup_predict(self) -> None:
         """Map what is to be predicted, and report on it."""
-        inline = self.inline_rows()
+        inline = self.inline_rows() if self._taken is None else self._taken
         if inline is not None:
             rows: TokenRows | RowsInMemory
             counts: Mapping[str, int]
@@ -220,12 +221,23 @@ class TabularDataModule(BaseDataModule):
         else:
             rows = self._read_inputs().rows
             counts = rows.notes.totals()
-        self.rows["predict"] = rows
-        self.datasets["predict"] = self.predict_dataset(rows)
-        self.predict_from = 0
+        self._set_inputs(rows)
+        if self._taken is not None:  # who hands rows over knows them
+            return
         total = len(self.predict_rows)
         rank_zero_info("; ".join([f"predict: {total:,} rows", *told(dict(counts), self.longest, total)]) + ".")
         warn_of_unknown("predict", dict(counts), self.tokenizer)
+
+    def take_rows(self, rows: Sequence[dict[str, Any]]) -> None:
+        """Take rows to predict in place of files and `predict_texts`."""
+        self._taken = [(f"row {number + 1}", dict(row)) for number, row in enumerate(rows)]
+        if self.tokenizer is not None:
+            self._set_inputs(self._encode_inline(self._taken)[0])
+
+    def _set_inputs(self, rows: TokenRows | RowsInMemory) -> None:
+        self.rows["predict"] = rows
+        self.datasets["predict"] = self.predict_dataset(rows)
+        self.predict_from = 0
 
     def _encode_inline(self, rows: list[Row]) -> tuple[RowsInMemory, Mapping[str, int]]:
         if not rows:

@@ -69,6 +69,8 @@ def write_texts(module: BaseModule, ids: Tensor, mask: Tensor, options: Mapping[
                     f"what it writes: {cure}."
                 )
             options["max_new_tokens"] = min(options["max_new_tokens"], limit - prompt)
+    if module.streamer is not None:
+        options["streamer"] = module.streamer
     training = module.model.training
     module.model.eval()
     with torch.inference_mode():

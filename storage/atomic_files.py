@@ -88,9 +88,8 @@ def swapped_in(folder: str | Path) -> Iterator[Path]:
 
 
 def final_name(folder: str | Path) -> Path:
-    """Return what a folder is called once it is written, for messages."""
-    path = Path(folder)
-    return path.with_name(path.name.removesuffix(UNFINISHED))
+    """Return what a folder is called once it, and those that it lies in, are written; for messages."""
+    return Path(*(part.removesuffix(UNFINISHED) for part in Path(folder).parts))
 
 
 def disk_full(error: BaseException | None) -> str | None:

@@ -22,6 +22,7 @@ from .answers import print_answers
 from .judged import Judge
 from .prediction_files import GrowingFile, JsonLines, Likeliest, Table, to_json
 from .prediction_place import Place, check_free, chosen_place, identity_of, next_place
+from .step_seed import step_seed
 from .tally import Tally, tell
 
 Format = Literal["jsonl", "csv"]
@@ -136,8 +137,7 @@ class PredictionWriter(BasePredictionWriter):
             self._steps = plan.steps() if plan is not None else repeat(None)
         self._step = next(self._steps)
         if self._step is not None:  # what is drawn, where texts are sampled, does not depend on where it began
-            first, number = self._step.name
-            torch.manual_seed((self._seed * 1_000_003 + first * 1_009 + number * 101 + trainer.global_rank) % (1 << 63))
+            torch.manual_seed(step_seed(self._seed, self._step.name, trainer.global_rank))
 
     @override
     def write_on_batch_end(
