@@ -168,6 +168,16 @@ VERBS = {
         usage="RUN ORG/NAME [--private] [--dry-run]",
         light=True,
     ),
+    "demo": Verb(
+        "serves a page on which to try a run, an export, or two side by side",
+        "commands.demo:run_demo",
+        "--config configs/quickstart/pretrained.yaml",
+        ("serve", "ui", "gradio", "try", "app", "playground"),
+        options="commands.demo:DemoOptions",
+        shared=("config", "name", "ckpt_path", "untrained"),
+        trains=False,
+        usage="[RUN [RUN]] [--config FILE] [--key value ...]",
+    ),
 }  # fmt: skip
 running: ContextVar[str] = ContextVar("running", default="")
 """The command that runs."""

@@ -40,12 +40,41 @@ class Page:
 
     def open(self, path: Path, width: int, height: int = 900, dark: bool = False, media: str = "") -> None:
         """Open a file in a window of that size, in points of the screen."""
+        self.visit(path.resolve().as_uri(), width, height, dark, media)
+
+    def visit(self, url: str, width: int, height: int = 900, dark: bool = False, media: str = "") -> None:
+        """Open an address, likewise."""
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.call("Emulation.setEmulatedMedia", media=media, features=[scheme])
-        self.call("Page.navigate", url=path.resolve().as_uri())
-        while self.evaluate("document.readyState + location.protocol") != "completefile:":
+        self.call("Page.navigate", url=url)
+        while self.evaluate("document.readyState + location.protocol") != f"complete{url.partition(':')[0]}:":
             time.sleep(0.02)
+
+    def wait(self, expression: str, seconds: float = 60) -> Any:
+        """Return the value of an expression, which is plain data, once it is true of the page."""
+        end = time.monotonic() + seconds
+        while not (value := self.evaluate(expression)):
+            assert time.monotonic() < end, f"{expression}: not within {seconds} s"
+            time.sleep(0.05)
+        return value
+
+    def click(self, selector: str) -> None:
+        """Press the mouse in the middle of an element, once it is there and stands still."""
+        self.wait(f"!!document.querySelector({selector!r})")
+        where = f"""(e => (e.scrollIntoView({{block: 'center', behavior: 'instant'}}), e.getBoundingClientRect()))(
+            document.querySelector({selector!r}))"""
+        box = before = None
+        while box is None or box != before:
+            before, box = box, self.evaluate(f"(b => [b.x + b.width / 2, b.y + b.height / 2])({where})")
+            time.sleep(0.2)
+        for kind in ("mousePressed", "mouseReleased"):
+            self.call("Input.dispatchMouseEvent", type=kind, x=box[0], y=box[1], button="left", clickCount=1)
+
+    def type(self, selector: str, text: str) -> None:
+        """Click into a field and type."""
+        self.click(selector)
+        self.call("Input.insertText", text=text)
 
     def overflow(self) -> list[str]:
         """Return the elements that stick out of the window, and a word if the page can be moved sideways."""

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 import torch
@@ -20,7 +21,7 @@ from pretune.main import main
 ROOT = Path(pretune.__file__).parent
 WALKS = {
     "readme": "README runs exporting pretraining fine-tuning overfitting speed scaling python components",
-    "concepts": "concepts few-labels inspect reports sharing",
+    "concepts": "concepts few-labels inspect reports sharing demo",
     "predicting": "predicting",
     "migrating": "migrating",
     "faq": "faq",
@@ -80,6 +81,7 @@ def test_commands(
     if walk == "trackers" and (find_spec("mlflow") is None or find_spec("sqlalchemy") is None):
         pytest.skip("MLflow is not installed")
     write_files(walk)
+    Path("corrections.jsonl").write_text('{"review": "a film that ends", "stars": "positive"}\n')  # as a page adds it
     Path("configs").symlink_to(ROOT / "configs")
     lines = commands(text_of(walk))
     assert len(lines) >= (4 if walk == "trackers" else 7)
@@ -113,6 +115,8 @@ def follow(command: str, place: Path, tokenizer: Any, run: Callable[..., Any], f
         with local_hub() as server:
             assert main(args)["repository"] == "my-name/mood"
             assert bool(server.repos) is ("--dry-run" not in args)
+    elif args[0] == "demo":
+        show(args, fails)
     elif args[0] == "tune" or "--seeds" in args:
         assert run(*args, "--range_test=false" if args[0] == "tune" else "--trainer.max_epochs=1")
     else:
@@ -124,6 +128,20 @@ def follow(command: str, place: Path, tokenizer: Any, run: Callable[..., Any], f
         enough = ("--data.validation_fraction=0.7",) if "calibrated.yaml" in args and args[0] == "fit" else ()
         cli = run(*args, *SHORT, *enough, *{**ALSO, **SMALLER}.get(config.removeprefix("configs/"), ()))
         assert cli.trainer.state.finished, command
+
+
+def show(args: list[str], fails: Callable[..., str]) -> None:
+    """Make a page without serving it, or save it."""
+    if find_spec("gradio") is None:
+        assert "pip install" in fails(*args)
+        return
+    from pretune.cli.demo import server
+
+    pages: list[Any] = []
+    with patch.object(server, "serve", lambda page, *options: pages.append(page)):
+        main([*args, "--trainer.accelerator=cpu"])
+    assert len(pages) == ("--save" not in args)
+    assert "--save" not in args or Path(args[-1], "app.py").is_file()
 
 
 def test_every_page_is_followed() -> None:

@@ -26,6 +26,7 @@ VALUES = {
     "space": "configs/spaces/bert.yaml",
     "hardware": "h100x8",
     "mfu": "0.3",
+    "browser": "true",
     "range_test": "false",
     "split": "test",
     "format": "safetensors",
