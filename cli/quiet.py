@@ -44,6 +44,7 @@ UNNEEDED_MESSAGES = (
     "distributed_backend=",
     "Time limit reached.",  # that training stopped for it is told
     "Seed set to",  # config.yaml says it
+    "` was configured so 1 ",  # such as limit_val_batches, which the user set
     "`Trainer.fit` stopped:",  # a line of ours says why
     "`weights_only` was not set",
     "/.lr_find",  # checkpoints of the range test, which it removes

@@ -6,6 +6,7 @@ from typing import Any
 
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import EarlyStopping as LightningEarlyStopping
+from torch import Tensor
 from typing_extensions import override
 
 from ...contracts import module_facts
@@ -46,9 +47,16 @@ class EarlyStopping(LightningEarlyStopping):
         if self.wait_count >= self.patience:
             trainer.should_stop = True
             self.stopping_reason_message = (
-                f"Monitored metric {self.monitor} had not improved in {self.wait_count} records when the run was "
-                "resumed."
+                f"{self.monitor} had not improved in {self.wait_count} validations when the run was resumed."
             )
+
+    @override
+    def _evaluate_stopping_criteria(self, current: Tensor) -> tuple[bool, str | None]:
+        should_stop, reason = super()._evaluate_stopping_criteria(current)
+        if reason is not None:  # without the words of the library
+            reason = reason.removeprefix("Monitored metric ").replace(" records", " validations")
+            reason = reason.replace(" Signaling Trainer to stop.", "")
+        return should_stop, reason
 
     @override
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:

@@ -155,7 +155,7 @@ def test_the_kept_step_and_the_reason(scripted: Any, fit: Any, parts: Any, monke
     fit(scripted(TRAIN, VALIDATION, ACCURACY), *parts(patience=2))
     found, path, title, caption, kept = drawn[-1]
     assert path == Path("run/curves.png")
-    assert "did not improve in the last 2 records" in title
+    assert "did not improve in the last 2 validations" in title
     assert kept == KEPT
     assert found.validation[-1][0] == 20
     assert caption.startswith("Kept step 12 (val/accuracy 0.9000)")
