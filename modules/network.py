@@ -18,6 +18,7 @@ from ..text.tokenizer import pack_tokenizer, unpack_tokenizer
 from .backbone.architecture import config_from_json
 from .backbone.backbone import Backbone
 from .backbone.carried import CARRIED
+from .backbone.known_words import check_words
 from .backbone.positions import check_length, max_positions
 from .backbone.weight_report import WeightReport
 from .export import export, export_adapters
@@ -55,14 +56,12 @@ class NetworkModule(OptimizedModule, ModuleFacts):
         self.backbone = Backbone.of(backbone)
         # A checkpoint must load with weights_only=True: plain data instead of the dataclass, lists instead of tuples.
         self.hparams.update(backbone=self.backbone.to_dict(), betas=list(self.betas))
-        for name, value in self.hparams.items():
-            if not _is_finite(value):
-                raise InputError(f"model.{name} is {value}; it must be finite.")
+        if name := next((name for name, value in self.hparams.items() if not _is_finite(value)), None):
+            raise InputError(f"model.{name} is {self.hparams[name]}; it must be finite.")
         self.model: Any = None
         self.tokenizer: Any = None
         self.weight_report: WeightReport | None = None
-        self._trained = False
-        self._trained_elsewhere = False
+        self._trained = self._trained_elsewhere = False
         self._sample: Sample | None = None
         self._packed_tokenizer: dict[str, str] | None = None
 
@@ -134,6 +133,7 @@ class NetworkModule(OptimizedModule, ModuleFacts):
         if self.model is None and self.stored is None:
             self.check_tokenizer(data.tokenizer)
             self.backbone.load_config(data.tokenizer)
+            check_words(self.backbone, data.tokenizer)
         self.check_length()
 
     # ------------------------------------------------------------------ building

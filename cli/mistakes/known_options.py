@@ -18,8 +18,9 @@ from ...text.train_tokenizer import TrainTokenizer
 from ..options import CheckpointOptions, EarlyStoppingOptions, PaceOptions
 
 BASES = {
-    "OptimizedModule", "HostedModule", "BaseModule", "BaseDataModule", "LabeledModule", "LabeledDataModule",
-    "GeneratingModule",
+    "HostedModule", "OptimizedModule", "NetworkModule", "MeasuredModule", "CalibratedModule", "BaseModule",
+    "LabeledModule", "GeneratingModule", "LoadingDataModule", "BaseDataModule", "DocumentsDataModule",
+    "TabularDataModule", "LabeledDataModule",
 }  # fmt: skip
 """What messages do not propose."""
 PARTS: dict[str, type[Any]] = {"model": LightningModule, "data": LightningDataModule}
