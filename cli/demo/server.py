@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import Any
 
 from ...errors import InputError
+from ..stop_signals import Interrupted
 
 FIRST_PORT, TRIED = 7860, 40
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -108,7 +109,10 @@ def serve(page: Any, look: dict[str, Any], host: str, port: int, browser: bool, 
     try:
         while wait:
             time.sleep(0.5)
+    except Interrupted as stop:
+        stop.message = "the page is closed"
+        raise
     finally:
         if wait:
-            page.close()
+            page.close(verbose=False)
     return address
