@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -43,6 +44,8 @@ def main(args: Sequence[str] | None = None) -> Any:
             it); with 128 and a signal's number where one ended the command.
     """
     words = list(sys.argv[1:] if args is None else args)
+    if args is None and isinstance(sys.stdout, io.TextIOWrapper):  # where a terminal lacks letters, their codes
+        sys.stdout.reconfigure(errors="backslashreplace")
     if words in ([], ["-h"], ["--help"]):
         lines = [f"  {name:<11}{verb.says}" for name, verb in VERBS.items()]
         print(HELP.format(program=program(), verbs="\n".join(lines)))

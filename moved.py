@@ -64,7 +64,48 @@ ROOMS = (
         "modules.tasks",
         "classification>text_classification labelled>labeled tokens>token_classification",
     ),
+    ("modules.callbacks", "cli.callbacks", "answers"),
+    ("modules", "cli.mistakes", "processes"),
     ("", "text", "squad_scores>answers tags tokenization>tokenizer"),
+    ("", "", "nulls>errors"),
+    ("", "cli", "launch pipes run_folder run_lock run_names run_state slurm stop_signals verbs"),
+    ("", "cli.mistakes", "overlays written"),
+    ("", "storage", "atomic_files cells checksums paths plain_files"),
+    ("", "text", "visible"),
+    (
+        "datamodules",
+        "datamodules.batching",
+        ("agreement ahead permutation predict_plan predict_rows share small_data tag_windows"),
+    ),
+    ("datamodules", "datamodules.tables", "multi_hot"),
+    ("datamodules", "storage", "manifest turns"),
+    ("datamodules", "text", "findings places tag_spans template_limits unigram_scores word_counts"),
+    ("datamodules.readers", "text.readers", "bad_rows>rows dialogues"),
+    (
+        "experiments",
+        "cli.commands",
+        ("one_run parsing predictions>prediction_tables search_fixed suite_checks validated_on validation_scores"),
+    ),
+    ("modules", "cli", "checked_cli own_code"),
+    (
+        "modules",
+        "cli.mistakes",
+        (
+            "aliases class_names known_options listed_classes missing_packages null_options option_values "
+            "other_options slips suggestions"
+        ),
+    ),
+    ("modules", "modules.backbone", "carried config_fields skeleton"),
+    ("modules", "modules.optimization", "resuming"),
+    (
+        "modules.callbacks",
+        "cli.callbacks",
+        ("best nothing_learned orderly_stop owed_validation prediction_files prediction_place scored untrained"),
+    ),
+    ("modules.layers", "modules.backbone", "adapter_files"),
+    ("modules.layers", "modules.metrics", "directions majority"),
+    ("modules.layers", "modules.optimization", "guard spikes"),
+    ("modules.layers", "modules.shortcuts", "static_shapes varlen_attention"),
 )
 """Former package, package of today, and files; `a>b` where the name is another, too."""
 
@@ -126,7 +167,6 @@ def former_attribute(package: str, name: str, files: str) -> Any:
         for file in files.split():
             module = import_module(f"{package}.{file}")
             if name in vars(module):
-                warnings.warn(f"{package}.{name} is {package}.{file}.{name} now.", FutureWarning, stacklevel=3)
                 return getattr(module, name)
     raise AttributeError(f"module {package!r} has no attribute {name!r}")
 

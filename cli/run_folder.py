@@ -38,6 +38,8 @@ class RunFolder:
     _lock: RunLock | None = field(default=None, repr=False)
     _told: Path | None = field(default=None, repr=False)
     _environment: dict[str, str | None] | None = field(default=None, repr=False)
+    _made: list[Path] = field(default_factory=list, repr=False)
+    """The folders around it that it has made."""
 
     @classmethod
     def choose(
@@ -119,7 +121,7 @@ class RunFolder:
         empty = self.is_new and self.folder.is_dir() and not any(self.folder.iterdir())
         if self.is_new and not list((self.folder / "checkpoints").glob("*.ckpt")) and (empty or not keep):
             shutil.rmtree(self.folder, ignore_errors=True)
-            for parent in (self.folder.parent, self.folder.parent.parent):
+            for parent in self._made:
                 try:
                     parent.rmdir()  # unless there is something else in it
                 except OSError:
@@ -140,6 +142,7 @@ class RunFolder:
         """Make the folder unless it is there; `checkpoints/` marks a training run."""
         try:
             if not self.folder.is_dir():
+                self._made = [p for p in (root, root.parent) if not p.exists()]
                 with requests.held_back():  # between its folders, nobody would know whose they are
                     self.folder, self.is_new = _new_version(root), True
             target = self.folder / "checkpoints" if for_training else self.folder

@@ -41,6 +41,19 @@ class Stored:
     head_is_trained: bool = False
     own: Mapping[str, Any] = field(default_factory=dict)
 
+    def __getitem__(self, name: str) -> Any:
+        """Return an entry by its name in the checkpoint, as when this was a dictionary, in version 0.1."""
+        own = "class_name" if name == "class" else name
+        return self.own[name] if own not in vars(self) or own == "own" else getattr(self, own)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return an entry by its name in the checkpoint; the default where it is not there."""
+        try:
+            value = self[name]
+        except KeyError:
+            return default
+        return default if value is None else value
+
     @classmethod
     def of(cls, entry: Mapping[str, Any]) -> Stored:
         """Return the description that a module's `describe` gave.

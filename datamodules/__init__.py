@@ -1,6 +1,5 @@
 """LightningDataModules for corpora and labeled sets."""
 
-from ..moved import find_moved_modules
 from ..text.cleaning import Cleaning
 from ..text.train_tokenizer import TrainTokenizer
 from .base import BaseDataModule
@@ -14,8 +13,6 @@ from .sentence_pairs import SentencePairDataModule
 from .sequence_to_sequence import SequenceToSequenceDataModule
 from .text_classification import TextClassificationDataModule
 from .token_classification import TokenClassificationDataModule
-
-find_moved_modules()
 
 __all__ = [
     "BaseDataModule",

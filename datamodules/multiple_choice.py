@@ -176,7 +176,7 @@ class MultipleChoiceDataModule(LabeledDataModule):
     def training_texts(self) -> Iterator[str]:
         """Return contexts and endings of the training rows."""
         for where, row, columns in self.training_rows(labeled=False):
-            example = self.example(where, row, columns, labeled=False)
+            example = self.example(where, row, columns, False)
             yield example["context"]
             yield from (example["begins"] + ending for ending in example["endings"])
 

@@ -25,6 +25,7 @@ from .batching.padding import Padding
 from .batching.portions import encode_portion, next_portion, with_place
 from .batching.predict_rows import Inputs, write_inputs
 from .batching.token_rows import Examples, RowsInMemory, RowWriter, TokenRow, TokenRows
+from .code_key import code_key
 from .sources import Files, Row, Source, Split
 from .tables.usable_rows import UsableRows, with_columns
 
@@ -174,7 +175,7 @@ class TabularDataModule(BaseDataModule):
         Args:
             labeled: whether `columns` is to look for labels.
         """
-        return with_columns(self.source.rows("train"), lambda where, row: self.columns(where, row, labeled=labeled))
+        return with_columns(self.source.rows("train"), lambda where, row: self.columns(where, row, labeled))
 
     def tokenized(self, split: str) -> Path:
         """Return the folder of a split's rows of tokens; made unless the cache has it."""
@@ -182,12 +183,12 @@ class TabularDataModule(BaseDataModule):
 
     def rows_key(self, split: str) -> list[Any]:
         """Return what tells a split's rows of tokens from all others in the cache."""
-        key = [type(self).__name__, self.source.key(split), self.tokenizer_key(), self.longest, self.on_bad_rows]
+        key = [code_key(type(self)), self.source.key(split), self.tokenizer_key(), self.longest, self.on_bad_rows]
         return [*key, self.options(), FORMAT]
 
     def _tokenize(self, split: str, folder: Path) -> None:
         def columns(where: str, row: dict[str, Any]) -> Any:
-            columns = self.columns(where, row, labeled=True)
+            columns = self.columns(where, row, True)
             if split == "train":
                 self.say_columns(columns)
             return columns
@@ -243,8 +244,8 @@ class TabularDataModule(BaseDataModule):
         if not rows:
             raise InputError("data.predict_texts is empty: give at least one text.")
         rows = [(where, mended(row, where)) for where, row in rows]
-        columns, findings = self.columns(*rows[0], labeled=False), Findings()
-        examples = [with_place(where, self.example(where, row, columns, labeled=False)) for where, row in rows]
+        columns, findings = self.columns(*rows[0], False), Findings()
+        examples = [with_place(where, self.example(where, row, columns, False)) for where, row in rows]
         encoded = encode_portion(examples, self.encode, self.tokenizer, findings)
         self.predict_rows = [row for _, row in rows]
         self.predict_key = digest([type(self).__name__, self.predict_rows])
@@ -264,10 +265,10 @@ class TabularDataModule(BaseDataModule):
 
         def example(where: str, row: dict[str, Any]) -> dict[str, Any]:
             nonlocal columns
-            columns = self.columns(where, row, labeled=False) if columns is None else columns
-            return self.example(where, row, columns, labeled=False)
+            columns = self.columns(where, row, False) if columns is None else columns
+            return self.example(where, row, columns, False)
 
-        key = [type(self).__name__, source.key(split), self.tokenizer_key(), self.longest, self.options(), FORMAT]
+        key = [code_key(type(self)), source.key(split), self.tokenizer_key(), self.longest, self.options(), FORMAT]
 
         def write(folder: Path) -> None:
             write_inputs(folder, source.rows(split), example, self.encode, self.tokenizer)

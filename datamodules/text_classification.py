@@ -105,7 +105,7 @@ class TextClassificationDataModule(LabeledDataModule):
             return "single"
 
         def make(folder: Path) -> None:
-            rows = with_columns(self.source.rows(split), lambda where, row: self.columns(where, row, labeled=True)[1])
+            rows = with_columns(self.source.rows(split), lambda where, row: self.columns(where, row, True)[1])
             (folder / "problem.json").write_text(json.dumps(guess_problem(row.get(label) for _, row, label in rows)))
 
         folder = cached(self.cache_dir, "problems", [self.source.key(split), self.label_column], make)
@@ -271,7 +271,7 @@ class TextClassificationDataModule(LabeledDataModule):
             return {}
         are_many = isinstance(prediction, list)
         try:
-            column = self.columns("", row, labeled=True)[1]
+            column = self.columns("", row, True)[1]
             gold = labels_in("", row, column, self.label_separator) if are_many else [label_in("", row, column)]
         except InputError:  # rows to predict need no labels
             return {}
@@ -283,7 +283,7 @@ class TextClassificationDataModule(LabeledDataModule):
         if "correct" in columns or not isinstance(predicted.get("prediction"), str | list):
             return []
         try:
-            self.columns("", dict.fromkeys(columns, ""), labeled=True)
+            self.columns("", dict.fromkeys(columns, ""), True)
         except InputError:
             return []
         return ["correct"]

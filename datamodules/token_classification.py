@@ -287,4 +287,4 @@ class TokenClassificationDataModule(LabeledDataModule):
     def training_texts(self) -> Iterator[str]:
         """Return the texts of the training rows."""
         for where, row, columns in self.training_rows(labeled=False):
-            yield self.example(where, row, columns, labeled=False)["text"]
+            yield self.example(where, row, columns, False)["text"]

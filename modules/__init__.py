@@ -1,6 +1,5 @@
 """LightningModules for pretraining objectives and downstream tasks."""
 
-from ..moved import find_moved_modules
 from .backbone.backbone import Backbone
 from .base import BaseModule, Output
 from .objectives.causal import CausalLanguageModeling
@@ -15,8 +14,6 @@ from .tasks.question_answering import QuestionAnswering
 from .tasks.sequence_to_sequence import SequenceToSequence
 from .tasks.text_classification import TextClassification
 from .tasks.token_classification import TokenClassification
-
-find_moved_modules()
 
 __all__ = [
     "Backbone",

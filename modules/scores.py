@@ -67,6 +67,10 @@ class Scores(nn.Module):
         """
         return cast(MetricCollection, self.by_place[f"{_place(stage, loader)}_scores_{part}"])
 
+    def __getitem__(self, key: str) -> nn.Module:
+        """Return a metric or a collection by stage and name, as `val_scores_`: how all were found in version 0.1."""
+        return self.by_place[key]
+
     def knows(self, stage: str, loader: int) -> bool:
         """Return whether the metrics of a stage were made."""
         return f"{_place(stage, loader)}_loss" in self.by_place

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import re
 import resource
 import shutil
@@ -507,7 +508,29 @@ def test_run_folders_that_cannot_be_written(sentiment: str, fails: Fails, monkey
     assert "No space left" in message
 
 
+def test_a_refused_run_leaves_the_users_folders(sentiment: str, fails: Fails) -> None:
+    Path("mine").mkdir()
+    Path("own/place").mkdir(parents=True)
+    fails("test", "--config", sentiment, "--trainer.default_root_dir=mine")
+    for folder in ("own/place", "new"):
+        fails("fit", "--config", sentiment, f"--trainer.default_root_dir={folder}", "--data.train_files=nosuch.csv")
+    assert Path("mine").is_dir()
+    assert Path("own/place").is_dir()
+    assert not Path("new").exists()
+
+
 # ---------------------------------------------------------------------- starting
+
+
+def test_a_terminal_without_its_letters_gets_codes(sentiment: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "pretune.main", "fit", "--config", sentiment, "--name", "名字", "--print_config"],
+        env={**os.environ, "PYTHONIOENCODING": "latin-1"},
+        capture_output=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    assert b"\\u540d" in done.stdout
 
 
 @pytest.mark.parametrize(("verb", "option"), [("fit", "--early_stopping"), ("predict", "--predictions_file")])

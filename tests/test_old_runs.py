@@ -107,9 +107,8 @@ def test_callbacks_are_found_by_their_former_names() -> None:
 
 def test_modules_are_found_by_their_former_names() -> None:
     """Each of them, as the same object, and with its own name."""
-    from pretune.moved import MovedModules, find_moved_modules
+    from pretune.moved import MovedModules
 
-    find_moved_modules()  # alone, or first of its process, this test has imported no room that does so
     names = MovedModules().names
     assert len(names) > 100
     for former, now in names.items():
@@ -130,7 +129,6 @@ def test_modules_are_found_by_their_former_names() -> None:
 )
 def test_what_stood_in_a_file_that_is_a_package_now_is_found(package: str, name: str) -> None:
     room = importlib.import_module(f"pretune.modules.{package}")
-    with pytest.warns(FutureWarning, match=f"{name} is pretune.modules.{package}"):
-        assert getattr(room, name).__name__ == name
+    assert getattr(room, name).__name__ == name
     with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
         _ = room.Nothing

@@ -53,7 +53,7 @@ class UsableRows:
         for where, row, columns in self.rows:
             self.columns = columns
             try:
-                yield with_place(where, self.example(where, row, columns, labeled=True))
+                yield with_place(where, self.example(where, row, columns, True))
             except InputError as error:
                 if not self.skip:
                     raise InputError(f"{error} {SKIPPABLE}") from error

@@ -20,6 +20,14 @@ def test_what_another_module_adds_is_kept() -> None:
     assert Stored.of({"class": "Own", "margin": 0.5}).own == {"margin": 0.5}
 
 
+def test_it_is_read_as_the_dictionary_that_it_was() -> None:
+    stored = Stored.of({"class": "Own", "labels": ["a"], "margin": 0.5})
+    assert (stored["class"], stored["labels"], stored["margin"]) == ("Own", ["a"], 0.5)
+    assert (stored.get("nothing"), stored.get("problem", "single"), stored.get("margin")) == (None, "single", 0.5)
+    with pytest.raises(KeyError):
+        _ = stored["nothing"]
+
+
 def test_a_stranger_is_of_no_class() -> None:
     assert Stored.of({}).class_name == "something else"
 
