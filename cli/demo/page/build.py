@@ -41,13 +41,14 @@ def build(
         examples_from: what they are called.
         correct: keeps a correction; None leaves the button out.
     """
-    with gr.Blocks(title=title, analytics_enabled=False) as page:
+    page: gr.Blocks = gr.Blocks(title=title, analytics_enabled=False)
+    with page:
         gr.Markdown(f"# {title}")
         with gr.Group():
             inputs = view.inputs()
         button = gr.Button(view.button, variant="primary", elem_id="ask")
         if examples:
-            gr.Examples([view.values(fields) for fields in examples], inputs, label=examples_from, api_name=False)
+            gr.Examples([view.values(fields) for fields in examples], inputs, label=examples_from)
         outputs: list[list[Any]] = []
         with gr.Row():
             for side in sides:
