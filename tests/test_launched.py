@@ -19,6 +19,7 @@ from safetensors.torch import load_file
 import pretune
 from pretune.errors import InputError
 from pretune.modules import Backbone, MaskedLanguageModeling
+from pretune.modules.refusals import refuse_divided
 from pretune.modules.sharding import shard
 from pretune.modules.strategies import FullySharded
 
@@ -110,7 +111,7 @@ def test_what_cannot_be_divided_says_so(name: str, tiny: dict[str, Any]) -> None
     model = MaskedLanguageModeling(backbone, **{key: value for key, value in options.items() if key != "lora"})
     model.trainer = Trainer(accelerator="cpu", logger=False, enable_checkpointing=False, **trained)
     with pytest.raises(InputError, match=f"{name}.* cannot be had with a network divided over devices"):
-        model._divide(None)
+        refuse_divided(model)
 
 
 def test_every_process_has_something_to_evaluate(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -241,7 +241,7 @@ def test_a_run_that_was_stopped_early_stays_stopped(sentiment: str, run: Run) ->
     again = run("fit", "--config", sentiment, *options, "--trainer.max_epochs=9", "--ckpt_path=last")
     assert again.trainer.global_step == first.trainer.global_step
     summary = json.loads((again.run.folder / "summary.json").read_text())["fit"]
-    assert "had not improved in 1 records when the run was resumed" in summary["stopped"]
+    assert "had not improved in 1 validations when the run was resumed" in summary["stopped"]
 
 
 def test_no_validation_is_fine(masked: str, run: Run) -> None:

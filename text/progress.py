@@ -32,7 +32,7 @@ class Bar:
     _shown: Bar | None = None
     """The bar that stands in the terminal: there is room for one."""
 
-    _counted_at = 0.0
+    counted_at = 0.0
     """When a bar last counted something."""
 
     def __init__(self, what: str, total: int | None = None, unit: str = "") -> None:
@@ -73,7 +73,7 @@ class Bar:
         self.done, self.note = self.done + count, note or self.note
         now = time.monotonic()
         if count:
-            Bar._counted_at = now
+            Bar.counted_at = now
         if now >= self._next:
             self.show()
 
@@ -175,7 +175,7 @@ def working(what: str) -> Iterator[None]:
 
         def watch() -> None:
             while not done.wait(DRAWN_EVERY):
-                if time.monotonic() - Bar._counted_at >= PATIENCE:  # what is within counts nothing, either
+                if time.monotonic() - Bar.counted_at >= PATIENCE:  # what is within counts nothing, either
                     bar.advance(0)
 
         watching = threading.Thread(target=watch, daemon=True)

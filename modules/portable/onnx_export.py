@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ...errors import InputError
 from ...storage.atomic_files import final_name
+from ..tasks.calibrated import CalibratedModule
 from .comparison import Difference, difference
 from .graph import write_graph
 from .quantized import quantize
@@ -98,17 +99,17 @@ def compare(
 @contextmanager
 def exporting(module: Any) -> Iterator[None]:
     """Have a network's last layer hold the temperature that probabilities were calibrated by, while active."""
-    with module.exporting() if hasattr(module, "exporting") else nullcontext():
+    with module.exporting() if isinstance(module, CalibratedModule) else nullcontext():
         yield
 
 
 @contextmanager
 def without_temperature(module: Any) -> Iterator[None]:
     """Have a module not divide by its temperature what comes divided from a graph, while active."""
-    temperature = getattr(module, "temperature", None)
-    if temperature is None:
+    if not isinstance(module, CalibratedModule):
         yield
         return
+    temperature = module.temperature
     module.temperature = 1.0
     try:
         yield

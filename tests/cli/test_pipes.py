@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from pretune.cli.arguments import run_name
-from pretune.cli.commands.seeds import seeds_of
 from pretune.cli.pipes import without_pipes
 from pretune.cli.recipes import with_recipe
 from pretune.errors import InputError
@@ -29,7 +28,6 @@ def piped(text: bytes) -> str:
 def test_what_is_asked_before_parsing_is_found(form: str) -> None:
     args = without_pipes(["fit", *form.format(piped(TEXT.encode())).split(), "--trainer.max_steps=1"])
     assert run_name(args) == "piped"
-    assert seeds_of(args) == "[1, 2]"
     assert len(with_recipe(args)) == len(args) + 2
     assert args[-1] == "--trainer.max_steps=1"
     assert without_pipes(args) == args

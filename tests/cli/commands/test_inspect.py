@@ -47,7 +47,7 @@ def test_a_pipe_has_all_of_it(
     said = inspect(capsys, "--config", masked, "--rows", 2)
     assert "\x1b" not in said
     assert all(cell_len(line) <= 80 for line in said.splitlines())
-    assert "\ntrain: MaskedLanguageModeling on CorpusDataModule ──" in said
+    assert "train: MaskedLanguageModeling on CorpusDataModule ──" in said
     assert "«[MASK]←" in said
     assert re.search(r"\n1 block [\d,]+ of [\d,]+ · 24 tokens, \d+ predicted\n\[CLS\] ", said)
     assert "\n2 block" in said

@@ -78,7 +78,7 @@ def test_options_that_lack_their_part(mine: str) -> None:
         ("steps", "trainer.max_steps"),
         ("gpus", "trainer.devices"),
         ("fp16", "trainer.precision 16-mixed"),
-        ("wandb", "trainer.logger WandbLogger"),
+        ("wandb", "logger wandb"),
         ("bs", "data.batch_size"),
         ("batch_size", "data.batch_size"),
         ("model.batch_size", "data.batch_size"),
