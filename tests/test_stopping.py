@@ -221,7 +221,7 @@ def test_a_start_that_is_stopped_leaves_no_run(
 
 def test_a_trial_run_leaves_no_run(fit: tuple[str, ...], run: Run) -> None:
     run(*fit, "--trainer.fast_dev_run=true")
-    assert not list(Path("runs").glob("*/version_*"))
+    assert not list(Path("runs").glob("*/version_*")), list(Path("runs").rglob("*"))
 
 
 def test_the_second_interrupt_ends_at_once(fit: tuple[str, ...]) -> None:

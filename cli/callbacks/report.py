@@ -159,8 +159,8 @@ class RunReport(Summary):
         rank_zero_info(f"The scores of the test{said_of(test)} are taken out of {self.path}: {why}. Test again then.")
 
     def add(self, trainer: Trainer, key: str, content: dict[str, Any] | list[Any]) -> None:
-        """Add an entry to `summary.json`."""
-        if not trainer.is_global_zero:
+        """Add an entry to `summary.json`; a trial run keeps nothing."""
+        if not trainer.is_global_zero or trainer.fast_dev_run:  # type: ignore[attr-defined]
             return
         with shared_files(self.path.parent):
             entries = without_non_finite({**self.read(), key: content})
