@@ -59,14 +59,14 @@ def test_the_likeliest_labels(args: list[str], run: Run) -> None:
 
 @pytest.mark.parametrize("kind", ["jsonl", "csv"])
 def test_an_answer_that_is_not_sure_is_withheld(
-    kind: str, args: list[str], run: Run, capsys: pytest.CaptureFixture[str]
+    kind: str, args: list[str], run: Run, caplog: pytest.LogCaptureFixture
 ) -> None:
     run("fit", *args)
     whole = rows_of(run("predict", *args))
     chances = sorted(max(row["probabilities"].values()) for row in whole)
     first = max(whole[0]["probabilities"].values())
     for threshold in (chances[40], first + 1e-9):  # the first row is withheld, too, before a table knows its columns
-        capsys.readouterr()
+        caplog.clear()
         cli = run("predict", *args, f"--threshold={threshold}", f"--predictions={kind}")
         with cli.predictions.open(newline="") as file:
             rows = list(csv.DictReader(file)) if kind == "csv" else rows_of(cli)
@@ -86,7 +86,7 @@ def test_an_answer_that_is_not_sure_is_withheld(
             "rows": 80, "threshold": threshold, "abstained": 80 - sum(answered), "coverage": sum(answered) / 80,
             **({"accuracy": sum(right) / len(right), "judged": len(right)} if right else {}),
         }  # fmt: skip
-        assert f"Without an answer: {80 - sum(answered)} of 80 rows" in capsys.readouterr().err
+        assert f"Without an answer: {80 - sum(answered)} of 80 rows" in caplog.text
     assert set(summary_of(cli)["predictions"]) >= {"predictions.jsonl", cli.predictions.name}
     assert [row["prediction"] for row in read_predictions(cli.predictions)].count("") == 80 - sum(answered)
 
