@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["OMP_NUM_THREADS"] = "1"  # sums depend on the number of threads, in the last bit
@@ -28,6 +29,9 @@ def _own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PRETUNE_CACHE", str(tmp_path / "cache"))
 
 
+CLOCK = (time.sleep, time.monotonic)
+
+
 @pytest.fixture(autouse=True)
 def _nothing_left_behind() -> Iterator[None]:
     """What a run leaves in its process ends with its test.
@@ -35,6 +39,7 @@ def _nothing_left_behind() -> Iterator[None]:
     Lightning keeps a group of processes until the interpreter ends, and the port of its store in the environment: the
     processes that a later test forks would meet at that store, read addresses of the dead, and wait for half an hour.
     """
+    assert (time.sleep, time.monotonic) == CLOCK, "an earlier test has left its own clock to this process"
     for name in ("PL_GLOBAL_SEED", "PL_SEED_WORKERS", "MASTER_ADDR", "MASTER_PORT", "NODE_RANK", "LOCAL_RANK"):
         os.environ.pop(name, None)  # of a run in a fixture that several tests share
     before = dict(os.environ)

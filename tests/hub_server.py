@@ -7,11 +7,13 @@ import hashlib
 import json
 import re
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -269,5 +271,6 @@ def local_hub() -> Iterator[HubServer]:
         patch.setattr(constants, "HF_HUB_DISABLE_XET", True)
         patch.setattr(constants, "HF_TOKEN_PATH", "no-token")
         patch.setattr(repository, "WAITS", (0.01, 0.01))
-        patch.setattr(_http.time, "sleep", lambda seconds: None)  # type: ignore[attr-defined]
+        # Not `time.sleep` itself, which whatever else runs in this process would miss.
+        patch.setattr(_http, "time", SimpleNamespace(**{**vars(time), "sleep": lambda seconds: None}))
         yield server

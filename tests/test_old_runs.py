@@ -105,7 +105,6 @@ def test_callbacks_are_found_by_their_former_names() -> None:
         _ = callbacks.Nothing
 
 
-@pytest.mark.slow  # it loads every file anew, which other tests of the same process would meet
 def test_modules_are_found_by_their_former_names() -> None:
     """Each of them, as the same object, and with its own name."""
     from pretune.moved import MovedModules

@@ -7,8 +7,10 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import huggingface_hub.constants
@@ -297,7 +299,7 @@ def test_what_somebody_else_pushes_meanwhile_is_not_overwritten(
         hub.repos["ana/mood"].commits.append({"summary": "another's"})
 
     hub.failures["commit"] = [500]
-    monkeypatch.setattr(repository.time, "sleep", another)
+    monkeypatch.setattr(repository, "time", SimpleNamespace(**{**vars(time), "sleep": another}))
     assert "somebody else has pushed to it in the meantime" in fails("push", "runs/mood", "ana/mood")
     assert [commit["summary"] for commit in hub.repos["ana/mood"].commits] == ["another's"]
 
