@@ -239,8 +239,9 @@ class PretuneCLI(TrackedCLI):
             super()._run_subcommand(subcommand)
         except Interrupted as stop:
             if stop.message is None:
-                what = "before the first step was done" if subcommand == "fit" else f"during {subcommand}"
-                stop.message = f"{what}; {self.run.saved()}"
+                step = self.trainer.global_step
+                trained = f"after step {step:,}, before all was written" if step else "before the first step was done"
+                stop.message = f"{trained if subcommand == 'fit' else f'during {subcommand}'}; {self.run.saved()}"
             raise
         except Exception as error:
             if (full := disk_full(error)) is None:

@@ -219,6 +219,16 @@ def test_a_start_that_is_stopped_leaves_no_run(
     assert not Path("runs").exists()
 
 
+def test_a_stop_after_the_last_step_is_none_before_the_first(
+    fit: tuple[str, ...], run: Run, with_callbacks: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    late = Callback()
+    late.on_fit_end = lambda *_: os.kill(os.getpid(), signal.SIGTERM)  # type: ignore[method-assign]
+    with_callbacks(late)
+    assert stopped(run, *fit, "--trainer.max_steps=2", "--name=late") == 143
+    assert "after step 2, before all was written; saved are " in capsys.readouterr().err
+
+
 def test_a_trial_run_leaves_no_run(fit: tuple[str, ...], run: Run) -> None:
     run(*fit, "--trainer.fast_dev_run=true")
     assert not list(Path("runs").glob("*/version_*")), list(Path("runs").rglob("*"))

@@ -14,7 +14,7 @@ from ...contracts import IGNORED, module_facts
 from ...modules.callbacks.summary import add_to_summary
 from .scored import scored
 
-MOST_TARGETS = 200_000
+MOST_TARGETS = 50_000
 """Of an evaluation: enough for groups, and no more than seconds of work."""
 PIECE = 1 << 24
 """Logits that are made float32 at a time."""
@@ -26,7 +26,7 @@ class TokenLosses(Callback):
     """Adds `token_losses` to `summary.json`, of the validation whose weights are kept, and of a test.
 
     The logits of the evaluation are used, nothing is computed by the network again. How often a token occurs is
-    counted among the targets that are looked at: the first 200,000.
+    counted among the targets that are looked at: the first 50,000.
     """
 
     def __init__(self) -> None:
