@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import lightning_messages  # type: ignore[import-not-found]  # noqa: F401
 import pytest
 import torch
 from tests_support import sentence

@@ -1,18 +1,28 @@
-"""A text with a colon, which YAML takes for a mapping: said with the quotes that make it a text."""
+"""Texts that YAML takes for something else, as `yes` and `a: b`: said with the quotes that make them texts."""
 
 from __future__ import annotations
 
 import ast
 import json
 
+WORDS = {"True": "yes, on or true", "False": "no, off or false", "None": "null or ~"}
+"""How what YAML reads as a truth, or as nothing, may have been written."""
+
 
 def quotes_for(where: str, value: str) -> str | None:
-    """Return what is wrong, and the cure; None of what is no mapping of one word to one text or nothing.
+    """Return what is wrong, and the cure; None of what quotes would not make a text that somebody meant.
 
     Args:
         where: the option, which takes a text.
         value: what the parser found, as Python writes it.
     """
+    if value in WORDS:
+        return (
+            f'{where}: {WORDS[value]} without quotes is no text in YAML; in quotes it is one, such as "yes", on the '
+            'command line within others, as \'["yes", "no"]\'.'
+        )
+    if value.lstrip("-").isdecimal():
+        return f'{where}: {value} is a number; in quotes it is a text: "{value}", on the command line \'"{value}"\'.'
     try:
         mapping = ast.literal_eval(value)
     except (ValueError, SyntaxError, MemoryError, RecursionError):

@@ -29,6 +29,16 @@ def test_the_quotes_are_said(fails: Callable[..., str], option: str, cure: str) 
     assert re.search(cure, message)
 
 
+@pytest.mark.parametrize(
+    ("value", "said"), [("[yes, no]", "yes, on or true without"), ("[null]", "null or ~ without"), ("[1, 2]", "1 is a")]
+)
+def test_words_that_are_no_texts(fails: Callable[..., str], value: str, said: str) -> None:
+    message = fails(*BEGINNING, f"--data.label_names={value}")
+    assert message.startswith(f"error: data.label_names: {said}")
+    quoted = [f'"{word}"' for word in value.strip("[]").split(", ")]
+    assert "label_names" not in fails(*BEGINNING, f"--data.label_names=[{', '.join(quoted)}]")
+
+
 def test_with_the_quotes_it_is_a_text(fails: Callable[..., str]) -> None:
     message = fails(*BEGINNING, "--data.predict_texts='Verdict: stocks fell'", '--data.text_column="a: b"')
     assert "mapping" not in message  # but that there is no such backbone
@@ -37,5 +47,5 @@ def test_with_the_quotes_it_is_a_text(fails: Callable[..., str]) -> None:
 
 def test_other_mappings_are_no_texts() -> None:
     assert quotes_for("x", "{'summarize': None}") is not None
-    for value in ("{'a': 1, 'b': 2}", "{'a': {'b': 1}}", "3", "{", "text"):
+    for value in ("{'a': 1, 'b': 2}", "{'a': {'b': 1}}", "3.5", "{", "text"):
         assert quotes_for("x", value) is None
