@@ -78,7 +78,7 @@ class RunReport(Summary):
         scores = _numbers(trainer, "val/")
         if trainer.state.fn != "fit":
             if self._tells:
-                rank_zero_info(f"validation: {_shown(scores)}")
+                rank_zero_info(_named(scores))
             return
         if trainer.sanity_checking and not self._whole(trainer):
             return
@@ -145,7 +145,7 @@ class RunReport(Summary):
         details = module_facts(pl_module).details()
         scores = _numbers(trainer, "test/")
         if self._tells:
-            rank_zero_info(f"test: {_shown(scores)}")
+            rank_zero_info(_named(scores))
         self.add(trainer, "test", {**scores, "scored": self._scored, **details})
 
     def forget_test(self, trainer: Trainer, why: str) -> None:
@@ -209,6 +209,11 @@ def without_non_finite(value: Any) -> Any:
 
 def _shown(scores: dict[str, float]) -> str:
     return ", ".join(f"{name.partition('/')[2]} {value:.4f}" for name, value in scores.items())
+
+
+def _named(scores: dict[str, float]) -> str:
+    """Return scores by the names that they have everywhere, which scripts look for in what `test` prints."""
+    return ", ".join(f"{name} {value:.4f}" for name, value in scores.items())
 
 
 def _numbers(trainer: Trainer, prefix: str) -> dict[str, float]:
