@@ -89,14 +89,17 @@ def _svg(seen: list[Inspection], title: str) -> str:
 def _elsewhere() -> Iterator[None]:
     """Work in an empty folder with a cache of its own, quietly."""
     before = os.environ.get("PRETUNE_CACHE")
+    lightning = logging.getLogger("lightning.pytorch")
+    level = lightning.level
     seed_everything(1, verbose=False)
     with tempfile.TemporaryDirectory() as folder, chdir(folder), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+        lightning.setLevel(logging.WARNING)
         os.environ["PRETUNE_CACHE"] = str(Path(folder, "cache"))
         try:
             yield
         finally:
+            lightning.setLevel(level)
             os.environ.pop("PRETUNE_CACHE")
             if before is not None:
                 os.environ["PRETUNE_CACHE"] = before

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 
@@ -16,9 +17,11 @@ from typing import Any
 import lightning_messages  # type: ignore[import-not-found]  # noqa: F401
 import pytest
 import torch
+from lightning_utilities.core.rank_zero import rank_zero_only
 from tests_support import sentence
 
 from pretune.main import main
+from pretune.text.progress import Bar
 
 torch.set_num_threads(1)
 
@@ -31,6 +34,17 @@ def _own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 CLOCK = (time.sleep, time.monotonic)
+LOGS = [logging.getLogger(name) for name in ("lightning", "lightning.pytorch", "lightning.fabric", "pretune", None)]
+
+
+def _hearing() -> dict[str, Any]:
+    """What decides whether a test hears what is said."""
+    return {
+        "levels": [(log.name, log.level, log.disabled, log.propagate) for log in LOGS],
+        "nothing up to": logging.root.manager.disable,
+        "rank": rank_zero_only.rank,
+        "bar in the terminal": Bar._shown,
+    }
 
 
 @pytest.fixture(autouse=True)
@@ -43,12 +57,13 @@ def _nothing_left_behind() -> Iterator[None]:
     assert (time.sleep, time.monotonic) == CLOCK, "an earlier test has left its own clock to this process"
     for name in ("PL_GLOBAL_SEED", "PL_SEED_WORKERS", "MASTER_ADDR", "MASTER_PORT", "NODE_RANK", "LOCAL_RANK"):
         os.environ.pop(name, None)  # of a run in a fixture that several tests share
-    before = dict(os.environ)
+    before, hearing = dict(os.environ), _hearing()
     yield
     if torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()
     os.environ.clear()
     os.environ.update(before)
+    assert _hearing() == hearing, "this test leaves its process deaf to what later tests listen to"
 
 
 @pytest.fixture
