@@ -139,7 +139,7 @@ class LoadingDataModule(LightningDataModule, DataFacts):
             seed=self.seed,
             lengths=lengths,
             tokens=self.tokens_per_batch,
-            draw=getattr(dataset, "order", None),
+            order=getattr(dataset, "order", None),
             rank=share.rank,
             world_size=share.of,
         )

@@ -8,7 +8,7 @@ processes: none is repeated, none is left out.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -17,10 +17,12 @@ import numpy as np
 from torch.utils.data import DistributedSampler
 
 from ...contracts.random_streams import BATCH_ORDER, LATER_BATCH_ORDER, LATER_GROUPS
-from .permutation import Permutation
+from .permutation import Ascending, Order, Permutation
 
 MANY = 1 << 20
 """Examples from which on an order is computed where it is read, and not held."""
+HELD, COMPUTED, MIXED = 0, 1, 2
+"""How orders are made: held, however long they are; those of many examples computed; those of mixtures, too."""
 
 
 @dataclass(frozen=True)
@@ -45,9 +47,34 @@ class Stretch:
 class Layout(NamedTuple):
     """What is left of an epoch: batch `i` is `order[cuts[batches[i]]:cuts[batches[i] + 1]]`, of all processes."""
 
-    order: np.ndarray | Permutation
-    cuts: np.ndarray
-    batches: np.ndarray
+    order: Order
+    cuts: Sequence[int] | np.ndarray
+    batches: range | np.ndarray
+
+
+class EvenCuts(Sequence[int]):
+    """Where batches of one size end; begins with where the first one begins.
+
+    Args:
+        first: the first example.
+        size: all examples, those before it counted, too.
+        together: examples in a batch of all processes.
+        least: a last batch of fewer joins the one before it.
+    """
+
+    def __init__(self, first: int, size: int, together: int, least: int = 0) -> None:
+        self.first, self.size, self.together = first, size, together
+        whole, rest = divmod(size - first, together)
+        joins = whole > 0 and 0 < rest < least
+        self.batches = whole + (rest > 0 and not joins)
+
+    def __len__(self) -> int:
+        return self.batches + 1
+
+    def __getitem__(self, number: Any) -> Any:
+        """Return where a batch ends; of the last one, where all end."""
+        number = range(self.batches + 1)[number]
+        return self.size if number and number == self.batches else self.first + number * self.together
 
 
 class BatchPlan(DistributedSampler[Any]):
@@ -64,7 +91,8 @@ class BatchPlan(DistributedSampler[Any]):
         tokens: instead of `batch_size`, as many examples as fit into so many tokens of one process, padding counted.
             Batches are then cut at the same places of the sorted lengths in every epoch, so that their number never
             changes; which of the examples of equal length is where, and the order of the batches, does.
-        draw: takes (seed, epoch) to the examples of a training epoch; None takes each once.
+        order: takes (seed, epoch, `HELD`, `COMPUTED` or `MIXED`) to the examples of a training epoch in their order;
+            None takes each once.
         rank: this process.
         world_size: number of processes. In training every process gets the same number of batches: where the last
             examples do not suffice, one is repeated. In evaluation nothing is.
@@ -79,12 +107,12 @@ class BatchPlan(DistributedSampler[Any]):
         seed: int = 0,
         lengths: np.ndarray | None = None,
         tokens: int | None = None,
-        draw: Callable[[int, int], np.ndarray] | None = None,
+        order: Callable[[int, int, int], Order] | None = None,
         rank: int = 0,
         world_size: int = 1,
     ) -> None:
         # The parent's __init__ would ask for a process group; only its type is wanted.
-        self.size, self.shuffle, self.lengths, self.draw, self.rank = size, shuffle, lengths, draw, rank
+        self.size, self.shuffle, self.lengths, self.order, self.rank = size, shuffle, lengths, order, rank
         self.own = Stretch(0, batch_size, world_size, tokens if lengths is not None else None, seed)
         self.epoch = 0
         self.is_told = False
@@ -93,8 +121,8 @@ class BatchPlan(DistributedSampler[Any]):
         """The first batch that the next iteration yields, of those in the layout."""
         self.before: tuple[int, list[Stretch]] = (0, [])
         """An epoch, and how its beginning was handed out in other batches."""
-        self.held: int | None = None
-        """An epoch whose order is held, however long: what a checkpoint of an earlier version began."""
+        self.made: tuple[int, int] = (0, MIXED)
+        """An epoch, and how its order is made: what a checkpoint of an earlier version began goes on as it was."""
 
     def set_epoch(self, epoch: int) -> None:
         """Say which epoch begins. Lightning and Fabric do; where nobody does, a loader counts its own."""
@@ -106,7 +134,7 @@ class BatchPlan(DistributedSampler[Any]):
         return 0 if nothing else len(self._ends) - 1
 
     @cached_property
-    def _ends(self) -> np.ndarray:
+    def _ends(self) -> Sequence[int] | np.ndarray:
         return self._cut(self.own, np.arange(self.size) if self.own.tokens else self.size)
 
     @cached_property
@@ -115,19 +143,18 @@ class BatchPlan(DistributedSampler[Any]):
         lengths = b"" if self.lengths is None else np.ascontiguousarray(self.lengths).tobytes()
         return [self.size, zlib.crc32(lengths)]
 
-    def _cut(self, stretch: Stretch, examples: np.ndarray | int) -> np.ndarray:
-        """Return where the batches of all processes end; begins with 0.
+    def _cut(self, stretch: Stretch, examples: np.ndarray | int, first: int = 0) -> Sequence[int] | np.ndarray:
+        """Return where the batches of all processes end; begins with the first example.
 
         In evaluation too there is something for each process in every batch (of processes that compute together, as
         where a network is divided over them, none may stop early): a rest that is too small goes to the last batch.
         """
-        if stretch.tokens is not None and self.lengths is not None and not isinstance(examples, int):
-            cuts = cuts_by_length(self.lengths[examples], stretch.tokens, stretch.world_size)
-        else:
-            size, together = examples if isinstance(examples, int) else len(examples), _together(stretch)
-            cuts = np.minimum(np.arange(-(-size // together) + 1) * together, size)
-        small = not self.shuffle and len(cuts) > 2 and cuts[-1] - cuts[-2] < stretch.world_size
-        return np.delete(cuts, -2) if small else cuts
+        least = 0 if self.shuffle else stretch.world_size
+        if stretch.tokens is None or self.lengths is None or isinstance(examples, int):
+            size = examples if isinstance(examples, int) else len(examples)
+            return EvenCuts(first, size, _together(stretch), least)
+        cuts = cuts_by_length(self.lengths[examples], stretch.tokens, stretch.world_size)
+        return np.delete(cuts, -2) if len(cuts) > 2 and cuts[-1] - cuts[-2] < least else cuts
 
     def layout(self, number: int | None = None) -> Layout:
         """Return what is left of an epoch, and in which batches; all of it where none was handed out in others.
@@ -142,19 +169,15 @@ class BatchPlan(DistributedSampler[Any]):
         current = self.epoch if number is None else number
         stretches = [*(earlier if epoch == current else []), self.own]
         seed = stretches[0].seed
-        rng = np.random.default_rng([seed, current])
-        order: np.ndarray | Permutation
-        if self.shuffle and self.lengths is None and self.size > MANY and self.held != current:
-            order = Permutation(self.size, [seed, current])
-        else:
-            order = rng.permutation(self.size) if self.shuffle else np.arange(self.size)
-        if self.shuffle and self.draw is not None:
-            order = self.draw(seed, current)[order[:]]
+        made = self.made[1] if self.made[0] == current else MIXED
         if self.lengths is None:
             done = min(self.size, sum(stretch.batches * _together(stretch) for stretch in stretches))
-            cuts = self._cut(self.own, self.size - done) + done
-            return Layout(order, cuts, np.arange(len(cuts) - 1))
-        remaining = np.asarray(order)
+            cuts = self._cut(self.own, self.size, done)
+            return Layout(self._order(seed, current, made), cuts, range(len(cuts) - 1))
+        rng = np.random.default_rng([seed, current])
+        remaining = rng.permutation(self.size) if self.shuffle else np.arange(self.size)
+        if self.shuffle and self.order is not None:
+            remaining = self.order(seed, current, made)[:]
         for place, stretch in enumerate(stretches):
             rng = np.random.default_rng([seed, current, LATER_GROUPS, place]) if place else rng
             remaining = self._grouped(stretch, remaining, rng)
@@ -169,6 +192,15 @@ class BatchPlan(DistributedSampler[Any]):
                     kept[cuts[batch] : cuts[batch + 1]] = False
                 remaining = remaining[kept]
         return Layout(remaining, cuts, batches)
+
+    def _order(self, seed: int, epoch: int, made: int) -> Order:
+        if not self.shuffle:
+            return Ascending(self.size)
+        if self.order is not None:
+            return self.order(seed, epoch, made)
+        if self.size > MANY and made != HELD:
+            return Permutation(self.size, [seed, epoch])
+        return np.random.default_rng([seed, epoch]).permutation(self.size)
 
     def _grouped(self, stretch: Stretch, order: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Return an order with examples of similar length side by side."""

@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader
 from ...contracts import LoaderFacts
 from ...errors import InputError
 from .ahead import ahead
-from .batch_plan import BatchPlan, Stretch
+from .batch_plan import COMPUTED, HELD, MIXED, BatchPlan, Stretch
 from .share import Share
 
 
@@ -106,6 +106,7 @@ class ResumableLoader(DataLoader[Any], LoaderFacts):
             "cut": asdict(self.plan.own),
             "before": [asdict(stretch) for stretch in before] if epoch == self.plan.epoch else [],
             "content": self.plan.content,
+            "made": self.plan.made[1] if self.plan.made[0] == self.plan.epoch else MIXED,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -116,7 +117,8 @@ class ResumableLoader(DataLoader[Any], LoaderFacts):
         is_other_cut = cut != plan.own
         if is_other_cut:
             before, position = [*before, replace(cut, batches=position)], 0
-        plan.epoch, plan.before, plan.held = epoch, (epoch, before), None if "cut" in state else epoch
+        plan.epoch, plan.before = epoch, (epoch, before)
+        plan.made = epoch, state.get("made", COMPUTED if "cut" in state else HELD)
         self._resume, self._content = (epoch, position), state.get("content")
         is_same_data = self._content in (None, plan.content)
         self.resumed_at = len(plan) - len(plan.layout().batches) if is_other_cut and is_same_data else None

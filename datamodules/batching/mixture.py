@@ -8,7 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .batch_plan import MANY, MIXED
+from .interleaving import Interleaved
 from .loader import BatchedDataset
+from .permutation import Order
 
 
 class Mixture:
@@ -43,13 +46,24 @@ class Mixture:
             joined["cu_seq_lens"] = torch.nn.functional.pad(lengths.cumsum(0), (1, 0)).int()
         return joined
 
-    def order(self, seed: int, epoch: int) -> np.ndarray:
-        """Return the examples of an epoch, before they are shuffled.
+    def order(self, seed: int, epoch: int, made: int = MIXED) -> Order:
+        """Return the examples of an epoch in their order; of many it is computed where it is read.
 
         An epoch has as many examples as all corpora together, shared out by weight. Each corpus is gone through in
         random orders, one after the other, and goes on in the next epoch where it stopped: small ones are repeated
         whole, and nothing of a large one is left out for good.
+
+        Args:
+            seed: of the order.
+            epoch: its number.
+            made: less than `MIXED`: as it was before orders of mixtures were computed.
         """
+        if len(self) > MANY and made >= MIXED:
+            return Interleaved([len(part) for part in self.parts], self.weights, len(self), seed, epoch)
+        return self._drawn(seed, epoch)[np.random.default_rng([seed, epoch]).permutation(len(self))]
+
+    def _drawn(self, seed: int, epoch: int) -> np.ndarray:
+        """Return the examples of an epoch, before they are shuffled."""
         shares = np.array(self.weights) / sum(self.weights)
         counts = np.diff(np.round(np.cumsum(shares) * len(self)), prepend=0).astype(np.int64)
         chosen = []

@@ -1,12 +1,39 @@
-"""An order of many examples that is computed where it is read, and never held."""
+"""Orders of many examples that are computed where they are read, and never held."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 
 ROUNDS = 6
+
+
+class Order(Protocol):
+    """Numbers of examples in the order in which they are handed out."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, part: slice) -> np.ndarray: ...
+
+
+class Ascending:
+    """0 ... size - 1, as they are.
+
+    Args:
+        size: how many.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __getitem__(self, part: slice) -> np.ndarray:
+        """Return a part: int64."""
+        return np.arange(*part.indices(self.size), dtype=np.int64)
 
 
 class Permutation:
@@ -31,8 +58,15 @@ class Permutation:
 
     def __getitem__(self, part: slice) -> np.ndarray:
         """Return a part of the order: int64."""
-        start, stop, step = part.indices(self.size)
-        numbers = self._mixed(np.arange(start, stop, step, dtype=np.uint64))
+        return self.at(np.arange(*part.indices(self.size), dtype=np.uint64))
+
+    def at(self, places: np.ndarray) -> np.ndarray:
+        """Return what stands at some places of the order: int64.
+
+        Args:
+            places: (n,), from 0 to size - 1.
+        """
+        numbers = self._mixed(places.astype(np.uint64))
         while (outside := numbers >= self.size).any():
             numbers[outside] = self._mixed(numbers[outside])
         return numbers.astype(np.int64)

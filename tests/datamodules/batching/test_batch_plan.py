@@ -6,7 +6,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from pretune.datamodules.batching.batch_plan import BatchPlan
+from pretune.datamodules.batching.batch_plan import BatchPlan, EvenCuts
 
 
 def test_ranks_evaluate_nothing_twice() -> None:
@@ -95,3 +95,40 @@ def test_many_examples_take_no_memory() -> None:
     assert tracemalloc.get_traced_memory()[1] < 12e6
     tracemalloc.stop()
     assert len(set(first)) == 32
+
+
+@pytest.mark.parametrize("shuffle", [False, True])
+def test_a_trillion_examples_take_no_memory(shuffle: bool) -> None:
+    """Neither the order nor where its batches end is held; the last batch costs no more than the first."""
+    size = 10**12 + 100
+    plan = BatchPlan(size, 32, shuffle=shuffle, world_size=8, rank=7)
+    tracemalloc.start()
+    assert len(plan) == -(-size // 256)
+    first = next(iter(plan))
+    plan.start = len(plan) - 1
+    last = list(iter(plan))  # the plan itself would tell how long a list may become
+    assert tracemalloc.get_traced_memory()[1] < 1e6
+    tracemalloc.stop()
+    assert len(first) == 32
+    assert len(last) == 1
+    assert len(last[0]) == 100 // 8
+    assert len(plan.examples(0, len(plan) - 2)) == 256
+
+
+@pytest.mark.parametrize("size", [1, 7, 8, 9, 15, 16, 17, 31])
+@pytest.mark.parametrize("least", [0, 2, 7])
+@pytest.mark.parametrize("first", [0, 5])
+def test_even_cuts_are_those_of_a_list(size: int, least: int, first: int) -> None:
+    cuts = EvenCuts(first, first + size, 8, least)
+    listed = [first, *range(first + 8, first + size, 8), first + size]
+    if len(listed) > 2 and listed[-1] - listed[-2] < least:
+        del listed[-2]
+    assert list(cuts) == listed
+    assert len(cuts) == len(listed)
+    assert cuts[-1] == first + size
+    with pytest.raises(IndexError):
+        cuts[len(listed)]
+
+
+def test_even_cuts_of_nothing() -> None:
+    assert list(EvenCuts(4, 4, 8)) == [4]

@@ -144,15 +144,16 @@ def test_an_epoch_goes_on_in_other_batches(cuts: tuple[str, ...], data: dict[str
     assert list(after) == list(whole)
 
 
-def test_a_mixture_goes_on_in_other_batches() -> None:
+@pytest.mark.parametrize("lengths", [None, LENGTHS], ids=["plain", "grouped"])
+def test_a_mixture_goes_on_in_other_batches(lengths: Any) -> None:
     """Some examples are drawn twice in an epoch: as often again, and no more."""
     drawn = np.concatenate((np.arange(60), np.arange(41)))
 
-    def draw(seed: int, epoch: int) -> np.ndarray:
-        return drawn
+    def order(seed: int, epoch: int, made: int) -> np.ndarray:
+        return np.random.default_rng([seed, epoch]).permutation(drawn)
 
-    first, state, _ = everywhere({"batch_size": 4}, None, 7, draw=draw, lengths=LENGTHS)
-    rest, _, _ = everywhere({"batch_size": 9}, state, None, draw=draw, lengths=LENGTHS)
+    first, state, _ = everywhere({"batch_size": 4}, None, 7, order=order, lengths=lengths)
+    rest, _, _ = everywhere({"batch_size": 9}, state, None, order=order, lengths=lengths)
     assert sorted(first + rest) == sorted(drawn.tolist())
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,10 @@ import torch
 from tests_support import sentence  # type: ignore[import-not-found]
 
 from pretune.datamodules import CorpusDataModule
+from pretune.datamodules.batching.batch_plan import COMPUTED, MIXED, BatchPlan
+from pretune.datamodules.batching.interleaving import Interleaved
+from pretune.datamodules.batching.loader import ResumableLoader
+from pretune.datamodules.batching.mixture import Mixture
 from pretune.errors import InputError
 
 
@@ -91,3 +96,32 @@ def test_dead_ends(files: list[str], tokenizer_folder: Path) -> None:
         make(files, tokenizer_folder, (1.0, 0.0))
     with pytest.raises(InputError, match=r"no file gone.txt"):
         make(["gone.txt"], tokenizer_folder, (1.0,))
+
+
+class Numbered:
+    """So many examples."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+
+    def __len__(self) -> int:
+        return self.size
+
+
+def test_the_order_of_many_is_computed_but_where_an_earlier_version_began() -> None:
+    mixture = Mixture([Numbered(3_000_000), Numbered(200_000)], [3, 1])
+    order = mixture.order(seed=0, epoch=1)
+    assert isinstance(order, Interleaved)
+    share = float((order[:40_000] < 3_000_000).mean())
+    assert share == pytest.approx(0.75, abs=0.02)
+    before = mixture.order(seed=0, epoch=1, made=COMPUTED)
+    assert isinstance(before, np.ndarray)
+    plan = BatchPlan(len(mixture), 32, shuffle=True, order=mixture.order)
+    ours = next(iter(plan))
+    loader = ResumableLoader(mixture, plan)
+    loader.load_state_dict({"epoch": 1, "position": 0, "cut": asdict(plan.own), "before": []})
+    assert next(iter(plan)) == before[:32].tolist() != ours
+    assert loader.state_dict()["made"] == COMPUTED
+    plan.set_epoch(2)  # what comes after goes on in the new way
+    assert isinstance(plan.layout().order, Interleaved)
+    assert loader.state_dict()["made"] == MIXED

@@ -1,0 +1,89 @@
+"""The order of a mixture of corpora, computed where it is read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+
+import numpy as np
+
+from .permutation import Permutation
+
+CYCLE = 1 << 20
+"""Places within which each corpus comes exactly as often as its weight says."""
+
+
+class Interleaved:
+    """The examples of an epoch of a mixture, of which any part takes time and memory of that part and one cycle.
+
+    Places are numbered through all epochs, and divided into cycles. In each, every corpus has as many places as its
+    weight says, at random; the corpora are gone through there in random orders, one after the other, each from where it
+    stopped: small ones are repeated whole, and nothing of a large one is left out for good.
+
+    Args:
+        sizes: examples of each corpus; their numbers follow each other.
+        weights: of the corpora; relative to each other.
+        size: places of an epoch.
+        seed: of the order.
+        epoch: its number.
+    """
+
+    def __init__(self, sizes: Sequence[int], weights: Sequence[float], size: int, seed: int, epoch: int) -> None:
+        self.size, self.seed, self.first = size, seed, epoch * size
+        self._sizes = [int(one) for one in sizes]
+        self._begins = np.cumsum([0, *self._sizes])
+        self._places = places_of_weights(weights)
+        self._number = -1
+        """The cycle that is at hand."""
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __getitem__(self, part: slice) -> np.ndarray:
+        """Return a part of the order: int64."""
+        start, stop, step = part.indices(self.size)
+        places = np.arange(start, stop, step, dtype=np.int64) + self.first
+        cycles = places // CYCLE
+        numbers = np.empty(len(places), np.int64)
+        for cycle in np.unique(cycles).tolist():
+            numbers[cycles == cycle] = self._of_cycle(cycle, places[cycles == cycle] % CYCLE)
+        return numbers
+
+    def _of_cycle(self, cycle: int, places: np.ndarray) -> np.ndarray:
+        if self._number != cycle:
+            self._which = np.random.default_rng([self.seed, cycle]).permutation(self._plain)
+            self._nth = np.empty(CYCLE, np.int32)
+            for corpus, count in enumerate(self._places):
+                self._nth[self._which == corpus] = np.arange(count, dtype=np.int32)
+            self._number = cycle
+        numbers = np.empty(len(places), np.int64)
+        which = self._which[places]
+        for corpus in np.unique(which).tolist():
+            mine, size = which == corpus, self._sizes[corpus]
+            drawn = cycle * self._places[corpus] + self._nth[places[mine]].astype(np.int64)
+            examples = np.empty(len(drawn), np.int64)
+            for turn in np.unique(drawn // size).tolist():
+                now = drawn // size == turn
+                examples[now] = Permutation(size, [self.seed, corpus, turn]).at(drawn[now] % size)
+            numbers[mine] = self._begins[corpus] + examples
+        return numbers
+
+    @cached_property
+    def _plain(self) -> np.ndarray:
+        return np.repeat(np.arange(len(self._places), dtype=np.uint16), self._places)
+
+
+def places_of_weights(weights: Sequence[float]) -> list[int]:
+    """Return how many places of a cycle each corpus has: by weight, and one at least.
+
+    Args:
+        weights: relative to each other.
+    """
+    shares = np.array(weights, np.float64) / sum(weights) * CYCLE
+    places = np.maximum(1, np.floor(shares)).astype(np.int64)
+    by_rest = np.argsort(-(shares - places), kind="stable")
+    for place in range(CYCLE - int(places.sum())):
+        places[by_rest[place % len(by_rest)]] += 1
+    while (over := int(places.sum()) - CYCLE) > 0:  # each of many tiny weights has taken a place
+        places[int(np.argmax(places))] -= over
+    return [int(one) for one in places]
