@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -15,30 +14,27 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_info
 
 from ..contracts import CAPACITY, ModuleFacts, module_facts
 from ..errors import InputError
-from ..storage import manifest
-from ..storage.cache import TokenStore, cached, digest
+from ..storage.cache import cached, digest
 from ..text import words as word_lists
 from ..text.cleaning import Cleaning
-from ..text.encoding import encode
 from ..text.extend_tokenizer import ExtendTokenizer
 from ..text.findings import KNOWN, UNKNOWN, unknown_id, warn_of_unknown
 from ..text.progress import progress
-from ..text.readers import mended
 from ..text.tokenizer import separator_id
 from ..text.tokenizing import Tokenizing
 from ..text.train_tokenizer import TrainTokenizer
-from .batching.blocks import Blocks
 from .batching.mixture import Mixture
-from .batching.packing import Packs
-from .batching.predict_rows import Inputs
-from .batching.prompts import Prompts, write_prompts
 from .corpus_source import CorpusSource, mix_sources
-from .documents import DocumentsDataModule
+from .example_form import ExampleForm
+from .prepared.corpus import PreparedCorpus
+from .prepared.options import PreparedCorpora
+from .prompted import PromptedDataModule
 from .sources import Documents, Files, MixedSource, Source, make_source
 from .token_stream import counted, write_token_stream
+from .tokenized_corpus import TokenizedCorpus
 
 
-class CorpusDataModule(DocumentsDataModule):
+class CorpusDataModule(PromptedDataModule):
     """Text for pretraining, in blocks of tokens or as packed documents.
 
     Documents are tokenized without special tokens, and each ends with the separator token (or the end-of-text token).
@@ -64,6 +60,10 @@ class CorpusDataModule(DocumentsDataModule):
             documentation on this machine.
         subset: the data set's configuration name.
         sources: a mixture to train on instead, such as `[{files: a.txt, weight: 3}, {files: b.txt, weight: 1}]`.
+        prepared: what `prepare` has tokenized, by path or URL, instead of files; its tokenizer comes with it.
+        shuffle_window: shards of a prepared corpus whose blocks are mixed in training; 0 mixes all of them, null: 8
+            behind a URL, and all on a disk.
+        cache_limit: gigabytes that shards from behind a URL may take of the cache; null knows no limit.
         validation_fraction: share of the training documents that is held out when there is no validation split;
             chosen by content, so that copies of a document stay on one side. 0 holds out nothing.
         tokenizer: a name, a folder, an earlier run; `{train: wordpiece|bpe|bytelevel|unigram|character,
@@ -102,6 +102,9 @@ class CorpusDataModule(DocumentsDataModule):
         dataset: str | None = None,
         subset: str | None = None,
         sources: list[CorpusSource] | None = None,
+        prepared: str | None = None,
+        shuffle_window: int | None = None,
+        cache_limit: float | None = None,
         validation_fraction: float = 0.05,
         tokenizer: str | TrainTokenizer | ExtendTokenizer | None = None,
         block_size: int = 128,
@@ -129,12 +132,19 @@ class CorpusDataModule(DocumentsDataModule):
             raise InputError(f"data.words: {words} is neither a word list that is there nor a function's import path.")
         files = {"validation": validation_files, "test": test_files, "predict": predict_files}
         reading: dict[str, Any] = {"encoding": encoding, "documents_are": documents, "text_column": text_column}
+        self.prepared = PreparedCorpora(self.cache_dir, cache_limit, shuffle_window)
         self.weights = [1.0]
-        if sources:
-            if train_files or dataset:
-                raise InputError("data.sources excludes data.train_files and data.dataset: leave one of them out.")
-            self.source: Source
-            self.source, self.weights = mix_sources(sources, Files(files, **reading), self.cache_dir)
+        self.source: Source
+        if sources or prepared:
+            if train_files or dataset or (sources and prepared):
+                raise InputError(
+                    f"data.{'sources' if sources else 'prepared'} excludes data.train_files, data.dataset and "
+                    f"data.{'prepared' if sources else 'sources'}: leave one of them out."
+                )
+            mixed = sources or [CorpusSource(prepared=prepared)]
+            rest = Files(files, **reading)
+            self.source, self.weights = mix_sources(mixed, rest, self.cache_dir, self.prepared.corpus)
+            self.prepared.refuse_settled(cleaning=cleaning, words=words)
         else:
             self.source = make_source({"train": train_files, **files}, dataset, subset, self.cache_dir, **reading)
         self.prompts = Files({"predict": predict_files}, **reading)
@@ -189,9 +199,12 @@ class CorpusDataModule(DocumentsDataModule):
         key = self.source.key("train")
         return key if self.cleaning is None else [key, replace(self.cleaning, near_duplicates=None).key()]
 
+    def _find_tokenizer(self) -> Any:
+        return self.prepared.load_tokenizer(self.tokenizer_spec) if self.prepared.all else super()._find_tokenizer()
+
     # ------------------------------------------------------------------ preparing
 
-    def _corpora(self, split: str) -> list[Source]:
+    def _corpora(self, split: str) -> list[Any]:
         return [*self.source.parts] if isinstance(self.source, MixedSource) and split == "train" else [self.source]
 
     def tokenize_split(self, split: str) -> None:
@@ -201,12 +214,15 @@ class CorpusDataModule(DocumentsDataModule):
 
     def map_split(self, split: str) -> None:
         """Fill `self.datasets` with what was tokenized of a split, and of the part held out of it."""
-        folders = [self._tokenized(corpus, split) for corpus in self._corpora(split)]
+        corpora = [(self._tokenized(source, split), source) for source in self._corpora(split)]
         for part in ("train", "validation") if self.holds_out(split) else (split,):
-            self.contents[part] = digest([manifest.contents(folder) for folder in folders])
-            reports = [json.loads((folder / "report.json").read_text())[part] for folder in folders]
-            datasets = [self._dataset(TokenStore(folder, part), part) for folder in folders]
-            for dataset, source in zip(datasets, self._corpora(split), strict=True):
+            having = [(c, s) for c, s in corpora if part == split or not isinstance(c, PreparedCorpus) or c.has(part)]
+            if not having:  # prepared without a part to validate on
+                continue
+            self.contents[part] = digest([corpus.contents(part) for corpus, _ in having])
+            form = self._form(part)
+            datasets = [corpus.dataset(part, form) for corpus, _ in having]
+            for dataset, (_, source) in zip(datasets, having, strict=True):
                 if not len(dataset):
                     change = "lower" if part == "train" else "raise"
                     raise InputError(
@@ -214,16 +230,14 @@ class CorpusDataModule(DocumentsDataModule):
                         f"({self.validation_fraction}), set data.validation_files, or data.validation_fraction: 0."
                     )
             mixed = len(datasets) > 1
-            self.datasets[part] = Mixture(datasets, self.weights) if mixed else datasets[0]
-            self.counts[part] = dict(sum((Counter(report["counts"]) for report in reports), Counter()))
-            self._say(part, sum((Counter(report["skipped"]) for report in reports), Counter()))
+            self.datasets[part] = Mixture(datasets, self.weights[: len(datasets)]) if mixed else datasets[0]
+            self.counts[part] = dict(sum((Counter(corpus.counts(part)) for corpus, _ in having), Counter()))
+            self._say(part, sum((Counter(corpus.skipped(part)) for corpus, _ in having), Counter()))
 
-    def _dataset(self, store: TokenStore, part: str) -> Blocks | Packs:
-        if self.packing:
-            frames, words = self.frames, self.numbers_words
-            return Packs(store, self.tokenizer, self.block_size, frames, words, self.cache_dir)
-        stride = None if part == "train" else self.eval_stride
-        return Blocks(store, self.tokenizer, self.block_size, self.frames, stride, self.numbers_words)
+    def _form(self, part: str) -> ExampleForm:
+        stride = None if part == "train" or self.packing else self.eval_stride
+        frames, words = self.frames, self.numbers_words
+        return ExampleForm(self.tokenizer, self.block_size, self.packing, frames, stride, words, self.cache_dir)
 
     def _say(self, part: str, skipped: dict[str, int]) -> None:
         counts = self.counts[part]
@@ -238,35 +252,6 @@ class CorpusDataModule(DocumentsDataModule):
         )
         warn_of_unknown(part, {KNOWN: counts["tokens"], UNKNOWN: counts.get("unknown", 0)}, self.tokenizer)
 
-    def prepare_prompts(self) -> None:
-        """Tokenize the prompts, unless the cache has them."""
-        if not self.predict_texts:
-            self._read_prompts()
-
-    def map_prompts(self) -> None:
-        """Fill `self.datasets` with the prompts."""
-        sequences: list[list[int]] | TokenStore
-        if self.predict_texts:
-            texts = mended(self.predict_texts, "data.predict_texts")
-            self.predict_rows = [{"text": text} for text in texts]
-            self.predict_key = digest(["prompts", texts])
-            sequences = encode(self.tokenizer, texts)
-        else:
-            sequences = self._read_prompts().rows.stores["input_ids"]
-        self.datasets["predict"] = Prompts(sequences, self.tokenizer.pad_token_id or 0)
-        self.predict_from = 0
-
-    def _read_prompts(self) -> Inputs:
-        if not self.prompts.has("predict"):
-            raise InputError("There is nothing to predict: set data.predict_files or data.predict_texts.")
-
-        def write(folder: Path) -> None:
-            texts = self.prompts.documents("predict", Counter())
-            if not write_prompts(folder, texts, self.tokenizer):
-                raise InputError(f"{self.prompts.name('predict')} holds no text to go on from.")
-
-        return self.read_inputs(["prompts", self.prompts.key("predict"), self.tokenizer_key()], write)
-
     def hints(self, batch: Any) -> Any:
         """Add how many places a batch has, which come in one shape; texts to be continued do not."""
         hinted = super().hints(batch)
@@ -276,11 +261,14 @@ class CorpusDataModule(DocumentsDataModule):
 
     # ------------------------------------------------------------------ tokenizing
 
-    def _tokenized(self, source: Source, split: str) -> Path:
+    def _tokenized(self, source: Source, split: str) -> TokenizedCorpus | PreparedCorpus:
+        if isinstance(source, PreparedCorpus):
+            return source
         words = [True, word_lists.key(self.words)] if self.numbers_words else None
         held_out = self.held_out_key(split)
         key = [split, source.key(split), self.tokenizer_key(), held_out, words, self.cleaning_key()]
-        return cached(self.cache_dir, "corpora", key, lambda folder: self._tokenize(source, split, folder))
+        made = cached(self.cache_dir, "corpora", key, lambda folder: self._tokenize(source, split, folder))
+        return TokenizedCorpus(made)
 
     def _tokenize(self, source: Source, split: str, folder: Path) -> None:
         skipped: Counter[str] = Counter()

@@ -13,7 +13,6 @@ from ..text.extend_tokenizer import ExtendTokenizer
 from ..text.progress import progress
 from ..text.train_tokenizer import TrainTokenizer
 from .base import BaseDataModule
-from .batching.packing import Packs
 from .batching.segment_pairs import Pairs
 from .sources import Source
 from .surveying import survey_documents
@@ -151,7 +150,7 @@ class DocumentsDataModule(BaseDataModule):
         """Return of each row of a batch which block, or pair, of all it is; nothing of documents in packs."""
         dataset = self.datasets[split]
         parts = getattr(dataset, "parts", [dataset])
-        if split == "predict" or isinstance(parts[0], Packs):
+        if split == "predict" or getattr(self, "packing", False):
             return []
         unit = "pair" if isinstance(parts[0], Pairs) else "block"
         return [{"from": f"{unit} {index + 1:,} of {len(dataset):,}"} for index in indices]

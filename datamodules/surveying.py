@@ -12,6 +12,7 @@ from ..contracts import Shared, Survey
 from ..storage.cache import TokenStore
 from .batching.segment_pairs import Pairs
 from .batching.token_rows import TokenRows
+from .prepared.sharded import Sharded
 from .tables.leakage import SplitExamples, fingerprints, sequence_hashes
 
 MOST_ROWS = 1 << 20
@@ -19,6 +20,8 @@ MOST_ROWS = 1 << 20
 MOST_TOKENS = 1 << 26
 """Tokens that are read of a split."""
 STRETCHES = 64
+MOST_SHARDS = 2
+"""Shards that are looked at of a prepared corpus: each may have to be brought first."""
 MOST_PIECES = 1 << 15
 """Rows, or pairs, that are looked at one by one."""
 
@@ -157,14 +160,23 @@ def survey_documents(split: str, datasets: Mapping[str, Any], notes: Sequence[st
     looked = {}
     for name, dataset in datasets.items():
         parts = getattr(dataset, "parts", [dataset])  # of a mixture
-        each = [look_at_pairs(part) if isinstance(part, Pairs) else look_at_sequences(part.store) for part in parts]
+        each = [one for part in parts for one in _looked_at(part)]
         columns = zip(*((one.numbers, one.lengths, one.hashes) for one in each), strict=True)
         looked[name] = Looked(*map(np.concatenate, columns))
     parts = getattr(datasets[split], "parts", [datasets[split]])
     pairs = isinstance(parts[0], Pairs)
-    count = sum(len(part if pairs else part.store) for part in parts)
+    count = sum(part.documents if isinstance(part, Sharded) else len(part if pairs else part.store) for part in parts)
     unit = "pairs" if pairs else "documents"
     return survey_of(split, looked, count, unit, lambda i: f"{unit[:-1]} {i + 1:,}", notes=notes)
+
+
+def _looked_at(part: Any) -> list[Looked]:
+    if isinstance(part, Pairs):
+        return [look_at_pairs(part)]
+    if not isinstance(part, Sharded):
+        return [look_at_sequences(part.store)]
+    each = [(first, look_at_sequences(store)) for first, store in part.samples(MOST_SHARDS)]
+    return [Looked(looked.numbers + first, looked.lengths, looked.hashes) for first, looked in each]
 
 
 def look_at_pairs(pairs: Pairs) -> Looked:

@@ -205,6 +205,16 @@ class TokenStore:
         """Where each sequence ends."""
         return mapped(self.folder / f"{self.name}.ends.bin", np.dtype(np.int64))
 
+    @property
+    def key(self) -> list[str]:
+        """What a cache key must hold of where its sequences end."""
+        return [self.folder.name, self.name]
+
+    @property
+    def size(self) -> int:
+        """How many tokens there are."""
+        return int(self.ends[-1]) if len(self) else 0
+
     def __len__(self) -> int:
         return len(self.ends)
 

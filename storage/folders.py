@@ -57,6 +57,17 @@ class Folder:
             content: bytes = self.fs.cat_file(self._at(name))
             return content
 
+    def read_part(self, name: str, begin: int, end: int) -> bytes:
+        """Return some bytes of a file, or all of them from a server that knows no parts; raise what the library does.
+
+        Args:
+            name: of the file.
+            begin: the first byte.
+            end: the one after the last.
+        """
+        content: bytes = self.fs.cat_file(self._at(name), start=begin, end=end)
+        return content
+
     def exists(self, name: str) -> bool:
         """Return whether there is such a file."""
         with self._told(name, "looked for"):

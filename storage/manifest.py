@@ -57,7 +57,7 @@ def damage(folder: Path, marks: Path) -> str | None:
         fully = os.environ.get("PRETUNE_CHECK_CACHE") == "1" or _restarted(marks)
         for name, known in files.items():
             full = fully or known["size"] <= WHOLE
-            if (_hash if full else _sample)(folder / name) != known["hash" if full else "sample"]:
+            if (hash_file if full else _sample)(folder / name) != known["hash" if full else "sample"]:
                 return f"the content of {name} is not what was written"
     except FileNotFoundError as error:
         return f"{Path(error.filename).relative_to(folder)} is missing"
@@ -131,10 +131,11 @@ def hash_stream(stream: IO[bytes]) -> str:
 
 def _described(path: Path) -> dict[str, Any]:
     size = path.stat().st_size
-    return {"size": size, "hash": _hash(path), **({"sample": _sample(path)} if size > WHOLE else {})}
+    return {"size": size, "hash": hash_file(path), **({"sample": _sample(path)} if size > WHOLE else {})}
 
 
-def _hash(path: Path) -> str:
+def hash_file(path: Path) -> str:
+    """Return a hash of all that a file holds."""
     with path.open("rb", buffering=0) as file:
         return hash_stream(file)
 

@@ -42,10 +42,10 @@ class Blocks:
         self.pad_id = tokenizer.pad_token_id or 0
         self.with_types = "token_type_ids" in tokenizer.model_input_names
         self.with_words = word_ids
-        self.tokens = int(store.ends[-1]) if len(store) else 0
+        self.tokens = store.size
 
     def __len__(self) -> int:
-        return 1 - (-max(0, self.tokens - self.content) // self.stride) if self.tokens else 0
+        return count_blocks(self.tokens, self.content, self.stride)
 
     def __getitem__(self, indices: list[int]) -> dict[str, Tensor]:
         rows = np.full((len(indices), self.block_size), self.pad_id, np.int64)
@@ -71,3 +71,14 @@ class Blocks:
             old = before + self.content - self.stride
             batch["overlap"] = torch.tensor([old if index else 0 for index in indices])
         return batch
+
+
+def count_blocks(tokens: int, content: int, stride: int) -> int:
+    """Return how many blocks a stream gives, the last of which may be shorter.
+
+    Args:
+        tokens: of the stream.
+        content: tokens of it in a block.
+        stride: from the beginning of a block to that of the next.
+    """
+    return 1 - (-max(0, tokens - content) // stride) if tokens else 0

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 
-from .permutation import Permutation
-
 CYCLE = 1 << 20
 """Places within which each corpus comes exactly as often as its weight says."""
+
+
+class Shuffled(Protocol):
+    """A random order of the examples of a corpus."""
+
+    def at(self, places: np.ndarray) -> np.ndarray:
+        """Return what stands at some places of the order: int64."""
 
 
 class Interleaved:
@@ -23,13 +29,24 @@ class Interleaved:
     Args:
         sizes: examples of each corpus; their numbers follow each other.
         weights: of the corpora; relative to each other.
-        size: places of an epoch.
+        shuffled: takes the number of a corpus and a seed to a random order of its examples.
         seed: of the order.
         epoch: its number.
     """
 
-    def __init__(self, sizes: Sequence[int], weights: Sequence[float], size: int, seed: int, epoch: int) -> None:
-        self.size, self.seed, self.first = size, seed, epoch * size
+    def __init__(
+        self,
+        sizes: Sequence[int],
+        weights: Sequence[float],
+        shuffled: Callable[[int, list[int]], Shuffled],
+        seed: int,
+        epoch: int,
+    ) -> None:
+        self.size, self.shuffled, self.seed = sum(sizes), shuffled, seed
+        self.first = epoch * self.size
+        """The place, of all epochs, that this one begins with."""
+        self._turns: dict[int, tuple[int, Shuffled]] = {}
+        """Of each corpus the order at hand, and which one it is."""
         self._sizes = [int(one) for one in sizes]
         self._begins = np.cumsum([0, *self._sizes])
         self._places = places_of_weights(weights)
@@ -64,9 +81,14 @@ class Interleaved:
             examples = np.empty(len(drawn), np.int64)
             for turn in np.unique(drawn // size).tolist():
                 now = drawn // size == turn
-                examples[now] = Permutation(size, [self.seed, corpus, turn]).at(drawn[now] % size)
+                examples[now] = self._order(corpus, turn).at(drawn[now] % size)
             numbers[mine] = self._begins[corpus] + examples
         return numbers
+
+    def _order(self, corpus: int, turn: int) -> Shuffled:
+        if corpus not in self._turns or self._turns[corpus][0] != turn:
+            self._turns[corpus] = turn, self.shuffled(corpus, [self.seed, corpus, turn])
+        return self._turns[corpus][1]
 
     @cached_property
     def _plain(self) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,9 +10,9 @@ import torch
 from torch import Tensor
 
 from .batch_plan import MANY, MIXED
-from .interleaving import Interleaved
+from .interleaving import Interleaved, Shuffled
 from .loader import BatchedDataset
-from .permutation import Order
+from .permutation import Order, Permutation
 
 
 class Mixture:
@@ -35,16 +36,7 @@ class Mixture:
         which = np.searchsorted(self.ends, numbers, side="right")
         begins = self.ends - [len(part) for part in self.parts]
         batches = [self.parts[p][(numbers[which == p] - begins[p]).tolist()] for p in np.unique(which)]
-        packed = "cu_seq_lens" in batches[0]
-        joined = {
-            key: torch.cat([batch[key] for batch in batches], dim=1 if packed else 0)
-            for key in batches[0]
-            if key != "cu_seq_lens"
-        }
-        if packed:
-            lengths = torch.cat([batch["cu_seq_lens"].diff() for batch in batches])
-            joined["cu_seq_lens"] = torch.nn.functional.pad(lengths.cumsum(0), (1, 0)).int()
-        return joined
+        return join(batches)
 
     def order(self, seed: int, epoch: int, made: int = MIXED) -> Order:
         """Return the examples of an epoch in their order; of many it is computed where it is read.
@@ -58,9 +50,14 @@ class Mixture:
             epoch: its number.
             made: less than `MIXED`: as it was before orders of mixtures were computed.
         """
-        if len(self) > MANY and made >= MIXED:
-            return Interleaved([len(part) for part in self.parts], self.weights, len(self), seed, epoch)
+        own = any(getattr(part, "window", None) is not None for part in self.parts)
+        if own or (len(self) > MANY and made >= MIXED):
+            return Interleaved([len(part) for part in self.parts], self.weights, self._shuffled, seed, epoch)
         return self._drawn(seed, epoch)[np.random.default_rng([seed, epoch]).permutation(len(self))]
+
+    def _shuffled(self, part: int, seed: list[int]) -> Shuffled:
+        own: Callable[[list[int]], Shuffled] | None = getattr(self.parts[part], "shuffled", None)
+        return own(seed) if own is not None else Permutation(len(self.parts[part]), seed)
 
     def _drawn(self, seed: int, epoch: int) -> np.ndarray:
         """Return the examples of an epoch, before they are shuffled."""
@@ -74,3 +71,17 @@ class Mixture:
                 order = np.random.default_rng([seed, number, turn]).permutation(size)
                 chosen.append(self.ends[number] - size + order[places[places // size == turn] % size])
         return np.concatenate(chosen)
+
+
+def join(batches: list[dict[str, Tensor]]) -> dict[str, Tensor]:
+    """Return several batches as one, rows or packed documents one after the other."""
+    packed = "cu_seq_lens" in batches[0]
+    joined = {
+        key: torch.cat([batch[key] for batch in batches], dim=1 if packed else 0)
+        for key in batches[0]
+        if key != "cu_seq_lens"
+    }
+    if packed:
+        lengths = torch.cat([batch["cu_seq_lens"].diff() for batch in batches])
+        joined["cu_seq_lens"] = torch.nn.functional.pad(lengths.cumsum(0), (1, 0)).int()
+    return joined

@@ -48,7 +48,7 @@ class Packs:
         self.separated = bool(self.suffix) and separator_id(tokenizer) is not None
         self.with_types = "token_type_ids" in tokenizer.model_input_names
         self.with_words = word_ids
-        key = [store.folder.name, store.name, block_size, self.content, self.separated]
+        key = [*store.key, block_size, self.content, self.separated]
         self.folder = cached(cache_dir, "packs", key, lambda folder: np.save(folder / "packs.npy", self._divide()))
 
     @cached_property

@@ -8,6 +8,11 @@ import pytest
 
 from pretune.datamodules.batching import interleaving
 from pretune.datamodules.batching.interleaving import CYCLE, Interleaved, places_of_weights
+from pretune.datamodules.batching.permutation import Permutation
+
+
+def mixed(sizes: list[int], weights: list[float], seed: int, epoch: int) -> Interleaved:
+    return Interleaved(sizes, weights, lambda corpus, seeds: Permutation(sizes[corpus], seeds), seed, epoch)
 
 
 @pytest.mark.parametrize(
@@ -31,7 +36,7 @@ def test_each_corpus_is_gone_through_whole_again_and_again(monkeypatch: pytest.M
     seen = np.zeros(sum(sizes), int)
     ends = np.cumsum(sizes)
     for epoch in range(9):
-        order = Interleaved(sizes, weights, sum(sizes), 5, epoch)[:]
+        order = mixed(sizes, weights, 5, epoch)[:]
         np.add.at(seen, order, 1)
         for begin, end in zip(ends - sizes, ends, strict=True):
             assert seen[begin:end].max() - seen[begin:end].min() <= 1
@@ -42,20 +47,20 @@ def test_each_corpus_is_gone_through_whole_again_and_again(monkeypatch: pytest.M
 
 def test_any_part_is_that_of_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(interleaving, "CYCLE", 32)
-    order = Interleaved([50, 20], [1, 3], 70, 1, 2)
+    order = mixed([50, 20], [1, 3], 1, 2)
     whole = order[:]
     assert len(order) == len(whole) == 70
     for part in (slice(3, 9), slice(30, 70), slice(69, 70), slice(5, 5), slice(1, 60, 7)):
         assert np.array_equal(order[part], whole[part])
-    assert not np.array_equal(whole, Interleaved([50, 20], [1, 3], 70, 1, 3)[:])
-    assert not np.array_equal(whole, Interleaved([50, 20], [1, 3], 70, 2, 2)[:])
+    assert not np.array_equal(whole, mixed([50, 20], [1, 3], 1, 3)[:])
+    assert not np.array_equal(whole, mixed([50, 20], [1, 3], 2, 2)[:])
 
 
 def test_a_position_far_away_costs_no_more() -> None:
     size = 10**12
     tracemalloc.start()
     start = time.perf_counter()
-    part = Interleaved([size // 10, size - size // 10], [1, 1], size, 0, 3)[size - 64 : size]
+    part = mixed([size // 10, size - size // 10], [1, 1], 0, 3)[size - 64 : size]
     passed = time.perf_counter() - start
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()

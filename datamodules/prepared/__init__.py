@@ -1,0 +1,1 @@
+"""Corpora that `prepare` has tokenized: shards of token ids, on a disk of this machine or behind a URL."""
