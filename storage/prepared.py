@@ -84,11 +84,13 @@ class PreparedTokenizer:
         folder: of its files, beside the manifest.
         hash: that cache keys know it by.
         vocab_size: how many ids there are.
+        files: of the folder, by name: a store may list nothing.
     """
 
     folder: str
     hash: str
     vocab_size: int
+    files: dict[str, ShardFile]
 
 
 @dataclass(frozen=True)
@@ -216,6 +218,8 @@ def _check(manifest: Manifest) -> None:
         raise ValueError(f"dtype is {manifest.dtype!r}")
     if not _PLAIN_NAME.fullmatch(manifest.tokenizer.folder):
         raise ValueError(f"tokenizer.folder is {manifest.tokenizer.folder!r}")
+    if odd := [name for name in manifest.tokenizer.files if not _PLAIN_NAME.fullmatch(name)]:
+        raise ValueError(f"a file of the tokenizer is named {odd[0]!r}")
     width = np.dtype(manifest.dtype).itemsize
     names: set[str] = set()
     for split in manifest.splits.values():

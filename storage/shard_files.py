@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from errno import EDQUOT, ENOSPC
@@ -19,6 +20,8 @@ from .turns import turn
 
 AT_ONCE = 4
 """Files that are brought at the same time."""
+FORGOTTEN = 3600.0
+"""Seconds after which a file that was on its way comes no more: its process was killed."""
 
 
 class LocalShards:
@@ -154,19 +157,29 @@ class FetchedShards:
                 return path
             for left in self.place.glob(f"{name}.{'[0-9a-f]' * 8}.tmp"):  # of a process that was killed
                 left.unlink(missing_ok=True)
-            for again in (False, True):
-                if not self._make_room(name, must, full=again) and not must:
-                    return None
-                try:
-                    bring(Folder(self.url), name, self.files[name], path)
-                    return path
-                except OSError as error:
-                    if again or error.errno not in (ENOSPC, EDQUOT):
-                        raise InputError(
-                            f"The cache {self.place} cannot be written ({error.strerror or error}): make room, or set "
-                            "data.cache_dir (or $PRETUNE_CACHE) to another folder, or a lower data.cache_limit."
-                        ) from error
+            try:
+                for again in (False, True):
+                    if not self._make_room(name, must, full=again) and not must:
+                        return None
+                    try:
+                        bring(Folder(self.url), name, self.files[name], path)
+                        return path
+                    except OSError as error:
+                        if again or error.errno not in (ENOSPC, EDQUOT):
+                            raise self._unwritable(error) from error
+            finally:
+                self._room(name).unlink(missing_ok=True)
         return None
+
+    def _unwritable(self, error: OSError) -> InputError:
+        return InputError(
+            f"The cache {self.place} cannot be written ({error.strerror or error}): make room, or set data.cache_dir "
+            "(or $PRETUNE_CACHE) to another folder, or a lower data.cache_limit."
+        )
+
+    def _room(self, name: str) -> Path:
+        """Return the mark of a file that is on its way: its room is taken."""
+        return self.place / f"{name}.room"
 
     def _make_room(self, name: str, must: bool, full: bool) -> bool:
         """Remove what was used longest ago and is not expected, then what is expected last; return whether it suffices.
@@ -182,20 +195,29 @@ class FetchedShards:
             expected = dict(self._expected)
             mine = expected.get(name, len(expected))
             here: list[tuple[int, int, int, Path]] = []
+            coming = 0
             for path in self.place.iterdir() if self.place.is_dir() else ():
                 with suppress(OSError):  # another process has removed it
                     stat = path.stat()
                     if path.suffix == ".bin":
                         last = -expected[path.name] if path.name in expected else -len(expected) - 1
                         here.append((last, stat.st_mtime_ns, stat.st_size, path))
-            held, size = sum(entry[2] for entry in here), self.files[name].size
+                    elif path.suffix == ".room" and time.time() - stat.st_mtime < FORGOTTEN:
+                        coming += self.files[path.stem].size if path.stem in self.files else 0
+            held, size = sum(entry[2] for entry in here) + coming, self.files[name].size
+            fits = False
             for last, _, of_file, path in sorted(here):
                 fits = not full and self.limit is not None and held + size <= self.limit
                 if fits or (not must and -last < mine):
-                    return fits
+                    break
                 path.unlink(missing_ok=True)  # whoever has it mapped keeps it
                 held -= of_file
-            return full or self.limit is None or held + size <= self.limit
+            else:
+                fits = full or self.limit is None or held + size <= self.limit
+            if fits or must:
+                with suppress(OSError):  # a folder that cannot be written says so when the file comes
+                    self._room(name).touch()
+            return fits
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in ("url", "files", "place", "limit")}

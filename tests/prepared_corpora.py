@@ -40,7 +40,9 @@ def write_prepared(folder: Path, tokenizer: Any, shards: dict[str, list[list[str
         size = sum(len(text.encode()) for text in texts)
         splits[split] = Split(*counts, sum(len(text.split()) for text in texts), size, 0, made)
     tokenizer.save_pretrained(folder / "tokenizer")
-    known = PreparedTokenizer("tokenizer", digest(tokenizer_content(tokenizer)), len(tokenizer))
+    own = {path.name: path.read_bytes() for path in (folder / "tokenizer").iterdir()}
+    of_files = {name: ShardFile(len(data), xxhash.xxh3_128_hexdigest(data)) for name, data in own.items()}
+    known = PreparedTokenizer("tokenizer", digest(tokenizer_content(tokenizer)), len(tokenizer), of_files)
     documents, tokens = (sum(getattr(s, what) for s in splits.values()) for what in ("documents", "tokens"))
     manifest = Manifest(documents, tokens, "uint16", end, words, known, splits, {}, [], {}, "by hand")
     manifest.write(str(folder))

@@ -15,7 +15,7 @@ from ...storage.cache import cached, digest
 from ...storage.folders import Folder
 from ...storage.prepared import Manifest, Shard, Split, read_manifest
 from ...storage.shard_files import FetchedShards, LocalShards
-from ...storage.transfer import patiently
+from ...storage.transfer import bring
 from ...text.progress import progress
 from ...text.tokenizer import load_tokenizer
 from ..example_form import ExampleForm
@@ -91,13 +91,12 @@ class PreparedCorpus:
         if folder.local is not None:
             return load_tokenizer(str(folder.local / name))
 
-        def bring(target: Path) -> None:
-            inner = folder.below(name)
-            for file in inner.names():
-                (target / file).write_bytes(patiently(lambda: inner.read(file), inner.where(file)))  # noqa: B023  called now
+        def bring_all(target: Path) -> None:
+            for file, known in self.manifest.tokenizer.files.items():
+                bring(folder.below(name), file, known, target / file)
 
         key = ["prepared", self.manifest.tokenizer.hash]
-        return load_tokenizer(str(cached(self.cache_dir, "tokenizers", key, bring)))
+        return load_tokenizer(str(cached(self.cache_dir, "tokenizers", key, bring_all)))
 
     def contents(self, split: str) -> str:
         """Return a hash of all tokens of a split."""

@@ -11,8 +11,8 @@ import torch
 from tests_support import WORDS, sentence  # type: ignore[import-not-found]
 
 from pretune.datamodules import Cleaning, CorpusDataModule
-from pretune.text.encoding import encode
 from pretune.errors import InputError
+from pretune.text.encoding import encode
 from pretune.text.tokenizing import Tokenizing
 
 

@@ -27,7 +27,7 @@ def manifest(**changes: Any) -> Manifest:
         dtype="uint16",
         separator=3,
         word_starts=False,
-        tokenizer=PreparedTokenizer("tokenizer", "ef", 100),
+        tokenizer=PreparedTokenizer("tokenizer", "ef", 100, {"tokenizer.json": ShardFile(9, "0f")}),
         splits={"train": Split(2, 6, 4, 20, 0, [Shard("train-00000", 2, 6, files)])},
         left_out={"too short": 1},
         steps=[Step("cleaning", 3, 2, {"too short": 1})],

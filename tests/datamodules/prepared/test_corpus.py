@@ -11,6 +11,8 @@ from tests_support import sentence  # type: ignore[import-not-found]
 
 from pretune.datamodules import CorpusDataModule
 from pretune.errors import InputError
+from pretune.text.cleaning import Cleaning
+from pretune.text.train_tokenizer import TrainTokenizer, train_tokenizer
 
 
 @pytest.fixture
@@ -61,8 +63,6 @@ def test_what_does_not_go_together(prepared: str, tokenizer: Any, tmp_path: Path
     with pytest.raises(InputError, match=r"data.prepared excludes data.train_files"):
         setup(prepared=prepared, train_files=str(corpus))
     with pytest.raises(InputError, match=r"data.cleaning has no effect on what is prepared"):
-        from pretune.text.cleaning import Cleaning
-
         setup(prepared=prepared, cleaning=Cleaning(min_characters=3))
     with pytest.raises(InputError, match=r"was prepared without word ids"):
         setup(prepared=prepared, word_ids=True)
@@ -70,8 +70,6 @@ def test_what_does_not_go_together(prepared: str, tokenizer: Any, tmp_path: Path
         setup(sources=[{"prepared": prepared, "files": "a.txt"}])
     with pytest.raises(InputError, match=r"cache_limit"):
         setup(prepared=prepared, cache_limit=0)
-    from pretune.text.train_tokenizer import TrainTokenizer, train_tokenizer
-
     train_tokenizer(TrainTokenizer("wordpiece", 90, min_frequency=1), iter(["another one"] * 9), tmp_path / "own")
     with pytest.raises(InputError, match=r"was prepared with another tokenizer"):
         setup(prepared=prepared, tokenizer="own")
