@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -25,7 +26,7 @@ class Side:
     answer: Callable[[Fields], Iterator[Prediction]]
 
 
-class View:
+class View(ABC):
     """The base of the views.
 
     Args:
@@ -41,14 +42,15 @@ class View:
         self.settings = settings
         self.labels: list[str] = settings.get("labels") or []
 
+    @abstractmethod
     def inputs(self) -> list[Any]:
         """Return the components to fill in; made where the page stands."""
-        raise NotImplementedError
 
+    @abstractmethod
     def outputs(self) -> list[Any]:
         """Return the components for one model's answer; made where the page stands."""
-        raise NotImplementedError
 
+    @abstractmethod
     def ask(self, values: Sequence[Any], shown: Sequence[Any]) -> Fields:
         """Return the fields.
 
@@ -56,12 +58,12 @@ class View:
             values: of the inputs.
             shown: of the outputs, where they are remembered.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def values(self, fields: Fields) -> list[Any]:
         """Return the values of the inputs for an example."""
-        raise NotImplementedError
 
+    @abstractmethod
     def show(self, fields: Fields, prediction: Prediction, shown: Sequence[Any]) -> list[Any]:
         """Return the values of the outputs.
 
@@ -70,11 +72,10 @@ class View:
             prediction: the answer.
             shown: the outputs' values before, where they are remembered.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def correction(self) -> Any:
         """Return the component in which one says what would have been right."""
-        raise NotImplementedError
 
     def proposal(self, fields: Fields, prediction: Prediction) -> Any:
         """Return the value that this component begins with: what was predicted, to be changed."""

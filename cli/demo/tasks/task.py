@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from itertools import islice
 from typing import Any
@@ -13,7 +14,7 @@ MOST_TRIED = 200
 """Rows that are looked at for examples."""
 
 
-class Task:
+class Task(ABC):
     """The base of the tasks.
 
     Args:
@@ -37,30 +38,31 @@ class Task:
             except InputError:
                 continue
 
+    @abstractmethod
     def usual_columns(self) -> Any:
         """Return the columns as options name them, where no row is at hand."""
-        raise NotImplementedError
 
     def settings(self) -> dict[str, Any]:
         """Return what the view is made from: plain data."""
         return {}
 
+    @abstractmethod
     def sample(self) -> Fields:
         """Return fields that can be predicted."""
-        raise NotImplementedError
 
+    @abstractmethod
     def row(self, fields: Fields) -> dict[str, Any]:
         """Return the row that `predict` would read."""
-        raise NotImplementedError
 
+    @abstractmethod
     def fields(self, row: dict[str, Any]) -> Fields:
         """Return the fields of a row of the data."""
-        raise NotImplementedError
 
     def finished(self, prediction: Prediction) -> Prediction:
         """Return a prediction with what the view needs besides, of the row that was just predicted."""
         return prediction
 
+    @abstractmethod
     def corrected(self, fields: Fields, prediction: Prediction, right: Any) -> dict[str, Any]:
         """Return the row to train on.
 
@@ -72,7 +74,6 @@ class Task:
         Raises:
             InputError: if that is no correction.
         """
-        raise NotImplementedError
 
     def example_rows(self, split: str) -> Iterator[dict[str, Any]]:
         """Yield rows of a split."""
