@@ -184,8 +184,10 @@ class PretuneCLI(TrackedCLI):
         pace: PaceOptions = self._get(self.config_init, "pace")
         free = config.max_epochs is None and config.max_steps == -1 and config.max_time is None
         every = pace.validate_every if config.val_check_interval is None else None
-        callback = Pace(pace.epochs if free else None, pace.min_steps, every, pace.validation_share)
-        return callback, {"max_epochs": pace.epochs} if free else {}
+        settled = data_facts(self.datamodule).passes
+        epochs = pace.epochs if free and settled is None else None
+        callback = Pace(epochs, pace.min_steps, every, pace.validation_share)
+        return callback, {"max_epochs": settled or pace.epochs} if free else {}
 
     def _callbacks(self) -> list[Callback]:
         folder, model = self.run.folder, self.model

@@ -62,6 +62,13 @@ class DataFacts:
         """
         return {}
 
+    passes: int | None = None
+    """How often training goes over them, where their options settle that."""
+
+    def rate_at(self, batch: int) -> float:
+        """Return the factor on the learning rate in a batch of the training."""
+        return 1.0
+
     def examples(self, split: str) -> Any:
         """Return the examples of a split by number, with the texts that a score or a prediction compares."""
         raise TypeError(f"{type(self).__name__} does not define `examples`.")

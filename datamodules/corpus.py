@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -24,12 +24,14 @@ from ..text.tokenizer import separator_id
 from ..text.tokenizing import Tokenizing
 from ..text.train_tokenizer import TrainTokenizer
 from .batching.mixture import Mixture
+from .batching.staged_plan import PlannedStage
 from .corpus_source import CorpusSource, mix_sources
 from .example_form import ExampleForm
 from .prepared.corpus import PreparedCorpus
 from .prepared.options import PreparedCorpora
 from .prompted import PromptedDataModule
 from .sources import Documents, Files, MixedSource, Source, make_source
+from .stages import Stage, planned_stages
 from .token_stream import counted, write_token_stream
 from .tokenized_corpus import TokenizedCorpus
 
@@ -60,6 +62,7 @@ class CorpusDataModule(PromptedDataModule):
             documentation on this machine.
         subset: the data set's configuration name.
         sources: a mixture to train on instead, such as `[{files: a.txt, weight: 3}, {files: b.txt, weight: 1}]`.
+        stages: of training, in place of epochs: parts with block sizes, batch sizes, weights and rates of their own.
         prepared: what `prepare` has tokenized, by path or URL, instead of files; its tokenizer comes with it.
         shuffle_window: shards of a prepared corpus whose blocks are mixed in training; 0 mixes all of them, null: 8
             behind a URL, and all on a disk.
@@ -102,6 +105,7 @@ class CorpusDataModule(PromptedDataModule):
         dataset: str | None = None,
         subset: str | None = None,
         sources: list[CorpusSource] | None = None,
+        stages: list[Stage] | None = None,
         prepared: str | None = None,
         shuffle_window: int | None = None,
         cache_limit: float | None = None,
@@ -151,6 +155,9 @@ class CorpusDataModule(PromptedDataModule):
         self.predict_texts = predict_texts
         self.block_size = block_size
         self.packing = packing
+        self.stages = stages or []
+        self.passes = 1 if stages else None
+        self.planned_stages()
         self.eval_stride = eval_stride
         self.special_tokens = special_tokens
         self.word_ids = word_ids
@@ -234,6 +241,10 @@ class CorpusDataModule(PromptedDataModule):
             self.counts[part] = dict(sum((Counter(corpus.counts(part)) for corpus, _ in having), Counter()))
             self._say(part, sum((Counter(corpus.skipped(part)) for corpus, _ in having), Counter()))
 
+    def planned_stages(self) -> Sequence[PlannedStage]:
+        """Return the stages of training, in blocks."""
+        return planned_stages(self.stages, self.block_size, self.batch_size, self.packing, self.weights)
+
     def _form(self, part: str) -> ExampleForm:
         stride = None if part == "train" or self.packing else self.eval_stride
         frames, words = self.frames, self.numbers_words
@@ -255,7 +266,7 @@ class CorpusDataModule(PromptedDataModule):
     def hints(self, batch: Any) -> Any:
         """Add how many places a batch has, which come in one shape; texts to be continued do not."""
         hinted = super().hints(batch)
-        if not isinstance(hinted, dict) or "index" in hinted:
+        if not isinstance(hinted, dict) or "index" in hinted or self.stages:
             return hinted
         return {**hinted, CAPACITY: self.batch_size * self.block_size}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -19,6 +20,7 @@ from .batching.loader import BatchedDataset, Opaque, ResumableLoader
 from .batching.predict_plan import PredictPlan
 from .batching.share import Share, share_of_process
 from .batching.small_data import tell_of_small_data
+from .batching.staged_plan import PlannedStage, StagedExamples, StagedPlan
 from .sources import Source
 
 MOST_WORKERS = 4
@@ -132,23 +134,42 @@ class LoadingDataModule(LightningDataModule, DataFacts):
         share = self.share()
         dataset: BatchedDataset = self.datasets[split]
         lengths: np.ndarray | None = getattr(dataset, "lengths", None)
-        plan = BatchPlan(
-            len(dataset),
-            self.batch_size,
-            shuffle=shuffle,
-            seed=self.seed,
-            lengths=lengths,
-            tokens=self.tokens_per_batch,
-            order=getattr(dataset, "order", None),
-            rank=share.rank,
-            world_size=share.of,
-        )
+        stages = self.planned_stages() if shuffle else []
+        if stages:
+            parts = getattr(dataset, "parts", [dataset])
+            plan: BatchPlan = StagedPlan(parts, stages, self.seed, share.rank, share.of)
+            dataset = StagedExamples(dataset)
+        else:
+            plan = BatchPlan(
+                len(dataset),
+                self.batch_size,
+                shuffle=shuffle,
+                seed=self.seed,
+                lengths=lengths,
+                tokens=self.tokens_per_batch,
+                order=getattr(dataset, "order", None),
+                rank=share.rank,
+                world_size=share.of,
+            )
         loader = ResumableLoader(dataset, plan, self.workers(), self._gpu(), self.hints)
         if self._share is None and not self.trainer:  # found out, and not told: processes may be started later
             loader.share = share
             if share.of > 1:
                 rank_zero_info(f"{split}: the examples are shared out among {share.of} processes.")
         return loader
+
+    def planned_stages(self) -> Sequence[PlannedStage]:
+        """Return the stages of training; none: all of it alike."""
+        return []
+
+    def rate_at(self, batch: int) -> float:
+        """Return the factor on the learning rate that a stage asks for.
+
+        Args:
+            batch: of the training, from 0.
+        """
+        plan = self._train_loader.plan if self._train_loader is not None else None
+        return plan.stage_of(batch).rate if isinstance(plan, StagedPlan) else 1.0
 
     def train_dataloader(self) -> ResumableLoader | Opaque:
         """Return training batches, shuffled by (seed, epoch), from where a restored checkpoint stopped.
@@ -159,6 +180,11 @@ class LoadingDataModule(LightningDataModule, DataFacts):
         self.require_agreement()
         if not len(self.datasets["train"]):
             raise InputError(f"{self.source.name('train')} gives no training example.")
+        if self.passes is not None and self.trainer is not None and self.trainer.max_epochs != self.passes:
+            raise InputError(
+                f"data.stages are the whole training, and trainer.max_epochs is {self.trainer.max_epochs}: set it to "
+                f"{self.passes}."
+            )
         if self._overfits():
             return Opaque(self.loader("train"))  # the same batches each epoch
         before, self._train_loader = self._train_loader, self.loader("train", shuffle=True)

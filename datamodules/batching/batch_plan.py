@@ -17,6 +17,7 @@ import numpy as np
 from torch.utils.data import DistributedSampler
 
 from ...contracts.random_streams import BATCH_ORDER, LATER_BATCH_ORDER, LATER_GROUPS
+from .cuts import EvenCuts, StagedCuts, cuts_by_length
 from .permutation import Ascending, Order, Permutation
 
 MANY = 1 << 20
@@ -35,6 +36,7 @@ class Stretch:
         world_size: number of processes.
         tokens: of a batch of one process, where that bounds it.
         seed: of the order.
+        stages: where batches change their size: examples until then, and of a batch of one process before.
     """
 
     batches: int
@@ -42,6 +44,7 @@ class Stretch:
     world_size: int
     tokens: int | None
     seed: int
+    stages: tuple[tuple[int, int], ...] = ()
 
 
 class Layout(NamedTuple):
@@ -50,31 +53,6 @@ class Layout(NamedTuple):
     order: Order
     cuts: Sequence[int] | np.ndarray
     batches: range | np.ndarray
-
-
-class EvenCuts(Sequence[int]):
-    """Where batches of one size end; begins with where the first one begins.
-
-    Args:
-        first: the first example.
-        size: all examples, those before it counted, too.
-        together: examples in a batch of all processes.
-        least: a last batch of fewer joins the one before it.
-    """
-
-    def __init__(self, first: int, size: int, together: int, least: int = 0) -> None:
-        self.first, self.size, self.together = first, size, together
-        whole, rest = divmod(size - first, together)
-        joins = whole > 0 and 0 < rest < least
-        self.batches = whole + (rest > 0 and not joins)
-
-    def __len__(self) -> int:
-        return self.batches + 1
-
-    def __getitem__(self, number: Any) -> Any:
-        """Return where a batch ends; of the last one, where all end."""
-        number = range(self.batches + 1)[number]
-        return self.size if number and number == self.batches else self.first + number * self.together
 
 
 class BatchPlan(DistributedSampler[Any]):
@@ -93,6 +71,7 @@ class BatchPlan(DistributedSampler[Any]):
             changes; which of the examples of equal length is where, and the order of the batches, does.
         order: takes (seed, epoch, `HELD`, `COMPUTED` or `MIXED`) to the examples of a training epoch in their order;
             None takes each once.
+        stages: as a `Stretch` has them.
         rank: this process.
         world_size: number of processes. In training every process gets the same number of batches: where the last
             examples do not suffice, one is repeated. In evaluation nothing is.
@@ -108,12 +87,13 @@ class BatchPlan(DistributedSampler[Any]):
         lengths: np.ndarray | None = None,
         tokens: int | None = None,
         order: Callable[[int, int, int], Order] | None = None,
+        stages: tuple[tuple[int, int], ...] = (),
         rank: int = 0,
         world_size: int = 1,
     ) -> None:
         # The parent's __init__ would ask for a process group; only its type is wanted.
         self.size, self.shuffle, self.lengths, self.order, self.rank = size, shuffle, lengths, order, rank
-        self.own = Stretch(0, batch_size, world_size, tokens if lengths is not None else None, seed)
+        self.own = Stretch(0, batch_size, world_size, tokens if lengths is not None else None, seed, stages)
         self.epoch = 0
         self.is_told = False
         """Whether somebody says which epoch it is: a trainer, Fabric, a loop of somebody's own."""
@@ -133,6 +113,10 @@ class BatchPlan(DistributedSampler[Any]):
         nothing = not self.shuffle and self.size <= self.rank
         return 0 if nothing else len(self._ends) - 1
 
+    def cuts(self) -> Sequence[int] | np.ndarray:
+        """Return where the batches of a whole epoch end, of all processes; begins with 0."""
+        return self._ends
+
     @cached_property
     def _ends(self) -> Sequence[int] | np.ndarray:
         return self._cut(self.own, np.arange(self.size) if self.own.tokens else self.size)
@@ -150,6 +134,8 @@ class BatchPlan(DistributedSampler[Any]):
         where a network is divided over them, none may stop early): a rest that is too small goes to the last batch.
         """
         least = 0 if self.shuffle else stretch.world_size
+        if stretch.stages:
+            return StagedCuts(first, [(end, size * stretch.world_size) for end, size in stretch.stages])
         if stretch.tokens is None or self.lengths is None or isinstance(examples, int):
             size = examples if isinstance(examples, int) else len(examples)
             return EvenCuts(first, size, _together(stretch), least)
@@ -171,7 +157,10 @@ class BatchPlan(DistributedSampler[Any]):
         seed = stretches[0].seed
         made = self.made[1] if self.made[0] == current else MIXED
         if self.lengths is None:
-            done = min(self.size, sum(stretch.batches * _together(stretch) for stretch in stretches))
+            done = 0
+            for stretch in stretches[:-1]:
+                before = self._cut(stretch, self.size, done)
+                done = before[min(stretch.batches, len(before) - 1)]
             cuts = self._cut(self.own, self.size, done)
             return Layout(self._order(seed, current, made), cuts, range(len(cuts) - 1))
         rng = np.random.default_rng([seed, current])
@@ -252,12 +241,3 @@ def grouped_batches(batches: int) -> int:
         batches: of an epoch.
     """
     return max(1, min(50, max(batches // 16, min(4, batches // 4))))
-
-
-def cuts_by_length(lengths: np.ndarray, tokens: int, world_size: int) -> np.ndarray:
-    """Return where batches of examples end that are sorted by length, longest first; begins with 0."""
-    falling, cuts = np.sort(lengths)[::-1], [0]
-    while cuts[-1] < len(falling):
-        fit = max(1, tokens // max(1, int(falling[cuts[-1]])))
-        cuts.append(min(len(falling), cuts[-1] + fit * world_size))
-    return np.array(cuts)

@@ -32,6 +32,9 @@ class Interleaved:
         shuffled: takes the number of a corpus and a seed to a random order of its examples.
         seed: of the order.
         epoch: its number.
+        size: places of the epoch; None: as many as there are examples.
+        before: examples of each corpus that came before the first epoch.
+        stage: tells orders of one seed from each other.
     """
 
     def __init__(
@@ -40,9 +43,15 @@ class Interleaved:
         weights: Sequence[float],
         shuffled: Callable[[int, list[int]], Shuffled],
         seed: int,
-        epoch: int,
+        epoch: int = 0,
+        size: int | None = None,
+        before: Sequence[int] = (),
+        stage: int | None = None,
     ) -> None:
-        self.size, self.shuffled, self.seed = sum(sizes), shuffled, seed
+        self.size = sum(sizes) if size is None else size
+        self.shuffled, self.seed = shuffled, seed
+        self._before = list(before) or [0] * len(sizes)
+        self._stage = [] if stage is None else [stage]
         self.first = epoch * self.size
         """The place, of all epochs, that this one begins with."""
         self._turns: dict[int, tuple[int, Shuffled]] = {}
@@ -66,18 +75,33 @@ class Interleaved:
             numbers[cycles == cycle] = self._of_cycle(cycle, places[cycles == cycle] % CYCLE)
         return numbers
 
+    def counts(self) -> list[int]:
+        """Return how many examples of each corpus the epoch has."""
+        (first, skipped), (last, rest) = divmod(self.first, CYCLE), divmod(self.first + self.size, CYCLE)
+        whole = np.array(self._places) * (last - first)
+        for cycle, places, sign in ((first, skipped, -1), (last, rest, 1)):
+            if places:
+                self._enter(cycle)
+                whole = whole + sign * np.bincount(self._which[:places], minlength=len(self._places))
+        return [int(count) for count in whole]
+
+    def _enter(self, cycle: int) -> None:
+        """Lay out the places of a cycle."""
+        if self._number == cycle:
+            return
+        self._which = np.random.default_rng([self.seed, cycle, *self._stage]).permutation(self._plain)
+        self._nth = np.empty(CYCLE, np.int32)
+        for corpus, count in enumerate(self._places):
+            self._nth[self._which == corpus] = np.arange(count, dtype=np.int32)
+        self._number = cycle
+
     def _of_cycle(self, cycle: int, places: np.ndarray) -> np.ndarray:
-        if self._number != cycle:
-            self._which = np.random.default_rng([self.seed, cycle]).permutation(self._plain)
-            self._nth = np.empty(CYCLE, np.int32)
-            for corpus, count in enumerate(self._places):
-                self._nth[self._which == corpus] = np.arange(count, dtype=np.int32)
-            self._number = cycle
+        self._enter(cycle)
         numbers = np.empty(len(places), np.int64)
         which = self._which[places]
         for corpus in np.unique(which).tolist():
             mine, size = which == corpus, self._sizes[corpus]
-            drawn = cycle * self._places[corpus] + self._nth[places[mine]].astype(np.int64)
+            drawn = self._before[corpus] + cycle * self._places[corpus] + self._nth[places[mine]].astype(np.int64)
             examples = np.empty(len(drawn), np.int64)
             for turn in np.unique(drawn // size).tolist():
                 now = drawn // size == turn
@@ -96,14 +120,14 @@ class Interleaved:
 
 
 def places_of_weights(weights: Sequence[float]) -> list[int]:
-    """Return how many places of a cycle each corpus has: by weight, and one at least.
+    """Return how many places of a cycle each corpus has: by weight, and one at least where that is not 0.
 
     Args:
         weights: relative to each other.
     """
     shares = np.array(weights, np.float64) / sum(weights) * CYCLE
-    places = np.maximum(1, np.floor(shares)).astype(np.int64)
-    by_rest = np.argsort(-(shares - places), kind="stable")
+    places = np.where(shares > 0, np.maximum(1, np.floor(shares)), 0).astype(np.int64)
+    by_rest = [corpus for corpus in np.argsort(-(shares - places), kind="stable") if shares[corpus] > 0]
     for place in range(CYCLE - int(places.sum())):
         places[by_rest[place % len(by_rest)]] += 1
     while (over := int(places.sum()) - CYCLE) > 0:  # each of many tiny weights has taken a place

@@ -8,7 +8,8 @@ from functools import cached_property
 
 import numpy as np
 
-from .batch_plan import BatchPlan, cuts_by_length
+from .batch_plan import BatchPlan
+from .cuts import cuts_by_length
 from .token_rows import MappedLengths
 
 BATCHES_TOGETHER = 16

@@ -18,8 +18,9 @@ from .clock import Clock
 from .guard import NumericGuard
 from .l2_sp import DecayToStart, weights_at_start
 from .optimizers import OptimizerName, make_optimizer, parameter_groups
+from .rate import rate_factor
 from .resuming import Changes, differences, refuse_fixed, resume_as_asked, trained_with
-from .schedules import GrowingSchedule, ScheduleName, schedule
+from .schedules import GrowingSchedule, ScheduleName
 from .seeding import seed_step
 from .unfreezing import GradualUnfreezing
 from .window import Window
@@ -109,6 +110,7 @@ class OptimizedModule(HostedModule):
         """What the trainer's options were when the checkpoint that is resumed was taken."""
         self.resumed: dict[str, Any] | None = None  # `step` and `changed`: what its summary says
         self.changes: Changes = {}
+        self.batches_ahead = 0  # of a resumed run: as batches are cut now, those that its steps do not account for
         self._unfreezing: GradualUnfreezing | None = None
 
     # ------------------------------------------------------------------ hooks for subclasses
@@ -203,10 +205,9 @@ class OptimizedModule(HostedModule):
         self.clock.read(self.trainer)
         try:
             self.total_steps = self.trainer.estimated_stepping_batches
-            factor = schedule(self.schedule, self.total_steps, self.warmup, clock=self.clock.share(self.trainer))
+            scheduler = GrowingSchedule(optimizer, rate_factor(self))
         except ValueError as error:
             raise InputError(str(error)) from error
-        scheduler = GrowingSchedule(optimizer, factor)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
     def parameter_groups(self, anchored: set[nn.Parameter] | None = None) -> list[dict[str, Any]]:
@@ -233,9 +234,8 @@ class OptimizedModule(HostedModule):
                 "Without a Trainer nothing says when training ends, which model.final_mask_probability goes by: leave "
                 "it out, and set module.mask_probability as you go."
             )
-        steps = self.total_steps
-        if math.isinf(steps):  # an optimizer of somebody else's
-            steps = self.trainer.estimated_stepping_batches
+        own = math.isfinite(self.total_steps)  # or an optimizer of somebody else's
+        steps = self.total_steps if own else self.trainer.estimated_stepping_batches
         done = self.global_step / steps if steps else 1.0
         return min(1.0, max(done, self.clock.spent))
 

@@ -13,7 +13,7 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from ...contracts import loader_facts
 from ...errors import InputError
 from ..shortcuts.optimizer_state import tell_rate
-from .schedules import schedule
+from .rate import rate_factor
 
 if TYPE_CHECKING:
     from .module import OptimizedModule
@@ -178,9 +178,10 @@ def resume_as_asked(module: OptimizedModule) -> None:
     if module.group_options and isinstance(schedulers, torch.optim.lr_scheduler.LambdaLR):
         if has_other_batches or "trainer.accumulate_grad_batches" in changes:
             module.total_steps = steps_in_all(trainer)
-        share = module.clock.share(trainer)
-        factor = schedule(module.schedule, module.total_steps, module.warmup, clock=share)
-        apply_options(schedulers.optimizer, schedulers, module.group_options, factor, share is not None)
+        ready = trainer.fit_loop.epoch_loop.batch_progress.current.ready
+        module.batches_ahead = ready - module.global_step * trainer.accumulate_grad_batches
+        follows_clock = module.clock.share(trainer) is not None
+        apply_options(schedulers.optimizer, schedulers, module.group_options, rate_factor(module), follows_clock)
     module.resumed = {"step": module.global_step, "changed": changes}
     if sentence := tell(module.global_step, changes):
         rank_zero_info(sentence)

@@ -6,7 +6,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from pretune.datamodules.batching.batch_plan import BatchPlan, EvenCuts
+from pretune.datamodules.batching.batch_plan import BatchPlan
 
 
 def test_ranks_evaluate_nothing_twice() -> None:
@@ -113,22 +113,3 @@ def test_a_trillion_examples_take_no_memory(shuffle: bool) -> None:
     assert len(last) == 1
     assert len(last[0]) == 100 // 8
     assert len(plan.examples(0, len(plan) - 2)) == 256
-
-
-@pytest.mark.parametrize("size", [1, 7, 8, 9, 15, 16, 17, 31])
-@pytest.mark.parametrize("least", [0, 2, 7])
-@pytest.mark.parametrize("first", [0, 5])
-def test_even_cuts_are_those_of_a_list(size: int, least: int, first: int) -> None:
-    cuts = EvenCuts(first, first + size, 8, least)
-    listed = [first, *range(first + 8, first + size, 8), first + size]
-    if len(listed) > 2 and listed[-1] - listed[-2] < least:
-        del listed[-2]
-    assert list(cuts) == listed
-    assert len(cuts) == len(listed)
-    assert cuts[-1] == first + size
-    with pytest.raises(IndexError):
-        cuts[len(listed)]
-
-
-def test_even_cuts_of_nothing() -> None:
-    assert list(EvenCuts(4, 4, 8)) == [4]
