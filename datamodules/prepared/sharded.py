@@ -77,7 +77,8 @@ class Sharded:
         if shard in self._at_hand:
             self._at_hand.move_to_end(shard)
         else:
-            if shard == self._following and shard + 1 < len(self.shards):  # read from beginning to end
+            in_order = self.window is None and shard == self._following  # as in evaluation
+            if in_order and shard + 1 < len(self.shards):
                 self._expect([shard], [shard + 1])
             self._following = shard + 1
             self._at_hand[shard] = self.make(self.store(shard))

@@ -66,7 +66,7 @@ class WindowOrder:
             within = mixed - (ends[which] - self._sizes[shards][which])
             numbers[windows == window] = self._begins[shards][which] + within
         if len(windows):
-            self._tell(int(windows[-1]))
+            self._tell(int(windows.min()))  # what is read now may still lie there
         return numbers
 
     def shards(self, window: int) -> np.ndarray:
