@@ -195,7 +195,7 @@ class FetchedShards:
             expected = dict(self._expected)
             mine = expected.get(name, len(expected))
             here: list[tuple[int, int, int, Path]] = []
-            coming = 0
+            coming: set[str] = set()
             for path in self.place.iterdir() if self.place.is_dir() else ():
                 with suppress(OSError):  # another process has removed it
                     stat = path.stat()
@@ -203,8 +203,10 @@ class FetchedShards:
                         last = -expected[path.name] if path.name in expected else -len(expected) - 1
                         here.append((last, stat.st_mtime_ns, stat.st_size, path))
                     elif path.suffix == ".room" and time.time() - stat.st_mtime < FORGOTTEN:
-                        coming += self.files[path.stem].size if path.stem in self.files else 0
-            held, size = sum(entry[2] for entry in here) + coming, self.files[name].size
+                        coming.add(path.stem)
+            coming = (coming & self.files.keys()) - {entry[3].name for entry in here}
+            held = sum(entry[2] for entry in here) + sum(self.files[other].size for other in coming)
+            size = self.files[name].size
             fits = False
             for last, _, of_file, path in sorted(here):
                 fits = not full and self.limit is not None and held + size <= self.limit
