@@ -50,6 +50,8 @@ class ModuleFacts:
     """Whether a text is to be put between the tokenizer's special tokens."""
     needs_word_ids: bool = False
     """Whether batches must tell words apart."""
+    fills_masks: bool = False
+    """Whether what it predicts of a text are the words behind its mask tokens."""
     one_row: bool = False
     """Whether source and target stand in one row, as a decoder reads them."""
 

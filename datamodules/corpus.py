@@ -56,8 +56,9 @@ class CorpusDataModule(PromptedDataModule):
             compressed (.gz, .zst, .bz2, .xz).
         validation_files: the same, to validate on.
         test_files: the same, to test on.
-        predict_files: the same; each document is a prompt to continue.
-        predict_texts: prompts to continue.
+        predict_files: the same; each document, and each row of a table, is a prompt to continue or a
+            text with masks to fill.
+        predict_texts: the same, in place of files.
         dataset: a Hugging Face Hub id or a local folder of that shape instead of files; `installed_docs` is the
             documentation on this machine.
         subset: the data set's configuration name.

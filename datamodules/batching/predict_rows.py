@@ -7,7 +7,7 @@ import mmap
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
@@ -69,6 +69,7 @@ def write_inputs(
     example: Callable[[str, dict[str, Any]], dict[str, Any]],
     encode: Callable[[list[dict[str, Any]], Findings], list[list[TokenRow]]],
     tokenizer: Any,
+    left_out: Mapping[str, int] | None = None,
 ) -> None:
     """Write input rows, their examples and their rows of tokens into a folder, a piece at a time.
 
@@ -78,6 +79,7 @@ def write_inputs(
         example: takes a place and a row to what is kept of it.
         encode: gives the rows of tokens of some examples.
         tokenizer: with which it does so.
+        left_out: how much of what is no row was passed over, by what a report calls it; known when all rows are read.
     """
     writer, findings = RowWriter(folder), Totals()
     inputs = TokenWriter(folder, np.dtype(np.uint8), "inputs")
@@ -89,6 +91,8 @@ def write_inputs(
         inputs.write([np.frombuffer(text, np.uint8) for _, _, text in piece])
         for _, row, _ in piece:
             columns.update(dict.fromkeys(row))
+    for what, times in (left_out or {}).items():
+        findings.note(what, 0, times)
     inputs.close()
     (folder / "columns.json").write_text(json.dumps(list(columns)), encoding="utf-8")
     writer.close(findings)

@@ -1,21 +1,23 @@
-"""Beginnings of texts, to be gone on with."""
+"""Beginnings of texts, to be gone on with, and texts with masks, to be filled."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import torch
+from lightning.pytorch.utilities.rank_zero import rank_zero_warn
 from torch import Tensor
 
 from ...storage.cache import TokenStore
 from ...text.encoding import encode
 from ...text.findings import Findings
 from .padding import pad_rows
-from .predict_rows import write_inputs
 from .token_rows import TokenRow
+
+UNMASKED = "_without a mask"
+"""What a finding is called that warns, and is not told beside the others."""
 
 
 class Prompts:
@@ -26,7 +28,7 @@ class Prompts:
         pad_id: for the places after the end of a row.
     """
 
-    def __init__(self, sequences: list[list[int]] | TokenStore, pad_id: int) -> None:
+    def __init__(self, sequences: list[np.ndarray] | TokenStore, pad_id: int) -> None:
         self.sequences, self.pad_id = sequences, pad_id
 
     def __len__(self) -> int:
@@ -38,18 +40,36 @@ class Prompts:
         return {"input_ids": ids, "attention_mask": mask, "index": torch.tensor(indices)}
 
 
-def write_prompts(folder: Path, texts: Iterable[str], tokenizer: Any) -> bool:
-    """Tokenize prompts into a folder of the cache, and return whether there are any.
+def prompt_encoder(
+    tokenizer: Any, fills_masks: bool
+) -> Callable[[list[dict[str, Any]], Findings], list[list[TokenRow]]]:
+    """Return what takes examples, each with a `text`, to a row of tokens each.
 
     Args:
-        folder: to write into.
-        texts: the prompts.
         tokenizer: any; special tokens are not added.
+        fills_masks: whether each text should have a mask; those that have none are counted.
     """
 
     def encode_prompts(examples: list[dict[str, Any]], findings: Findings) -> list[list[TokenRow]]:
-        return [[{"input_ids": ids}] for ids in encode(tokenizer, [example["text"] for example in examples])]
+        sequences = encode(tokenizer, [example["text"] for example in examples])
+        if fills_masks:
+            for number, ids in enumerate(sequences):
+                findings.note(UNMASKED, number, tokenizer.mask_token_id not in ids)
+        return [[{"input_ids": ids}] for ids in sequences]
 
-    rows = ((f"document {number}", {"text": text}) for number, text in enumerate(texts))
-    write_inputs(folder, rows, lambda where, row: row, encode_prompts, tokenizer)
-    return (folder / "inputs.ends.bin").stat().st_size > 0
+    return encode_prompts
+
+
+def warn_of_unmasked(counts: Mapping[str, int], rows: int, tokenizer: Any) -> None:
+    """Warn where texts whose masks are to be filled have none.
+
+    Args:
+        counts: of the findings.
+        rows: how many texts there are.
+        tokenizer: whose mask it is.
+    """
+    if unmasked := counts.get(UNMASKED, 0):
+        rank_zero_warn(
+            f"{unmasked:,} of {rows:,} texts to predict have no {tokenizer.mask_token}, and nothing is filled in "
+            "there: their lists of `masks` are empty."
+        )

@@ -16,6 +16,8 @@ def left_padded(ids: Tensor, mask: Tensor, pad_id: int) -> tuple[Tensor, Tensor]
     Returns:
         Ids and mask, (rows, longest), no wider than the longest row, but at least 1.
     """
+    if not ids.shape[1]:  # all rows are empty
+        return ids.new_full((len(ids), 1), pad_id), mask.new_zeros((len(ids), 1))
     order = mask.bool().long().argsort(dim=1, stable=True)
     width = max(1, int(mask.bool().sum(1).max()))
     mask = mask.gather(1, order)[:, -width:]

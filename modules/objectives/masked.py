@@ -16,6 +16,7 @@ from ...text.tokenizer import pad_id, special_frame
 from ..backbone.backbone import Backbone
 from ..backbone.families import require
 from ..base import BaseModule, Output
+from ..batches.mask_windows import mask_windows
 from ..batches.padded_rows import PaddedRows
 from ..batches.showing import shown_rows, shown_texts
 from ..batches.targets import Targets, most_targets
@@ -62,6 +63,7 @@ class MaskedLanguageModeling(BaseModule):
     may_score: tuple[str, ...] = ("accuracy",)
     perplexity_of: str | None = ""
     datamodules: tuple[str, ...] = ("CorpusDataModule",)
+    fills_masks = True
 
     def __init__(
         self,
@@ -227,32 +229,46 @@ class MaskedLanguageModeling(BaseModule):
         return ("top_k",)
 
     def predict_step(self, batch: dict[str, Tensor], batch_idx: int, dataloader_idx: int = 0) -> list[dict[str, Any]]:
-        """Return each text with the likeliest words in the places of its mask tokens, and the five likeliest."""
+        """Return each text with the likeliest words in the places of its mask tokens, and the five likeliest.
+
+        Of a text that is longer than the network takes, each mask is answered from as much around it as fits.
+        """
+        lengths = batch["attention_mask"].sum(1).tolist()
+        texts = [ids[:length] for ids, length in zip(batch["input_ids"].tolist(), lengths, strict=True)]
+        filled: list[list[dict[str, float]]] = [[] for _ in texts]
+        for row, place, ids, chances in self._fillings(texts):
+            texts[row][place] = ids[0]
+            words = [self.tokenizer.decode([i]) for i in ids]
+            filled[row].append(dict(zip(words, chances, strict=True)))
         before, after = special_frame(self.tokenizer)
-        rows = [
-            torch.tensor([*before, *ids[:length], *after])
-            for ids, length in zip(batch["input_ids"].tolist(), batch["attention_mask"].sum(1).tolist(), strict=True)
+        written = [self.tokenizer.decode([*before, *ids, *after], skip_special_tokens=True) for ids in texts]
+        return [{"prediction": text, "masks": masks} for text, masks in zip(written, filled, strict=True)]
+
+    def _fillings(self, texts: list[list[int]]) -> list[tuple[int, int, list[int], list[float]]]:
+        """Return of each mask its text, its place in it, the likeliest tokens and their probabilities."""
+        before, after = special_frame(self.tokenizer)
+        limit, mask_id = self.input_limit(), self.tokenizer.mask_token_id
+        room = None if limit is None else limit - len(before) - len(after)
+        windows = [
+            (row, first, masks)
+            for row, ids in enumerate(texts)
+            for first, masks in mask_windows([i for i, token in enumerate(ids) if token == mask_id], len(ids), room)
         ]
-        ids = pad_sequence(rows, batch_first=True, padding_value=-1).to(self.device)
-        mask = (ids >= 0).long()
-        ids = ids.masked_fill(ids < 0, pad_id(self.tokenizer))
-        output = self.model(**self.network_inputs({"input_ids": ids, "attention_mask": mask}))
-        chances = token_logits(output).float().softmax(-1)[..., : len(self.tokenizer)]  # others stand for no word
-        likeliest = chances.topk(min(self.answer_options.top_k or 5, chances.shape[-1]))
-        filled = []
-        for number, row in enumerate(ids):
-            places = (row == self.tokenizer.mask_token_id).nonzero().flatten().tolist()
-            best = row.clone()
-            best[places] = likeliest.indices[number, places, 0]
-            fills = [
-                {self.tokenizer.decode([i]): p for i, p in zip(*choices, strict=True)}
-                for choices in zip(
-                    likeliest.indices[number, places].tolist(), likeliest.values[number, places].tolist(), strict=True
-                )
-            ]
-            text = self.tokenizer.decode(best[mask[number].bool()], skip_special_tokens=True)
-            filled.append({"prediction": text, "masks": fills})
-        return filled
+        found = []
+        for begin in range(0, len(windows), len(texts)):
+            part = windows[begin : begin + len(texts)]
+            rows = [torch.tensor([*before, *texts[row][first:][:room], *after]) for row, first, _ in part]
+            ids = pad_sequence(rows, batch_first=True, padding_value=-1).to(self.device)
+            mask = (ids >= 0).long()
+            ids = ids.masked_fill(ids < 0, pad_id(self.tokenizer))
+            logits = token_logits(self.model(**self.network_inputs({"input_ids": ids, "attention_mask": mask})))
+            for number, (row, first, masks) in enumerate(part):
+                asked = logits[number, [len(before) + place - first for place in masks]]
+                chances = asked.float().softmax(-1)[:, : len(self.tokenizer)]  # others stand for no word
+                best = chances.topk(min(self.answer_options.top_k or 5, chances.shape[-1]))
+                answers = zip(masks, best.indices.tolist(), best.values.tolist(), strict=True)
+                found += [(row, place, tokens, values) for place, tokens, values in answers]
+        return found
 
 
 def token_logits(output: Any) -> Tensor:

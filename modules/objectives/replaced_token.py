@@ -62,6 +62,7 @@ class ReplacedTokenDetection(MaskedLanguageModeling):
 
     perplexity_of: str | None = "generator"
     may_score: tuple[str, ...] = ("accuracy", "precision", "recall")
+    fills_masks = False
     predict_step = LightningModule.predict_step  # none: what could fill masks, the generator, is not kept
 
     def __init__(

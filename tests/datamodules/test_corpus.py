@@ -216,6 +216,51 @@ def test_prompts(tokenizer_folder: Path, tmp_path: Path) -> None:
         CorpusDataModule(tokenizer=str(tokenizer_folder)).setup("predict")
 
 
+def test_each_row_of_a_table_is_a_prompt_with_all_its_columns(
+    tokenizer_folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Also one without a word: a row goes in, a row comes out."""
+    Path("rows.csv").write_text("text,n\n,1\nthe book,2\n  ,3\n")
+    Path("more.txt").write_text("a good film\n\n\nthe book\n")
+    files: Any = ["rows.csv", "more.txt"]
+    data = CorpusDataModule(tokenizer=str(tokenizer_folder), predict_files=files, batch_size=5)
+    with caplog.at_level("INFO"):
+        data.setup("predict")
+    (batch,) = list(data.predict_dataloader())
+    assert batch["attention_mask"].sum(1).tolist() == [0, 2, 0, 3, 2]
+    table = [{"text": "", "n": "1"}, {"text": "the book", "n": "2"}, {"text": "  ", "n": "3"}]
+    assert list(data.predict_rows) == [*table, {"text": "a good film"}, {"text": "the book"}]
+    assert "predict: 5 rows; blank lines, which are no rows: 2." in caplog.text
+
+
+def test_prompts_in_memory(tokenizer_folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    data = CorpusDataModule(tokenizer=str(tokenizer_folder), predict_texts=["", "the book"], batch_size=2)
+    with caplog.at_level("INFO"):
+        data.setup("predict")
+    assert data.predict_rows == [{"text": ""}, {"text": "the book"}]
+    assert "predict: 2 rows." in caplog.text
+    caplog.clear()
+    data.take_rows([{"text": "a film", "n": 3}])
+    assert data.predict_rows == [{"text": "a film", "n": 3}]
+    assert not caplog.text
+    with pytest.raises(InputError, match=r"data\.predict_texts is empty"):
+        CorpusDataModule(tokenizer=str(tokenizer_folder), predict_texts=[]).setup("predict")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("rows.csv", "review\nthe book\n", r"rows\.csv:2: there is no column 'text'; there are: review"),
+        ("rows.jsonl", '{"text": "a"}\n{"text": null}\n', r"rows\.jsonl:2: column 'text' holds None, not a text"),
+        ("rows.txt", "\n\n", r"rows\.txt is empty"),
+    ],
+)
+def test_what_is_no_prompt(name: str, content: str, message: str, tokenizer_folder: Path) -> None:
+    Path(name).write_text(content)
+    with pytest.raises(InputError, match=message):
+        CorpusDataModule(tokenizer=str(tokenizer_folder), predict_files=name).setup("predict")
+
+
 def test_texts_that_a_tokenizer_does_not_know(tokenizer_folder: Path) -> None:
     Path("zh.txt").write_text("\n".join(f"这部电影很好看{i}" for i in range(40)))
     data = CorpusDataModule(train_files="zh.txt", tokenizer=str(tokenizer_folder), block_size=16)

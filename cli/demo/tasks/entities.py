@@ -40,6 +40,8 @@ class Entities(Task):
         text = fields["text"] or ""
         if "tokens" not in self.columns:
             return {self.columns["text"]: text}
+        if not text.strip():  # who types a text knows nothing of words
+            raise InputError("The text is empty.")
         return {self.columns["tokens"]: _words(text)}
 
     @override

@@ -172,6 +172,21 @@ def test_answers_and_masks(encoder: Path, run: Run) -> None:
     assert [len(mask) for row in rows_of(run("predict", *masked)) for mask in row["masks"]] == [5]
 
 
+def test_each_text_to_be_filled_is_answered(encoder: Path, run: Run, recwarn: pytest.WarningsRecorder) -> None:
+    """With its columns, where it is empty, has no mask, or is longer than the model."""
+    masked = ["--model=MaskedLanguageModeling", f"--model.backbone={encoder}", "--data=CorpusDataModule",
+              "--data.block_size=32", "--untrained=true"]  # fmt: skip
+    long = "the film ends " * 200 + "the [MASK]"
+    Path("masked.csv").write_text(f"n,text\n1,\n2,the [MASK] ends\n3,the film\n4,{long}\n")
+    rows = rows_of(run("predict", *masked, "--data.predict_files=masked.csv"))
+    assert [(row["n"], len(row["masks"])) for row in rows] == [("1", 0), ("2", 1), ("3", 0), ("4", 1)]
+    assert [row["text"] for row in rows] == ["", "the [MASK] ends", "the film", long]
+    told = [str(warning.message) for warning in recwarn if "[MASK]" in str(warning.message)]
+    assert told == [
+        "2 of 4 texts to predict have no [MASK], and nothing is filled in there: their lists of `masks` are empty."
+    ]
+
+
 def test_where_they_mean_nothing(args: list[str], encoder: Path, run: Run, fails: Callable[..., str]) -> None:
     run("fit", *args)
     predict = ["predict", *args, "--trainer.accelerator=cpu"]

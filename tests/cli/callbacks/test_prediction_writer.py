@@ -35,6 +35,7 @@ from pretune.errors import InputError
 from pretune.modules import (
     Backbone,
     CausalLanguageModeling,
+    MaskedLanguageModeling,
     MultipleChoice,
     QuestionAnswering,
     TextClassification,
@@ -48,6 +49,7 @@ TASKS: dict[str, tuple[type[Any], type[Any]]] = {
     "answers": (QuestionAnswering, QuestionAnsweringDataModule),
     "choices": (MultipleChoice, MultipleChoiceDataModule),
     "prompts": (CausalLanguageModeling, CorpusDataModule),
+    "masks": (MaskedLanguageModeling, CorpusDataModule),
 }
 
 
@@ -56,6 +58,7 @@ def write_rows() -> None:
     for i in range(ROWS):
         text = sentence(i, 4 + 40 * (i % 7 == 0) + i % 9)
         rows.append({"id": f"q{i}", "text": text, "context": text, "question": sentence(i, 3), "n": i})
+        rows[-1]["masked"] = " ".join("[MASK]" if j % 5 == i % 5 else word for j, word in enumerate(text.split()))
         rows[-1]["endings"] = [sentence(i + j, 3) for j in range(2 + i % 3)]
     Path("rows.jsonl").write_text("\n".join(map(json.dumps, rows)) + "\n")
 
@@ -74,6 +77,9 @@ def make(task: str, tokenizer: Path, tiny: dict[str, Any]) -> tuple[Any, Any]:
         tiny = {"model_type": "gpt2", "n_embd": 16, "n_layer": 1, "n_head": 2, "n_positions": 96}
         named = {"generation": {"max_new_tokens": 3}}  # drawn
         shared |= {"block_size": 16}
+    elif task == "masks":
+        tiny = {**tiny, "max_position_embeddings": 24}  # some texts are longer
+        shared |= {"block_size": 16, "text_column": "masked"}
     model = module(Backbone(config=tiny, dropout=0.0), **named)
     model._trained = True  # what is predicted is chance, and the same each time
     return model, data(**shared)
@@ -122,7 +128,7 @@ def test_a_stopped_prediction_goes_on(
     rows = [json.loads(line) for line in Path("rows.jsonl").read_text().splitlines()]
     if kind == "jsonl":
         lines = [json.loads(line) for line in whole.read_text().splitlines()]
-        assert [line["text"] for line in lines] == [row["text"] for row in rows]
+        assert [{name: line[name] for name in row} for row, line in zip(rows, lines, strict=True)] == rows
     for after in (32, 64):  # in the second of several stretches, and again in the one after that
         if process:
             if (child := os.fork()) == 0:

@@ -13,6 +13,7 @@ from pretune.cli.demo.assemble import view_of
 from pretune.cli.demo.examples import examples
 from pretune.cli.demo.load import Model
 from pretune.cli.demo.sources import arguments
+from pretune.errors import InputError
 
 pytest.importorskip("gradio")
 
@@ -52,6 +53,26 @@ def test_is_what_predict_writes(name: str, trained: Callable[[str], str], run: C
         assert not parts or answer["prediction"].startswith(parts[-1]["prediction"].strip()[:5])
     else:
         assert not parts
+
+
+@pytest.mark.parametrize("name", ["entities", "spans", "labels"])
+def test_an_empty_text_is_called_so(name: str, trained: Callable[[str], str]) -> None:
+    model = Model(arguments(trained(name), ["--trainer.accelerator=cpu"]), name)
+    for text in ("", "  ", None):
+        with pytest.raises(InputError, match=r"text .*is (empty|'  ')"):
+            list(model.answer({"text": text}))
+
+
+def test_a_text_that_is_too_long_for_a_model_of_masks(trained: Callable[[str], str]) -> None:
+    model = Model(arguments(trained("masks"), ["--trainer.accelerator=cpu"]), "masks")
+    (answer,) = model.answer({"text": "[MASK] film ends " + "the film ends " * 60 + "a [MASK]"})
+    assert len(answer["masks"]) == 2
+    assert "[MASK]" not in answer["prediction"]
+
+
+def test_nothing_begins_a_document(trained: Callable[[str], str]) -> None:
+    model = Model(arguments(trained("beginnings"), ["--trainer.accelerator=cpu"]), "beginnings")
+    assert isinstance(list(model.answer({"text": ""}))[-1]["prediction"], str)
 
 
 def close(one: Any, other: Any) -> bool:

@@ -154,6 +154,12 @@ def test_prompts_of_unequal_length_do_not_disturb_each_other(learned: Any) -> No
     assert together[2]["prediction"] == "the small film ends bright."
 
 
+def test_where_all_prompts_are_empty_each_begins_a_document(learned: Any) -> None:
+    none = torch.zeros(2, 0, dtype=torch.long)
+    found = learned.predict_step({"input_ids": none, "attention_mask": none}, 0)
+    assert [row["prediction"] for row in found] == ["the small film ends bright."] * 2
+
+
 def test_samples_and_predictions_on_the_command_line(
     corpus: Path, run: Callable[..., Any], caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -177,6 +183,10 @@ def test_samples_and_predictions_on_the_command_line(
     rows = [json.loads(line) for line in (cli.run.folder / "predictions.jsonl").read_text().splitlines()]
     assert [row["text"] for row in rows] == ["the old book", "a song"]
     assert all(isinstance(row["prediction"], str) for row in rows)
+    run("predict", *args, "--data.predict_texts=['']")
+    (row,) = map(json.loads, (cli.run.folder / "predictions-2.jsonl").read_text().splitlines())
+    assert row["text"] == ""
+    assert isinstance(row["prediction"], str)
 
 
 def test_what_cannot_be_generated(tokenizer: Any) -> None:

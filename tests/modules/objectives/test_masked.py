@@ -127,6 +127,33 @@ def test_masks_are_filled(tokenizer: Any) -> None:
     assert found[0]["masks"][0]["film"] > 0.5
 
 
+def test_masks_of_a_text_that_is_too_long_are_answered_from_what_is_around_them(tokenizer: Any) -> None:
+    model = make("bert", tokenizer).eval()
+    limit = model.input_limit()
+    assert limit is not None
+    room = limit - 2
+    draw = torch.Generator().manual_seed(0)
+    ids = torch.randint(5, 90, (1, 3 * limit), generator=draw)
+    places = [0, limit + 3, 2 * limit, 3 * limit - 1]
+    ids[0, places] = tokenizer.mask_token_id
+    (found,) = model.predict_step({"input_ids": ids, "attention_mask": torch.ones_like(ids)}, 0)
+    assert len(found["masks"]) == 4
+    for place, words in zip(places, found["masks"], strict=True):
+        first = max(0, min(place - room // 2, 3 * limit - room))
+        part = ids[:, first : first + room]
+        (alone,) = model.predict_step({"input_ids": part, "attention_mask": torch.ones_like(part)}, 0)
+        (answer,) = [
+            alone["masks"][n] for n, p in enumerate(p for p in places if first <= p < first + room) if p == place
+        ]
+        assert list(words) == list(answer)
+        assert list(words.values()) == pytest.approx(list(answer.values()))
+    assert tokenizer.mask_token not in found["prediction"]
+    whole = ids[0].tolist()
+    for place, words in zip(places, found["masks"], strict=True):
+        whole[place] = tokenizer.convert_tokens_to_ids(next(iter(words)))
+    assert found["prediction"] == tokenizer.decode(whole, skip_special_tokens=True)
+
+
 @pytest.mark.parametrize("masking", ["token", "word", "span"])
 def test_only_tokens_that_are_chosen_one_by_one_have_a_bound(masking: str, tokenizer: Any) -> None:
     """On a GPU what is above it is not learned, and no bound is known for words, which may be long."""
