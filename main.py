@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import io
 import sys
 from collections.abc import Sequence
@@ -15,9 +14,8 @@ from pretune.cli.stop_signals import Interrupted, handling_signals
 from pretune.cli.usage_error import UsageError
 from pretune.cli.verbs import VERBS, running
 from pretune.errors import input_error
+from pretune.storage.disk import REFUSED, disk_full
 from pretune.text.visible import visible
-
-PATH_ERRORS = {errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EDQUOT, errno.EPERM}
 
 HELP = """usage: {program} VERB --config FILE [--config OVERLAY ...] [--key value ...]
 
@@ -58,21 +56,25 @@ def main(args: Sequence[str] | None = None) -> Any:
         if not is_launched():
             stop.tell()
         raise
-    except ValueError as error:
-        mendable = input_error(error)
-        if mendable is None:
+    except Exception as error:
+        mendable = input_error(error) if isinstance(error, ValueError) else None
+        if (message := str(mendable) if mendable else _of_the_disk(error)) is None:
             raise
-        message = f"error: {visible(str(mendable))}"
+        message = f"error: {visible(message)}"
         if not isinstance(mendable, UsageError):
             sys.exit(message)
         print(message, file=sys.stderr)
         sys.exit(2)
-    except OSError as error:
-        if error.errno not in PATH_ERRORS and not str(error).startswith("The checkpoint"):
-            raise
-        sys.exit(f"error: {visible(str(error))}")
     finally:
         running.set("")
+
+
+def _of_the_disk(error: Exception) -> str | None:
+    """Return what to say of a disk that is full or cannot be written; None for another error."""
+    if (full := disk_full(error)) is not None:
+        return f"{full}. Make room, then the same command."
+    refused = isinstance(error, OSError) and error.errno in REFUSED
+    return str(error) if refused or str(error).startswith("The checkpoint") else None
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from ..errors import InputError, first_line
 from ..modules.base import BaseModule
 from ..modules.optimization.resuming import refuse_shorter
 from ..modules.strategies import FullySharded
-from ..storage.atomic_files import disk_full
+from ..storage.disk import disk_full
 from ..storage.paths import local_folder
 from .announcement import announce
 from .arguments import check_name

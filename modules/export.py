@@ -12,8 +12,8 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_info, rank_zero_warn
 from ..checkpoints import locate
 from ..contracts import data_facts
 from ..errors import InputError
-from ..storage.atomic_files import final_name
 from ..storage.checksums import write_checksums
+from ..storage.whole_folders import final_name
 from .backbone.adapter_files import save_adapters
 from .backbone.adapters import merge_adapters
 from .backbone.positions import max_positions

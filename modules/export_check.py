@@ -13,7 +13,7 @@ from lightning.pytorch.utilities.seed import isolate_rng
 from torch import Tensor, nn
 
 from ..errors import InputError, first_line
-from ..storage.atomic_files import final_name
+from ..storage.whole_folders import final_name
 from .backbone.adapters import merge_adapters
 
 INFINITE = float("inf")

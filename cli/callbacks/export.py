@@ -16,7 +16,7 @@ from ...contracts import Stored, module_facts
 from ...errors import InputError
 from ...modules.cards.options import CardOptions
 from ...modules.sharding import is_sharded, load_whole
-from ...storage.atomic_files import swapped_in
+from ...storage.whole_folders import swapped_in
 from ...text.progress import working
 from .best import BestCheckpoint
 from .checkpoints import AtomicCheckpointIO

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...errors import InputError, check_range
+from ...storage.disk import refuse_unwritable
 from ..verb_options import read_options
 
 
@@ -56,7 +57,8 @@ def run_demo(args: Sequence[str]) -> Any:
         The page's address, or the saved folder.
 
     Raises:
-        InputError: if there are no weights, nothing to show, no free port, or no package gradio.
+        InputError: if there are no weights, nothing to show, no free port, no package gradio, or
+            the folder for the page cannot be written.
     """
     places = [arg for arg, _ in zip(args, _leading(args), strict=False)]
     options, others = read_options(DemoOptions, args[len(places) :])
@@ -65,6 +67,8 @@ def run_demo(args: Sequence[str]) -> Any:
     from ..demo.server import free_port, require_display, require_gradio, serve
 
     require_gradio()
+    if options.save is not None:
+        refuse_unwritable(options.save, "--save")
     if options.browser:
         require_display()
     port = free_port(options.host, options.port) if options.save is None else 0

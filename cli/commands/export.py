@@ -12,7 +12,8 @@ from typing import Any, Literal
 from ...errors import InputError, check_range
 from ...modules.export import export_adapters
 from ...modules.portable.onnx_export import GRAPH, refuse_missing_packages
-from ...storage.atomic_files import swapped_in
+from ...storage.disk import refuse_unwritable
+from ...storage.whole_folders import swapped_in
 from ..terminal import say
 from ..verb_options import read_all_options
 from .export_onnx import export_onnx
@@ -103,7 +104,7 @@ def _folder(run: TrainedRun, options: ExportOptions) -> Path:
     """Return where to write.
 
     Raises:
-        InputError: if something else lies there, or what is exported.
+        InputError: if something else lies there, or what is exported; or it cannot be written.
     """
     name = FOLDERS[options.format] + ("-int8" if options.quantize == "int8" else "")
     folder = Path(options.output) if options.output else run.folder / name
@@ -112,4 +113,5 @@ def _folder(run: TrainedRun, options: ExportOptions) -> Path:
     ours = any((folder / file).is_file() for file in (GRAPH, "config.json", "adapter_config.json"))
     if folder.exists() and not ours and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(f"{folder} is there and is no export: another --output would work.")
+    refuse_unwritable(folder)
     return folder

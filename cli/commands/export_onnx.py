@@ -28,8 +28,8 @@ from ...modules.portable.onnx_export import (
 )
 from ...modules.portable.rows import made_up_rows, plain_rows
 from ...modules.portable.session import Session, standing_in
-from ...storage.atomic_files import swapped_in
 from ...storage.checksums import write_checksums
+from ...storage.whole_folders import swapped_in
 from ..terminal import say
 from .trained_run import TrainedRun, find_run
 

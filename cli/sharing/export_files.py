@@ -8,9 +8,9 @@ from pathlib import Path
 
 from ...checkpoints import versions
 from ...errors import InputError
-from ...storage.atomic_files import UNFINISHED
 from ...storage.checksums import NAME as CHECKSUMS
 from ...storage.checksums import changes
+from ...storage.whole_folders import is_begun
 from ...text.visible import shown_path
 from ..run_lock import is_being_written, said, writer
 from ..run_names import MOST, names_below, other_names
@@ -90,7 +90,7 @@ def _located(path: Path, name: str) -> tuple[Path, Path | None]:
     for run in [path, *reversed(versions(path))]:
         if _is_export(run / "export"):
             return run / "export", run
-    if (path / f"export{UNFINISHED}").is_dir() or (path / "checkpoints").is_dir() or versions(path):
+    if is_begun(path / "export") or (path / "checkpoints").is_dir() or versions(path):
         raise InputError(
             f"{name} has no export: it was not trained to its end. `fit` with --ckpt_path {name} goes on, and exports "
             "when it is done."

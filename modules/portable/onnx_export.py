@@ -12,7 +12,7 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_warn
 from torch import Tensor
 
 from ...errors import InputError
-from ...storage.atomic_files import final_name
+from ...storage.whole_folders import final_name
 from ..tasks.calibrated import CalibratedModule
 from .comparison import Difference, difference
 from .graph import write_graph

@@ -8,7 +8,6 @@ import json
 import os
 import re
 import signal
-import stat
 import struct
 import time
 import zipfile
@@ -29,7 +28,7 @@ from pretune.cli.run_folder import RunFolder, _new_version
 from pretune.cli.run_lock import RunLock, is_being_written, shared_files, writer
 from pretune.cli.stop_signals import Interrupted, handling_signals
 from pretune.errors import InputError
-from pretune.storage.atomic_files import disk_full, final_name, swapped_in, write_text
+from pretune.storage.atomic_files import write_text
 
 Run = Callable[..., Any]
 Fails = Callable[..., str]
@@ -378,34 +377,6 @@ def test_files_take_their_name_when_they_are_whole(tmp_path: Path, monkeypatch: 
         write_text(path, "{1}")
     assert path.read_text() == "{}"
     assert list(path.parent.iterdir()) == [path]
-
-
-def test_a_folder_is_swapped_in(tmp_path: Path) -> None:
-    target, before = tmp_path / "export", os.umask(0o027)
-    try:
-        for number in range(2):
-            with swapped_in(target) as place:
-                assert final_name(place) == target
-                (place / "deep").mkdir()
-                (place / f"{number}.txt").write_text("x")
-                (place / f"{number}.txt").chmod(0o600)  # as temporary files have it
-            assert sorted(p.name for p in target.iterdir()) == [f"{number}.txt", "deep"]
-            assert stat.S_IMODE((target / f"{number}.txt").stat().st_mode) == 0o640
-            assert stat.S_IMODE((target / "deep").stat().st_mode) == 0o750
-        with pytest.raises(FileNotFoundError), swapped_in(target) as place:
-            (place / "half").rename(place / "nowhere" / "half")
-    finally:
-        os.umask(before)
-    assert sorted(p.name for p in target.iterdir()) == ["1.txt", "deep"]
-    assert list(tmp_path.iterdir()) == [target]
-
-
-def test_a_full_disk_is_told_from_other_errors() -> None:
-    wrapped = RuntimeError("the library's own words")
-    wrapped.__cause__ = OSError(errno.EDQUOT, "Disk quota exceeded", "file")
-    assert disk_full(wrapped) == "the library's own words"
-    assert disk_full(RuntimeError("I/O error: No space left on device (os error 28)")) is not None
-    assert disk_full(OSError(errno.EACCES, "Permission denied")) is None
 
 
 def test_a_full_disk_names_what_was_saved(

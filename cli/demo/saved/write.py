@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ....contracts import data_facts
 from ....errors import InputError
-from ....storage.atomic_files import swapped_in
+from ....storage.whole_folders import swapped_in
 from ....text.places import WORD
 from ....text.tokenizer import separator_id, special_frame
 from ..page.view import Fields
