@@ -10,6 +10,7 @@ from typing import Any
 from ...errors import InputError, first_line
 from .compression import is_compressed, refuse_broken
 from .opening import open_binary
+from .parts import FilePart
 from .rows import Row
 
 BYTES_AT_ONCE = 1 << 25
@@ -29,9 +30,9 @@ def read_arrow(path: str, kind: str) -> Iterator[Row]:
     Raises:
         InputError: if the file is damaged.
     """
-    number = 0
     with _open(path, kind) as file:
-        for batch in _parquet(file) if kind == ".parquet" else _batches(file):
+        number = _rows_before(file, path.start) if isinstance(path, FilePart) else 0
+        for batch in _grouped(file, kind, path):
             # Wrong offsets would be followed to anywhere in memory, and end the process.
             batch.validate(full=True)
             size = max(1, BYTES_AT_ONCE * batch.num_rows // max(1, batch.nbytes))
@@ -51,17 +52,45 @@ def arrow_columns(path: str, kind: str) -> list[str]:
         return list((file.schema_arrow if kind == ".parquet" else file.schema).names)
 
 
-def _parquet(file: Any) -> Iterator[Any]:
+def group_sizes(path: str, kind: str) -> list[int]:
+    """Return how many bytes the rows of each row group (of each batch, in arrow's own format) take, about.
+
+    Returns:
+        Nothing, where the format is a stream, which is read from its beginning.
+
+    Raises:
+        InputError: if the file is damaged.
+    """
+    with _open(path, kind) as file:
+        if kind == ".parquet":
+            return [file.metadata.row_group(group).total_byte_size for group in range(file.num_row_groups)]
+        if not hasattr(file, "get_batch"):
+            return []
+        return [file.get_batch(number).nbytes for number in range(file.num_record_batches)]
+
+
+def _grouped(file: Any, kind: str, path: str) -> Iterator[Any]:
+    read = _parquet if kind == ".parquet" else _batches
+    return read(file, range(path.start, path.stop)) if isinstance(path, FilePart) else read(file)
+
+
+def _rows_before(file: Any, group: int) -> int:
+    if hasattr(file, "num_row_groups"):
+        return sum(file.metadata.row_group(number).num_rows for number in range(group))
+    return sum(file.get_batch(number).num_rows for number in range(group))
+
+
+def _parquet(file: Any, groups: range | None = None) -> Iterator[Any]:
     """Yield batches of about so many bytes, as the file says; nothing is decoded that is not asked for."""
-    for group in range(file.num_row_groups):
+    for group in range(file.num_row_groups) if groups is None else groups:
         known = file.metadata.row_group(group)
         rows = max(1, min(1024, BYTES_AT_ONCE * known.num_rows // max(1, known.total_byte_size)))
         yield from file.iter_batches(rows, row_groups=[group])
 
 
-def _batches(file: Any) -> Iterator[Any]:
+def _batches(file: Any, groups: range | None = None) -> Iterator[Any]:
     if hasattr(file, "get_batch"):
-        yield from map(file.get_batch, range(file.num_record_batches))
+        yield from map(file.get_batch, range(file.num_record_batches) if groups is None else groups)
     else:
         yield from file
 

@@ -10,7 +10,10 @@ from typing import IO, Any, TextIO
 from ...errors import InputError
 from .compression import decompressed, refuse_broken
 from .encodings import known_encoding, where_undecodable
+from .parts import FilePart, Section
 
+GROUPED = (".parquet", ".arrow", ".feather")
+"""Formats whose parts are row groups."""
 LONGEST_LINE = 50_000_000
 """Characters in a line of a table, at most: a few copies of it have to fit into memory."""
 
@@ -35,7 +38,8 @@ def open_binary(path: str) -> Iterator[IO[bytes]]:
     except OSError as error:
         raise InputError(f"{path} cannot be opened: {error.strerror or error}.") from error
     with raw:
-        yield decompressed(raw, path)
+        is_bytes = isinstance(path, FilePart) and not path.endswith(GROUPED)
+        yield io.BufferedReader(Section(raw, path)) if is_bytes else decompressed(raw, path)  # type: ignore[arg-type]
 
 
 @contextmanager
@@ -56,7 +60,9 @@ def open_text(path: str, encoding: str = "utf-8", newline: str | None = None) ->
         with open_binary(path) as binary:
             if not binary.peek(1):  # type: ignore[attr-defined]  # every stream of open_binary is buffered
                 raise InputError(f"{path} is empty.")
-            text = io.TextIOWrapper(binary, encoding="utf-8-sig" if known == "utf-8" else encoding, newline=newline)
+            inside = isinstance(path, FilePart) and path.start > 0 and not path.head  # where a mark is a character
+            marked = "utf-8-sig" if known == "utf-8" and not inside else encoding
+            text = io.TextIOWrapper(binary, encoding=marked, newline=newline)
             yield text
     except UnicodeError as error:
         try:

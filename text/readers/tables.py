@@ -17,6 +17,7 @@ from .dialogues import dialogue_questions, is_dialogues
 from .files import suffix
 from .json_text import parse_json
 from .opening import LONGEST_LINE, lines, open_text
+from .parts import FilePart
 from .rows import Bad, Row, refuse
 from .squad import is_squad, questions
 
@@ -58,7 +59,7 @@ def read_rows(path: str, encoding: str = "utf-8", bad: Bad = refuse) -> Iterator
     for where, row in rows:
         empty = False
         yield where, row
-    if empty:
+    if empty and not isinstance(path, FilePart):
         raise InputError(f"{path} has no rows.")
 
 
@@ -190,7 +191,7 @@ def _jsonl(path: str, encoding: str, bad: Bad) -> Iterator[Row]:
                 bad(InputError(f"{path}:{number}: a {type(row).__name__} where an object {{...}} should be."))
                 continue
             yield f"{path}:{number}", row
-    if empty:
+    if empty and not isinstance(path, FilePart):
         raise InputError(f"{path} is empty.")
 
 

@@ -9,6 +9,7 @@ from typing import Literal, TextIO
 from ...errors import InputError
 from .files import suffix
 from .opening import open_text
+from .parts import FilePart
 from .tables import TABLES, read_rows, require_columns
 
 LONGEST = 1_000_000
@@ -53,7 +54,7 @@ def read_documents(
                 yield text
             elif documents == "line":
                 skipped["blank"] += 1
-    if empty:
+    if empty and not isinstance(path, FilePart):
         raise InputError(f"{path} is empty.")
 
 
