@@ -1,29 +1,22 @@
-"""Cleaning of raw text before it is tokenized: lengths, copies, near copies, and a filter of the user's own."""
+"""Cleaning of raw text before it is tokenized: lengths, copies, languages, rules, and a filter of the user's own."""
 
 from __future__ import annotations
 
 import functools
 import hashlib
 import inspect
+import os
 import pickle
-import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from ..errors import InputError, check_range, first_line
-
-PERMUTATIONS = 128
-"""Numbers in a MinHash signature: the estimate of a similarity of 0.8 has a standard deviation of 0.035."""
-
-SHINGLE = 5
-"""Words (or characters) in a shingle."""
-
-SPACED = 12
-"""Texts whose words have more characters than this on average are taken to be written without spaces."""
+from .languages import make_language_judge
+from .near_duplicates import NearDuplicates, minhash
+from .readers.identity import fingerprint
+from .rules import EDITING, RULES, Judge, RuleName, make_rule
 
 
 @dataclass
@@ -40,6 +33,12 @@ class Cleaning:
             estimated by MinHash. Needs the package datasketch, and about 7 kB of memory at 0.8 (13 at 0.5) for each
             document that is kept. null keeps them.
         filter: import path of a function from a text to true (keep it) or false, such as a language or quality filter.
+        languages: keep texts in these languages alone: `[en]`. Told by py3langid, or by `language_model`.
+        language_model: a model of fastText's on this machine, such as lid.176.bin; null for py3langid.
+        language_score: how sure it must be of the language, 0 to 1.
+        rules: published rules of quality, made for English web pages, in the order in which they are asked:
+            `gopher_quality`, `gopher_repetition` (arXiv 2112.11446), `c4_quality` (which also takes lines out of texts)
+            and `c4_paragraphs` (arXiv 1910.10683), `fineweb_quality` (arXiv 2406.17557). Needs the package datatrove.
     """
 
     min_characters: int = 0
@@ -47,6 +46,10 @@ class Cleaning:
     exact_duplicates: bool = False
     near_duplicates: float | None = None
     filter: Callable[[str], bool] | None = None
+    languages: list[str] | None = None
+    language_model: str | None = None
+    language_score: float = 0.65
+    rules: list[RuleName] | None = None
 
     def __post_init__(self) -> None:
         check_range("data.cleaning.min_characters", self.min_characters, least=0)
@@ -60,6 +63,15 @@ class Cleaning:
                 f"data.cleaning.near_duplicates is {self.near_duplicates}; it must be above 0 and at most 1 (0.8 is "
                 "usual), or null."
             )
+        check_range("data.cleaning.language_score", self.language_score, least=0, most=1)
+        if unknown := [rule for rule in self.rules or [] if rule not in RULES]:
+            raise InputError(f"data.cleaning.rules: there is no rule {unknown[0]!r}; there are: {', '.join(RULES)}.")
+        if self.language_model is not None and not os.path.isfile(self.language_model):
+            raise InputError(f"data.cleaning.language_model: there is no file {self.language_model}.")
+        if self.language_model is not None and not self.languages:
+            raise InputError(
+                "data.cleaning.language_model tells languages apart: say which in data.cleaning.languages."
+            )
         if self.filter is not None and not callable(self.filter):
             raise InputError(
                 f"data.cleaning.filter is {self.filter!r}; it must be the import path of a function, such as "
@@ -67,47 +79,78 @@ class Cleaning:
             )
 
     def check_packages(self) -> None:
-        """Raise an `InputError` if datasketch is needed and missing."""
+        """Raise an `InputError` if a package is needed and missing."""
         if self.near_duplicates is not None:
-            _minhash()
+            minhash()
+        self.judges()
 
     def key(self) -> dict[str, Any]:
         """Return what a cache key must hold."""
-        return {
+        key: dict[str, Any] = {
             "min_characters": self.min_characters,
             "max_characters": self.max_characters,
             "exact_duplicates": self.exact_duplicates,
             "near_duplicates": self.near_duplicates,
             "filter": function_key(self.filter),
         }
+        if self.languages:
+            model = None if self.language_model is None else fingerprint([self.language_model])[0][1:]
+            key["languages"] = [sorted(self.languages), model, self.language_score]
+        if self.rules:
+            key["rules"] = self.rules
+        return key
 
     def clean(self, documents: Iterator[str], skipped: Counter[str]) -> Iterator[str]:
         """Yield the documents that stay, in their order.
 
         Args:
             documents: texts, read once.
-            skipped: counts what was left out, as `too short`, `too long`, `exact duplicates`, `filtered`, `near
-                duplicates`; the first that applies.
+            skipped: counts what was left out, as `too short`, `too long`, `exact duplicates`, `other language`,
+                `gopher_quality: ...`, `filtered`, `near duplicates`; the first that applies.
 
         Raises:
-            InputError: if datasketch is needed and missing, or the filter fails.
+            InputError: if a package is needed and missing, or the filter fails.
         """
         seen: set[int] = set()
-        near = None if self.near_duplicates is None else _NearDuplicates(self.near_duplicates)
+        near = None if self.near_duplicates is None else NearDuplicates(self.near_duplicates)
+        judges = list(self.judges().values())
         for text in documents:
-            if len(text) < self.min_characters:
-                skipped["too short"] += 1
-            elif self.max_characters is not None and len(text) > self.max_characters:
-                skipped["too long"] += 1
-            elif self.exact_duplicates and _seen(text, seen):
-                skipped["exact duplicates"] += 1
-            # Before near duplicates: a document that is filtered out must not take others with it.
-            elif self.filter is not None and not self._keeps(text):
-                skipped["filtered"] += 1
-            elif near is not None and near.seen(text):
-                skipped["near duplicates"] += 1
-            else:
+            reason = self.misfit(text)
+            if reason is None and self.exact_duplicates and _seen(text, seen):
+                reason = "exact duplicates"
+            if reason is None:
+                # Before near duplicates: a document that is filtered out must not take others with it.
+                text, reason = judged(text, judges)
+            if reason is None and near is not None and near.seen(text):
+                reason = "near duplicates"
+            if reason is None:
                 yield text
+            else:
+                skipped[reason] += 1
+
+    def misfit(self, text: str) -> str | None:
+        """Return whether a text is too short or too long; None where it is neither."""
+        if len(text) < self.min_characters:
+            return "too short"
+        return "too long" if self.max_characters is not None and len(text) > self.max_characters else None
+
+    def judges(self) -> dict[str, Judge]:
+        """Return what tells of one text by itself whether it stays, by name: languages, rules, the user's filter.
+
+        Raises:
+            InputError: if a package is missing.
+        """
+        made: dict[str, Judge] = {}
+        if self.languages:
+            made["languages"] = make_language_judge(self.languages, self.language_model, self.language_score)
+        made |= {name: make_rule(name) for name in self.rules or []}
+        if self.filter is not None:
+            made["filter"] = lambda text: (text, None if self._keeps(text) else "filtered")
+        return made
+
+    def editors(self) -> list[Judge]:
+        """Return those of the rules that take lines out of the texts which they keep."""
+        return [make_rule(name) for name in self.rules or [] if name in EDITING]
 
     def _keeps(self, text: str) -> bool:
         assert self.filter is not None
@@ -121,85 +164,28 @@ class Cleaning:
             ) from error
 
 
+def judged(text: str, judges: list[Judge]) -> tuple[str, str | None]:
+    """Return what is left of a text, and why it is to be dropped; None keeps it."""
+    for judge in judges:
+        text, reason = judge(text)
+        if reason is not None:
+            return text, reason
+    return text, None
+
+
+def folded(text: str) -> str:
+    """Return a text as exact copies have it in common: white space does not tell them apart."""
+    return " ".join(text.split())
+
+
 def _seen(text: str, seen: set[int]) -> bool:
-    folded = " ".join(text.split()).encode("utf-8", "surrogatepass")
-    number = int.from_bytes(hashlib.blake2b(folded, digest_size=8).digest(), "little")
+    number = int.from_bytes(
+        hashlib.blake2b(folded(text).encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little"
+    )
     if number in seen:
         return True
     seen.add(number)
     return False
-
-
-# -------------------------------------------------------------------------------------------------- near duplicates
-
-
-def _minhash() -> tuple[Any, Any]:
-    """Return datasketch's classes, which near duplicates are found with."""
-    try:
-        from datasketch import MinHash, MinHashLSH
-    except ImportError as error:
-        raise InputError(
-            'data.cleaning.near_duplicates needs the package datasketch: pip install "pretune[cleaning]".'
-        ) from error
-    return MinHash, MinHashLSH
-
-
-class _NearDuplicates:
-    """An index of the documents so far. Candidates come from LSH, and are dropped by the estimated similarity."""
-
-    def __init__(self, threshold: float) -> None:
-        MinHash, MinHashLSH = _minhash()
-        self.threshold = threshold
-        self.empty = MinHash(num_perm=PERMUTATIONS, hashfunc=int)  # the shingles come as numbers already
-        self.index = MinHashLSH(num_perm=PERMUTATIONS, params=_bands(threshold))
-        self.signatures: list[np.ndarray] = []
-
-    def seen(self, text: str) -> bool:
-        """Return whether an earlier document is similar; if none is, this one is remembered."""
-        sketch = self.empty.copy()
-        hashes = shingle_hashes(text)
-        for start in range(0, len(hashes), 4096):  # times 128 numbers: a long text must not fill the memory
-            sketch.update_batch(hashes[start : start + 4096].tolist())
-        signature = sketch.hashvalues.astype(np.uint32)
-        needed = self.threshold * PERMUTATIONS
-        for candidate in self.index.query(sketch):
-            if np.count_nonzero(self.signatures[candidate] == signature) >= needed:
-                return True
-        self.index.insert(len(self.signatures), sketch, check_duplication=False)
-        self.signatures.append(signature)
-        return False
-
-
-def _bands(threshold: float) -> tuple[int, int]:
-    """Return the number of bands of the LSH, and of the hashes in each.
-
-    The longest bands that find 95 of 100 documents at the threshold: what they find too much costs only a comparison.
-    """
-    for rows in range(PERMUTATIONS // 2, 1, -1):
-        bands = PERMUTATIONS // rows
-        if 1 - (1 - threshold**rows) ** bands >= 0.95:
-            return bands, rows
-    return PERMUTATIONS, 1
-
-
-def shingle_hashes(text: str) -> np.ndarray:
-    """Return the hashes of a text's 5-grams of words, or of characters if it has hardly a space; uint32, each once.
-
-    A text that is shorter is one shingle.
-    """
-    words = text.split()
-    joined = "".join(words)
-    if len(joined) > SPACED * len(words):
-        codes = np.frombuffer(joined.encode("utf-32-le", "surrogatepass"), "<u4").astype(np.uint64)
-    else:
-        crcs = (zlib.crc32(word.encode("utf-8", "surrogatepass")) for word in words)
-        codes = np.fromiter(crcs, np.uint64, len(words))
-    size = min(SHINGLE, len(codes))
-    count = len(codes) - size + 1
-    hashes = np.zeros(count, np.uint64)
-    for i in range(size):  # one pass for each place in the shingle, over all shingles at once
-        hashes = (hashes ^ codes[i : i + count]) * np.uint64(0x9E3779B97F4A7C15)
-    return np.unique(hashes >> np.uint64(32))  # the upper half depends on all bits
 
 
 # ------------------------------------------------------------------------------------------------- users' functions

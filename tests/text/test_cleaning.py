@@ -17,7 +17,8 @@ from jsonargparse import ArgumentParser
 
 from pretune.datamodules import CorpusDataModule, TrainTokenizer
 from pretune.errors import InputError
-from pretune.text.cleaning import Cleaning, function_key, shingle_hashes
+from pretune.text.cleaning import Cleaning, function_key
+from pretune.text.near_duplicates import shingle_hashes
 
 WORDS = [f"word{i}" for i in range(2000)]
 

@@ -11,6 +11,7 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import IO, Any, Literal
 
 from ...errors import InputError
@@ -83,10 +84,7 @@ def divide(
     if found is None or len(found.places) < 1:
         return [(path, total)]
     edges = [0, *found.places, total]
-    return [
-        (FilePart(path, start, stop, found.head if start else 0), stop - start)
-        for start, stop in zip(edges, edges[1:], strict=False)
-    ]
+    return [(FilePart(path, start, stop, found.head if start else 0), stop - start) for start, stop in pairwise(edges)]
 
 
 @dataclass
@@ -172,7 +170,7 @@ def _csv_borders(path: str, encoding: str, size: int) -> _Found | None:
 
 def _has_mark(path: str) -> bool:
     with _opened(path) as file:
-        return file.read(3) == b"\xef\xbb\xbf"
+        return bool(file.read(3) == b"\xef\xbb\xbf")
 
 
 def _groups(path: str, kind: str, size: int, total: int) -> list[tuple[str, int]]:

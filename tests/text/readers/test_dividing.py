@@ -49,7 +49,10 @@ def write_csv(path: Path) -> None:
 
 
 def write_tsv(path: Path) -> None:
-    rows = ["\tid\ttext".removeprefix("\t"), *(f'{n}\t{text.replace(chr(9), " ")}' for n, text in enumerate(texts(breaks='"')))]
+    rows = [
+        "\tid\ttext".removeprefix("\t"),
+        *(f"{n}\t{text.replace(chr(9), ' ')}" for n, text in enumerate(texts(breaks='"'))),
+    ]
     path.write_bytes("\n".join(["", *rows]).encode())
 
 
