@@ -40,7 +40,12 @@ class OptionsParser(argparse.ArgumentParser):
 
 def option_names(kind: type[Any]) -> list[str]:
     """Return the names of the options that a dataclass declares, without its positional arguments."""
-    return [field.name for field in fields(kind) if not is_positional(field)]
+    return [option_of(field) for field in fields(kind) if not is_positional(field)]
+
+
+def option_of(field: Field[Any]) -> str:
+    """Return what an option is called: as its field, or as `field(metadata={"option": "slurm.time"})` says."""
+    return str(field.metadata.get("option", field.name))
 
 
 def is_positional(field: Field[Any]) -> bool:
@@ -71,7 +76,7 @@ def options_parser(kind: type[Any], describe: bool = False) -> OptionsParser:
             metavar = field.metadata.get("metavar", field.name.upper())
             parser.add_argument(field.name, nargs=nargs, default=default, metavar=metavar, help=told)
         else:
-            option, choices = f"--{field.name}", _choices(typed)
+            option, choices = f"--{option_of(field)}", _choices(typed)
             if is_flag(field):
                 names = dict.fromkeys([f"--{field.name.replace('_', '-')}", option])
                 parser.add_argument(*names, action="store_true", help=told)
@@ -81,6 +86,7 @@ def options_parser(kind: type[Any], describe: bool = False) -> OptionsParser:
             shown = "" if start in (None, {}, []) else f", default: {str(start).replace('%', '%%')}"
             parser.add_argument(
                 option,
+                dest=field.name,
                 type=_reader(option, typed),
                 default=default,
                 metavar=field.metadata.get("metavar", metavar),

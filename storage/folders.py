@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -37,6 +38,8 @@ class Folder:
         self.path: str = path.rstrip("/")
         self.local = Path(path) if isinstance(self.fs, fsspec.implementations.local.LocalFileSystem) else None
         """Where it lies on this machine; None behind a URL."""
+        if self.local is not None:
+            self.url = str(self.local)  # whole: other processes may have another working folder
 
     def where(self, name: str) -> str:
         """Return what messages call a file of it."""
@@ -113,6 +116,21 @@ class Folder:
                 return
             with _renamed(self.local / name) as unfinished:
                 shutil.copyfile(file, unfinished)
+
+    def take(self, name: str, file: Path) -> None:
+        """Move a file of this machine into it; from the same disk, without a copy.
+
+        Raises:
+            InputError: if it cannot be written.
+        """
+        if self.local is None or file.stat().st_dev != os.stat(self.local).st_dev:
+            self.put(name, file)
+            file.unlink()
+            return
+        with self._told(name, "written"):
+            sync(file)
+            file.replace(self.local / name)
+            sync_folder(self.local)
 
     def remove(self, name: str) -> None:
         """Remove a file, or a folder with all that is in it, if it is there."""
