@@ -154,12 +154,12 @@ VERBS = {
     "prepare": Verb(
         "cleans, deduplicates and tokenizes a corpus into shards, once for all runs",
         "commands.prepare:run_prepare",
-        "--config configs/pretrain/corpus.yaml --data.train_files \"corpus/*.txt\" --output prepared",
+        "--config configs/pretrain/masked.yaml --data.train_files \"corpus/*.txt\" --output prepared",
         ("tokenize", "preprocess", "preprocessing", "shards", "shard", "clean", "dedup", "deduplicate", "pretokenize"),
         options="commands.prepare:PrepareOptions",
         shared=("config",),
         trains=False,
-        usage="--config FILE --output URL [--executor slurm] [--key value ...]",
+        usage="--config FILE --output URL [--key value ...]",
     ),
     "benchmark": Verb(
         "measures how fast a configuration trains, and what limits it",

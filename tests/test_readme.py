@@ -26,6 +26,7 @@ WALKS = {
     "migrating": "migrating",
     "faq": "faq",
     "trackers": "trackers",
+    "preparing": "preparing",
 }
 """Pages that are followed together, in this order: a page may use what an earlier one has made."""
 SMALLER = {
@@ -80,11 +81,13 @@ def test_commands(
 ) -> None:
     if walk == "trackers" and (find_spec("mlflow") is None or find_spec("sqlalchemy") is None):
         pytest.skip("MLflow is not installed")
+    if walk == "preparing" and find_spec("datatrove") is None:
+        pytest.skip("datatrove is not installed")
     write_files(walk)
     Path("corrections.jsonl").write_text('{"review": "a film that ends", "stars": "positive"}\n')  # as a page adds it
     Path("configs").symlink_to(ROOT / "configs")
     lines = commands(text_of(walk))
-    assert len(lines) >= (4 if walk == "trackers" else 7)
+    assert len(lines) >= {"trackers": 4, "preparing": 2}.get(walk, 7)
     for line in lines:
         follow(line, world, tokenizer, run, fails)
 
@@ -111,6 +114,8 @@ def follow(command: str, place: Path, tokenizer: Any, run: Callable[..., Any], f
         assert main(args).rows
     elif args[0] == "benchmark":
         assert main([*args, "--steps=2", "--warmup=1"])["tokens_per_second"] > 0
+    elif args[0] == "prepare":
+        assert main([*args, "--data.validation_fraction=0.3", "--data.cleaning=null", "--workers=1"]).manifest.documents
     elif args[0] == "push":
         with local_hub() as server:
             assert main(args)["repository"] == "my-name/mood"

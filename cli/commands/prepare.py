@@ -91,7 +91,7 @@ class PrepareOptions:
         return Executors(self.executor, self.tasks, workers, slurm, ray)
 
 
-class NoModel(LightningModule):
+class _NoModel(LightningModule):
     """Stands where a configuration of a corpus names no model."""
 
 
@@ -124,13 +124,14 @@ def run_prepare(args: Sequence[str]) -> Prepared:
     data = _datamodule(rest)
     output = options.output if "://" in options.output else os.path.abspath(os.path.expanduser(options.output))
     made = prepare(data, output, options.executors(), options.portion_mb << 20, page_of)
-    say("\n".join([*lines_of(made), f"The page: {output}/report.html"]))
+    done = [] if made.seconds else [f"{output} was finished already: nothing is done."]
+    say("\n".join([*lines_of(made), *done, f"The page: {output}/report.html"]))
     return made
 
 
 def _datamodule(args: Sequence[str]) -> CorpusDataModule:
     """Return the datamodule of a configuration, beside the model that it names, or none."""
-    stand_in = [f"--model={NoModel.__module__}.{NoModel.__qualname__}", "--data=CorpusDataModule"]
+    stand_in = [f"--model={_NoModel.__module__}.{_NoModel.__qualname__}", "--data=CorpusDataModule"]
     with tempfile.TemporaryDirectory() as folder:
         cli = UnbuiltCLI(with_recipe(["fit", *stand_in, *args, f"--trainer.default_root_dir={folder}"]))
     data: Any = cli.datamodule

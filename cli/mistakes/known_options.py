@@ -42,7 +42,7 @@ def classes(base: type[Any]) -> list[type[Any]]:
 
 def _classes(base: type[Any]) -> Iterator[type[Any]]:
     for kind in base.__subclasses__():
-        if kind.__module__.startswith("pretune.") and kind.__name__ not in BASES:
+        if kind.__module__.startswith("pretune.") and kind.__name__ not in BASES and kind.__name__[0] != "_":
             yield kind
         yield from _classes(kind)
 

@@ -7,6 +7,7 @@ from collections import Counter
 from typing import Any
 
 from ...errors import InputError
+from ...storage.folders import Folder
 from ...storage.prepared import Manifest, Shard, ShardFile, Split
 from ...text.tokenizer import separator_id
 from .corpus import Corpus
@@ -58,7 +59,7 @@ def assembled(work: Work, corpus: Corpus, wanted: State, tokenizer: Any) -> Mani
         dtype="uint16" if vocabulary <= 1 << 16 else "uint32",
         separator=separator_id(tokenizer),
         word_starts=corpus.word_starts,
-        tokenizer=described(tokenizer),
+        tokenizer=described(tokenizer, Folder(work.output)),
         splits=splits,
         left_out=dict(sorted(left_out.items())),
         steps=steps,

@@ -51,11 +51,13 @@ def corpus_of(data: CorpusDataModule) -> Corpus:
     Raises:
         InputError: if there is nothing to train on, or sources have weights, which shards do not.
     """
+    if data.prepared.all:
+        raise InputError("What data.prepared names is prepared already: set data.train_files, or data.dataset.")
     if not data.source.has("train"):
         raise InputError("There is nothing to prepare: set data.train_files, data.dataset or data.sources.")
     if len(set(data.weights)) > 1:
         raise InputError(
-            "data.sources have weights, which a prepared corpus has no place for: its sources come one after the other. "
+            "data.sources have weights, for which a prepared corpus has no place: its sources come one after another. "
             "Prepare each of them into an output of its own, and mix those in training."
         )
     sources = {split: _parts(data, split) for split in SPLITS if data.source.has(split)}

@@ -10,8 +10,6 @@ from dataclasses import dataclass, field
 from threading import Event, Thread
 from typing import Any
 
-from lightning.pytorch.utilities.rank_zero import rank_zero_info
-
 from ...errors import InputError
 from ...storage.cache import digest
 from ...storage.folders import Folder
@@ -81,7 +79,6 @@ def prepare(
     )
     if (manifest := found(folder, wanted)) is not None:
         folder.remove(places.NAME)
-        rank_zero_info(f"{folder.url} is finished already: nothing is done.")
         return Prepared(manifest)
     begin(folder, wanted)
     preparation = _Preparation(folder, corpus, executors or Executors())

@@ -6,9 +6,11 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from xxhash import xxh3_128_hexdigest
+
 from ...storage.cache import digest
 from ...storage.folders import Folder
-from ...storage.prepared import PreparedTokenizer
+from ...storage.prepared import PreparedTokenizer, ShardFile
 from ...text.tokenizer import load_tokenizer
 from ..find_tokenizer import tokenizer_content
 
@@ -34,11 +36,9 @@ def read_tokenizer(output: Folder) -> Any:
         return load_tokenizer(place)
 
 
-def tokenizer_hash(tokenizer: Any) -> str:
-    """Return the hash that cache keys know a tokenizer by."""
-    return digest(tokenizer_content(tokenizer))
-
-
-def described(tokenizer: Any) -> PreparedTokenizer:
-    """Return what the manifest says of a tokenizer."""
-    return PreparedTokenizer(NAME, tokenizer_hash(tokenizer), len(tokenizer))
+def described(tokenizer: Any, output: Folder) -> PreparedTokenizer:
+    """Return what the manifest says of the tokenizer of a prepared corpus."""
+    folder = output.below(NAME)
+    contents = {name: folder.read(name) for name in folder.names()}
+    files = {name: ShardFile(len(content), xxh3_128_hexdigest(content)) for name, content in contents.items()}
+    return PreparedTokenizer(NAME, digest(tokenizer_content(tokenizer)), len(tokenizer), files)

@@ -128,7 +128,7 @@ def test_the_documents_and_tokens_of_a_training(
     data.load_tokenizer()
     manifest = run("out", size=3_000, **options).manifest
     for split in ("train", *(split for split in ("validation", "test") if f"{split}_files" in options)):
-        folder = data._tokenized(data.source, split)
+        folder = data._tokenized(data.source, split).folder  # type: ignore[union-attr]
         store = TokenStore(folder, split)
         ids, lengths = tokens("out", manifest, split)
         assert ids.tolist() == store.ids.tolist()
