@@ -13,6 +13,7 @@ from lightning_utilities.core.rank_zero import rank_zero_info
 
 from ..checkpoints import locate, stored
 from ..errors import InputError, first_line
+from .hub_access import explain, model_options
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -53,7 +54,8 @@ def load_tokenizer(name: str, revision: str | None = None, trust_remote_code: bo
             raise MissingTokenizer(f"The checkpoint {place} carries no tokenizer; name one.")
         return unpack_tokenizer(files)
     try:
-        tokenizer = AutoTokenizer.from_pretrained(str(place), revision=revision, trust_remote_code=trust_remote_code)
+        options = model_options(place, revision)
+        tokenizer = AutoTokenizer.from_pretrained(str(place), trust_remote_code=trust_remote_code, **options)
         # Some damage shows only where the tokenizer is used, or saved.
         tokenizer("a b", "c")
         json.dumps(tokenizer.init_kwargs, ensure_ascii=False, default=str).encode()
@@ -61,7 +63,9 @@ def load_tokenizer(name: str, revision: str | None = None, trust_remote_code: bo
         # What is wrong within its files comes as whatever it leads to; from Rust as a bare Exception, or as a panic.
         if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
             raise
-        raise MissingTokenizer(f"No tokenizer can be loaded from {name!r}: {first_line(error)}") from error
+        why = explain(error, name, revision) if isinstance(place, str) else None
+        kind = MissingTokenizer if why is None else InputError
+        raise kind(f"No tokenizer can be loaded from {name!r}: {why or first_line(error)}") from error
     if _made_up(tokenizer):
         raise MissingTokenizer(f"{name!r} holds no tokenizer: put its files beside the weights, or name another one.")
     backend = getattr(tokenizer, "backend_tokenizer", None)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from ...errors import first_line
+from ...text.hub_errors import chain, is_of_the_network, status_of
 
 MEANINGS = {
     401: "the token was not accepted: `hf auth login` stores another, $HF_TOKEN comes before it.",
@@ -24,48 +23,20 @@ def said_of(error: BaseException, endpoint: str) -> str:
         error: of the library.
         endpoint: the server.
     """
-    if any(type(one).__name__ == "OfflineModeIsEnabled" for one in _chain(error)):
+    if any(type(one).__name__ == "OfflineModeIsEnabled" for one in chain(error)):
         return "this process is to stay offline ($HF_HUB_OFFLINE, $TRANSFORMERS_OFFLINE): unset that to push."
-    if (status := _status(error)) is not None:
+    if (status := status_of(error)) is not None:
         server = _server_message(error)
         meaning = MEANINGS.get(status)
         if meaning is None:
             meaning = "the server failed." if status >= 500 else "the server refused it."
         return f"{meaning} ({status}{f': {server}' if server else ''})"
-    if _is_of_the_network(error):
-        last = list(_chain(error))[-1]
+    if is_of_the_network(error):
+        last = list(chain(error))[-1]
         return f"{endpoint} cannot be reached, or the connection broke ({first_line(last) or type(last).__name__})."
     return f"{first_line(error) or type(error).__name__}."
 
 
-def is_passing(error: BaseException) -> bool:
-    """Return whether the same may work a moment later: the server failed, or the connection did."""
-    status = _status(error)
-    return status >= 500 if status is not None else _is_of_the_network(error)
-
-
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
-        yield error
-        error = error.__cause__ or error.__context__
-
-
-def _status(error: BaseException) -> int | None:
-    for one in _chain(error):
-        status = getattr(getattr(one, "response", None), "status_code", None)
-        if isinstance(status, int):
-            return status
-    return None
-
-
 def _server_message(error: BaseException) -> str:
-    said = next((str(m) for one in _chain(error) if (m := getattr(one, "server_message", None))), "")
+    said = next((str(m) for one in chain(error) if (m := getattr(one, "server_message", None))), "")
     return said.strip().partition("\n")[0][:200]
-
-
-def _is_of_the_network(error: BaseException) -> bool:
-    # By name: the library has changed the client that it speaks by, httpx and httpx2.
-    names = {kind.__name__ for one in _chain(error) for kind in type(one).__mro__}
-    return bool(names & {"TransportError", "ConnectionError", "TimeoutError", "gaierror"})

@@ -11,8 +11,9 @@ from fnmatch import fnmatch
 from typing import TYPE_CHECKING, Any
 
 from ...errors import InputError
+from ...text.hub_errors import is_passing
 from .contents import Contents
-from .hub_errors import is_passing, said_of
+from .hub_errors import said_of
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi

@@ -12,8 +12,9 @@ import torch
 from lightning.pytorch.utilities.rank_zero import rank_zero_warn
 
 from ...checkpoints import locate, read_checkpoint, stored
-from ...errors import InputError, check_range, first_line
+from ...errors import InputError, check_range
 from ...storage.checksums import refuse_damaged_weights
+from ...text.hub_access import model_options
 from ...text.tokenizer import EXTENDS, MissingTokenizer, load_tokenizer
 from ..shortcuts.fresh_weights import reinitialize
 from .adapters import add_adapters
@@ -24,6 +25,7 @@ from .layers import compile_layers, freeze, in_body
 from .skeleton import new_network, no_attention
 from .vocabulary import fit_vocabulary
 from .weight_report import WeightReport
+from .why_not import why_not
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
@@ -156,12 +158,13 @@ class Backbone:
         else:
             try:
                 config = AutoConfig.from_pretrained(
-                    str(place), revision=self.revision, trust_remote_code=self.trust_remote_code
+                    str(place), trust_remote_code=self.trust_remote_code, **model_options(place, self.revision)
                 )
             except Exception as error:  # fields of another kind come as whatever they lead to
+                why = why_not(place, self.revision, error)
                 raise InputError(
-                    f"The backbone {self.name!r} cannot be loaded: {first_line(error)} A local folder, an earlier "
-                    "run's folder, or a hub id that is reachable or cached would work."
+                    f"The backbone {self.name!r} cannot be loaded: {why} A local folder, an earlier run's folder, or a "
+                    "hub id that is reachable or cached would work."
                 ) from error
         return self._changed(config)
 
@@ -247,10 +250,10 @@ class Backbone:
             else:
                 model, info = auto.from_pretrained(
                     str(place),
-                    revision=self.revision or "main",
                     trust_remote_code=self.trust_remote_code,
                     use_safetensors=True,  # never a pickle
                     dtype=torch.float32,
+                    **model_options(place, self.revision),
                     **quiet,
                 )
         except InputError:
@@ -258,7 +261,8 @@ class Backbone:
         except ImportError as error:
             raise no_attention(self.attention, error) from error
         except Exception as error:  # a configuration that somebody has edited comes as whatever it leads to
-            raise InputError(f"The weights of {self.name!r} cannot be loaded: {first_line(error)}") from error
+            why = why_not(place, self.revision, error)
+            raise InputError(f"The weights of {self.name!r} cannot be loaded: {why}") from error
         report.fill(model, info)
         if isinstance(place, Path) and place.suffix == ".ckpt":
             report.carried = {name: state[name].clone() for name in report.unused if is_carried(name)}

@@ -13,6 +13,8 @@ from typing import Any
 
 from torch import Tensor
 
+from ...text.hub_access import model_options
+
 CARRIED = "carried"
 """The checkpoint entry for them."""
 PARTS = ("pooler", "seq_relationship", "sop_classifier")
@@ -50,7 +52,7 @@ def _read(place: Path | str, revision: str | None, name: str) -> Tensor | None:
 
     def find(file: str) -> str | None:
         path: str | None = cached_file(
-            str(place), file, revision=revision or "main", _raise_exceptions_for_missing_entries=False
+            str(place), file, _raise_exceptions_for_missing_entries=False, **model_options(place, revision)
         )
         return path
 

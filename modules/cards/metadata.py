@@ -92,12 +92,14 @@ def _parent_card(name: str) -> Path | None:
 
 
 def _hub_card(name: str) -> Path | None:
-    from huggingface_hub import hf_hub_download, try_to_load_from_cache
+    from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url, try_to_load_from_cache
 
     cached = try_to_load_from_cache(name, "README.md")
     if isinstance(cached, str):
         return Path(cached)
     with suppress(Exception):  # no network, none wanted, or no card
+        # Asked once; the download would go on asking for half a minute.
+        get_hf_file_metadata(hf_hub_url(name, "README.md"), timeout=WAIT)
         return Path(hf_hub_download(name, "README.md", etag_timeout=WAIT))
     return None
 

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable
 from typing import Any
 
 from ...errors import InputError, first_line
+from ..hub_access import access, explain
+from .hub_cache import commit_of, read_cached
 from .identity import fingerprint
+
+CONVERTED = "refs/convert/parquet"
+"""The branch in which the Hub keeps the rows of a data set as parquet, whatever they come as."""
 
 SPLIT_NAMES = {
     "train": ("train", "training"),
@@ -31,6 +37,8 @@ def load_hub(dataset: str, subset: str | None = None) -> dict[str, Any]:
     dataset = os.path.expanduser(dataset)
     if dataset.startswith((".", os.sep)) and not os.path.isdir(dataset):
         raise InputError(f"The data set {dataset!r} cannot be loaded: there is no folder {os.path.abspath(dataset)}.")
+    if os.path.isfile(dataset):
+        raise InputError(f"The data set {dataset!r} cannot be loaded: it is a file, which data.train_files would read.")
 
     import datasets  # costs a second, which only who uses the Hub pays
 
@@ -45,17 +53,44 @@ def load_hub(dataset: str, subset: str | None = None) -> dict[str, Any]:
             # `datasets` knows its files by their time alone, and would give the rows that it has kept.
             place = os.path.join(datasets.config.HF_DATASETS_CACHE, "by_content", str(content_of(dataset)))
             return dict(datasets.load_dataset(dataset, subset, cache_dir=place))
-        name, _, revision = dataset.partition("@")
-        return dict(datasets.load_dataset(name, subset, revision=revision or None))
+        return _of_the_hub(dataset, subset)
     except Exception as error:  # what is wrong within its records comes as whatever it leads to
         # What went wrong while a file was read is only in the cause.
         generating = isinstance(error, datasets.exceptions.DatasetGenerationError)
-        why = first_line(error.__cause__ if generating and error.__cause__ else error).rstrip(".")
-        parquet = f"{dataset}@refs/convert/parquet may have its rows. " if "no longer supported" in why else ""
+        name, _, revision = dataset.partition("@")
+        of_hub = None if os.path.isdir(dataset) else explain(error, name, revision or None, "dataset")
+        of_hub = str(error) if isinstance(error, InputError) and of_hub is None else of_hub
+        why = of_hub or first_line(error.__cause__ if generating and error.__cause__ else error)
+        if unknown := re.match(r"BuilderConfig ('.*') not found. Available: \[(.*)\]", why):
+            why = f"the subset {unknown[1]} is not found; data.subset may be: {unknown[2].replace(chr(39), '')}"
+        parquet = f"{name}@{CONVERTED} may have its rows. " if "no longer supported" in why else ""
+        cure = "A" if of_hub else "Check the name and the network, or give a"
         raise InputError(
-            f"The data set {dataset!r}{f' ({subset})' if subset else ''} cannot be loaded: {why}. {parquet}Check the "
-            "name and the network, or give a local folder, or data.train_files."
+            f"The data set {dataset!r}{f' ({subset})' if subset else ''} cannot be loaded: {why.rstrip('.')}. {parquet}"
+            f"{cure} local folder, or data.train_files{' would work' if of_hub else ''}."
         ) from error
+
+
+def _of_the_hub(dataset: str, subset: str | None) -> dict[str, Any]:
+    """Return the splits of a data set of the Hub, or of what the cache has of it where the Hub does not answer."""
+    import datasets
+
+    name, _, revision = dataset.partition("@")
+    found = access(name, revision or None, "dataset")
+    if found.is_cached:
+        return read_cached(name, subset, revision or None, found)
+    loaded = dict(datasets.load_dataset(name, subset, revision=revision or None))
+    # Whatever goes wrong in between, `datasets` takes what it has read last of the set, of whichever commit.
+    commits = {commit_of(split) for split in loaded.values()} - {None}
+    if found.commit is None or commits <= {found.commit}:
+        return loaded
+    newest = access(name, revision or None, "dataset").commit  # somebody may have changed it just now
+    if newest is None or commits <= {newest}:
+        return loaded
+    raise InputError(
+        f"its files could not be read to their end, and the cache holds another commit ({commits.pop()}) than "
+        f"{revision or 'main'}, which is {newest}: try again"
+    )
 
 
 def refuse_damaged(name: str, data: Any) -> None:

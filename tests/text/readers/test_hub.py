@@ -10,7 +10,8 @@ import pytest
 
 from pretune.datamodules.sources import Hub
 from pretune.errors import InputError
-from pretune.text.readers import load_hub, pick_split
+from pretune.text.hub_access import Access
+from pretune.text.readers import hub, load_hub, pick_split
 
 ROWS = {"text": ["a", "b"], "label": [0, 1]}
 
@@ -49,6 +50,7 @@ def test_a_branch_of_the_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         return datasets.DatasetDict({"train": datasets.Dataset.from_dict(ROWS)})
 
     monkeypatch.setattr(datasets, "load_dataset", load)
+    monkeypatch.setattr(hub, "access", lambda name, revision, kind: Access(None, False))
     with pytest.raises(InputError, match="some/ner@refs/convert/parquet may have its rows"):
         load_hub("some/ner", "all")
     assert len(load_hub("some/ner@refs/convert/parquet")["train"]) == 2
@@ -61,7 +63,7 @@ def test_a_branch_of_the_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         ("./nowhere", None, "there is no folder .*/nowhere"),
         ("empty", None, "doesn't contain any data files"),
         ("broken", None, "JSON parse error"),
-        ("good", "other", "'other' not found"),
+        ("good", "other", "'other' is not found; data.subset may be: default"),
     ],
 )
 def test_local_folders_that_cannot_be_read(name: str, subset: str | None, why: str, tmp_path: Path) -> None:
