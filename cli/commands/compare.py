@@ -15,6 +15,7 @@ from ...text.visible import visible
 from ..terminal import say
 from ..verb_options import read_all_options
 from .compare_metrics import LOWER_IS_BETTER, METRICS, check, guess
+from .compared_files import check_answered, read_lines
 from .compared_labels import column, in_iob2, is_tag, named, names_of, number
 from .prediction_tables import MADE, predictions, runs_of, same, written_by
 from .significance import interval, mcnemar, paired_bootstrap
@@ -31,7 +32,7 @@ class CompareOptions:
     """What `compare` is asked.
 
     Args:
-        first: a run folder, or a folder of seeds.
+        first: a run folder, a folder of seeds, or a file of predictions.
         second: the other; without it, the first is described.
         metric: one of accuracy, f1, mcc, pearson, spearman, mse, entity_f1, tag_accuracy, micro_f1, exact_match and
             answer_f1; left out, guessed from the labels.
@@ -50,7 +51,7 @@ def run_compare(args: Sequence[str]) -> dict[str, Any]:
     """Compare two runs, or two folders of seeds: by predictions on the same labeled rows, else by validation scores.
 
     Predictions lie in `predictions.jsonl` or `predictions.csv` of each run, written by `predict --data.predict_files
-    FILE`; a folder of `fit --seeds` needs them in each seed's run. Where neither side has any, the seeds' scores on
+    FILE`: of several files the newest with labels is read, or the one that is named in place of its run. A folder of `fit --seeds` needs them in each seed's run. Where neither side has any, the seeds' scores on
     validation are compared; of one folder alone, their mean, spread and number are told. Runs of one configuration that
     differ in their seed count as seeds, however they were started.
 
@@ -74,7 +75,7 @@ def compare(
     """Return the comparison of two runs, and print it.
 
     Args:
-        first: a run folder, or a folder of seeds.
+        first: a run folder, a folder of seeds, or a file of predictions.
         second: the other; null describes the first by its scores on validation.
         metric: one of `METRICS`; null guesses.
         label: the column of what is right; null guesses.
@@ -112,10 +113,15 @@ def compare(
     elif all(isinstance(row["prediction"], list) and all(map(is_tag, row["prediction"])) for row in rows):
         labels = in_iob2(labels, label)
     gold = column(labels)
+    withheld = gold.dtype != object  # of questions no answer may be the right one
+    if withheld:
+        check_answered([table for side in sides for table in side])
     metric = metric or guess(gold, guesses[0][0])
     if metric not in METRICS:
         raise InputError(f"There is no metric {metric!r}; there are: {', '.join(METRICS)}.")
-    check(metric, gold, guesses[0][0], label)
+    for side, answers in zip(sides, guesses, strict=True):
+        for (path, _), answered in zip(side, answers, strict=True):
+            check(metric, gold, answered, label, path)
     results: dict[str, Any] = {
         "metric": metric,
         **paired_bootstrap(gold, guesses[0], guesses[1], METRICS[metric], resamples),
@@ -125,7 +131,8 @@ def compare(
         results["sides"] = [{"mean": fmean(v), "std": interval(v)["std"], "n": len(v)} for v in each]
     if metric == "accuracy" and all(len(side) == 1 for side in guesses):
         results["mcnemar"] = mcnemar(guesses[0][0] == gold, guesses[1][0] == gold)
-    say(visible(report(results, first, second, len(gold), [len(side) for side in guesses])))
+    told = report(results, first, second, len(gold), [len(side) for side in guesses])
+    say(visible("\n".join([*read_lines([table for side in sides for table in side], withheld), told])))
     return results
 
 

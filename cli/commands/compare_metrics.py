@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -40,8 +41,15 @@ def guess(gold: np.ndarray, predicted: np.ndarray) -> str:
     return "tag_accuracy" if all(len(one or []) == len(other or []) for one, other in pairs) else "micro_f1"
 
 
-def check(metric: str, gold: np.ndarray, predicted: np.ndarray, label: str) -> None:
+def check(metric: str, gold: np.ndarray, predicted: np.ndarray, label: str, path: Path) -> None:
     """Refuse labels and predictions that are not of the kind that a metric takes, or never agree.
+
+    Args:
+        metric: one of `METRICS`.
+        gold: what is right.
+        predicted: what was predicted.
+        label: the column of what is right.
+        path: the file that both are from.
 
     Raises:
         InputError: naming what would work.
@@ -62,8 +70,8 @@ def check(metric: str, gold: np.ndarray, predicted: np.ndarray, label: str) -> N
         raise InputError(f"{metric} compares lists, and {label!r} or the predictions are none.")
     elif not _parts(gold) & _parts(predicted):
         raise InputError(
-            f"No prediction is ever equal to a label: {label!r} holds {_some(gold)}, predicted is {_some(predicted)}. "
-            "Name the column with --label."
+            f"{path}: no prediction is ever equal to a label: {label!r} holds {_some(gold)}, predicted is "
+            f"{_some(predicted)}. Name the column with --label."
         )
 
 

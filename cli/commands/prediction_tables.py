@@ -21,6 +21,7 @@ from ..terminal import say
 Row = dict[str, Any]
 NAME = re.compile(r"predictions(?:-(\d+))?\.(?:jsonl|csv)")
 """Of a file of predictions, with its number from the second one on."""
+FORMATS = (".jsonl", ".csv")
 
 MADE = (
     *("prediction", "abstained", "probabilities", "top_k", "score", "n_best", "no_answer_odds", "entities", "words"),
@@ -35,12 +36,12 @@ def predictions(run: str, labels: Sequence[str] = ()) -> list[tuple[Path, list[R
     """Return the predictions of a run, or of the newest run of each seed, with their files.
 
     Args:
-        run: a run folder, or a folder of seeds.
+        run: a run folder, a folder of seeds, or a file of predictions.
         labels: columns that may hold what is right; of several files the newest that has one of them is read.
     """
     tables = []
     for home in runs_of(run):
-        path = labeled_by(home, labels)
+        path = home if home.is_file() else labeled_by(home, labels)
         if path is None:
             raise InputError(
                 f"{home} has no predictions.jsonl or .csv: run `predict` there with --data.predict_files, on rows with "
@@ -54,12 +55,16 @@ def predictions(run: str, labels: Sequence[str] = ()) -> list[tuple[Path, list[R
 
 
 def runs_of(run: str) -> list[Path]:
-    """Return the run that is meant by a folder, or the newest run of each seed.
+    """Return the run that is meant by a folder, or the newest run of each seed; a file of predictions as it is.
 
     Raises:
-        InputError: if there is no such folder.
+        InputError: if there is no such folder, or a file is none of predictions.
     """
     root = Path(run)
+    if root.is_file():
+        if root.suffix not in FORMATS:
+            raise InputError(f"{run} is no file of predictions ({' or '.join(FORMATS)}), and no run folder.")
+        return [root]
     if not os.path.isdir(root):
         raise InputError(f"There is no run folder {run}.")
     seeds = sorted(root.glob("seed_*[0-9]"))
@@ -98,13 +103,13 @@ def comparable(value: Any) -> str:
 
 
 def written_by(run: Path) -> Path | None:
-    """Return the newest file of predictions in a run's folder, if there is any."""
-    return next(iter(_files(run)), None)
+    """Return the newest file of predictions in a run's folder, if there is any; a file itself."""
+    return run if run.is_file() else next(iter(written_files(run)), None)
 
 
 def labeled_by(run: Path, labels: Sequence[str]) -> Path | None:
     """Return the newest file of predictions that has a label in its first row; the newest where none has."""
-    files = _files(run)
+    files = written_files(run)
     if len(files) < 2:
         return next(iter(files), None)
     for path in files:
@@ -116,7 +121,7 @@ def labeled_by(run: Path, labels: Sequence[str]) -> Path | None:
     return files[0]
 
 
-def _files(run: Path) -> list[Path]:
+def written_files(run: Path) -> list[Path]:
     """Return a run's files of predictions, the newest first."""
     numbered = [
         (path.stat().st_mtime_ns, int(name[1] or 1), path)

@@ -153,6 +153,8 @@ def scores_of(run: str) -> Side:
         InputError: if there is no such folder, or nothing in it was scored.
     """
     root = Path(run)
+    if root.is_file():
+        raise InputError(f"{run} is a file: name the run folder, or a second file of predictions to compare it with.")
     if not root.is_dir():
         raise InputError(f"There is no run folder {run}.")
     seeds = sorted(root.glob("seed_*[0-9]"), key=lambda home: (len(home.name), home.name))

@@ -128,7 +128,7 @@ def test_what_cannot_be_compared() -> None:
         ("other", None, None, "Row 1 differs in source"),
         ("one", "bleu", None, "There is no metric 'bleu'; there are: accuracy"),
         ("one", None, "stars", "has no column 'stars'; it has: text, label"),
-        ("one", None, "text", "No prediction is ever equal to a label"),
+        ("one", None, "text", "one/predictions.jsonl: no prediction is ever equal to a label"),
         ("one", "pearson", None, "compares numbers"),
     ):
         with pytest.raises(InputError, match=message):
@@ -195,3 +195,50 @@ def test_a_lower_error_is_better(capsys: pytest.CaptureFixture[str]) -> None:
     found = compare(near, far, "mse", resamples=200)
     assert found["scores"][0] == pytest.approx(0.01)
     assert f"{near} is better by" in capsys.readouterr().out
+
+
+def test_the_files_are_named_and_rows_without_an_answer_told(capsys: pytest.CaptureFixture[str]) -> None:
+    """30 of 120 rows abstained: they count as wrong, which is said, as is where the other file lies."""
+    write("runs/one/version_0", LABELS, LABELS)
+    write("runs/two/version_0", LABELS, LABELS)
+    sure = [i % 4 > 0 for i in range(120)]
+    answers = [label if known else None for label, known in zip(LABELS, sure, strict=True)]
+    withheld = Path(write("some", answers, LABELS, abstained=[not known for known in sure]), "predictions.jsonl")
+    newer = withheld.rename("runs/two/version_0/predictions-2.jsonl")
+    os.utime("runs/two/version_0/predictions.jsonl", (1, 1))
+    assert compare("runs/one", "runs/two", resamples=10)["scores"] == [1.0, 0.75]
+    printed = capsys.readouterr().out
+    assert "Read runs/one/version_0/predictions.jsonl.\n" in printed
+    assert f"Read {newer}: 30 of 120 abstained (count as wrong).\n" in printed
+    assert "1 other file of predictions lies beside, the newest runs/two/version_0/predictions.jsonl: named" in printed
+    table = Path("runs/two/version_0/predictions-3.csv")
+    table.write_text(
+        "text,label,abstained,prediction\n"
+        + "".join(
+            f"text {i},{label},{not sure[i]},{label if sure[i] else ''}\n" for i, label in enumerate(LABELS)
+        )
+    )
+    for file in (newer, table):
+        assert compare("runs/one", str(file), resamples=10)["scores"] == [1.0, 0.75]
+        assert f"Read {file}: 30 of 120 abstained (count as wrong).\n" in capsys.readouterr().out
+    assert main(["compare", "runs/one", "runs/two/version_0/predictions.jsonl", "--resamples=10"])["scores"] == [1, 1]
+    assert "abstained" not in capsys.readouterr().out
+
+
+def test_files_without_any_answer_and_files_of_something_else() -> None:
+    write("one", guesses(3), LABELS)
+    write("none", [None] * 120, LABELS, abstained=[True] * 120)
+    write("strange", ["c"] * 120, LABELS)
+    Path("notes.txt").write_text("x")
+    for first, second, message in (
+        ("one", "none", r"none/predictions\.jsonl: all 120 rows abstained \(no answer reached --threshold\)"),
+        ("none", "one", "all 120 rows abstained"),
+        ("one", "strange", r"strange/predictions\.jsonl: no prediction is ever equal"),
+        ("one", "notes.txt", r"notes\.txt is no file of predictions \(\.jsonl or \.csv\)"),
+        ("one/predictions.jsonl", None, "is a file: name the run folder, or a second file"),
+    ):
+        with pytest.raises(InputError, match=message):
+            compare(first, second, resamples=10)
+    questions = [{"text": [], "answer_start": []}] * 9
+    write("asked", [None] * 9, questions, abstained=[True] * 9)  # and none is right
+    assert compare("asked", "asked", resamples=10)["scores"] == [1.0, 1.0]
