@@ -14,6 +14,7 @@ import torch
 from lightning.pytorch.callbacks import WeightAveraging
 
 from ...contracts import module_facts
+from ...datamodules.tabular import TabularDataModule
 from ...errors import InputError, first_line
 from ...modules.backbone.architecture import refuse_unsupported
 from ...modules.backbone.depth import layer_stacks
@@ -30,7 +31,7 @@ from .unbuilt import UnbuiltCLI
 ALIASES = {"16": "16-mixed", "bf16": "bf16-mixed"}
 """Precisions that Lightning takes for others."""
 OPTIMAL = 20
-"""Tokens for each parameter, where compute is best spent (arXiv 2203.15556)."""
+"""Tokens of running text for each parameter, where compute is best spent (arXiv 2203.15556)."""
 LIBRARIES = 0.5e9
 """Bytes of a process that has imported all and read its data."""
 KEPT = 1.35
@@ -149,6 +150,7 @@ def estimate(module: Any, data: Any, options: Any, devices: int, gpu: bool) -> d
         "precision": precision,
         "tokens_per_step": per_step,
         "tokens": per_step * options.max_steps if options.max_steps > 0 else None,
+        "optimal_tokens": None if isinstance(data, TabularDataModule) else OPTIMAL * parameters,
         "memory": memory,
         "process": process,
     }
@@ -206,7 +208,7 @@ def _flops(network: Any, work: Workload) -> float:
 def _time(figures: dict[str, Any], device: Any, options: EstimateOptions) -> dict[str, Any]:
     """Return how long it takes, and what fits."""
     tokens = options.tokens or figures["tokens"]
-    out: dict[str, Any] = {"tokens": tokens, "optimal_tokens": OPTIMAL * figures["parameters"], "hardware": None}
+    out: dict[str, Any] = {"tokens": tokens, "hardware": None}
     if tokens:
         out["flops"] = tokens * figures["flops_per_token"]
     speed = options.teraflops * 1e12 if options.teraflops else None

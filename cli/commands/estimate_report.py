@@ -22,9 +22,10 @@ def report(figures: dict[str, Any]) -> str:
             if figures["tokens"]
             else "; in all: give --tokens or trainer.max_steps"
         ),
-        f"  optimal    {_short(figures['optimal_tokens'])} tokens for so many parameters (20 each)"
-        + (f": these are {figures['tokens'] / figures['optimal_tokens']:.2f} of it" if figures["tokens"] else ""),
     ]
+    if optimal := figures["optimal_tokens"]:  # a rule for pretraining
+        share = f": these are {figures['tokens'] / optimal:.2f} of it" if figures["tokens"] else ""
+        lines.append(f"  optimal    {_short(optimal)} tokens for so many parameters (20 each){share}")
     if figures.get("tokens_per_second"):
         lines.append(
             f"  time       {_short(figures['tokens_per_second'])} tokens/s"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
-from ...contracts import ModuleFacts, is_defined, module_facts, set_length
+from ...contracts import ModuleFacts, data_facts, is_defined, module_facts, set_length
 from ...errors import InputError
 from ...modules.backbone.positions import max_positions
 from ...modules.backbone.vocabulary import padded_size
@@ -58,7 +59,17 @@ def workload(module: Any, data: Any, config: Any) -> Workload:
 
 
 def _length(data: Any, config: Any) -> int:
-    return set_length(data) or min(512, max_positions(config) or 512)
+    """Return the length that rows are cut to: as it is set, else as the datamodule finds it, once it was introduced."""
+    return set_length(data) or data_facts(data).longest or min(512, max_positions(config) or 512)
+
+
+def _introduce(module: Any, data: Any) -> None:
+    """Give a datamodule that finds the length of rows what it asks in training: the module, and its tokenizer."""
+    data.trainer = SimpleNamespace(lightning_module=module)
+    if isinstance(data.tokenizer_spec, str):
+        data.tokenizer = load_tokenizer(data.tokenizer_spec)
+    elif data.tokenizer_spec is None and module.backbone.name is not None:
+        data.tokenizer = module.backbone.load_tokenizer()
 
 
 def prepare(module: Any, data: Any) -> Any:
@@ -88,6 +99,8 @@ def prepare(module: Any, data: Any) -> Any:
     if scratch and trained and "vocab_size" not in (module.backbone.config or {}):
         config.vocab_size = padded_size(trained)
     module.prepare(None)
+    if set_length(data) is None:
+        _introduce(module, data)
     module.check_backbone(config)
     module.check_tokenizer(module.tokenizer)
     if scratch and config.vocab_size < (added := (trained or known) + len(module.tokenizer) - known):

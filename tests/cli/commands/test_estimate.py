@@ -148,3 +148,15 @@ def test_adapters_learn_alone(config: str, run: Run) -> None:
     found = run("estimate", "--config", config, "--model.backbone.lora={r: 4}")
     head = 32 * 32 + 32 + 2 * 32 + 512  # transform, its norm, and the bias of the words
     assert found["learning"] - head == found["parameters"] - run("estimate", "--config", config)["parameters"]
+
+
+def test_rows_are_as_long_as_a_run_has_them(mine: Path, encoder: Path, run: Run, capsys: Any) -> None:
+    """A length that is not set is that of the tokenizer or of the network, whichever is less, as in `fit`."""
+    found = run("estimate", "--config", mine, "--trainer.max_steps=10")
+    assert found["length"] == 64  # of the network's positions
+    assert found["tokens"] == 10 * 32 * 64
+    assert found["optimal_tokens"] is None  # a rule for pretraining
+    assert "optimal" not in capsys.readouterr().out
+    settings = json.loads((encoder / "tokenizer_config.json").read_text())
+    (encoder / "tokenizer_config.json").write_text(json.dumps({**settings, "model_max_length": 40}))
+    assert run("estimate", "--config", mine)["length"] == 40

@@ -79,6 +79,13 @@ def test_tasks() -> None:
     assert found(SequenceToSequence(GPT2), both) == Workload(4, 64, 80, 0, 64, padded=True)
 
 
+def test_a_decoder_has_room_for_the_target() -> None:
+    """Source and target share the positions of a decoder; as in training, the source takes what the target leaves."""
+    both = SequenceToSequenceDataModule("pairs.jsonl", tokenizer=WORDS, max_target_length=16, batch_size=4)
+    small: Any = {"config": {**GPT2["config"], "n_positions": 100}}
+    assert found(SequenceToSequence(small), both) == Workload(4, 84, 100, 0, 64, padded=True)
+
+
 def test_budgets_of_tokens_give_the_rows() -> None:
     texts = TextClassificationDataModule("rows.csv", tokenizer=WORDS, max_length=64, tokens_per_batch=1000)
     assert found(TextClassification(BERT), texts).rows == 15
