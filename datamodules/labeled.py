@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any, Literal
 
 import numpy as np
@@ -109,6 +110,7 @@ class LabeledDataModule(TabularDataModule):
         self.group_by_length = group_by_length
         self.tokens_per_batch = tokens_per_batch
         self._parts: dict[str, SplitExamples] = {}
+        self._trained: dict[str, SplitExamples] | None = None
 
     # ------------------------------------------------------------------ hooks for subclasses
 
@@ -125,7 +127,11 @@ class LabeledDataModule(TabularDataModule):
         return hold_out(np.zeros(len(rows.examples), np.int64), self.validation_fraction, self.seed)
 
     def choose(self, rows: TokenRows, examples: np.ndarray) -> np.ndarray:
-        """Return those of the training examples that are trained on."""
+        """Return those of the training examples that are trained on, and say what that leaves out."""
+        return self.drawn(rows, examples)
+
+    def drawn(self, rows: TokenRows, examples: np.ndarray) -> np.ndarray:
+        """Return those of the training examples that are trained on; it is asked again when rows are compared."""
         return examples
 
     def dataset(self, rows: TokenRows, examples: np.ndarray, split: str) -> Any:
@@ -205,21 +211,36 @@ class LabeledDataModule(TabularDataModule):
         if fitting and "validation" in self._parts:
             warn_of_shared_texts(self._parts["train"], self._parts["validation"], "validation")
             warn_of_missing_labels(self.occurrences("train"), self.occurrences("validation"))
-        elif split == "test" and (train := self._training_part()) is not None:
-            warn_of_shared_texts(train, self._parts["test"], "test")
+        elif split == "test" and (known := self._training_parts()):
+            warn_of_shared_texts(known["train"], self._parts["test"], "test", known.get("validation"))
 
-    def _training_part(self) -> SplitExamples | None:
-        """Return what was trained on, where that is known or in the cache; nothing is read anew for a test."""
+    def _training_parts(self) -> dict[str, SplitExamples]:
+        """Return what was trained on, and what was held out of the same rows.
+
+        Nothing is read anew for a test: where neither is set up, nor in the cache, there is nothing.
+        """
         if "train" in self._parts:
-            return self._parts["train"]
+            held_out = self._parts.get("validation")
+            same = held_out is not None and held_out.rows is self._parts["train"].rows
+            return {name: self._parts[name] for name in ("train", *(["validation"] if same else []))}
+        if self._trained is None:
+            self._trained = self._find_training_parts()
+        return self._trained
+
+    def _find_training_parts(self) -> dict[str, SplitExamples]:
         try:
             folder = find(self.cache_dir, "rows", self.rows_key("train")) if self.source.has("train") else None
         except (InputError, OSError):  # the files are no longer there, and need not be
-            return None
+            return {}
         if folder is None:
-            return None
+            return {}
         rows = TokenRows(folder)
-        return SplitExamples(rows, np.arange(len(rows.examples)))
+        chosen = {"train": np.arange(len(rows.examples))}
+        with suppress(InputError):  # they need not be of this model's labels: then all of them count
+            if not self.source.has("validation") and self.validation_fraction > 0:
+                chosen["train"], chosen["validation"] = self.hold_out(rows)
+            chosen["train"] = self.drawn(rows, chosen["train"])
+        return {name: SplitExamples(rows, examples) for name, examples in chosen.items()}
 
     def survey(self, split: str) -> Survey | None:
         """Return what is known of all rows of a split that is set up, but for those to predict."""
@@ -232,8 +253,7 @@ class LabeledDataModule(TabularDataModule):
         notes = [*([says] if says else []), *told(counts, self.longest, count)]
         if skipped := part.rows.meta["skipped"]:
             notes.append(f"skipped, as they cannot be used: {skipped:,}; the first: {part.rows.meta['first_skipped']}")
-        train = self._training_part() if split == "test" else None
-        parts = {**self._parts, "train": train} if train is not None else self._parts
+        parts = {**self._parts, **(self._training_parts() if split == "test" else {})}
         return survey_examples(split, parts, limit=self.longest, notes=notes, labels=labels)
 
     def _report(self, split: str, rows: TokenRows, examples: np.ndarray) -> None:

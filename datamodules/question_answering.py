@@ -168,8 +168,11 @@ class QuestionAnsweringDataModule(LabeledDataModule):
             named = ", ".join(rows.examples[int(i)]["id"] for i in unusable[:5])
             more = f" and {len(unusable) - 5:,} more" if len(unusable) > 5 else ""
             rank_zero_info(f"Not trained on, as {LOST[code]}: {named}{more}.")
-        usable = codes == USABLE
-        kept: np.ndarray = examples[usable]
+        return self.drawn(rows, examples)
+
+    def drawn(self, rows: TokenRows, examples: np.ndarray) -> np.ndarray:
+        """Return those whose answer is in the context."""
+        kept: np.ndarray = examples[rows.all("usable")[np.searchsorted(rows.owners, examples)] == USABLE]
         return kept
 
     def _require_usable(self, rows: TokenRows) -> None:

@@ -15,13 +15,14 @@ from ..errors import InputError
 from ..storage.cache import cached
 from ..text.findings import Findings
 from ..text.readers import require_columns
-from ..text.splitting import draw, hold_out, sort_labels
+from ..text.splitting import draw, hold_out
 from .batching.batches import Batches
 from .batching.encode_texts import encode_texts
 from .batching.padding import Padding
 from .batching.token_rows import TokenRow, TokenRows
 from .labeled import LabeledDataModule
 from .sources import Row
+from .tables.classes import in_order, refuse_one_class
 from .tables.columns import find_column, label_in, labels_in, number_in, text_in
 from .tables.labels import LabelNames, refuse_one_number, some_names, tell_of_words_for_nothing
 from .tables.leakage import warn_of_lone_labels
@@ -185,9 +186,7 @@ class TextClassificationDataModule(LabeledDataModule):
             tell_of_words_for_nothing(first.meta["labels"])
         if fitting and self.problem == "single":
             counts = count_labels(len(self.labels or []), self._targets[id(first)])
-            if (counts > 0).sum() < 2:
-                only = (self.labels or [])[int(counts.argmax())]
-                raise InputError(f"{self.source.name(split)} has one class only ({only!r}); at least two are needed.")
+            refuse_one_class(counts, self.labels or [], self.source.name(split))
             warn_of_lone_labels(counts, first.meta["columns"][1])
 
     def _find_labels(self, split: str, rows: TokenRows, fitting: bool) -> list[str]:
@@ -197,11 +196,7 @@ class TextClassificationDataModule(LabeledDataModule):
             return list(self.label_column)
         names = {self.names.rename(raw) for raw in rows.meta["labels"]}
         ordered = self.source.class_names(rows.meta["columns"][1], split)
-        labels = ordered if ordered is not None and names <= set(ordered) else sort_labels(names)
-        if len(labels) < (2 if self.problem == "single" else 1):
-            only = f": every row has the label {labels[0]!r}" if labels else ""
-            raise InputError(f"{self.source.name(split)} has one class only{only}. At least two are needed.")
-        return labels
+        return in_order(names, ordered, 2 if self.problem == "single" else 1, self.source.name(split))
 
     def _targets_of(self, rows: TokenRows, split: str) -> np.ndarray | MultiHot:
         raw = rows.all("labels")
@@ -214,23 +209,33 @@ class TextClassificationDataModule(LabeledDataModule):
 
     def hold_out(self, rows: TokenRows) -> tuple[np.ndarray, np.ndarray]:
         """Hold out a share of each label."""
-        targets = self._targets[id(rows)]
-        if isinstance(targets, MultiHot) or self.problem != "single":
-            targets = np.zeros(len(targets), np.int64)
-        return hold_out(targets, self.validation_fraction, self.seed)
+        return hold_out(self._classes(rows), self.validation_fraction, self.seed)
 
     def choose(self, rows: TokenRows, examples: np.ndarray) -> np.ndarray:
-        """Return so many of each label, where that is wanted."""
-        targets = self._targets[id(rows)]
-        if self.examples_per_label:
-            if isinstance(targets, MultiHot) or self.problem != "single":
-                raise InputError(
-                    f"data.examples_per_label draws rows of each class, and this is {self.problem}: leave it out."
-                )
-            examples = draw(targets, examples, self.examples_per_label, self.seed)
+        """Return those that are trained on, and count their labels."""
+        examples = self.drawn(rows, examples)
         if self.problem != "regression":
-            self.label_counts = count_labels(len(self.labels or []), some_of(targets, examples)).tolist()
+            self.label_counts = count_labels(
+                len(self.labels or []), some_of(self._targets[id(rows)], examples)
+            ).tolist()
         return examples
+
+    def drawn(self, rows: TokenRows, examples: np.ndarray) -> np.ndarray:
+        """Return so many of each label, where that is wanted."""
+        if not self.examples_per_label:
+            return examples
+        if self.problem != "single":
+            raise InputError(
+                f"data.examples_per_label draws rows of classes, and this is {self.problem}: leave it out."
+            )
+        return draw(self._classes(rows), examples, self.examples_per_label, self.seed)
+
+    def _classes(self, rows: TokenRows) -> np.ndarray:
+        """Return the class of each row; of several labels or a number, 0. A test may ask of the training rows, too."""
+        found = self._targets.get(id(rows))
+        targets = self._targets_of(rows, "train") if found is None else found
+        is_class = self.problem == "single" and not isinstance(targets, MultiHot)
+        return targets if is_class else np.zeros(len(targets), np.int64)  # type: ignore[return-value]
 
     # ------------------------------------------------------------------ batches
 

@@ -51,9 +51,10 @@ def run_compare(args: Sequence[str]) -> dict[str, Any]:
     """Compare two runs, or two folders of seeds: by predictions on the same labeled rows, else by validation scores.
 
     Predictions lie in `predictions.jsonl` or `predictions.csv` of each run, written by `predict --data.predict_files
-    FILE`: of several files the newest with labels is read, or the one that is named in place of its run. A folder of `fit --seeds` needs them in each seed's run. Where neither side has any, the seeds' scores on
-    validation are compared; of one folder alone, their mean, spread and number are told. Runs of one configuration that
-    differ in their seed count as seeds, however they were started.
+    FILE`: of several files the newest with labels is read, or the one that is named in place of its run. A folder of
+    `fit --seeds` needs them in each seed's run. Where neither side has any, the seeds' scores on validation are
+    compared; of one folder alone, their mean, spread and number are told. Runs of one configuration that differ in
+    their seed count as seeds, however they were started.
 
     Args:
         args: what stands after `compare`.

@@ -25,8 +25,8 @@ def check_answered(tables: Sequence[Table]) -> None:
     for path, rows in tables:
         if abstained(rows) == len(rows):
             raise InputError(
-                f"{path}: all {len(rows):,} rows abstained (no answer reached --threshold), so that there is nothing to "
-                "compare. Predict with a lower --threshold or without one, or name another file in place of the run."
+                f"{path}: all {len(rows):,} rows abstained (none reached --threshold): there is nothing to compare. "
+                "Predict with a lower --threshold or without one, or name another file in place of the run."
             )
 
 
@@ -38,7 +38,7 @@ def read_lines(tables: Sequence[Table], withheld: bool) -> list[str]:
         withheld: whether rows without an answer count as wrong.
     """
     lines = []
-    for path, rows in {path: rows for path, rows in tables}.items():
+    for path, rows in dict(tables).items():
         count = abstained(rows) if withheld else 0
         lines.append(f"Read {path}" + (f": {count:,} of {len(rows):,} abstained (count as wrong)." if count else "."))
     read = {path for path, _ in tables}

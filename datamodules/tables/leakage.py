@@ -61,18 +61,35 @@ def sequence_hashes(ids: np.ndarray, places: np.ndarray) -> np.ndarray:
     return hashes
 
 
-def warn_of_shared_texts(train: SplitExamples, other: SplitExamples, split: str) -> None:
-    """Warn when rows of a split are also in training."""
+def warn_of_shared_texts(
+    train: SplitExamples, other: SplitExamples, split: str, held_out: SplitExamples | None = None
+) -> None:
+    """Warn when rows of a split are also in training, or in what was held out of the same rows.
+
+    Args:
+        train: what is trained on.
+        other: the split.
+        split: its name.
+        held_out: of the training rows, what was validated on.
+    """
     hashes = fingerprints(other.rows)
     of_train = hashes if train.rows is other.rows else fingerprints(train.rows)
     hashes = hashes[other.examples]
-    shared = np.isin(hashes, of_train[train.examples]) & (hashes != 0)
-    if count := int(shared.sum()):
-        first = other.rows.examples[int(other.examples[shared.argmax()])]["where"]
-        rank_zero_warn(
-            f"{count:,} of {len(hashes):,} {split} rows ({count / len(hashes):.1%}) are also in train: scores will "
-            f"flatter. The first is {first}; take such rows out of one side."
-        )
+    trained = np.isin(hashes, of_train[train.examples]) & (hashes != 0)
+    validated = np.zeros_like(trained)
+    if held_out is not None:
+        validated = np.isin(hashes, of_train[held_out.examples]) & (hashes != 0) & ~trained
+    both = trained | validated
+    if not both.any():
+        return
+    counts = [(int(trained.sum()), "in train"), (int(validated.sum()), "in validation only, held out of train's rows")]
+    (count, place), *more = [(count, place) for count, place in counts if count]
+    also = "".join(f", {n:,} {where}" for n, where in more)
+    first = other.rows.examples[int(other.examples[both.argmax()])]["where"]
+    rank_zero_warn(
+        f"{count:,} of {len(hashes):,} {split} rows ({count / len(hashes):.1%}) are also {place}{also}: scores will "
+        f"flatter. The first is {first}; take such rows out of one side."
+    )
 
 
 def warn_of_missing_labels(train: dict[str, int], validation: dict[str, int]) -> None:

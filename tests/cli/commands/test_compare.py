@@ -214,9 +214,7 @@ def test_the_files_are_named_and_rows_without_an_answer_told(capsys: pytest.Capt
     table = Path("runs/two/version_0/predictions-3.csv")
     table.write_text(
         "text,label,abstained,prediction\n"
-        + "".join(
-            f"text {i},{label},{not sure[i]},{label if sure[i] else ''}\n" for i, label in enumerate(LABELS)
-        )
+        + "".join(f"text {i},{label},{not sure[i]},{label if sure[i] else ''}\n" for i, label in enumerate(LABELS))
     )
     for file in (newer, table):
         assert compare("runs/one", str(file), resamples=10)["scores"] == [1.0, 0.75]
@@ -231,7 +229,7 @@ def test_files_without_any_answer_and_files_of_something_else() -> None:
     write("strange", ["c"] * 120, LABELS)
     Path("notes.txt").write_text("x")
     for first, second, message in (
-        ("one", "none", r"none/predictions\.jsonl: all 120 rows abstained \(no answer reached --threshold\)"),
+        ("one", "none", r"none/predictions\.jsonl: all 120 rows abstained \(none reached --threshold\)"),
         ("none", "one", "all 120 rows abstained"),
         ("one", "strange", r"strange/predictions\.jsonl: no prediction is ever equal"),
         ("one", "notes.txt", r"notes\.txt is no file of predictions \(\.jsonl or \.csv\)"),

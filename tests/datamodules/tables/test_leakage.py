@@ -23,6 +23,7 @@ from pretune.datamodules import (
 from pretune.datamodules.batching.token_rows import RowWriter, TokenRows
 from pretune.datamodules.tables import leakage
 from pretune.datamodules.tables.leakage import SplitExamples, fingerprints, warn_of_shared_texts
+from pretune.storage.cache import default_cache
 from pretune.text.findings import Findings
 
 
@@ -267,6 +268,30 @@ def test_once(tmp_path: Path, encoder: Path, run: Any) -> None:
     assert said(lambda: run("predict", *command, f"--data.predict_files={test}")) == []
     (message,) = said(lambda: run("test", *command))
     assert message.startswith("2 of 20 test rows (10.0%) are also in train")
+
+
+def test_what_was_held_out_is_told_apart(tmp_path: Path, encoder: Path, run: Any) -> None:
+    """A test on the training file: a quarter of its rows was validated on, and of the rest few were trained on."""
+    train = reviews(tmp_path / "train.jsonl", list(range(40)))
+    command = [
+        "--model=TextClassification", f"--model.backbone={encoder}", "--data=TextClassificationDataModule",
+        f"--data.train_files={train}", f"--data.test_files={train}", "--data.batch_size=8",
+        "--data.validation_fraction=0.25", "--trainer.max_epochs=1",
+    ]  # fmt: skip
+    assert said(lambda: run("fit", *command)) == []
+    (message,) = said(lambda: run("test", *command))
+    assert message.startswith(
+        "30 of 40 test rows (75.0%) are also in train, 10 in validation only, held out of train's rows: scores will"
+    )
+    (message,) = said(lambda: run("test", *command, "--data.examples_per_label=4"))
+    assert message.startswith("8 of 40 test rows (20.0%) are also in train, 10 in validation only")
+    data = TextClassificationDataModule(
+        train, test_files=train, validation_fraction=0.25, tokenizer=str(encoder), cache_dir=default_cache()
+    )
+    data.setup("test")
+    survey = data.survey("test")
+    assert survey is not None
+    assert [(shared.split, shared.count) for shared in survey.shared] == [("train", 30), ("validation", 10)]
 
 
 def test_a_test_needs_no_training_files(tmp_path: Path, tokenizer_folder: Path) -> None:
