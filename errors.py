@@ -33,6 +33,14 @@ class MisfitError(InputError):
     """
 
 
+class MissingFileError(InputError):
+    """There is no such file: none of what it would hold was read.
+
+    Args:
+        message: the sentence for the user.
+    """
+
+
 def input_error(error: BaseException | None) -> InputError | None:
     """Return the `InputError` that lies under another one: the command line's parser buries those of constructors."""
     while error is not None and not isinstance(error, InputError):

@@ -27,6 +27,7 @@ from .batching.predict_rows import Inputs, write_inputs
 from .batching.token_rows import Examples, RowsInMemory, RowWriter, TokenRow, TokenRows
 from .code_key import code_key
 from .sources import Files, Row, Source, Split
+from .tables.telling_split import telling_split
 from .tables.usable_rows import UsableRows, with_columns
 
 FORMAT = 2
@@ -184,7 +185,8 @@ class TabularDataModule(BaseDataModule):
     def rows_key(self, split: str) -> list[Any]:
         """Return what tells a split's rows of tokens from all others in the cache."""
         key = [code_key(type(self)), self.source.key(split), self.tokenizer_key(), self.longest, self.on_bad_rows]
-        return [*key, self.options(), FORMAT]
+        told = telling_split(self.source) if split == "test" else "train"
+        return [*key, self.options(), FORMAT, *([told] if told == "test" else [])]
 
     def _tokenize(self, split: str, folder: Path) -> None:
         def columns(where: str, row: dict[str, Any]) -> Any:

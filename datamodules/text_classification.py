@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +10,6 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_info
 
 from ..contracts import module_facts
 from ..errors import InputError
-from ..storage.cache import cached
 from ..text.findings import Findings
 from ..text.readers import require_columns
 from ..text.splitting import draw, hold_out
@@ -27,7 +24,8 @@ from .tables.columns import find_column, label_in, labels_in, number_in, text_in
 from .tables.labels import LabelNames, refuse_one_number, some_names, tell_of_words_for_nothing
 from .tables.leakage import warn_of_lone_labels
 from .tables.multi_hot import MultiHot, count_labels, some_of
-from .tables.problem import Problem, guess_problem
+from .tables.problem import Problem, found_problem
+from .tables.telling_split import telling_split
 from .tables.text_columns import text_columns, text_rows
 from .tables.usable_rows import with_columns
 
@@ -101,17 +99,14 @@ class TextClassificationDataModule(LabeledDataModule):
         return self._problem
 
     def _found_problem(self) -> Problem:
-        split = next((split for split in ("train", "validation", "test") if self.source.has(split)), None)
-        if split is None:
+        if (split := telling_split(self.source)) is None:
             return "single"
 
-        def make(folder: Path) -> None:
+        def cells() -> Iterator[Any]:
             rows = with_columns(self.source.rows(split), lambda where, row: self.columns(where, row, True)[1])
-            (folder / "problem.json").write_text(json.dumps(guess_problem(row.get(label) for _, row, label in rows)))
+            return (row.get(label) for _, row, label in rows)
 
-        folder = cached(self.cache_dir, "problems", [self.source.key(split), self.label_column], make)
-        problem: Problem = json.loads((folder / "problem.json").read_text())
-        return problem
+        return found_problem(self.cache_dir, [self.source.key(split), self.label_column], cells)
 
     # ------------------------------------------------------------------ rows
 

@@ -31,6 +31,7 @@ from .sources import Row
 from .tables.columns import find_column, text_in
 from .tables.labels import LabelNames, iob2_names, some_names
 from .tables.tagged_words import joined, tags_in, words_in
+from .tables.telling_split import say_who_tells, telling_split
 from .tables.text_columns import text_rows
 from .tables.usable_rows import with_columns
 
@@ -143,7 +144,9 @@ class TokenClassificationDataModule(LabeledDataModule):
         return self._convention
 
     def _found_convention(self) -> Convention:
-        split = next(split for split in ("train", "validation", "test") if self.source.has(split))
+        split = telling_split(self.source)
+        assert split is not None  # there are rows with tags
+        say_who_tells("the scheme of the tags", split, self.source)
 
         def sentences() -> Iterator[list[str]]:
             columns_in = partial(self.columns, labeled=True)

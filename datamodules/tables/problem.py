@@ -2,14 +2,33 @@
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any, Literal
 
+from ...storage.cache import cached
 from ...storage.cells import is_missing, listed
 from .columns import DECIMAL_COMMA
 
 Problem = Literal["single", "multi", "regression"]
+
+
+def found_problem(cache_dir: str, key: Any, cells: Callable[[], Iterable[Any]]) -> Problem:
+    """Return the kind of problem that labels pose, which is found once and kept in the cache.
+
+    Args:
+        cache_dir: of the cache.
+        key: what tells these labels from others.
+        cells: gives the column of labels.
+    """
+
+    def make(folder: Path) -> None:
+        (folder / "problem.json").write_text(json.dumps(guess_problem(cells())))
+
+    problem: Problem = json.loads((cached(cache_dir, "problems", key, make) / "problem.json").read_text())
+    return problem
 
 
 def guess_problem(values: Iterable[Any]) -> Problem:

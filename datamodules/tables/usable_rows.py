@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
-from ...errors import InputError
+from ...errors import InputError, MissingFileError
 from ..batching.portions import with_place
 from ..sources import SKIPPABLE, Row
 
@@ -54,6 +54,8 @@ class UsableRows:
             self.columns = columns
             try:
                 yield with_place(where, self.example(where, row, columns, True))
+            except MissingFileError:  # what is wrong is no row
+                raise
             except InputError as error:
                 if not self.skip:
                     raise InputError(f"{error} {SKIPPABLE}") from error

@@ -245,3 +245,35 @@ def test_spans_within_words(tokenizer_folder: Path, caplog: pytest.LogCaptureFix
     blank = [{"text": "the  film", "entities": [{"start": 3, "end": 5, "label": "A"}]}]
     with pytest.raises(InputError, match=r"r.jsonl:1: the span 3 to 5 \('  '\) holds no word"):
         make(tokenizer_folder, train_files=write("r.jsonl", blank))
+
+
+def test_a_test_does_without_the_training_files(tokenizer_folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """The scheme of the tags is that of the test files then, which is said; rows read so are kept apart."""
+    test = conll(
+        [[("Tom", "I-PER"), ("and", "O"), ("Eve", "I-PER"), ("Roe", "I-PER"), ("Ann", "B-PER")]] * 3, "e.conll"
+    )
+    with caplog.at_level("INFO"):
+        data = TokenClassificationDataModule("names.conll", test_files=test, tokenizer=str(tokenizer_folder))
+        data.setup("test")
+    assert (data.scheme, len(data.datasets["test"])) == ("iob1", 3)
+    assert "data.train_files are not there: the scheme of the tags is found in e.conll" in caplog.text
+    there = TokenClassificationDataModule(write("names.jsonl", ROWS), test_files=test, tokenizer=str(tokenizer_folder))
+    there.load_tokenizer()
+    assert there.rows_key("test") != data.rows_key("test")
+
+
+@pytest.mark.parametrize("on_bad_rows", ["error", "skip"])
+def test_a_missing_file_is_no_bad_row(tokenizer_folder: Path, on_bad_rows: str) -> None:
+    options: dict[str, Any] = {"tokenizer": str(tokenizer_folder), "on_bad_rows": on_bad_rows}
+    with pytest.raises(InputError) as caught:
+        TokenClassificationDataModule("names.conll", test_files="e.conll", **options).setup("test")
+    assert str(caught.value).startswith("There is no file ")
+    assert "on_bad_rows" not in str(caught.value)
+    from pretune.datamodules.tables.usable_rows import UsableRows
+    from pretune.errors import MissingFileError
+
+    def example(*_: Any) -> dict[str, Any]:
+        raise MissingFileError("There is no file names.conll")
+
+    with pytest.raises(MissingFileError, match=r"^There is no file names\.conll$"):
+        list(UsableRows([("a:1", {}, None)], example, skip=on_bad_rows == "skip"))

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
-from ...errors import InputError
+from ...errors import InputError, MissingFileError
 from .compression import COMPRESSIONS
 
 
@@ -40,13 +40,15 @@ def _expand_path(pattern: str) -> list[str]:
         if matches := sorted(p for p in glob.glob(pattern, recursive=True) if os.path.isfile(p)):
             return matches
         root = os.path.abspath(glob_root(pattern))
-        raise InputError(f"No file matches {pattern} (looked in {root}){_nearest(pattern, os.path.dirname(pattern))}")
+        raise MissingFileError(
+            f"No file matches {pattern} (looked in {root}){_nearest(pattern, os.path.dirname(pattern))}"
+        )
     if pattern == "-":
         raise InputError("- is no file: data are read several times, so that they cannot come from standard input.")
     folder = os.path.dirname(os.path.abspath(pattern))
     if not os.path.isdir(folder):
-        raise InputError(f"There is no file {pattern}: the folder {folder} does not exist.")
-    raise InputError(f"There is no file {pattern} in {folder}{_nearest(pattern, folder)}")
+        raise MissingFileError(f"There is no file {pattern}: the folder {folder} does not exist.")
+    raise MissingFileError(f"There is no file {pattern} in {folder}{_nearest(pattern, folder)}")
 
 
 def _require_regular(path: str) -> None:
@@ -91,7 +93,7 @@ def _expand_url(pattern: str) -> list[str]:
     except (ImportError, ValueError, OSError) as error:
         raise InputError(f"{pattern} cannot be read: {error}") from error
     if not matches:
-        raise InputError(f"No file matches {pattern}.")
+        raise MissingFileError(f"No file matches {pattern}.")
     if isinstance(fs, fsspec.implementations.local.LocalFileSystem):
         for path in matches:
             _require_regular(path)

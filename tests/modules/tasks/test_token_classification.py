@@ -63,6 +63,12 @@ def test_from_the_command_line(length: int, encoder: Path, run: Callable[..., An
         for size in (1, 7)
     ]
     assert scores[0]["test/f1"] == scores[1]["test/f1"]
+    Path("rows.jsonl").rename("held_out.jsonl")
+    without = run(
+        "test", *args, "--data.test_files=held_out.jsonl"
+    ).trainer.callback_metrics  # the training file is gone
+    assert without["test/f1"] == scores[0]["test/f1"]
+    Path("held_out.jsonl").rename("rows.jsonl")
     torch.testing.assert_close(scores[0]["test/loss"], scores[1]["test/loss"], atol=1e-5, rtol=1e-4)
     assert json.loads((cli.run.folder / "summary.json").read_text())["test"]["entities"]["ART"]["support"] > 10
     run("predict", *args, "--data.predict_files=rows.jsonl")
