@@ -46,6 +46,14 @@ class Stretch:
     seed: int
     stages: tuple[tuple[int, int], ...] = ()
 
+    @property
+    def shared(self) -> tuple[Any, ...]:
+        """What the batches of all processes together rest on: as many examples in one give the same, on any number."""
+        if self.tokens is not None:
+            return self.tokens, self.world_size, self.seed
+        staged = [(end, size * self.world_size) for end, size in self.stages]
+        return self.batch_size * self.world_size, self.seed, staged
+
 
 class Layout(NamedTuple):
     """What is left of an epoch: batch `i` is `order[cuts[batches[i]]:cuts[batches[i] + 1]]`, of all processes."""

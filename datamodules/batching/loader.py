@@ -114,7 +114,7 @@ class ResumableLoader(DataLoader[Any], LoaderFacts):
         plan, epoch, position = self.plan, state["epoch"], state["position"]
         cut = Stretch(**state["cut"]) if "cut" in state else plan.own  # earlier versions did not say
         before = [Stretch(**stretch) for stretch in state.get("before", [])]
-        is_other_cut = cut != plan.own
+        is_other_cut = cut.shared != plan.own.shared
         if is_other_cut:
             before, position = [*before, replace(cut, batches=position)], 0
         plan.epoch, plan.before = epoch, (epoch, before)
