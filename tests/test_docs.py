@@ -71,6 +71,21 @@ def test_an_objective_of_ones_own(corpus: Path, reviews: Path, run: Callable[...
     assert len(AutoModelForSequenceClassification.from_pretrained(exported("sentiment")).config.id2label) == 2
 
 
+def test_stages(corpus: Path, reviews: Path, run: Callable[..., Any]) -> None:
+    [text] = [text for text in blocks("pretraining.md", "yaml") if text.startswith("# stages.yaml")]
+    Path("stages.yaml").write_text(text.replace("00000,", "000,"))
+    Path("corpus").mkdir()
+    corpus.rename("corpus/a.txt")
+    network = "{model_type: bert, hidden_size: 32, num_hidden_layers: 1, num_attention_heads: 2, intermediate_size: 32}"
+    cli = run(
+        "fit", "--config", ROOT / "configs/pretrain/masked.yaml", "--config=stages.yaml", "--trainer.precision=32-true",
+        f"--model.backbone.config={network}", "--data.tokenizer={train: wordpiece, vocab_size: 200}", "--name=stages",
+    )  # fmt: skip
+    assert cli.trainer.max_epochs == 1
+    assert [stage.end for stage in cli.datamodule.planned_stages()] == [32, 64, 72]
+    assert cli.trainer.global_step == 1 + 1 + 1
+
+
 def test_a_datamodule_of_ones_own(run: Callable[..., Any], fails: Callable[..., str]) -> None:
     from transformers import AutoModelForSequenceClassification
 
