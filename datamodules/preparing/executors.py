@@ -6,7 +6,6 @@ import multiprocessing
 import os
 import signal
 import sys
-import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -44,6 +43,21 @@ class Executors:
     slurm: dict[str, Any] | None = None
     ray: dict[str, Any] | None = None
 
+    def check(self) -> None:
+        """Refuse what is not there, before anything is written.
+
+        Raises:
+            InputError: saying what is missing.
+        """
+        if self.kind == "slurm":
+            from .slurm import check
+
+            check()
+        elif self.kind == "ray":
+            from .ray_cluster import check
+
+            check()
+
     def run(self, step: PipelineStep, tasks: int, logs: str, told: Callable[[], str | None]) -> None:
         """Run a stage until all its tasks are done.
 
@@ -75,7 +89,7 @@ class Executors:
             return SlurmExecutor([step], tasks=tasks, workers=self.workers, logging_dir=logs, **self.slurm or {})
         from .ray_cluster import RayExecutor
 
-        return RayExecutor([step], tasks=tasks, workers=min(self.workers, tasks), logging_dir=logs, **self.ray or {})
+        return RayExecutor([step], tasks=tasks, workers=self.workers, logging_dir=logs, **self.ray or {})
 
 
 def _failed(logs: str, error: Exception | None) -> str:
@@ -148,19 +162,6 @@ def hush() -> None:
     exact_dedup.tqdm = lambda items, **_: items
 
 
-def wait_for(
-    executor: Any, is_running: Callable[[], bool], seconds: float = 5.0, sleep: Callable[[float], None] = time.sleep
-) -> None:
-    """Wait until all tasks of an executor are done, or nobody works on them any more.
-
-    Args:
-        executor: whose completion markers are looked at.
-        is_running: whether somebody does.
-        seconds: between two looks.
-        sleep: waits.
-    """
-    while executor.get_incomplete_ranks(skip_completed=True):
-        if not is_running():
-            sleep(seconds)  # markers may take a moment to be seen here
-            return
-        sleep(seconds)
+def python_path() -> str:
+    """Return where Python looks for packages here, for processes elsewhere."""
+    return os.pathsep.join(dict.fromkeys(os.path.abspath(place) for place in sys.path if os.path.isdir(place or ".")))

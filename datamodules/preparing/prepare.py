@@ -71,6 +71,8 @@ def prepare(
     Raises:
         InputError: if the input cannot be read, or the output holds something else.
     """
+    executors = executors or Executors()
+    executors.check()
     folder, corpus = Folder(output), corpus_of(data)
     corpus.cleaning.judges()  # which says what is missing
     wanted = State(
@@ -81,7 +83,7 @@ def prepare(
         folder.remove(places.NAME)
         return Prepared(manifest)
     begin(folder, wanted)
-    preparation = _Preparation(folder, corpus, executors or Executors())
+    preparation = _Preparation(folder, corpus, executors)
     with preparation.timed("tokenizer and plan"):
         preparation.write_tokenizer(data)
         preparation.write_plan(portion_size)
