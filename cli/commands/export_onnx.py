@@ -13,7 +13,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from ...errors import InputError, first_line
-from ...modules.portable.comparison import Difference, by_network, by_session, joined, latencies
+from ...modules.portable.comparison import Difference, by_network, by_session, joined, latencies, owners_of
 from ...modules.portable.graph import input_names, whole_network
 from ...modules.portable.onnx_export import (
     GRAPH,
@@ -28,6 +28,7 @@ from ...modules.portable.onnx_export import (
 )
 from ...modules.portable.rows import made_up_rows, plain_rows
 from ...modules.portable.session import Session, standing_in
+from ...modules.portable.settings import arguments_of, script_of
 from ...storage.checksums import write_checksums
 from ...storage.whole_folders import swapped_in
 from ..terminal import say
@@ -75,13 +76,14 @@ def export_onnx(run: TrainedRun, folder: Path, options: ExportOptions) -> dict[s
     Raises:
         InputError: if ONNX cannot carry the network, or outputs or score are too far away.
     """
-    run, calls, scored = _validated(run, options)
+    run, watch, scored = _validated(run, options)
     module = run.module
     module.eval()
     names = input_names(module)
-    batches = [plain_rows(call, names) for call in calls]
+    batches, owners = [plain_rows(call, names) for call in watch.calls], watch.owners
     if not batches:
         batches = [plain_rows(made_up_rows(module), names)]
+        owners = [list(range(len(batches[0]["input_ids"])))]
     with swapped_in(folder) as place, exporting(module):
         network = whole_network(module)
         rank_zero_info(f"Writing {type(network).__name__} as ONNX.")
@@ -93,22 +95,23 @@ def export_onnx(run: TrainedRun, folder: Path, options: ExportOptions) -> dict[s
         scores = {name: _score(run, session, scored, options) for name, session in sessions.items()}
         if scored is not None:
             _refuse_worse(scored, scores, options)
-        seconds = _seconds(network, sessions, batches)
+        seconds = _seconds(network, sessions, batches, owners)
         for left in place.glob(f"{PLAIN}*"):
             left.unlink()
         write_checksums(place)
         size = sum(file.stat().st_size for file in place.glob(f"{GRAPH}*"))
     say(_table(found, scores, scored, seconds))
-    rows, shapes = found["onnx"].rows, ", ".join(found["onnx"].shapes[:6])
-    say(f"Compared on {rows} rows of {'validation' if calls else 'made-up tokens'}, in the shapes {shapes}.")
+    rows = len({owner for of in owners for owner in of})
+    say(_compared_on(rows, found["onnx"], watch))
     warn_of_unwritten(module)
-    say(f"Exported to {folder} ({size / 1e6:.1f} MB). Without torch: python {folder / 'predict.py'} TEXT")
+    command = f"python {folder / 'predict.py'} {arguments_of(script_of(module))}"
+    say(f"Exported to {folder} ({size / 1e6:.1f} MB). Without torch: {command}")
     figures = {name: {"difference": f.largest, "share": f.share} for name, f in found.items()}
     return {
         "folder": str(folder),
         "compared": figures,
         "rows": rows,
-        "real_rows": bool(calls),
+        "real_rows": bool(watch.calls),
         "metric": scored.name if scored else None,
         "scores": {"torch": scored.value if scored else None, **scores},
         "seconds": seconds,
@@ -119,23 +122,23 @@ def export_onnx(run: TrainedRun, folder: Path, options: ExportOptions) -> dict[s
 # ---------------------------------------------------------------------- rows and scores
 
 
-def _validated(run: TrainedRun, options: ExportOptions) -> tuple[TrainedRun, list[dict[str, Any]], Scored | None]:
+def _validated(run: TrainedRun, options: ExportOptions) -> tuple[TrainedRun, _Watch, Scored | None]:
     """Score a run on its validation part, and take down what its network was given.
 
     Returns:
-        The run with its network; what that was called with; and the score. Where the data are not there, the last two
-        are empty.
+        The run with its network; what that was called with; and the score. Where the data are not there, nothing was
+        taken down, and there is no score.
     """
     if run.data is None:
         run.load()
         rank_zero_warn(
             f"{run.weights} lies in no run, so that its data are not known: rows of made-up tokens are compared."
         )
-        return run, [], None
+        return run, _Watch(), None
     module = run.module
     _plainly(run)
     try:
-        calls, value = _validate(run, options)
+        watch, value = _validate(run, options)
     except (InputError, OSError) as error:
         again = find_run(str(run.checkpoint or run.weights))
         again.load()
@@ -143,10 +146,10 @@ def _validated(run: TrainedRun, options: ExportOptions) -> tuple[TrainedRun, lis
             f"The data of the run cannot be read, so that rows of made-up tokens are compared, and no score: "
             f"{first_line(error)}"
         )
-        return again, [], None
+        return again, _Watch(), None
     if value is None:
-        return run, calls, None
-    return run, calls, Scored(module.monitor, value, module.mode == "min")
+        return run, watch, None
+    return run, watch, Scored(module.monitor, value, module.mode == "min")
 
 
 def _plainly(run: TrainedRun) -> None:
@@ -160,7 +163,7 @@ def _plainly(run: TrainedRun) -> None:
                 setattr(owner, option, value)
 
 
-def _validate(run: TrainedRun, options: ExportOptions, loads: bool = True) -> tuple[list[dict[str, Any]], float | None]:
+def _validate(run: TrainedRun, options: ExportOptions, loads: bool = True) -> tuple[_Watch, float | None]:
     """Return what the network was called with, and the score."""
     watch = _Watch()
     trainer = Trainer(
@@ -177,7 +180,7 @@ def _validate(run: TrainedRun, options: ExportOptions, loads: bool = True) -> tu
     checkpoint = str(run.checkpoint) if loads and run.checkpoint is not None else None
     found = trainer.validate(run.module, datamodule=run.data, ckpt_path=checkpoint, verbose=False)
     value = found[0].get(run.module.monitor) if found else None
-    return watch.calls, None if value is None else float(value)
+    return watch, None if value is None else float(value)
 
 
 class _Watch(Callback):
@@ -185,6 +188,11 @@ class _Watch(Callback):
 
     def __init__(self) -> None:
         self.calls: list[dict[str, Any]] = []
+        self.owners: list[list[int]] = []
+        """Of each call the row of the data that each of its rows belongs to."""
+        self.kind = "rows"
+        """What the rows of a call are of those of the data: `endings` or `windows`, where they are not the same."""
+        self._rows, self._of_batch = 0, list[int]()
         self._kept: dict[str, Tensor] = {}
         self._handle: Any = None
 
@@ -194,8 +202,17 @@ class _Watch(Callback):
         self._kept = {n: t.clone() for n, t in module.state_dict().items() if not n.startswith("model.")}
         self._handle = module.model.register_forward_pre_hook(self._take, with_kwargs=True)
 
+    @override
+    def on_validation_batch_start(
+        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int, dataloader_idx: int = 0
+    ) -> None:
+        self._of_batch = owners_of(batch, self._rows)
+        self._rows += len(batch["input_ids"])
+        self.kind = "endings" if batch["input_ids"].ndim == 3 else "windows"
+
     def _take(self, network: Any, args: Any, given: dict[str, Any]) -> None:
         if len(self.calls) < CALLS and isinstance(given.get("input_ids"), Tensor):
+            self.owners.append(self._of_batch)
             self.calls.append({k: v.detach().clone() if isinstance(v, Tensor) else v for k, v in given.items()})
 
     @override
@@ -236,17 +253,24 @@ def _tolerance(options: ExportOptions, kind: str) -> float:
 # ---------------------------------------------------------------------- latency and the table
 
 
+def _compared_on(rows: int, found: Difference, watch: _Watch) -> str:
+    """Return in words what was compared: rows as the data have them, and of what a network is given how many."""
+    parts = f" ({found.rows:,} {watch.kind})" if found.rows != rows else ""
+    where, shapes = "validation" if watch.calls else "made-up tokens", ", ".join(found.shapes[:6])
+    return f"Compared on {rows:,} {'row' if rows == 1 else 'rows'} of {where}{parts}, in the shapes {shapes}."
+
+
 def _seconds(
-    network: Any, sessions: dict[str, Session], batches: list[dict[str, Tensor]]
+    network: Any, sessions: dict[str, Session], batches: list[dict[str, Tensor]], owners: list[list[int]]
 ) -> dict[str, dict[int, float]]:
-    """Return seconds for a call by what computes and rows."""
+    """Return seconds for a call by what computes and rows, as the data have them: with all endings, or windows."""
     found: dict[str, dict[int, float]] = {name: {} for name in ("torch", *sessions)}
     for count in BATCHES:
-        rows = joined(batches, count)
+        rows, whole = joined(batches, owners, count)
         computing = {"torch": by_network(network, rows)}
         computing |= {name: by_session(session, rows) for name, session in sessions.items()}
         for name, seconds in latencies(computing).items():
-            found[name][len(rows["input_ids"])] = seconds
+            found[name][whole] = seconds
     return found
 
 

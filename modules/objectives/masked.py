@@ -15,6 +15,7 @@ from ...errors import InputError, check_range
 from ...text.tokenizer import pad_id, special_frame
 from ..backbone.backbone import Backbone
 from ..backbone.families import require
+from ..backbone.positions import max_positions
 from ..base import BaseModule, Output
 from ..batches.mask_windows import mask_windows
 from ..batches.padded_rows import PaddedRows
@@ -247,7 +248,7 @@ class MaskedLanguageModeling(BaseModule):
     def _fillings(self, texts: list[list[int]]) -> list[tuple[int, int, list[int], list[float]]]:
         """Return of each mask its text, its place in it, the likeliest tokens and their probabilities."""
         before, after = special_frame(self.tokenizer)
-        limit, mask_id = self.input_limit(), self.tokenizer.mask_token_id
+        limit, mask_id = max_positions(self.model.config), self.tokenizer.mask_token_id
         room = None if limit is None else limit - len(before) - len(after)
         windows = [
             (row, first, masks)

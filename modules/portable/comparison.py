@@ -115,21 +115,42 @@ def by_session(session: Session, rows: Mapping[str, Tensor]) -> Callable[[], Any
     return lambda: session.run(arrays)
 
 
-def joined(batches: Sequence[Mapping[str, Tensor]], most: int) -> dict[str, Tensor]:
-    """Return the first rows of batches as one, filled up to the longest of them.
+def joined(
+    batches: Sequence[Mapping[str, Tensor]], owners: Sequence[Sequence[int]], most: int
+) -> tuple[dict[str, Tensor], int]:
+    """Return the first rows of batches as one, filled up to the longest of them, and how many rows of data these are.
 
     Args:
         batches: of one kind, padded on one side with masked tokens.
-        most: rows.
+        owners: of each batch the row of the data that each of its rows belongs to, such as that of an ending.
+        most: rows of the data.
     """
+    choices = [batch["input_ids"].shape[1:-1] for batch in batches]
+    alike = [(batches[n], owners[n]) for n, count in enumerate(choices) if count == max(choices)]
+    chosen = list(dict.fromkeys(owner for _, of in alike for owner in of))[:most]
+    picked = [torch.tensor([owner in set(chosen) for owner in of]) for _, of in alike]
     found: dict[str, Tensor] = {}
     for name in batches[0]:
-        parts = [batch[name] for batch in batches]
+        parts = [batch[name][pick] for (batch, _), pick in zip(alike, picked, strict=True)]
         longest = max(part.shape[-1] for part in parts)
-        choices = max(part.shape[1] for part in parts) if parts[0].ndim == 3 else 0
-        parts = [part for part in parts if not choices or part.shape[1] == choices]
-        filled = [torch.nn.functional.pad(part, (0, longest - part.shape[-1])) for part in parts]
-        found[name] = torch.cat(filled)[:most]
+        found[name] = torch.cat([torch.nn.functional.pad(part, (0, longest - part.shape[-1])) for part in parts])
     real = found["attention_mask"].flatten(0, -2).any(0).nonzero()
     last = int(real[-1]) + 1 if len(real) else 1
-    return {name: values[..., :last] if name in SOURCE else values for name, values in found.items()}
+    rows = {name: values[..., :last] if name in SOURCE else values for name, values in found.items()}
+    return rows, len(chosen)
+
+
+def owners_of(batch: Mapping[str, Tensor], before: int) -> list[int]:
+    """Return the row of the data that each row belongs to which a network is given of a batch.
+
+    Args:
+        batch: of rows, of windows of them (`example`), or of endings: (rows, choices, length).
+        before: rows in the batches before it.
+    """
+    ids = batch["input_ids"]
+    if ids.ndim == 3:
+        counts = batch["choice_mask"].sum(1) if "choice_mask" in batch else torch.full((len(ids),), ids.shape[1])
+        return (before + torch.arange(len(ids)).repeat_interleave(counts)).tolist()
+    if "example" in batch:
+        return batch["example"].tolist()
+    return list(range(before, before + len(ids)))

@@ -38,6 +38,11 @@ SCRIPT_OF = {
     "SpanDenoising": "writing",
 }
 """By class; that of a subclass is its nearest ancestor's, and what has none prints outputs."""
+ARGUMENTS = {
+    "question_answering": "QUESTION TEXT [QUESTION TEXT ...]",
+    "multiple_choice": "CONTEXT ENDING ENDING [ENDING ...]",
+}
+"""What a script is given on its command line, where that is not one text or several."""
 ASKED = "\ue000"
 """Stands for what a user says, to see what a chat template puts around it."""
 NO_LIMIT = 1 << 30
@@ -54,7 +59,8 @@ def write_beside(module: BaseModule, folder: Path) -> None:
         InputError: if there is no fast tokenizer.
     """
     script = script_of(module)
-    told = {"task": type(module).__name__, "script": script, **settings(module, script)}
+    told = {"task": type(module).__name__, "script": script, "arguments": arguments_of(script)}
+    told |= settings(module, script)
     _tokenizer(module, script).save(str(folder / "tokenizer.json"))
     text = json.dumps(told, indent=2, ensure_ascii=False, allow_nan=False)
     (folder / "settings.json").write_text(text + "\n", encoding="utf-8")
@@ -66,6 +72,11 @@ def script_of(module: BaseModule) -> str:
     names = [kind.__name__ for kind in type(module).__mro__]
     found = next((SCRIPT_OF[name] for name in names if name in SCRIPT_OF), "outputs")
     return "continuing" if found == "writing" and not module.model.config.is_encoder_decoder else found
+
+
+def arguments_of(script: str) -> str:
+    """Return what stands behind a script's name on the command line."""
+    return ARGUMENTS.get(script, "TEXT [TEXT ...]")
 
 
 def refuse_without_tokenizer(module: BaseModule) -> None:
@@ -88,7 +99,7 @@ def _tokenizer(module: BaseModule, script: str) -> Tokenizer:
         tokenizer.enable_truncation(longest, strategy="only_second", **windows)
     elif script == "token_classification":
         tokenizer.enable_truncation(longest, **windows)
-    elif script != "continuing":
+    elif script not in ("continuing", "masked_words"):  # which do so themselves
         tokenizer.enable_truncation(longest)
     return tokenizer
 
@@ -115,7 +126,15 @@ def settings(module: Any, script: str) -> dict[str, Any]:
     if script == "multiple_choice":
         return {"between": between}
     if script == "masked_words":
-        return {"mask_token": tokenizer.mask_token, "mask_id": tokenizer.mask_token_id}
+        before, after = special_frame(tokenizer)
+        return {
+            "mask_token": tokenizer.mask_token,
+            "mask_id": tokenizer.mask_token_id,
+            "words": len(tokenizer),  # others stand for no word
+            "ids_before": before,
+            "ids_after": after,
+            "positions": max_positions(module.model.config) or NO_LIMIT,
+        }
     if script == "continuing":
         return _continuing(module)
     return _writing(module) if script == "writing" else {}

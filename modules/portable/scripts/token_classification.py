@@ -39,5 +39,8 @@ def predict(texts):
 
 
 if __name__ == "__main__":
+    if len(sys.argv) < 2:
+        print("usage: python predict.py", SETTINGS["arguments"], file=sys.stderr)
+        sys.exit(2)
     for row in predict(sys.argv[1:]):
         print(json.dumps(row, ensure_ascii=False))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -178,13 +179,19 @@ def answers(count: int = 16) -> list[dict[str, Any]]:
 
 
 @pytest.mark.slow
-def test_answers_without_torch(encoder: Path, run: Callable[..., Any]) -> None:
+def test_answers_without_torch(encoder: Path, run: Callable[..., Any], capsys: pytest.CaptureFixture[str]) -> None:
     rows = write_rows(answers())
     more = ("--data.max_length=20", "--data.stride=6")
     folder, args = fitted(run, "QuestionAnswering", "QuestionAnsweringDataModule", encoder, *more)
     made = run_export(["runs/mine", "--quantize", "int8", "--worse", "1"])
     assert made["metric"] == "val/f1"
+    capsys.readouterr()
     made = run_export(["runs/mine"])
+    assert made["rows"] == 16
+    printed = capsys.readouterr().out
+    assert "| 1 row, ms | 16 rows, ms |" in printed
+    assert re.search(r"Compared on 16 rows of validation \((32|48) windows\), in the shapes", printed)
+    assert printed.rstrip().endswith("predict.py QUESTION TEXT [QUESTION TEXT ...]")
     theirs = predicted(run, args, folder)
     mine = without_torch(made["folder"], [text for row in rows for text in (row["question"], row["context"])])
     assert [row["prediction"] for row in mine] == [row["prediction"] for row in theirs]
@@ -207,14 +214,21 @@ def test_tags_without_torch(encoder: Path, run: Callable[..., Any]) -> None:
 
 
 @pytest.mark.slow
-def test_choices_without_torch(encoder: Path, run: Callable[..., Any]) -> None:
+def test_choices_without_torch(encoder: Path, run: Callable[..., Any], capsys: pytest.CaptureFixture[str]) -> None:
     rows = [
         {"ctx": sentence(i), "endings": [f"the {WORDS[(i + j) % 20]} film" for j in range(2 + i % 2)], "label": i % 2}
         for i in range(24)
     ]
     write_rows(rows)
     folder, args = fitted(run, "MultipleChoice", "MultipleChoiceDataModule", encoder)
+    capsys.readouterr()
     made = run_export(["runs/mine"])
+    assert made["rows"] == 24
+    assert list(made["seconds"]["onnx"]) == [1, 24]
+    printed = capsys.readouterr().out
+    assert "| 1 row, ms | 24 rows, ms |" in printed
+    assert "Compared on 24 rows of validation (60 endings), in the shapes" in printed
+    assert printed.rstrip().endswith("predict.py CONTEXT ENDING ENDING [ENDING ...]")
     theirs = predicted(run, args, folder)
     for row, other in zip(rows, theirs, strict=True):
         (mine,) = without_torch(made["folder"], [row["ctx"], *row["endings"]])
@@ -231,12 +245,15 @@ def test_masks_without_torch(encoder: Path, corpus: Path, run: Callable[..., Any
     assert made["metric"] == "val/loss"
     assert made["real_rows"]
     texts = ["the old [MASK] ends.", "[MASK] small book was [MASK]"]
+    texts += ["the [MASK] film " * 40, "the old book", ""]  # the first is longer than the model
     run("predict", *args, f"--data.predict_texts={json.dumps(texts)}", "--trainer.precision=32-true")
     theirs = [json.loads(line) for line in (folder / "predictions.jsonl").read_text().splitlines()]
     mine = without_torch(made["folder"], texts)
     assert [row["prediction"] for row in mine] == [row["prediction"] for row in theirs]
+    assert [len(row["masks"]) for row in mine] == [1, 2, 40, 0, 0]
     for row, other in zip(mine, theirs, strict=True):
-        assert row["masks"][0] == pytest.approx(other["masks"][0], abs=1e-4)
+        for words, others in zip(row["masks"], other["masks"], strict=True):
+            assert words == pytest.approx(others, abs=1e-4)
 
 
 DECODER = json.dumps({"config": {"model_type": "gpt2", "n_embd": 32, "n_layer": 1, "n_head": 2, "n_positions": 96}})

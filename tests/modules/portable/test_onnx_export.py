@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ import torch
 from pretune import modules
 from pretune.errors import InputError
 from pretune.modules import Backbone, TextClassification
-from pretune.modules.portable.comparison import difference, joined, latencies
+from pretune.modules.portable.comparison import difference, joined, latencies, owners_of
 from pretune.modules.portable.graph import input_names, whole_network
 from pretune.modules.portable.onnx_export import GRAPH, compare, replace_by_int8, write_onnx
 from pretune.modules.portable.rows import made_up_rows, plain_rows, smaller_rows
@@ -91,6 +93,15 @@ def test_a_graph_computes_what_its_network_does(family: str, name: str, tokenize
     assert len(found.shapes) >= 2  # those that follow are none that it was traced with
     assert found.share < 1e-4
     assert {path.name for path in tmp_path.iterdir()} >= {GRAPH, "tokenizer.json", "settings.json", "predict.py"}
+    usage = {"QuestionAnswering": "QUESTION TEXT [Q", "MultipleChoice": "CONTEXT ENDING ENDING [E"}.get(name, "TEXT [T")
+    for texts in [[], *([["a"]] if len(usage) > 8 else []), *([["a", "b"]] if name == "MultipleChoice" else [])]:
+        done = subprocess.run(
+            [sys.executable, tmp_path / "predict.py", *texts], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 2
+        assert not done.stdout
+        assert done.stderr.startswith(f"usage: python predict.py {usage}")
+        assert len(done.stderr.splitlines()) == 1
 
 
 def test_int8_is_smaller_and_close(tokenizer: Any, tmp_path: Path) -> None:
@@ -178,8 +189,25 @@ def test_smaller_rows_have_no_needless_padding() -> None:
 def test_rows_of_different_lengths_are_joined() -> None:
     short = {"input_ids": torch.ones(2, 3).long(), "attention_mask": torch.ones(2, 3).long()}
     long = {"input_ids": torch.ones(2, 5).long(), "attention_mask": torch.ones(2, 5).long()}
-    found = joined([short, long], 3)
+    found, rows = joined([short, long], [[0, 1], [2, 3]], 3)
+    assert rows == 3
     assert found["attention_mask"].sum(1).tolist() == [3, 3, 5]
+
+
+def test_windows_and_endings_are_joined_by_the_rows_that_they_are_of() -> None:
+    ids, mask = torch.arange(12).view(4, 3), torch.ones(4, 3).long()
+    windows = owners_of({"input_ids": ids, "example": torch.tensor([4, 4, 4, 7])}, 9)
+    assert windows == [4, 4, 4, 7]
+    asked = [{"input_ids": ids, "attention_mask": mask}, {"input_ids": ids + 12, "attention_mask": mask}]
+    found, rows = joined(asked, [windows, [7, 8, 8, 9]], 2)
+    assert rows == 2
+    assert found["input_ids"][:, 0].tolist() == [0, 3, 6, 9, 12]
+    found, rows = joined(asked, [windows, [7, 8, 8, 9]], 1)
+    assert (rows, len(found["input_ids"])) == (1, 3)
+    endings = {"input_ids": torch.zeros(2, 3, 5)}
+    assert owners_of(endings, 6) == [6, 6, 6, 7, 7, 7]
+    assert owners_of({**endings, "choice_mask": torch.tensor([[1, 1, 1], [1, 1, 0]])}, 6) == [6, 6, 6, 7, 7]
+    assert owners_of({"input_ids": ids}, 3) == [3, 4, 5, 6]
 
 
 def test_latencies_are_medians_of_turns() -> None:
