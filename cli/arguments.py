@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -92,6 +93,24 @@ def check_once(args: Sequence[str]) -> None:
         named = list(dict.fromkeys([*values_of(args, part), *values_of(args, f"{part}.class_path")]))
         if len(named) > 1:
             raise InputError(f"--{part} is given twice, {named[0]} and then {named[1]}: give one of them.")
+
+
+def check_letters(args: Sequence[str]) -> None:
+    """Refuse arguments that Python could not read as letters: it keeps their bytes, which no text may hold.
+
+    Raises:
+        InputError: with the argument, and what to set where the environment is what keeps Python from UTF-8.
+    """
+    odd = next((arg for arg in args if any("\udc80" <= letter <= "\udcff" for letter in arg)), None)
+    if odd is None:
+        return
+    shown = odd.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    if (encoding := sys.getfilesystemencoding()) != "utf-8":
+        raise InputError(
+            f"Python reads the command line as {encoding} here, as the locale or PYTHONUTF8 says, and {shown} holds "
+            "other letters: PYTHONUTF8=1 in the environment would work."
+        )
+    raise InputError(f"{shown} holds bytes that are no UTF-8: a text in UTF-8, or a file of another name, would work.")
 
 
 def check_name(name: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -105,8 +106,54 @@ def _ends_a_line(path: Path) -> bool:
 
 
 class RunTensorBoardLogger(TensorBoardLogger):
-    """Lightning's TensorBoard logger without its hparams.yaml: config.yaml says it all."""
+    """Lightning's TensorBoard logger without its hparams.yaml: config.yaml says it all.
+
+    It writes a file once there is a number to log, and only of training which hyperparameters it is of: each evaluation
+    has a file of its own.
+
+    Args:
+        args: of Lightning's.
+        trains: whether what is logged is of a training.
+        options: of Lightning's.
+    """
+
+    def __init__(self, *args: Any, trains: bool = True, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.trains = trains
+
+    @property
+    @override
+    @rank_zero_experiment
+    def experiment(self) -> Any:
+        quiet_writers()
+        return super().experiment
+
+    @override
+    def log_hyperparams(self, *args: Any, **options: Any) -> None:
+        if self.trains:
+            super().log_hyperparams(*args, **options)
 
     @override
     def save(self) -> None:
-        self.experiment.flush()
+        if self._experiment is not None:
+            self.experiment.flush()
+
+
+def quiet_writers() -> None:
+    """Have the threads that write TensorBoard's files end quietly where they cannot write.
+
+    Who logs next is told of it by an exception, which says where; the thread would print it as well.
+    """
+    from tensorboard.summary.writer import event_file_writer
+
+    thread: Any = event_file_writer._AsyncWriterThread
+    usual = thread.run
+    if getattr(usual, "quiet", False):
+        return
+
+    def run(self: Any) -> None:
+        with suppress(OSError):  # kept as `self.exception`
+            usual(self)
+
+    run.quiet = True  # type: ignore[attr-defined]
+    thread.run = run

@@ -22,7 +22,6 @@ from ..errors import InputError, first_line
 from ..modules.base import BaseModule
 from ..modules.optimization.resuming import refuse_shorter
 from ..modules.strategies import FullySharded
-from ..storage.disk import disk_full
 from ..storage.paths import local_folder
 from .announcement import announce
 from .arguments import check_name
@@ -50,6 +49,7 @@ from .callbacks import (
 from .callbacks.prediction_place import weights_of
 from .callbacks.save_config import SaveConfig, is_same
 from .callbacks.untrained import CURE
+from .full_disk import full_disk_message
 from .launch import speak_alone
 from .loggers import RunCSVLogger, RunTensorBoardLogger
 from .options import PaceOptions, default_precision
@@ -157,10 +157,13 @@ class PretuneCLI(TrackedCLI):
             callbacks.append(OrderlyStop(self.run.folder, last))
         kwargs["callbacks"] = callbacks
         kwargs["default_root_dir"] = str(self.run.folder)  # where Lightning looks for files of Slurm jobs, and writes
-        if config.logger in (None, True):
+        if config.logger in (None, True) and self.subcommand == "predict":
+            kwargs["logger"] = False  # there is nothing to log
+        elif config.logger in (None, True):
             place: dict[str, Any] = {"name": self.run.folder.parent.name, "version": self.run.folder.name}
             root = str(self.run.folder.parent.parent)
-            kwargs["logger"] = [RunTensorBoardLogger(root, **place), RunCSVLogger(root, **place)]
+            board = RunTensorBoardLogger(root, **place, trains=self.subcommand == "fit")
+            kwargs["logger"] = [board, RunCSVLogger(root, **place)]
         if isinstance(config.strategy, str) and not config.strategy.startswith(("fsdp", "deepspeed", "xla")):
             known = ["auto", *StrategyRegistry.available_strategies()]
             if config.strategy not in known:
@@ -246,12 +249,9 @@ class PretuneCLI(TrackedCLI):
                 stop.message = f"{trained if subcommand == 'fit' else f'during {subcommand}'}; {self.run.saved()}"
             raise
         except Exception as error:
-            if (full := disk_full(error)) is None:
+            if (full := full_disk_message(error, str(subcommand), self.run)) is None:
                 raise
-            cure = "the same command with --ckpt_path last goes on" if self.run.can_go_on() else "begin anew"
-            raise InputError(
-                f"{full} (writing to {self.run.folder}; {self.run.saved()}). Make room, then {cure}."
-            ) from error
+            raise InputError(full) from error
 
     @override
     def after_instantiate_classes(self) -> None:

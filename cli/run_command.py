@@ -74,10 +74,11 @@ def _print_help(name: str) -> NoReturn:
 
 def _check(words: Sequence[str]) -> None:
     """Look at what is written before anything heavy is imported."""
-    from .arguments import check_once
+    from .arguments import check_letters, check_once
     from .mistakes.overlays import undone
     from .mistakes.written import check_configurations
 
+    check_letters(words)
     check_once(words)
     check_configurations(words)
     for said in undone(words) if not is_launched() else ():

@@ -6,23 +6,39 @@ import errno
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import InputError, first_line
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 REFUSED = (errno.EROFS, errno.EACCES, errno.EPERM)
-SAID = (*(os.strerror(number) for number in FULL), "database or disk is full")
+SAID = {**{os.strerror(number): number for number in FULL}, "database or disk is full": errno.ENOSPC}
 """What libraries write that have errors of their own; the last is SQLite's."""
 
 
 def disk_full(error: BaseException | None) -> str | None:
-    """Return what an error says where a full disk, or a quota, is behind it; libraries wrap it in their own."""
-    if (number := _number(error)) is None:
+    """Return what an error says where a full disk, or a quota, is behind it; None for another.
+
+    Libraries wrap it in errors of their own, which may say anything; one of ours says more than the system's.
+    """
+    if _number(error) is None:
         return None
-    if isinstance(error, OSError) and error.errno == number:
-        return f"{error.strerror}: {_name(error)}" if _name(error) else str(error.strerror or error)
-    return first_line(error) if error is not None else None
+    for one in _chain(error):
+        if isinstance(one, InputError):
+            break
+        if _number_of(one) is not None:
+            if isinstance(one, OSError) and one.strerror:
+                return f"{one.strerror}: {_name(one)}" if _name(one) else one.strerror
+            break
+    return first_line(one)
+
+
+def full_file(error: BaseException | None) -> str | None:
+    """Return the file that found no room, where something says which."""
+    named = (_name(one) for one in _chain(error) if isinstance(one, OSError) and one.errno in FULL)
+    return next(filter(None, named), None)
 
 
 def disk_error(error: BaseException, place: Path, known_as: Path) -> OSError | None:
@@ -41,6 +57,22 @@ def disk_error(error: BaseException, place: Path, known_as: Path) -> OSError | N
     names = [name for one in _chain(error) if isinstance(one, OSError) and one.errno == number and (name := _name(one))]
     elsewhere = [name for name in names if not _is_below(name, place)]
     return OSError(number, os.strerror(number), elsewhere[0] if elsewhere else str(known_as))
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Have errors of the disk name a file as it will be called: those of `write` name none.
+
+    Args:
+        path: of the file.
+
+    Raises:
+        OSError: that names it.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def refuse_unwritable(path: str | Path, option: str = "--output") -> None:
@@ -69,15 +101,15 @@ def refuse_unwritable(path: str | Path, option: str = "--output") -> None:
 
 def _number(error: BaseException | None) -> int | None:
     """Return the number of a full disk, if that is behind an error."""
-    for one in _chain(error):
-        if isinstance(one, OSError) and one.errno in FULL:
-            return one.errno
-        for number in FULL:
-            if os.strerror(number) in str(one):
-                return number
-        if any(words in str(one) for words in SAID):
-            return errno.ENOSPC
-    return None
+    return next((number for one in _chain(error) if (number := _number_of(one)) is not None), None)
+
+
+def _number_of(error: BaseException) -> int | None:
+    """Return the number of a full disk, if an error itself says so."""
+    if isinstance(error, OSError) and error.errno in FULL:
+        return error.errno
+    words = str(error)
+    return next((number for said, number in SAID.items() if said in words), None)
 
 
 def _chain(error: BaseException | None) -> list[BaseException]:

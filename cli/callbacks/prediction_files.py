@@ -8,10 +8,12 @@ import json
 import os
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
 from ...errors import InputError
+from ...storage.disk import naming
 from ...text.visible import to_cell
 
 PART = ".part"
@@ -35,21 +37,24 @@ class GrowingFile:
 
     def open(self, size: int = 0) -> None:
         """Go on after so many bytes; what is behind them is lost."""
-        self._file = self.part.open("r+b" if size else "wb")
-        self._file.truncate(size)
-        self._file.seek(size)
+        with naming(self.path):
+            self._file = self.part.open("r+b" if size else "wb")
+            self._file.truncate(size)
+            self._file.seek(size)
         self.size = size
 
     def write(self, text: str) -> None:
         """Appends."""
         assert self._file is not None
-        self.size += self._file.write(text.encode())
+        with naming(self.path):
+            self.size += self._file.write(text.encode())
 
     def flush(self) -> int:
         """Bring all onto the disk, and return the number of bytes."""
         assert self._file is not None
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        with naming(self.path):
+            self._file.flush()
+            os.fsync(self._file.fileno())
         return self.size
 
     def finish(self) -> None:
@@ -59,10 +64,11 @@ class GrowingFile:
         self.part.replace(self.path)
 
     def close(self) -> None:
-        """Leave it unfinished."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        """Leave it unfinished; what is not on the disk yet, and finds no room, is lost."""
+        file, self._file = self._file, None
+        if file is not None:
+            with suppress(OSError):
+                file.close()
 
 
 def to_json(value: Any) -> str:

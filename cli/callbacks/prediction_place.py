@@ -13,6 +13,7 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_info
 
 from ...checkpoints import locate
 from ...errors import InputError
+from ...storage.disk import naming, refuse_unwritable
 from ...text.visible import shown_path
 from .prediction_files import PART
 
@@ -40,11 +41,14 @@ class Place:
         """Write down how far the file has come; whole or not at all."""
         file = state_file(self.path)
         unfinished = file.with_name(file.name + ".tmp")
-        with unfinished.open("w", encoding="utf-8") as out:
-            out.write(json.dumps({"of": identity, **state}))
-            out.flush()
-            os.fsync(out.fileno())
-        unfinished.replace(file)
+        try:
+            with naming(self.path), unfinished.open("w", encoding="utf-8") as out:
+                out.write(json.dumps({"of": identity, **state}))
+                out.flush()
+                os.fsync(out.fileno())
+            unfinished.replace(file)
+        finally:
+            unfinished.unlink(missing_ok=True)
 
     def release(self, finished: bool) -> None:
         """Let others write here; where all is done, leave nothing but the file."""
@@ -98,11 +102,10 @@ def check_free(path: Path) -> None:
     """Raise an InputError where a file that the user named cannot be written."""
     if path.exists():
         raise InputError(f"--predictions_file {path}: there is such a file already. Name another one, or remove it.")
-    for folder in (path.parent, *path.parent.parents):
-        if folder.exists():
-            if not folder.is_dir() or not os.access(folder, os.W_OK):
-                raise InputError(f"--predictions_file {path}: nothing can be written in {folder}.")
-            return
+    try:
+        refuse_unwritable(path, "--predictions_file")
+    except InputError as error:
+        raise InputError(f"--predictions_file {error}") from error
 
 
 def next_place(folder: Path, ending: str, identity: str) -> Place:

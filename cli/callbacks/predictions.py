@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from itertools import repeat
 from pathlib import Path
 from typing import Any, Literal
@@ -286,10 +287,10 @@ class PredictionWriter(BasePredictionWriter):
         if place is None:
             return
         if self._done:
-            self._save()
-            rank_zero_info(
-                f"{self._done:,} rows are done ({shown_path(str(self._file.part))}); the same command goes on there."
-            )
+            with suppress(OSError):  # a full disk, which is said already: what was saved before is there to go on with
+                self._save()
+                done, part = f"{self._done:,} rows are done", shown_path(str(self._file.part))
+                rank_zero_info(f"{done} ({part}); the same command goes on there.")
         self._place = None
         for file in (self._file, self._official):
             if file is not None:

@@ -9,13 +9,18 @@ from pathlib import Path
 import pytest
 
 from pretune.errors import InputError
-from pretune.storage.disk import disk_error, disk_full, refuse_unwritable
+from pretune.storage.disk import disk_error, disk_full, full_file, refuse_unwritable
 
 
 def test_a_full_disk_is_told_from_other_errors() -> None:
     wrapped = RuntimeError("the library's own words")
     wrapped.__cause__ = OSError(errno.EDQUOT, "Disk quota exceeded", "file")
-    assert disk_full(wrapped) == "the library's own words"
+    assert disk_full(wrapped) == "Disk quota exceeded: file"
+    assert full_file(wrapped) == "file"
+    ours = InputError("The cache is full")
+    ours.__cause__ = wrapped
+    assert disk_full(ours) == "The cache is full"
+    assert full_file(OSError(errno.ENOSPC, "No space left on device")) is None
     assert disk_full(RuntimeError("I/O error: No space left on device (os error 28)")) is not None
     assert disk_full(OSError(errno.ENOSPC, "No space left on device", "o.jsonl")) == "No space left on device: o.jsonl"
     assert disk_full(ValueError("(sqlite3.OperationalError) database or disk is full")) is not None
