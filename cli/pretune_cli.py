@@ -14,9 +14,10 @@ from lightning.pytorch.callbacks import Callback, Checkpoint, ProgressBar
 from lightning.pytorch.cli import LightningArgumentParser
 from lightning.pytorch.strategies import StrategyRegistry
 from lightning.pytorch.utilities.model_helpers import is_overridden
+from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from typing_extensions import override
 
-from ..checkpoints import read_checkpoint, stored
+from ..checkpoints import read_checkpoint, stored, versions
 from ..contracts import AnswerOptions, ModuleFacts, data_facts, module_facts
 from ..errors import InputError, first_line
 from ..modules.base import BaseModule
@@ -274,6 +275,13 @@ class PretuneCLI(TrackedCLI):
             able = able or is_overridden("predict_step", self.model)
             if able and backbone is not None and backbone.name is None:  # of a new head, once its weights are loaded
                 raise InputError(f"{why} {CURE}")
+            if backbone is not None and backbone.name is not None:
+                try:
+                    backbone.load_config()
+                except InputError as error:  # which would hide what is to be mended
+                    raise InputError(f"{why} {CURE} As it is: {error}") from error
+                if versions(self.run.folder.parent):  # there are runs, of which none is taken
+                    rank_zero_info(why)
         if self.subcommand == "predict":
             asked = AnswerOptions(self._get(self.config, "top_k"), self._get(self.config, "threshold"))
             if asked != AnswerOptions() and not isinstance(self.model, ModuleFacts):

@@ -192,7 +192,6 @@ def _choose(
             why = f"There is no run with a checkpoint below {root}.{other_names(root, name)}"
         elif _identity(run := checkpoint.parent.parent) != identity:
             why, checkpoint = f"{run} is of another model or backbone{_its_own(run)}.", None
-            rank_zero_info(why)
         else:
             rank_zero_info(f"Using {checkpoint}, of the newest run of this name (another: --ckpt_path).")
     elif newest is not None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import logging
 import platform
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -160,7 +162,8 @@ class BenchmarkCLI(PretuneCLI):
         steps, batch = trainer.max_steps, self.measure.batch
         data.train_dataloader = lambda: Repeated(batch, steps * trainer.accumulate_grad_batches)
         trainer.fit_loop.epoch_loop.max_steps += trainer.global_step
-        trainer.fit(model, datamodule=data)
+        with _said_before():
+            trainer.fit(model, datamodule=data)
         device = self.measure.device
         peak = device_peak(device, str(trainer.precision))
         seconds = sum(whole[f"ms_{part}"] for part in ("data", "forward", "backward", "optimizer")) / 1000
@@ -180,6 +183,18 @@ class BenchmarkCLI(PretuneCLI):
             "model_alone": self.measure.figures["tokens_per_second"],
             "waiting": whole["ms_data"] / 1000 / seconds,
         }
+
+
+@contextmanager
+def _said_before() -> Iterator[None]:
+    """Leave out what is told of data and weights at the beginning of a training: it was told of the same before."""
+    logger = logging.getLogger("lightning.pytorch.utilities.rank_zero")
+    level = logger.level
+    logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 class Repeated:
@@ -225,7 +240,8 @@ def report(figures: dict[str, Any]) -> str:
     peak, mfu = figures["peak_teraflops"], figures.get("mfu")
     flops = f"{figures['flops_per_token'] / 1e6:,.1f} MFLOP a token, {figures['teraflops']:.3f} TFLOP/s"
     share = f"MFU {mfu:.1%} of {peak:,.0f} TFLOP/s" if mfu else "MFU unknown, as the device's peak is"
-    threads = f", {figures['threads']} threads" if figures["threads"] else ""
+    count = figures["threads"]
+    threads = f", {count} thread{'s' if count > 1 else ''}" if count else ""
     device = f"{figures['devices']} x {figures['device']}" if figures["devices"] > 1 else figures["device"]
     return "\n".join(
         [

@@ -14,7 +14,6 @@ from ...modules.export import export_adapters
 from ...modules.portable.onnx_export import GRAPH, refuse_missing_packages
 from ...storage.disk import refuse_unwritable
 from ...storage.whole_folders import swapped_in
-from ..terminal import say
 from ..verb_options import read_all_options
 from .export_onnx import export_onnx
 from .trained_run import TrainedRun, find_run
@@ -87,7 +86,6 @@ def run_export(args: Sequence[str]) -> dict[str, Any]:
             export_adapters(run.module, place)
     else:
         _write_whole(run, folder)
-    say(f"Exported to {folder}.")
     return {"folder": str(folder)}
 
 

@@ -9,6 +9,7 @@ import yaml
 
 from ...checkpoints import versions
 from ...errors import InputError
+from ...storage.plain_files import read_json
 from ..terminal import say
 from .search_plots import draw_search
 from .search_space import Space
@@ -51,12 +52,28 @@ def report(study: Any, root: Path, space: Space) -> dict[str, Any]:
         numbers = f"{', '.join(map(str, tied[:-1]))} and {tied[-1]}"
         head += (tie := f"# Trials {numbers} are tied: validation does not tell them apart, and the first was taken.\n")
         say("\n" + tie[2:].rstrip())
+    if vain := _learned_nothing(root / f"trial_{best.number}"):
+        head += f"# {vain}\n"
     nested = _nested(best.params, root / f"trial_{best.number}")
     overlay.write_text(head + yaml.safe_dump(nested, sort_keys=False), encoding="utf-8")
     mode = best.user_attrs.get("mode", "max" if best.value == score else "min")  # earlier studies did not say
     draw_search(rows, list(space.entries), monitor, mode, root / "search.png")
-    say(f"\nBest: trial {best.number}, {monitor} {score:.4f}. Train with it: --config {overlay}")
+    said = f"\nBest: trial {best.number}, {monitor} {score:.4f}. "
+    if vain:
+        say(f"{said}{vain} {overlay} is as good as any other: train longer, on more data, or in another --space.")
+    else:
+        say(f"{said}Train with it: --config {overlay}")
     return {"best": best.params, "score": score, "trials": rows, "folder": str(root)}
+
+
+def _learned_nothing(home: Path) -> str:
+    """Return the sentence of a trial's summary that nothing was learned; empty where something was."""
+    known = versions(home)
+    summary = known[-1] / "summary.json" if known else home
+    content = read_json(summary) if summary.is_file() else {}
+    fit = content.get("fit") if isinstance(content, dict) else None
+    said = fit.get("nothing_learned") if isinstance(fit, dict) else None
+    return said if isinstance(said, str) else ""
 
 
 def _nested(values: dict[str, Any], home: Path) -> dict[str, Any]:

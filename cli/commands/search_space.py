@@ -75,13 +75,14 @@ class Space:
         if proposed is None:
             return f"{stays}."
         low, high = max(entry["low"], proposed / FACTOR), min(entry["high"], proposed * FACTOR)
-        if high < FEWEST * low:
-            return (
-                f"{stays}: of the proposal ({proposed:.2g}) too little of that is near. A --space FILE with "
-                f"{RATE}: {{around: range_test}} would search around it."
-            )
         if (low, high) == (entry["low"], entry["high"]):
             return f"{stays}, all of which is within a factor of {FACTOR} of the proposal."
+        if high < FEWEST * low:
+            side = "above" if proposed > entry["high"] else "below"
+            return (
+                f"{stays}. The proposal ({proposed:.2g}) is passed over: it lies {side} that range. A --space FILE "
+                f"with {RATE}: {{around: range_test}} would search around the proposal."
+            )
         self.entries = {**self.entries, RATE: {**entry, "low": low, "high": high}}
         return (
             f"{RATE} is searched from {low:.2g} to {high:.2g}: what {self.path.name} says, within a factor of {FACTOR} "

@@ -21,7 +21,15 @@ def runs_at(path: str | Path) -> list[Run]:
     """
     root = Path(path)
     if os.path.isfile(root):
-        root = root.parent.parent if root.parent.name == "checkpoints" else root.parent
+        home = root.parent.parent if root.parent.name == "checkpoints" else root.parent
+        if not any((home / name).is_file() for name in ("summary.json", "metrics.csv")):
+            own = Path("runs", root.stem)  # of a configuration, unless it was given another name
+            known = f", such as {own}" if versions(own) else ""
+            raise InputError(
+                f"{path} lies in no run folder: a run folder would work, runs/NAME or runs/NAME/version_N{known}, or a "
+                "file in one. Runs of a configuration are called as its file, unless --name says otherwise."
+            )
+        root = home
     if not os.path.isdir(root):
         raise InputError(f"There is no run folder {path}.{_neighbors(root)}")
     if not (root / "summary.json").is_file() and not (root / "metrics.csv").is_file():

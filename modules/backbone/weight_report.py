@@ -54,9 +54,9 @@ class WeightReport:
 
     def __str__(self) -> str:
         if not self.loaded:
-            return f"Weights of {self.label}: {self.parameters / 1e6:.1f} M parameters, all new."
+            return f"Weights of {self.label}: {shown_count(self.parameters)} parameters, all new."
         counts = f"{len(self.loaded)} tensors loaded, {len(self.new)} new, {len(self.unused)} unused"
-        lines = [f"Weights of {self.label}: {self.parameters / 1e6:.1f} M parameters; {counts}."]
+        lines = [f"Weights of {self.label}: {shown_count(self.parameters)} parameters; {counts}."]
         listed = (("new", self.new), ("unused", self.unused), ("kept for later runs", list(self.carried)))
         lines += [f"  {kind}: {_some(names, 6)}" for kind, names in listed if names]
         return "\n".join(lines)
@@ -64,6 +64,11 @@ class WeightReport:
     def print(self) -> None:
         """Say it once, on the main process."""
         rank_zero_info(str(self))
+
+
+def shown_count(parameters: int) -> str:
+    """Return how many parameters there are: in millions, where there are not less than one, else in full."""
+    return f"{parameters / 1e6:.1f} M" if parameters >= 1e6 else f"{parameters:,}"
 
 
 def _some(names: list[str], count: int = 3) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ...contracts import data_facts
 from ...text.card_sections import fenced, folded, section
 from ...text.markdown import code, public
+from ..backbone.weight_report import shown_count
 from ..setting import setting, versions
 from .lineage import data_of, lineage, steps_of
 from .metadata import metadata, parent_metadata
@@ -152,8 +153,7 @@ def _training(module: BaseModule) -> str:
 
 
 def _size(module: BaseModule) -> str:
-    count = sum(parameter.numel() for parameter in module.model.parameters())
-    return f"{count / 1e6:.1f} M" if count >= 1e6 else f"{count:,}"
+    return shown_count(sum(parameter.numel() for parameter in module.model.parameters()))
 
 
 def _options(module: BaseModule) -> list[list[str]]:

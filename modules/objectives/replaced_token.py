@@ -19,6 +19,7 @@ from ...contracts.random_streams import GENERATED_TOKEN
 from ...errors import InputError, check_range
 from ..backbone.architecture import config_from_json
 from ..backbone.backbone import Backbone
+from ..backbone.weight_report import shown_count
 from ..base import Output
 from ..batches.showing import with_facts
 from ..corruption.hashing import uniform
@@ -149,8 +150,8 @@ class ReplacedTokenDetection(MaskedLanguageModeling):
         if self.share_embeddings:
             self._share()
         if self.stored is None:
-            whole = sum(p.numel() for p in self.generator.parameters()) / 1e6
-            rank_zero_info(str(report) if named else f"Generator: {whole:.1f} M parameters, all new; not exported.")
+            whole = shown_count(sum(p.numel() for p in self.generator.parameters()))
+            rank_zero_info(str(report) if named else f"Generator: {whole} parameters, all new; not exported.")
 
     def _share(self) -> None:
         """Make the discriminator's embeddings the generator's too: whole where they are alike, else the words'."""

@@ -26,7 +26,10 @@ trainer: {{accumulate_grad_batches: 2}}
 """
 
 
-def test_any_configuration_is_measured(corpus: Path, run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+def test_any_configuration_is_measured(
+    corpus: Path, run: Run, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
     Path("mine.yaml").write_text(CONFIG.format(corpus=corpus))
     found = run("benchmark", "--config", "mine.yaml", "--steps", "3", "--warmup=1", "--json", "found.json")
     assert found == json.loads(Path("found.json").read_text())
@@ -43,6 +46,9 @@ def test_any_configuration_is_measured(corpus: Path, run: Run, capsys: pytest.Ca
     assert found["flops_per_token"] > 0
     assert report(found) in capsys.readouterr().out
     assert not Path("runs").exists()
+    told = [record.getMessage() for record in caplog.records]
+    assert sum(line.startswith("train: ") for line in told) == 1  # though it trains twice
+    assert len(told) == len(set(told))
 
 
 def test_what_limits_is_said() -> None:
@@ -53,6 +59,8 @@ def test_what_limits_is_said() -> None:
     found |= {"model_alone": 2.0, "steps": 9, "peak_teraflops": 989.0, "mfu": 0.4, "waiting": 0.25}
     text = report(found)
     assert text.startswith("8 x NVIDIA H100, bf16-mixed")
+    assert report({**found, "threads": 1}).startswith("8 x NVIDIA H100, 1 thread, bf16-mixed")
+    assert report({**found, "threads": 2}).startswith("8 x NVIDIA H100, 2 threads, bf16-mixed")
     assert "MFU 40.0% of 989 TFLOP/s" in text
     assert "The data limit: 25%" in text
     assert "The model limits: 5%" in report({**found, "waiting": 0.05, "mfu": None})

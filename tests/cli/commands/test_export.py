@@ -308,7 +308,9 @@ def test_instructions_are_answered_without_torch(tokenizer_folder: Path, run: Ca
 # ---------------------------------------------------------------------- the other formats
 
 
-def test_adapters_and_whole_weights_are_written_again(encoder: Path, run: Callable[..., Any]) -> None:
+def test_adapters_and_whole_weights_are_written_again(
+    encoder: Path, run: Callable[..., Any], capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
     pytest.importorskip("peft")
     from safetensors.torch import load_file
 
@@ -317,7 +319,11 @@ def test_adapters_and_whole_weights_are_written_again(encoder: Path, run: Callab
     folder, _ = fitted(run, "TextClassification", "TextClassificationDataModule", lora)
     before = load_file(folder / "export/model.safetensors")
     card = (folder / "export/README.md").read_text()
-    assert run_export(["runs/mine", "--format", "safetensors"])["folder"] == str(folder / "export")
+    capsys.readouterr()
+    caplog.clear()
+    with caplog.at_level("INFO"):
+        assert run_export(["runs/mine", "--format", "safetensors"])["folder"] == str(folder / "export")
+    assert (capsys.readouterr().out + caplog.text).count("Exported to ") == 1
     again = load_file(folder / "export/model.safetensors")
     assert before.keys() == again.keys()
     assert all(before[name].equal(again[name]) for name in before)

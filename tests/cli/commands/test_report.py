@@ -43,6 +43,15 @@ def test_several_and_seeds_stand_side_by_side(capsys: pytest.CaptureFixture[str]
         (["runs/mien"], "There is no run folder runs/mien. In runs there are: mine"),
         (["empty"], "empty is no run folder"),
         (["runs"], "runs is no run, but holds some: mine"),
+        (
+            ["mine.yaml"],
+            "mine.yaml lies in no run folder: a run folder would work",
+        ),
+        (["mine.yaml"], "such as runs/mine, or a file in one."),
+        (
+            ["other.yaml"],
+            "runs/NAME or runs/NAME/version_N, or a file in one.",
+        ),
         (["runs/mine", "--output", "page.pdf"], "ends in .html"),
         (["runs/mine", "--output", "file/report.html"], "cannot be written"),
     ],
@@ -52,7 +61,8 @@ def test_what_is_wrong_is_said_once_and_nothing_is_written(
 ) -> None:
     make_run(Path("runs/mine/version_0"))
     Path("empty").mkdir()
-    Path("file").write_text("")
+    for file in ("file", "mine.yaml", "other.yaml"):
+        Path(file).write_text("")
     before = sorted(Path().rglob("*"))
     assert said in fails("report", *args)
     assert sorted(Path().rglob("*")) == before

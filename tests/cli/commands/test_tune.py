@@ -51,7 +51,7 @@ def test_the_best_is_an_overlay_that_fit_takes(
     assert not list(home.glob("trial_*/version_0/checkpoints")) + list(home.glob("trial_*/version_0/export"))
     assert (home / "best.yaml").read_text().startswith("# The best of 3 trials (trial ")
     assert "| 2 | " in (printed := capsys.readouterr().out)
-    assert f"--config {home / 'best.yaml'}" in printed
+    assert str(home / "best.yaml") in printed
     cli = run("fit", "--config", "mine.yaml", "--config", home / "best.yaml")
     assert cli.model.learning_rate == found["best"]["model.learning_rate"]
     assert cli.datamodule.batch_size == found["best"]["data.batch_size"]
@@ -182,7 +182,13 @@ def test_what_is_fixed_is_not_searched(caplog: pytest.LogCaptureFixture) -> None
         ({"low": 1e-5, "high": 1e-4}, 1e-5, (1e-5, 4e-5), "within a factor of 4 of the proposal"),
         ({"low": 1e-5, "high": 1e-4}, 1e-4, (2.5e-5, 1e-4), "is searched from 2.5e-05 to 0.0001"),
         ({"low": 1e-5, "high": 1e-4}, 3e-5, (1e-5, 1e-4), "all of which is within"),
-        ({"low": 1e-5, "high": 1e-4}, 1e-2, (1e-5, 1e-4), "of the proposal (0.01) too little of that is near"),
+        (
+            {"low": 1e-5, "high": 1e-4},
+            1e-2,
+            (1e-5, 1e-4),
+            "(0.01) is passed over: it lies above that range.",
+        ),
+        ({"low": 1e-5, "high": 1e-4}, 1e-6, (1e-5, 1e-4), "The proposal (1e-06) is passed over: it lies below"),
         ({"low": 1e-5, "high": 1e-4}, None, (1e-5, 1e-4), "from 1e-05 to 0.0001, as rates.yaml says."),
         ([1e-5, 1e-4], 1e-2, None, "as rates.yaml lists them"),
         ({"around": "range_test", "factor": 2}, 1e-3, None, "from 0.0005 to 0.002, around the proposal"),
@@ -215,6 +221,17 @@ def test_the_search_is_bounded_and_the_rest_stays(
     assert all(1e-4 <= row["model.learning_rate"] <= 1.6e-3 for row in found["trials"])
     assert all("data.batch_size" not in row for row in found["trials"])
     assert "model.learning_rate is searched from 0.0001 to 0.0016" in caplog.text
+
+
+def test_a_search_in_which_nothing_was_learned_says_so(
+    tune: Callable[..., Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    tune("--trials=1", "--range_test=false", "--model.learning_rate=1e-12")
+    last = capsys.readouterr().out.strip().splitlines()[-1]
+    assert "Validation shows nothing that was learned" in last
+    assert "is as good as any other: train longer" in last
+    assert "Train with it" not in last
+    assert "# Validation shows nothing that was learned" in Path("runs/mine/tune/best.yaml").read_text()
 
 
 def test_the_shipped_space_is_one() -> None:

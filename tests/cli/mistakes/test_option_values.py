@@ -202,6 +202,10 @@ def test_a_run_that_is_evaluated_with_other_options(mine: str, run: Run, fails: 
     wider = ("--model.backbone.config.hidden_size", "64")
     message = fails("test", *tested, *wider)
     assert f"runs/mine/version_0 is of another model or backbone; --ckpt_path best would evaluate it, {cure}" in message
+    for verb, files in (("test", f"--data.test_files={reviews}"), ("predict", "--data.predict_texts=fine")):
+        message = fails(verb, "--config", mine, files, "--model.backbone=nobody/nothing")
+        assert "runs/mine/version_0 is of another model or backbone; --ckpt_path best would evaluate it" in message
+        assert "As it is: The backbone 'nobody/nothing' cannot be loaded" in message
     message = fails("test", *tested, *wider, "--ckpt_path=best")
     assert "checkpoints/best.ckpt does not fit the model: size mismatch for" in message
     assert f"was trained with other model.backbone.config.hidden_size: {cure}" in message

@@ -12,6 +12,7 @@ from seven_encoders import CLASSIFIER  # type: ignore[import-not-found]
 
 from pretune.errors import InputError
 from pretune.modules import Backbone
+from pretune.modules.backbone.weight_report import shown_count
 
 
 def test_report_of_loaded_new_and_unused_weights(encoder: Path, tokenizer: Any) -> None:
@@ -24,6 +25,8 @@ def test_report_of_loaded_new_and_unused_weights(encoder: Path, tokenizer: Any) 
     assert len(report.unused) == 5
     assert report.head_is_new
     assert "37 tensors loaded, 4 new, 5 unused" in str(report)
+    assert f": {report.parameters:,} parameters; " in str(report)  # and not 0.0 M
+    assert [shown_count(count) for count in (57_123, 1_250_000)] == ["57,123", "1.2 M"]
     _, report = Backbone(str(encoder)).build("AutoModelForMaskedLM", tokenizer)
     assert not report.new
     assert not report.head_is_new
