@@ -3,9 +3,9 @@
     python benchmarks/reading.py [--shards 64] [--megabytes 4] [--seconds 10] [--smoke]
 
 The first table has a process of its own for each size: shards of a million blocks of 1,024 tokens, as sparse files
-(what they hold makes no difference, and nobody has the disk). `memory` is what the process takes for the order, the plan
-and the first batch of 32 blocks of one of 64 processes, above what it took before; `first batch` are the seconds for it
-from the moment the manifest is read.
+(what they hold makes no difference, and nobody has the disk). `memory` is what the process takes for the order, the
+plan and the first batch of 32 blocks of one of 64 processes, above what it took before; `first batch` are the seconds
+for it from the moment the manifest is read.
 
 The second reads real shards, written anew (`--shards` of `--megabytes`), in batches of 32 x 1,024 by one process, in
 windows of 4 shards of which 16 fit into the cache, from a disk, over HTTP on the loopback interface, and over HTTP with
