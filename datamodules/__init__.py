@@ -1,6 +1,7 @@
 """LightningDataModules for corpora and labeled sets."""
 
 from ..text.cleaning import Cleaning
+from ..text.selection.options import Selection
 from ..text.train_tokenizer import TrainTokenizer
 from .base import BaseDataModule
 from .corpus import CorpusDataModule
@@ -24,6 +25,7 @@ __all__ = [
     "LabelledDataModule",
     "MultipleChoiceDataModule",
     "QuestionAnsweringDataModule",
+    "Selection",
     "SentencePairDataModule",
     "SequenceToSequenceDataModule",
     "TextClassificationDataModule",

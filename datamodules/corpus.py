@@ -10,18 +10,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from lightning.pytorch.utilities.rank_zero import rank_zero_info
-
 from ..contracts import CAPACITY, ModuleFacts, module_facts
 from ..errors import InputError
 from ..storage.cache import cached, digest
 from ..text import words as word_lists
 from ..text.cleaning import Cleaning
 from ..text.extend_tokenizer import ExtendTokenizer
-from ..text.findings import KNOWN, UNKNOWN, unknown_id, warn_of_unknown
 from ..text.progress import progress
-from ..text.tokenizer import separator_id
-from ..text.tokenizing import Tokenizing
+from ..text.selection.options import Selection
 from ..text.train_tokenizer import TrainTokenizer
 from .batching.mixture import Mixture
 from .batching.staged_plan import PlannedStage
@@ -30,9 +26,10 @@ from .example_form import ExampleForm
 from .prepared.corpus import PreparedCorpus
 from .prepared.options import PreparedCorpora
 from .prompted import PromptedDataModule
+from .selection.documents import SplitDocuments
 from .sources import Documents, Files, MixedSource, Source, make_source
 from .stages import Stage, planned_stages
-from .token_stream import counted, write_token_stream
+from .token_stream import document_tokenizing, say_counts, write_token_stream
 from .tokenized_corpus import TokenizedCorpus
 
 
@@ -83,6 +80,8 @@ class CorpusDataModule(PromptedDataModule):
         words: for whole words in languages without spaces: a file with a word in each line, or the import path of a
             function from text to a list of words, such as `jieba.lcut`.
         cleaning: which documents to leave out.
+        selection: which of the others to train on, of each corpus: like a target, of every kind, or any; and none that
+            holds a part of a test set. What is held out stays whole.
         documents: what a document is in a .txt file: a `line`, a `paragraph` (blank lines between), or the `file`.
         text_column: the column of the text in other formats.
         encoding: of text files.
@@ -119,6 +118,7 @@ class CorpusDataModule(PromptedDataModule):
         word_ids: bool | None = None,
         words: Callable[[str], list[str]] | str | None = None,  # in this order: an import path is a text too
         cleaning: Cleaning | None = None,
+        selection: Selection | None = None,
         documents: Documents = "line",
         text_column: str = "text",
         encoding: str = "utf-8",
@@ -150,8 +150,10 @@ class CorpusDataModule(PromptedDataModule):
             rest = Files(files, **reading)
             self.source, self.weights = mix_sources(mixed, rest, self.cache_dir, self.prepared.corpus)
             self.prepared.refuse_settled(cleaning=cleaning, words=words)
+            self.prepared.refuse_selection(selection)
         else:
             self.source = make_source({"train": train_files, **files}, dataset, subset, self.cache_dir, **reading)
+        self.selection = selection
         self.prompts = Files({"predict": predict_files}, **reading)
         self.predict_texts = predict_texts
         self.block_size = block_size
@@ -165,6 +167,7 @@ class CorpusDataModule(PromptedDataModule):
         self.words = words
         self.counts: dict[str, dict[str, int]] = {}
         """Of each split its `documents`, `tokens`, `words`, `bytes` and `unknown` tokens, once it is set up."""
+        self.notes: dict[str, list[str]] = {}
 
     @property
     def longest(self) -> int:  # type: ignore[override]
@@ -212,6 +215,12 @@ class CorpusDataModule(PromptedDataModule):
 
     # ------------------------------------------------------------------ preparing
 
+    def find_sources(self) -> None:
+        """Look for the files of the selection, too."""
+        super().find_sources()
+        if self.selection is not None and "train" in self.prepared_splits():
+            self.selection.find_files()
+
     def _corpora(self, split: str) -> list[Any]:
         return [*self.source.parts] if isinstance(self.source, MixedSource) and split == "train" else [self.source]
 
@@ -240,7 +249,11 @@ class CorpusDataModule(PromptedDataModule):
             mixed = len(datasets) > 1
             self.datasets[part] = Mixture(datasets, self.weights[: len(datasets)]) if mixed else datasets[0]
             self.counts[part] = dict(sum((Counter(corpus.counts(part)) for corpus, _ in having), Counter()))
-            self._say(part, sum((Counter(corpus.skipped(part)) for corpus, _ in having), Counter()))
+            self.notes[part] = [note for corpus, _ in having for note in corpus.notes(part)]
+            skipped = sum((Counter(corpus.skipped(part)) for corpus, _ in having), Counter[str]())
+            kind = "packs of at most" if self.packing else "blocks of"
+            examples = f"{len(self.datasets[part]):,} {kind} {self.block_size} tokens"
+            say_counts(part, self.counts[part], examples, skipped, self.notes[part], self.tokenizer)
 
     def planned_stages(self) -> Sequence[PlannedStage]:
         """Return the stages of training, in blocks."""
@@ -250,19 +263,6 @@ class CorpusDataModule(PromptedDataModule):
         stride = None if part == "train" or self.packing else self.eval_stride
         frames, words = self.frames, self.numbers_words
         return ExampleForm(self.tokenizer, self.block_size, self.packing, frames, stride, words, self.cache_dir)
-
-    def _say(self, part: str, skipped: dict[str, int]) -> None:
-        counts = self.counts[part]
-        kind = "packs of at most" if self.packing else "blocks of"
-        rank_zero_info(
-            f"{part}: {counts['documents']:,} documents, {counts['tokens']:,} tokens "
-            f"({counts['tokens'] / max(1, counts['words']):.2f} a word, "
-            f"{100 * counts.get('unknown', 0) / max(1, counts['tokens']):.2f}% unknown), "
-            f"{len(self.datasets[part]):,} {kind} {self.block_size} tokens"
-            + (f"; skipped: {counted(skipped)}" if skipped else "")
-            + "."
-        )
-        warn_of_unknown(part, {KNOWN: counts["tokens"], UNKNOWN: counts.get("unknown", 0)}, self.tokenizer)
 
     def hints(self, batch: Any) -> Any:
         """Add how many places a batch has, which come in one shape; texts to be continued do not."""
@@ -277,22 +277,16 @@ class CorpusDataModule(PromptedDataModule):
         if isinstance(source, PreparedCorpus):
             return source
         words = [True, word_lists.key(self.words)] if self.numbers_words else None
-        held_out = self.held_out_key(split)
+        held_out, selection = self.held_out_key(split), self.selection if split == "train" else None
         key = [split, source.key(split), self.tokenizer_key(), held_out, words, self.cleaning_key()]
-        made = cached(self.cache_dir, "corpora", key, lambda folder: self._tokenize(source, split, folder))
-        return TokenizedCorpus(made)
-
-    def _tokenize(self, source: Source, split: str, folder: Path) -> None:
-        skipped: Counter[str] = Counter()
-        end = separator_id(self.tokenizer)
-        tokenizing = Tokenizing(
-            self.tokenizer,
-            [] if end is None else [end],
-            unknown_id(self.tokenizer),
-            self.numbers_words,
-            self.segmenter if self.numbers_words else None,
-            self.seed,
-        )
-        documents = self.cleaned(source, split, skipped)
+        if selection is not None:
+            key.append(selection.key(self.cache_dir))
         fraction = self.validation_fraction if self.holds_out(split) else 0.0
-        write_token_stream(folder, split, documents, skipped, tokenizing, fraction, source.name(split))
+        documents = SplitDocuments(source, split, self.cleaning, selection, fraction, self.seed, self.cache_dir)
+
+        def write(folder: Path) -> None:
+            segmenter = self.segmenter if self.numbers_words else None
+            tokenizing = document_tokenizing(self.tokenizer, self.numbers_words, segmenter, self.seed)
+            write_token_stream(folder, documents, tokenizing)
+
+        return TokenizedCorpus(cached(self.cache_dir, "corpora", key, write))

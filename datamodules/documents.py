@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from ..contracts import Survey
 from ..errors import InputError, check_range
 from ..text.cleaning import Cleaning
 from ..text.extend_tokenizer import ExtendTokenizer
-from ..text.progress import progress
 from ..text.train_tokenizer import TrainTokenizer
 from .base import BaseDataModule
 from .batching.segment_pairs import Pairs
-from .sources import Source
 from .surveying import survey_documents
 
 
@@ -35,6 +33,8 @@ class DocumentsDataModule(BaseDataModule):
 
     predict_texts: list[str] | None = None
     """Prompts to continue, in place of files."""
+    notes: Mapping[str, list[str]] = MappingProxyType({})
+    """Of each part what is said of its documents beside their counts."""
 
     def __init__(
         self,
@@ -119,19 +119,6 @@ class DocumentsDataModule(BaseDataModule):
         """Return what a cache key must hold of the cleaning."""
         return self.cleaning.key() if self.cleaning is not None else None
 
-    def cleaned(self, source: Source, split: str, skipped: Counter[str]) -> Iterator[str]:
-        """Return the documents that are not left out, under a line of progress.
-
-        Args:
-            source: that is read.
-            split: of it.
-            skipped: counts what is left out, by its reason.
-        """
-        documents = source.documents(split, skipped)
-        if self.cleaning is not None:
-            documents = self.cleaning.clean(documents, skipped)
-        return progress(documents, f"tokenizing {split}")
-
     # ------------------------------------------------------------------ what is shown
 
     def survey(self, split: str) -> Survey | None:
@@ -144,7 +131,7 @@ class DocumentsDataModule(BaseDataModule):
             notes = [f"{tokens:,} tokens in {len(divided[split]):,} inputs of at most {self.longest} tokens"]
             notes += [f"{tokens / words:.2f} tokens a word"] if (words := counts.get("words", 0)) else []
             notes += [f"{counts.get('unknown', 0) / tokens:.2%} of the tokens unknown"]
-        return survey_documents(split, divided, notes)
+        return survey_documents(split, divided, [*notes, *self.notes.get(split, [])])
 
     def about(self, split: str, indices: Sequence[int]) -> list[dict[str, str]]:
         """Return of each row of a batch which block, or pair, of all it is; nothing of documents in packs."""

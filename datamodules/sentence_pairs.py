@@ -26,6 +26,7 @@ from ..text.train_tokenizer import TrainTokenizer
 from .batching.gather_pairs import Sentences, gather_pairs
 from .batching.segment_pairs import Pairs
 from .documents import DocumentsDataModule
+from .selection.documents import SplitDocuments
 from .sources import Documents, make_source
 
 
@@ -174,7 +175,7 @@ class SentencePairDataModule(DocumentsDataModule):
         skipped: Counter[str] = Counter()
         writer = TokenWriter(folder, len(self.tokenizer))
         sizes, hashes = array("q"), array("Q")  # eight bytes for each document
-        documents = self.cleaned(self.source, split, skipped)
+        documents = SplitDocuments(self.source, split, self.cleaning).read(skipped)
         tokenizing = Tokenizing(self.tokenizer, end=[], unknown=None, word_starts=False, segmenter=None, seed=self.seed)
         with closing(SentenceTokenizing(tokenizing, self.splitter or split_sentences).over(documents)) as batches:
             for batch in batches:

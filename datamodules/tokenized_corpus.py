@@ -39,6 +39,11 @@ class TokenizedCorpus:
         skipped: dict[str, int] = self._report[part]["skipped"]
         return skipped
 
+    def notes(self, part: str) -> list[str]:
+        """Return what is said of a part beside its counts."""
+        notes: list[str] = self._report[part].get("notes", [])
+        return notes
+
     def dataset(self, part: str, form: ExampleForm) -> Blocks | Packs:
         """Return the examples of a part.
 

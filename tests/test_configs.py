@@ -72,6 +72,7 @@ def own_files() -> dict[str, str]:
     ]
     for name in ("domain", "new", "old", "new-held-out", "old-held-out"):
         files[f"{name}.txt"] = "\n".join(f"{text} {name}" for text in texts * 10)
+    files["exam.jsonl"] = json.dumps({"question": " ".join(f"word{i}" for i in range(14))})
     files["questions.json"] = json.dumps({"data": [{"title": "t", "paragraphs": paragraphs}]})
     return files
 

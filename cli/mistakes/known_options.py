@@ -14,6 +14,7 @@ from lightning.pytorch import LightningDataModule, LightningModule
 from ...modules.backbone.backbone import Backbone
 from ...text.cleaning import Cleaning
 from ...text.extend_tokenizer import ExtendTokenizer
+from ...text.selection.options import Selection
 from ...text.train_tokenizer import TrainTokenizer
 from ..options import CheckpointOptions, EarlyStoppingOptions, PaceOptions
 
@@ -28,6 +29,7 @@ SECTIONS: dict[str, tuple[type[Any], ...]] = {
     "model.backbone": (Backbone,),
     "data.tokenizer": (TrainTokenizer, ExtendTokenizer),
     "data.cleaning": (Cleaning,),
+    "data.selection": (Selection,),
     "early_stopping": (EarlyStoppingOptions,),
     "pace": (PaceOptions,),
     "checkpoint": (CheckpointOptions,),

@@ -112,6 +112,10 @@ class PreparedCorpus:
         """Return nothing: what was left out when it was prepared, its manifest tells."""
         return {}
 
+    def notes(self, split: str) -> list[str]:
+        """Return nothing, for the same reason."""
+        return []
+
     def dataset(self, split: str, form: ExampleForm) -> Sharded:
         """Return the examples of a split.
 

@@ -50,6 +50,18 @@ class PreparedCorpora:
                     "command, and leave it out here."
                 )
 
+    def refuse_selection(self, selection: Any) -> None:
+        """Refuse to select from tokens.
+
+        Args:
+            selection: the option.
+        """
+        if self.all and selection is not None:
+            raise InputError(
+                f"data.selection goes by texts, and what is prepared ({self.all[0].url}) holds tokens: leave it out, "
+                "or train on the files themselves."
+            )
+
     def load_tokenizer(self, spec: Any) -> Any:
         """Return the tokenizer that comes with them.
 

@@ -55,6 +55,11 @@ def corpus_of(data: CorpusDataModule) -> Corpus:
         raise InputError("What data.prepared names is prepared already: set data.train_files, or data.dataset.")
     if not data.source.has("train"):
         raise InputError("There is nothing to prepare: set data.train_files, data.dataset or data.sources.")
+    if data.selection is not None:
+        raise InputError(
+            "data.selection is not done by `prepare`, which would take all documents: leave it out, or train with "
+            "`fit` on the files themselves."
+        )
     if len(set(data.weights)) > 1:
         raise InputError(
             "data.sources have weights, for which a prepared corpus has no place: its sources come one after another. "

@@ -1,0 +1,1 @@
+"""Selecting the training documents of a corpus, in passes over its texts."""
