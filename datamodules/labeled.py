@@ -21,7 +21,7 @@ from .sources import make_source
 from .surveying import survey_examples
 from .tables.label_facts import LabelFacts, text_labels, word_labels
 from .tables.labels import LabelNames
-from .tables.leakage import SplitExamples, warn_of_missing_labels, warn_of_shared_texts
+from .tables.leakage import SplitExamples, warn_of_few_rows, warn_of_missing_labels, warn_of_shared_texts
 from .tabular import TabularDataModule
 
 
@@ -211,6 +211,9 @@ class LabeledDataModule(TabularDataModule):
         if fitting and "validation" in self._parts:
             warn_of_shared_texts(self._parts["train"], self._parts["validation"], "validation")
             warn_of_missing_labels(self.occurrences("train"), self.occurrences("validation"))
+            rows = {name: len(self._parts[name].examples) for name in ("train", "validation")}
+            is_held_out = self._parts["validation"].rows is self._parts["train"].rows
+            warn_of_few_rows(**rows, labels=len(self.occurrences("train")), held_out=is_held_out)
         elif split == "test" and (known := self._training_parts()):
             warn_of_shared_texts(known["train"], self._parts["test"], "test", known.get("validation"))
 

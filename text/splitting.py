@@ -19,21 +19,49 @@ def sort_labels(labels: set[str]) -> list[str]:
 
 
 def hold_out(labels: np.ndarray, fraction: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return row numbers for training and validation; every label gives its share.
+    """Return row numbers for training and validation; every label gives its share, and keeps a row to train on.
 
     Args:
         labels: (n,), the label of each row.
-        fraction: share to hold out; at least one row in all, if there is more than one.
+        fraction: share to hold out, of all rows as of each label; at least one row in all, if there is more than one.
         seed: of the choice.
     """
     rng = np.random.default_rng([seed, HELD_OUT_ROWS])
+    groups = [rng.permutation(rows) for rows in _by_label(labels)]
+    counts = _held_out_counts(np.array([len(rows) for rows in groups]), fraction, rng)
     held = np.zeros(len(labels), bool)
-    for rows in _by_label(labels):
-        rows = rng.permutation(rows)
-        held[rows[: round(fraction * len(rows))]] = True
+    for rows, count in zip(groups, counts, strict=True):
+        held[rows[:count]] = True
     if not held.any() and len(labels) > 1:
-        held[rng.integers(len(labels))] = True
+        several = np.concatenate([rows for rows in groups if len(rows) > 1] or groups)
+        row = rng.integers(len(labels))
+        held[row if row in several else rng.choice(several)] = True
     return np.flatnonzero(~held), np.flatnonzero(held)
+
+
+def _held_out_counts(sizes: np.ndarray, fraction: float, rng: np.random.Generator) -> np.ndarray:
+    """Return (labels,), how many rows of each label are held out.
+
+    Rounded label by label, shares below one half would all be nothing, however many labels there are. Where the sum is
+    wrong by more than a row and by more than a tenth, the largest remainders decide who gives a row more than its share
+    rounded down.
+
+    Args:
+        sizes: (labels,), the rows of each label; one stays, unless the share is everything, which is refused elsewhere.
+        fraction: share to hold out.
+        rng: decides between equal remainders.
+    """
+    total = round(fraction * sizes.sum())
+    most = sizes - 1 if total < sizes.sum() else sizes
+    rounded: np.ndarray = np.minimum(np.round(fraction * sizes).astype(np.int64), most)
+    if abs(total - rounded.sum()) <= max(1, total / 10):
+        return rounded
+    counts: np.ndarray = np.minimum(np.floor(fraction * sizes).astype(np.int64), most)
+    remainders = np.where(counts < most, fraction * sizes - counts, -1)
+    order = np.lexsort((rng.permutation(len(sizes)), -np.round(remainders, 9)))
+    takers = order[: max(0, min(total - counts.sum(), int((counts < most).sum())))]
+    counts[takers] += 1
+    return counts
 
 
 def draw(labels: np.ndarray, rows: np.ndarray, count: int, seed: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""What makes validation lie: texts that are in training too, and labels that only one side has."""
+"""What makes validation lie: texts that are in training too, labels that only one side has, and few rows."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from ..batching.token_rows import TokenRows
 TOKENS_AT_ONCE = 1 << 20
 """Hashed so many at a time: memory stays bounded, however long examples are."""
 MOST_NAMES = 10
+FEW_ROWS = 20
+"""Fewer rows to validate on are warned of."""
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,26 @@ def warn_of_missing_labels(train: dict[str, int], validation: dict[str, int]) ->
                 f"{label} {shown}{more} {times} 0 times in {missing} ({sum(with_them[n] for n in names):,} times in "
                 f"{other}): {consequence}."
             )
+
+
+def warn_of_few_rows(train: int, validation: int, labels: int, held_out: bool) -> None:
+    """Warn when so few rows are validated on that chance decides which checkpoint is the best.
+
+    Args:
+        train: rows to train on.
+        validation: rows to validate on.
+        labels: how many there are; 0 where rows have none.
+        held_out: whether the validation rows were taken from the training rows.
+    """
+    if validation >= max(FEW_ROWS, labels):
+        return
+    of_labels = f" for {labels:,} labels" if validation < labels else ""
+    rows = "1 row" if validation == 1 else f"{validation:,} rows"
+    more = "a larger data.validation_fraction or data.validation_files" if held_out else "more of them"
+    rank_zero_warn(
+        f"validation has {rows}{of_labels}, train {train:,}: each is {round(100 / validation, 1):g}% of a score, by which the best "
+        f"checkpoint is chosen and training may stop early; {more} would make it steadier."
+    )
 
 
 def warn_of_lone_labels(counts: np.ndarray, column: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -240,6 +241,36 @@ def test_missing_labels_of_several(tmp_path: Path, tokenizer_folder: Path) -> No
     (message,) = fitted(data)
     assert message.startswith("labels 'l01', 'l02', ")
     assert "'l10' and 4 more occur 0 times in validation (37 times in train)" in message
+
+
+@pytest.mark.parametrize(
+    ("train", "validation", "labels", "held_out", "message"),
+    [
+        (307, 1, 77, True, "validation has 1 row for 77 labels, train 307: each is 100% of a score, .* a larger data.val"),
+        (45, 5, 2, True, "validation has 5 rows, train 45: each is 20% of a score"),
+        (900, 19, 0, False, "validation has 19 rows, train 900: each is 5.3% of a score, .*; more of them would"),
+        (4800, 1200, 3000, True, "validation has 1,200 rows for 3,000 labels, train 4,800: each is 0.1% of a score"),
+        (900, 20, 20, True, None),
+        (900, 77, 77, False, None),
+    ],
+)
+def test_few_rows_to_validate_on(train: int, validation: int, labels: int, held_out: bool, message: str | None) -> None:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        leakage.warn_of_few_rows(train, validation, labels, held_out)
+    assert len(caught) == (message is not None)
+    assert message is None or re.match(message, str(caught[0].message))
+
+
+def test_of_many_labels_with_few_rows_a_tenth_validates_and_the_warning_says_how_many(
+    tmp_path: Path, tokenizer_folder: Path
+) -> None:
+    train = reviews(tmp_path / "train.jsonl", list(range(77 * 4)), lambda i: f"l{i % 77}")
+    data = TextClassificationDataModule(train, tokenizer=str(tokenizer_folder))
+    data.prepare_data()
+    with pytest.warns(UserWarning, match="validation has 31 rows for 77 labels, train 277: "):
+        data.setup("fit")
+    assert len(data.datasets["validation"]) == 31
 
 
 def test_numbers_have_no_labels(tmp_path: Path, tokenizer_folder: Path) -> None:
