@@ -50,9 +50,12 @@ def without_torch(folder: str | Path, texts: list[str]) -> list[dict[str, Any]]:
     return found
 
 
-def predicted(run: Callable[..., Any], args: list[str], folder: Path) -> list[dict[str, Any]]:
+def predicted(
+    run: Callable[..., Any], args: list[str], folder: Path, name: str = "predictions.jsonl"
+) -> list[dict[str, Any]]:
     run("predict", *args, "--name=mine", "--data.predict_files=rows.jsonl", "--trainer.precision=32-true")
-    return [json.loads(line) for line in (folder / "predictions.jsonl").read_text().splitlines()]
+    written = Path(name) if Path(name).exists() else folder / name
+    return [json.loads(line) for line in written.read_text().splitlines()]
 
 
 def fitted(
@@ -211,6 +214,10 @@ def test_tags_without_torch(encoder: Path, run: Callable[..., Any]) -> None:
     mine = without_torch(made["folder"], [row["text"] for row in rows])
     assert [row["prediction"] for row in mine] == [row["prediction"] for row in theirs]
     assert made["metric"] == "val/f1"
+    write_rows([{"text": "नमस्ते दुनिया, e\u0301te\u0301 foo\u200bbar"}, {"text": "வணக்கம் 👍🏽 กี่โมง so\u00adft"}])
+    theirs = predicted(run, [*args, "--predictions_file=scripts.jsonl"], folder, "scripts.jsonl")
+    for row, other in zip(without_torch(made["folder"], [row["text"] for row in theirs]), theirs, strict=True):
+        assert len(row["words"]) == len(row["prediction"]) == len(other["prediction"])
 
 
 @pytest.mark.slow
