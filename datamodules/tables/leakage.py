@@ -131,8 +131,8 @@ def warn_of_few_rows(train: int, validation: int, labels: int, held_out: bool) -
     rows = "1 row" if validation == 1 else f"{validation:,} rows"
     more = "a larger data.validation_fraction or data.validation_files" if held_out else "more of them"
     rank_zero_warn(
-        f"validation has {rows}{of_labels}, train {train:,}: each is {round(100 / validation, 1):g}% of a score, by which the best "
-        f"checkpoint is chosen and training may stop early; {more} would make it steadier."
+        f"validation has {rows}{of_labels}, train {train:,}: each is {round(100 / validation, 1):g}% of a score, by "
+        f"which the best checkpoint is chosen and training may stop early; {more} would make it steadier."
     )
 
 

@@ -246,7 +246,7 @@ def test_missing_labels_of_several(tmp_path: Path, tokenizer_folder: Path) -> No
 @pytest.mark.parametrize(
     ("train", "validation", "labels", "held_out", "message"),
     [
-        (307, 1, 77, True, "validation has 1 row for 77 labels, train 307: each is 100% of a score, .* a larger data.val"),
+        (307, 1, 77, True, "validation has 1 row for 77 labels, train 307: each is 100% of a score, .* a larger"),
         (45, 5, 2, True, "validation has 5 rows, train 45: each is 20% of a score"),
         (900, 19, 0, False, "validation has 19 rows, train 900: each is 5.3% of a score, .*; more of them would"),
         (4800, 1200, 3000, True, "validation has 1,200 rows for 3,000 labels, train 4,800: each is 0.1% of a score"),

@@ -61,7 +61,7 @@ def test_words_are_those_of_predict(script: str, divide: Divide) -> None:
 
 
 def known() -> list[str]:
-    """All characters (few of those that are none yet) of which the standard library and `regex`, which may be newer, say the same."""
+    """All characters that `regex`, which may be newer, takes for what the standard library does; few that are none."""
     found = []
     for code in range(sys.maxunicode + 1):
         character, category = chr(code), unicodedata.category(chr(code))
