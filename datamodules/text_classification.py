@@ -21,7 +21,7 @@ from .labeled import LabeledDataModule
 from .sources import Row
 from .tables.classes import in_order, refuse_one_class
 from .tables.columns import find_column, label_in, labels_in, number_in, text_in
-from .tables.labels import LabelNames, refuse_one_number, some_names, tell_of_words_for_nothing
+from .tables.labels import LabelNames, refuse_one_number, some_names, tell_of_odd_labels
 from .tables.leakage import warn_of_lone_labels
 from .tables.multi_hot import MultiHot, count_labels, some_of
 from .tables.problem import Problem, found_problem
@@ -178,7 +178,7 @@ class TextClassificationDataModule(LabeledDataModule):
             if self.problem == "regression" and not isinstance(numbers, MultiHot):
                 refuse_one_number(numbers, self.source.name(name), split_rows.meta["columns"][1])
         if fitting:
-            tell_of_words_for_nothing(first.meta["labels"])
+            tell_of_odd_labels(first.meta["labels"], self.names)
         if fitting and self.problem == "single":
             counts = count_labels(len(self.labels or []), self._targets[id(first)])
             refuse_one_class(counts, self.labels or [], self.source.name(split))

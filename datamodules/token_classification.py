@@ -29,7 +29,7 @@ from .batching.token_rows import RowsInMemory, TokenRow, TokenRows
 from .labeled import LabeledDataModule
 from .sources import Row
 from .tables.columns import find_column, text_in
-from .tables.labels import LabelNames, iob2_names, some_names
+from .tables.labels import LabelNames, iob2_names, some_names, warn_of_numbers_in_several_ways
 from .tables.tagged_words import joined, tags_in, words_in
 from .tables.telling_split import say_who_tells, telling_split
 from .tables.text_columns import text_rows
@@ -238,6 +238,7 @@ class TokenClassificationDataModule(LabeledDataModule):
             self.labels = names
         elif self.tagging:
             self.labels = ordered if ordered is not None and tags <= set(ordered) else sort_labels(tags)
+            warn_of_numbers_in_several_ways(first.meta["labels"], LabelNames(None))
         else:
             self.labels = iob2_names(ordered or [], tags)
             if fitting:

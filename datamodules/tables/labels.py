@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
-from lightning.pytorch.utilities.rank_zero import rank_zero_info
+from lightning.pytorch.utilities.rank_zero import rank_zero_info, rank_zero_warn
 
 from ...contracts import module_facts
 from ...errors import InputError, MisfitError
@@ -13,6 +14,7 @@ from ...storage.cells import is_whole
 
 MOST_NAMES = 20
 WORDS_FOR_NOTHING = ("none", "null", "nan", "na", "n/a")
+NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 
 class LabelNames:
@@ -76,15 +78,37 @@ class LabelNames:
         return table
 
 
-def tell_of_words_for_nothing(labels: dict[str, str]) -> None:
-    """Say which labels are words that elsewhere stand for a missing one.
+def tell_of_odd_labels(labels: dict[str, str], names: LabelNames) -> None:
+    """Say which labels are words that elsewhere stand for a missing one, and which one number in several ways.
 
     Args:
         labels: in the data, with the place where each stands first.
+        names: that may give several of them one name.
     """
     if words := [raw for raw in labels if raw.lower() in WORDS_FOR_NOTHING]:
         listed = ", ".join(f"{raw!r} ({labels[raw]})" for raw in words)
         rank_zero_info(f"Taken as labels, as they are written out, and not as missing ones: {listed}.")
+    warn_of_numbers_in_several_ways(labels, names)
+
+
+def warn_of_numbers_in_several_ways(labels: dict[str, str], names: LabelNames) -> None:
+    """Warn of labels that are one number, written in several ways: they are several labels.
+
+    Args:
+        labels: in the data, with the place where each stands first.
+        names: that may give them one name.
+    """
+    ways: dict[float, list[str]] = {}
+    for raw in labels:
+        if NUMBER.fullmatch(raw):
+            ways.setdefault(float(raw), []).append(raw)
+    several = [group for group in ways.values() if len({names.rename(raw) for raw in group}) > 1]
+    if several:
+        listed = some_names([" and ".join(f"{raw!r} ({labels[raw]})" for raw in group) for group in several])
+        rank_zero_warn(
+            f"Numbers written in several ways are several labels: {listed}. Write each in one way, or give those that "
+            "are one label one name (data.label_names)."
+        )
 
 
 def refuse_one_number(numbers: np.ndarray, name: str, column: str) -> None:
