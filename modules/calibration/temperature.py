@@ -15,6 +15,8 @@ COOLEST, HOTTEST = 0.02, 50.0
 """Between which a temperature is looked for; one at either end is none."""
 BINS = 15
 """Of probabilities, for the calibration error."""
+FEW_A_BIN = 50
+"""With fewer targets in a bin, chance moves the share of what is right by more than a few percent."""
 
 
 @dataclass(frozen=True)
@@ -43,9 +45,26 @@ class Calibration:
 
     def __str__(self) -> str:
         return (
-            f"temperature {self.temperature:.3f} of {self.targets:,} validation targets: negative log likelihood "
-            f"{self.nll_before:.4f} -> {self.nll_after:.4f}, calibration error {self.ece_before:.4f} -> "
-            f"{self.ece_after:.4f}"
+            f"temperature {self.temperature:.3f} of {self.targets:,} validation targets: negative log likelihood, "
+            f"which is what is fitted, {self.nll_before:.4f} -> {self.nll_after:.4f}, calibration error by {BINS} bins "
+            f"{self.ece_before:.4f} -> {self.ece_after:.4f}"
+        )
+
+    def worsened(self) -> str | None:
+        """Return what to say where the calibration error is larger than before, which no fit of likelihood rules out.
+
+        Returns:
+            The text, or None where it is not, in what is shown of both.
+        """
+        if round(self.ece_after, 4) <= round(self.ece_before, 4):
+            return None
+        each = self.targets / BINS
+        few = f"; {self.targets:,} targets, {each:.0f} a bin, are few to tell by" if each < FEW_A_BIN else ""
+        return (
+            f"The temperature made the negative log likelihood better ({self.nll_before:.4f} -> {self.nll_after:.4f}), "
+            f"which is what is fitted, and the calibration error by {BINS} bins worse ({self.ece_before:.4f} -> "
+            f"{self.ece_after:.4f}), on the rows that it was fitted on{few}. More validation rows would tell; without "
+            "model.calibrate the probabilities stay as they are."
         )
 
 

@@ -174,6 +174,8 @@ class CalibratedModule(BaseModule):
         else:
             self.temperature = self.calibration.temperature
             rank_zero_info(f"Calibrated: {self.calibration}.")
+            if worsened := self.calibration.worsened():
+                rank_zero_warn(worsened)
         summary = {"temperature": self.temperature, **(self.calibration.to_dict() if self.calibration else {})}
         add_to_summary(self.trainer, "calibration", summary)
         return self.temperature

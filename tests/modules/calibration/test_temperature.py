@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from pretune.modules.calibration.temperature import calibration_error, fit_temperature, likelihood
+from pretune.modules.calibration.temperature import Calibration, calibration_error, fit_temperature, likelihood
 
 
 def drawn(classes: int, temperature: float, rows: int = 20_000) -> tuple[torch.Tensor, torch.Tensor]:
@@ -77,3 +77,30 @@ def test_nothing_is_made_up_where_no_temperature_is_best() -> None:
     assert fit_temperature(logits, torch.tensor([0, 1] * 50)) is None  # the surest would be best
     assert fit_temperature(logits, torch.tensor([1, 0] * 50)) is None  # the least sure
     assert fit_temperature(logits, torch.tensor([0, 1, 0, 0] * 25)) is not None
+
+
+def test_a_calibration_error_that_rises_is_told_with_both_numbers() -> None:
+    worse = Calibration(0.8, 62, 0.6123, 0.6001, 0.0965, 0.1774).worsened()
+    assert worse is not None
+    assert worse.startswith(
+        "The temperature made the negative log likelihood better (0.6123 -> 0.6001), which is what is fitted, and the "
+        "calibration error by 15 bins worse (0.0965 -> 0.1774), on the rows that it was fitted on; 62 targets, 4 a "
+        "bin, are few to tell by. "
+    )
+    many = Calibration(0.8, 6000, 0.6123, 0.6001, 0.01, 0.02).worsened()
+    assert many is not None
+    assert "few" not in many
+    assert Calibration(0.8, 62, 0.6123, 0.6001, 0.0965, 0.09652).worsened() is None  # the same in what is shown
+    assert Calibration(0.8, 62, 0.6123, 0.6001, 0.2, 0.1).worsened() is None
+
+
+def test_likelihood_can_be_better_where_the_calibration_error_is_not() -> None:
+    """Ten rows of 0.7, of which seven are right, have no error; one that is sure and wrong draws all down."""
+    odds = math.log(0.7 / 0.3)
+    logits = torch.tensor([[odds, 0.0]] * 50 + [[6.0, 0.0]] * 2)
+    targets = torch.tensor(([0] * 7 + [1] * 3) * 5 + [1] * 2)
+    found = fit_temperature(logits, targets)
+    assert found is not None
+    assert found.nll_after < found.nll_before
+    assert (found.worsened() is not None) == (found.ece_after > found.ece_before)
+    assert found.worsened() is not None

@@ -17,7 +17,7 @@ from tests_support import sentence  # type: ignore[import-not-found]
 from pretune.checkpoints import read_checkpoint
 from pretune.datamodules import TextClassificationDataModule, TokenClassificationDataModule
 from pretune.modules import TextClassification
-from pretune.modules.calibration.temperature import likelihood
+from pretune.modules.calibration.temperature import Calibration, likelihood
 
 Run = Callable[..., Any]
 
@@ -191,7 +191,7 @@ def test_tags_and_choices(encoder: Path, run: Run) -> None:
         assert raw.temperature == found["temperature"] != 1
 
 
-def test_without_the_command_line(args: list[str], encoder: Path) -> None:
+def test_without_the_command_line(args: list[str], encoder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data = TextClassificationDataModule(
         "train.csv", "review", label_column="stars", validation_files="validation.csv", batch_size=16
     )
@@ -202,7 +202,9 @@ def test_without_the_command_line(args: list[str], encoder: Path) -> None:
     assert module.calibration is not None
     assert module.temperature == module.calibration.temperature != 1
     trainer.fit_loop.max_epochs = 7
-    trainer.fit(module, data)
+    monkeypatch.setattr(Calibration, "worsened", lambda self: f"worse by {self.targets} targets")
+    with pytest.warns(UserWarning, match="worse by 100 targets"):
+        trainer.fit(module, data)
     assert module.calibration.targets == 100
 
 
