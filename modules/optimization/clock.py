@@ -29,7 +29,11 @@ class Clock:
 
     def share(self, trainer: Trainer) -> Callable[[], float] | None:
         """Return what tells the share that is spent; None where time is no limit."""
-        return (lambda: self.spent) if _timer(trainer) is not None else None
+        return self.now if _timer(trainer) is not None else None
+
+    def now(self) -> float:
+        """Return the share that was spent when it was last read."""
+        return self.spent
 
 
 def _timer(trainer: Trainer) -> Timer | None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Literal
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from torch import Tensor
 from torch.optim.lr_scheduler import LambdaLR
@@ -53,25 +54,50 @@ def schedule(
     length = TICKS if math.isinf(total) and clock is not None else total
     rise = warmup_steps(warmup, length)
 
-    def factor(step: int) -> float:
-        at = float(step) if math.isfinite(total) or clock is None else 0.0
-        if clock is not None:
-            at = max(at, clock() * length)
-        rising = step if warmup >= 1 else at
+    return Schedule(name, total, warmup, decay, clock, length, rise)
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """A schedule, as `schedule` makes it: an object and no closure, as trainers travel to other processes with it.
+
+    Args:
+        name: see `schedule`, as the next four.
+        total: steps.
+        warmup: steps, or a fraction.
+        decay: fraction.
+        clock: share of the time.
+        length: of the run in steps, or in ticks of the clock.
+        rise: how much of it is warm-up.
+    """
+
+    name: ScheduleName
+    total: float
+    warmup: float
+    decay: float
+    clock: Callable[[], float] | None
+    length: float
+    rise: float
+
+    def __call__(self, step: int) -> float:
+        """Return the factor at a step."""
+        rise, length = self.rise, self.length
+        at = float(step) if math.isfinite(self.total) or self.clock is None else 0.0
+        if self.clock is not None:
+            at = max(at, self.clock() * length)
+        rising = step if self.warmup >= 1 else at
         if rising < rise:
             # The first step already learns: (step + 1) / rise, reaching 1 at the end of the rise.
             return min(1.0, (rising + 1) / rise)
-        if name == "constant":
+        if self.name == "constant":
             return 1.0
         progress = min(1.0, max(0.0, at - rise) / max(1, length - rise))
-        if name == "linear":
+        if self.name == "linear":
             return 1.0 - progress
-        if name == "cosine":
+        if self.name == "cosine":
             return 0.5 * (1.0 + math.cos(math.pi * progress))
-        start = max(rise, length * (1 - decay))
+        start = max(rise, length * (1 - self.decay))
         return 1.0 - math.sqrt(max(0.0, min(1.0, (at - start) / max(1, length - start))))
-
-    return factor
 
 
 class GrowingSchedule(LambdaLR):
@@ -88,3 +114,7 @@ class GrowingSchedule(LambdaLR):
             self.base_lrs.append(group["initial_lr"])
             self.lr_lambdas.append(self.lr_lambdas[0])
         return super().get_lr()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the state without that of the factors, which follow from options, data and trainer of each run."""
+        return {**super().state_dict(), "lr_lambdas": [None] * len(self.lr_lambdas)}
