@@ -49,6 +49,17 @@ class DataFacts:
     around_source: tuple[str, str] = ("", "")
     """What it puts before and after a source text that is to be turned into another."""
 
+    passes: int | None = None
+    """How often training goes over them, where their options settle that."""
+
+    def rate_at(self, batch: int) -> float:
+        """Return the factor on the learning rate in a batch of the training."""
+        return 1.0
+
+    def own_tokenizer(self) -> Any:
+        """Return the tokenizer that comes with them, before they are set up; None where none does."""
+        return None
+
     def occurrences(self, split: str) -> dict[str, int]:
         """Return how many rows of a split have each label; empty where there are no labels."""
         return {}
@@ -61,13 +72,6 @@ class DataFacts:
             most: texts of each label.
         """
         return {}
-
-    passes: int | None = None
-    """How often training goes over them, where their options settle that."""
-
-    def rate_at(self, batch: int) -> float:
-        """Return the factor on the learning rate in a batch of the training."""
-        return 1.0
 
     def examples(self, split: str) -> Any:
         """Return the examples of a split by number, with the texts that a score or a prediction compares."""

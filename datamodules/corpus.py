@@ -210,8 +210,12 @@ class CorpusDataModule(PromptedDataModule):
         key = self.source.key("train")
         return key if self.cleaning is None else [key, replace(self.cleaning, near_duplicates=None).key()]
 
+    def own_tokenizer(self) -> Any:
+        """Return the tokenizer of what is prepared."""
+        return self.prepared.load_tokenizer(self.tokenizer_spec) if self.prepared.all else None
+
     def _find_tokenizer(self) -> Any:
-        return self.prepared.load_tokenizer(self.tokenizer_spec) if self.prepared.all else super()._find_tokenizer()
+        return self.own_tokenizer() or super()._find_tokenizer()
 
     # ------------------------------------------------------------------ preparing
 

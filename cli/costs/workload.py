@@ -88,8 +88,9 @@ def prepare(module: Any, data: Any) -> Any:
     spec = data.tokenizer_spec
     scratch = module.backbone.name is None
     trained = getattr(spec, "vocab_size", None)
-    named = isinstance(spec, str) and scratch
-    module.tokenizer = load_tokenizer(spec) if named else _stand_in()
+    own = data_facts(data).own_tokenizer() if scratch else None
+    named = (isinstance(spec, str) or own is not None) and scratch
+    module.tokenizer = own or (load_tokenizer(spec) if named else _stand_in())
     known = len(module.tokenizer)
     if is_defined(module_facts(module), ModuleFacts.known_labels):
         module.labels = module.known_labels(True) or [f"label {i}" for i in range(LABELS)]

@@ -11,6 +11,7 @@ from tests_support import sentence  # type: ignore[import-not-found]
 
 from pretune.datamodules import CorpusDataModule
 from pretune.errors import InputError
+from pretune.main import main
 from pretune.text.cleaning import Cleaning
 from pretune.text.train_tokenizer import TrainTokenizer, train_tokenizer
 
@@ -103,3 +104,13 @@ def test_what_was_found_whole_is_not_read_again(prepared: str, monkeypatch: pyte
     os.utime(Path(prepared, "train-00000.bin"), (1, 1))
     with pytest.raises(pytest.fail.Exception):
         setup(prepared=prepared).datasets["train"][every]
+
+
+def test_estimate_knows_its_tokenizer(prepared: str, tiny: dict[str, Any], tokenizer: Any) -> None:
+    """As many entries as it has, and not as many as one might have."""
+    args = ("estimate", "--model=MaskedLanguageModeling", f"--model.backbone={{config: {tiny}}}")
+    data = ("--data=CorpusDataModule", "--data.block_size=16")
+    found = main([*args, *data, f"--data.prepared={prepared}"])
+    tokenizer.save_pretrained("own")
+    assert found["parameters"] == main([*args, *data, "--data.train_files=a.txt", "--data.tokenizer=own"])["parameters"]
+    assert found["parameters"] < main([*args, *data, "--data.train_files=a.txt"])["parameters"]
