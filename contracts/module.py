@@ -52,6 +52,8 @@ class ModuleFacts:
     """Whether batches must tell words apart."""
     fills_masks: bool = False
     """Whether what it predicts of a text are the words behind its mask tokens."""
+    scoring: Literal["squad", "cmrc2018"] | None = None
+    """Whose rules its answers are scored by; None: whose suit the language."""
     one_row: bool = False
     """Whether source and target stand in one row, as a decoder reads them."""
 

@@ -19,7 +19,7 @@ from .batching.choice_batches import ChoiceBatches
 from .batching.encode_texts import encode_texts
 from .batching.padding import Padding
 from .batching.token_rows import RowsInMemory, TokenRow, TokenRows
-from .labeled import LabeledDataModule
+from .judging import JudgingDataModule
 from .tables.columns import find_column, label_in, text_in
 
 CONTEXT_COLUMNS = ("ctx", "context", "sent1", "article", "passage", "premise", "startphrase", "dialogue", "question")
@@ -35,7 +35,7 @@ FORMAT = 2
 LABEL_COLUMNS = ("label", "answer", "gold", "target")
 
 
-class MultipleChoiceDataModule(LabeledDataModule):
+class MultipleChoiceDataModule(JudgingDataModule):
     """A context with endings, one of which is right. The number of endings may differ from row to row.
 
     Batch: `input_ids` and `attention_mask` (rows, choices, length) int64; `token_type_ids` the same where the tokenizer
@@ -132,6 +132,11 @@ class MultipleChoiceDataModule(LabeledDataModule):
                 f"{self.first_label} to {last}, letters, or their texts); data.first_label says where counting begins."
             )
         return number
+
+    def is_right(self, row: dict[str, Any], predicted: dict[str, Any]) -> bool:
+        """Return whether the number of an ending is that of the right one."""
+        label: int = self.example("", row, self.columns("", row, True), True)["label"]
+        return bool(predicted["prediction"] == label)
 
     def encode(self, examples: list[dict[str, Any]], findings: Findings) -> list[list[TokenRow]]:
         """Return one row of tokens for each ending."""

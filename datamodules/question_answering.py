@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 from lightning.pytorch.utilities.rank_zero import rank_zero_info
 
+from ..contracts import module_facts
 from ..errors import InputError, check_range
 from ..storage.cells import listed
+from ..text.answers import Scoring, is_exact, scoring_of
 from ..text.findings import Findings
 from ..text.places import begins_late, token_places
 from ..text.splitting import document_hash, held_out_documents
@@ -18,12 +21,12 @@ from .batching.answer_windows import LOST, USABLE, answer_tokens, answer_windows
 from .batching.batches import Batches
 from .batching.padding import Padding
 from .batching.token_rows import RowsInMemory, TokenRow, TokenRows
-from .labeled import LabeledDataModule
+from .judging import FIRST_ROWS, JudgingDataModule
 from .tables.answers import answers_in, placed_answer
 from .tables.columns import find_column, text_in
 
 
-class QuestionAnsweringDataModule(LabeledDataModule):
+class QuestionAnsweringDataModule(JudgingDataModule):
     """Questions with a context, and the parts of it that answer them; SQuAD's JSON (v1.1 and v2.0) or rows.
 
     A row has `context`, `question`, an `id`, and `answers`: `{text: [...], answer_start: [...]}` or a list of
@@ -65,6 +68,7 @@ class QuestionAnsweringDataModule(LabeledDataModule):
         self.unanswerable = False
         """Whether some questions have no answer; known after `setup`."""
         self._seen: dict[str, str] = {}
+        self._scoring: Scoring | None = None
 
     def options(self) -> Any:
         """Return columns and windows."""
@@ -99,6 +103,24 @@ class QuestionAnsweringDataModule(LabeledDataModule):
             example["answers"] = [text for text, _, _ in golds]
             _, example["span"], example["repaired"] = golds[0] if golds else ("", (-2, -2), False)
         return example
+
+    def is_right(self, row: dict[str, Any], predicted: dict[str, Any]) -> bool:
+        """Return whether an answer is one of the row's, by the rules of the benchmark; none, where there is none."""
+        columns = self.columns("", row, True)
+        context = text_in("", row, columns["context"] or "")
+        golds = [placed_answer(context, *gold)[0] for gold in answers_in("", listed(row.get(columns["answers"] or "")))]
+        return is_exact(predicted["prediction"], golds, self._rules(columns["answers"] or ""))
+
+    def _rules(self, column: str) -> Scoring:
+        """Return whose rules judge: those of the module, else those for the language of the answers."""
+        asked = module_facts(self.module).scoring
+        if asked is None and self._scoring is None:
+            golds: list[str] = []
+            for row in self.predict_rows[:FIRST_ROWS]:
+                with suppress(InputError):
+                    golds += [text for text, _ in answers_in("", listed(row.get(column)))]
+            self._scoring = scoring_of(golds)
+        return asked or self._scoring or "squad"
 
     # ------------------------------------------------------------------ windows
 

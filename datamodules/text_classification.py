@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from .batching.batches import Batches
 from .batching.encode_texts import encode_texts
 from .batching.padding import Padding
 from .batching.token_rows import TokenRow, TokenRows
-from .labeled import LabeledDataModule
+from .judging import JudgingDataModule
 from .sources import Row
 from .tables.classes import in_order, refuse_one_class
 from .tables.columns import find_column, label_in, labels_in, number_in, text_in
@@ -32,7 +32,7 @@ from .tables.usable_rows import with_columns
 LABEL_COLUMNS = ("label", "labels", "coarse_label", "category", "class", "sentiment", "target", "stars", "score")
 
 
-class TextClassificationDataModule(LabeledDataModule):
+class TextClassificationDataModule(JudgingDataModule):
     """Texts, or pairs of texts, each with a label, several labels, or a number.
 
     Batch: `input_ids` and `attention_mask` (rows, length) int64; `token_type_ids` (rows, length) int64 where the
@@ -263,30 +263,17 @@ class TextClassificationDataModule(LabeledDataModule):
         shares = [f"{name} {n:,} ({n / len(targets):.0%})" for name, n in self.occurrences(split).items()]
         return some_names(shares)
 
-    def judged(self, row: dict[str, Any], predicted: dict[str, Any]) -> dict[str, Any]:
-        """Return whether a prediction is right, where the row says what is: `label` may be 0 for a name."""
-        names = module_facts(self.module).labels or []
-        prediction = predicted.get("prediction")
-        if "correct" in row or not isinstance(prediction, str | list):
-            return {}
-        are_many = isinstance(prediction, list)
-        try:
-            column = self.columns("", row, True)[1]
-            gold = labels_in("", row, column, self.label_separator) if are_many else [label_in("", row, column)]
-        except InputError:  # rows to predict need no labels
-            return {}
-        right = {self.names.known(raw, names) for raw in gold}
-        return {} if None in right else {"correct": right == set(prediction if are_many else [prediction])}
+    def can_be_right(self, predicted: dict[str, Any]) -> bool:
+        """Return whether it is a label, or several."""
+        return isinstance(predicted.get("prediction"), str | list)
 
-    def judgments(self, columns: Sequence[str], predicted: dict[str, Any]) -> list[str]:
-        """Return `correct`, where there is a column of labels."""
-        if "correct" in columns or not isinstance(predicted.get("prediction"), str | list):
-            return []
-        try:
-            self.columns("", dict.fromkeys(columns, ""), True)
-        except InputError:
-            return []
-        return ["correct"]
+    def is_right(self, row: dict[str, Any], predicted: dict[str, Any]) -> bool | None:
+        """Return whether labels are those of the row: `label` may be 0 for a name."""
+        prediction, column = predicted["prediction"], self.columns("", row, True)[1]
+        are_many = isinstance(prediction, list)
+        gold = labels_in("", row, column, self.label_separator) if are_many else [label_in("", row, column)]
+        right = {self.names.known(raw, module_facts(self.module).labels or []) for raw in gold}
+        return None if None in right else right == set(prediction if are_many else [prediction])
 
     def inline_rows(self) -> list[Row] | None:
         """Return the `predict_texts` as rows."""

@@ -26,11 +26,11 @@ from ..text.tokenizer import special_frame
 from .batching.batches import Batches
 from .batching.tag_windows import TagPadding, count_tags, windows_of, words_apart
 from .batching.token_rows import RowsInMemory, TokenRow, TokenRows
-from .labeled import LabeledDataModule
+from .judging import FIRST_ROWS, JudgingDataModule
 from .sources import Row
 from .tables.columns import find_column, text_in
 from .tables.labels import LabelNames, iob2_names, some_names, warn_of_numbers_in_several_ways
-from .tables.tagged_words import joined, tags_in, words_in
+from .tables.tagged_words import joined, tags_in, tags_in_rows, words_in
 from .tables.telling_split import say_who_tells, telling_split
 from .tables.text_columns import text_rows
 from .tables.usable_rows import with_columns
@@ -43,7 +43,7 @@ SILENT = "words without a token, which go on with the word before"
 SHARED = "words that share a token with a word of another tag, and cannot be told apart"
 
 
-class TokenClassificationDataModule(LabeledDataModule):
+class TokenClassificationDataModule(JudgingDataModule):
     """Sentences with a tag for each word, or texts with labeled spans of characters.
 
     Tags of spans are converted to IOB2, whatever their scheme and spelling (`B-X`, `B_X`, `X-B`, `b-x`, or `B` where
@@ -144,19 +144,17 @@ class TokenClassificationDataModule(LabeledDataModule):
         return self._convention
 
     def _found_convention(self) -> Convention:
-        split = telling_split(self.source)
-        assert split is not None  # there are rows with tags
+        split = telling_split(self.source, needed=not len(self.predict_rows))
+        columns_in = partial(self.columns, labeled=True)
+        if split is None:  # there are rows to predict, with tags
+            first = ((row, columns_in("", row)["tags"]) for row in self.predict_rows[:FIRST_ROWS])
+            return detect(tags_in_rows(first, self.names.rename))
         say_who_tells("the scheme of the tags", split, self.source)
 
-        def sentences() -> Iterator[list[str]]:
-            columns_in = partial(self.columns, labeled=True)
-            for _, row, columns in with_columns(self.source.rows(split), columns_in):
-                tags = listed(row.get(columns["tags"]))
-                if isinstance(tags, list):
-                    yield [self.names.rename(str(tag)) for tag in tags if tag is not None]
-
         def make(folder: Path) -> None:
-            (folder / "convention.json").write_text(json.dumps(detect(sentences()).to_dict()))
+            rows = ((row, columns["tags"]) for _, row, columns in with_columns(self.source.rows(split), columns_in))
+            tags = tags_in_rows(rows, self.names.rename)
+            (folder / "convention.json").write_text(json.dumps(detect(tags).to_dict()))
 
         key = [self.source.key(split), self.tokens_column, self.tags_column, self.names.option]
         folder = cached(self.cache_dir, "conventions", key, make)
@@ -187,6 +185,12 @@ class TokenClassificationDataModule(LabeledDataModule):
             named = [self.names.rename(tag) for tag in tags]
             example["tags"] = self.convention.read(where, named, lambda number: conll_line(where, number))
         return example
+
+    def is_right(self, row: dict[str, Any], predicted: dict[str, Any]) -> bool | None:
+        """Return whether all tags are those of the row."""
+        tags = self.example("", row, self.columns("", row, True), True)["tags"]
+        known = set(tags) <= set(module_facts(self.module).labels or [])
+        return bool(predicted["prediction"] == tags) if known else None
 
     # ------------------------------------------------------------------ windows
 

@@ -85,11 +85,26 @@ def score(answer: str, golds: Sequence[str], scoring: Scoring = "squad") -> tupl
         golds: the right answers; none where there is no answer.
         scoring: whose rules.
     """
+    of_f1 = SCORES[scoring][1]
+    return float(is_exact(answer, golds, scoring)), max(of_f1(answer, gold) for gold in _usable(golds, scoring))
+
+
+def is_exact(answer: str, golds: Sequence[str], scoring: Scoring = "squad") -> bool:
+    """Return whether an answer is one of the gold answers; of none, whether it is empty.
+
+    Args:
+        answer: the prediction, empty for none.
+        golds: the right answers; none where there is no answer.
+        scoring: whose rules.
+    """
+    of_exact = SCORES[scoring][0]
+    return any(of_exact(answer, gold) for gold in _usable(golds, scoring))
+
+
+def _usable(golds: Sequence[str], scoring: Scoring) -> Sequence[str]:
     if scoring == "squad":
         golds = [gold for gold in golds if normalized(gold)]
-    of_exact, of_f1 = SCORES[scoring]
-    pairs = [(of_exact(answer, gold), of_f1(answer, gold)) for gold in golds or [""]]
-    return max(e for e, _ in pairs), max(f for _, f in pairs)
+    return golds or [""]
 
 
 def scoring_of(golds: Sequence[str]) -> Scoring:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from ...errors import InputError
@@ -42,6 +43,19 @@ def tags_in(where: str, row: dict[str, Any], column: str, count: int, words_colu
     if missing := [i for i, tag in enumerate(tags) if tag is None]:
         raise InputError(f"{where}: word {missing[0] + 1} has no tag.")
     return [str(tag) for tag in tags]
+
+
+def tags_in_rows(rows: Iterable[tuple[dict[str, Any], str]], rename: Callable[[str], str]) -> Iterator[list[str]]:
+    """Yield the tags of rows that have a list of them.
+
+    Args:
+        rows: each with its column of tags.
+        rename: takes a tag as the data spell it to its name.
+    """
+    for row, column in rows:
+        tags = listed(row.get(column))
+        if isinstance(tags, list):
+            yield [rename(str(tag)) for tag in tags if tag is not None]
 
 
 def joined(words: list[str]) -> tuple[str, list[tuple[int, int]]]:

@@ -12,13 +12,17 @@ from ..sources import Source
 SPLITS: tuple[Literal["train", "validation", "test"], ...] = ("train", "validation", "test")
 
 
-def telling_split(source: Source) -> Literal["train", "validation", "test"] | None:
+def telling_split(source: Source, needed: bool = True) -> Literal["train", "validation", "test"] | None:
     """Return the first split whose files are there, and None where there is no split.
 
     What a model was trained on need not be there any more when it is tested: the test set speaks for itself then.
 
+    Args:
+        source: of the splits.
+        needed: whether nothing else could tell.
+
     Raises:
-        MissingFileError: if there are splits, and the files of none of them are there.
+        MissingFileError: if there are splits, and the files of none of them are there, where one is needed.
     """
     missing: MissingFileError | None = None
     for split in SPLITS:
@@ -30,7 +34,7 @@ def telling_split(source: Source) -> Literal["train", "validation", "test"] | No
             missing = missing or error
             continue
         return split
-    if missing is not None:
+    if missing is not None and needed:
         raise missing
     return None
 

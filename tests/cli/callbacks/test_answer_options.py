@@ -138,6 +138,7 @@ def test_several_labels_and_choices(encoder: Path, run: Run) -> None:
             "--data.endings_column=endings", "--name=choices", "--trainer.max_steps=2"]  # fmt: skip
     run("fit", *args)
     whole = rows_of(run("predict", *args))
+    assert [row["correct"] for row in whole] == [row["prediction"] == row["label"] for row in whole]
     cli = run("predict", *args, "--top_k=3", "--threshold=0.4", "--predictions=csv")
     for row, other in zip(read_predictions(cli.predictions), whole, strict=True):
         places = sorted(range(len(other["probabilities"])), key=lambda i: -other["probabilities"][i])
