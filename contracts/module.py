@@ -122,8 +122,11 @@ class ModuleFacts:
         """Return, of what it logs, whether it should fall or rise."""
         return {}
 
-    def calibrate_kept(self) -> float | None:
+    def calibrate_kept(self, in_vain: bool = False) -> float | None:
         """Fit how sure it may be, if that was asked for, now that its weights are those that are kept.
+
+        Args:
+            in_vain: whether nothing was learned.
 
         Returns:
             The temperature that its logits are divided by, or None where nothing was to be done.

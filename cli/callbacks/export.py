@@ -20,6 +20,8 @@ from ...storage.whole_folders import swapped_in
 from ...text.progress import working
 from .best import BestCheckpoint
 from .checkpoints import AtomicCheckpointIO
+from .nothing_learned import nothing_learned
+from .report import RunReport
 
 
 class ExportBest(Callback):
@@ -77,7 +79,9 @@ class ExportBest(Callback):
             pl_module.kept_step = int(content["global_step"])  # type: ignore[assignment]
             score = float(best.best_model_score) if best.best_model_score is not None else float("nan")
             rank_zero_info(f"The best weights are kept: {best.monitor} {score:.4f} ({best.best_model_path}).")
-        if module_facts(pl_module).calibrate_kept() is not None and best is not None:
+        report = next((c for c in trainer.callbacks if isinstance(c, RunReport)), None)  # type: ignore[attr-defined]
+        in_vain = bool(nothing_learned(trainer, pl_module, report.read().get("before", {}) if report else {}))
+        if module_facts(pl_module).calibrate_kept(in_vain) is not None and best is not None:
             add_temperature(trainer, best.best_model_path, module_facts(pl_module).temperature)
         if self.folder is not None and (trainer.is_global_zero or is_sharded(pl_module)):
             module: Any = pl_module

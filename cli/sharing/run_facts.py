@@ -11,6 +11,7 @@ from ...checkpoints import versions
 from ...errors import InputError
 from ...storage.plain_files import read_json, read_yaml
 from ..reporting.run import Run
+from ..reporting.sections.scores import best_validation
 
 PICTURE = "curves.png"
 
@@ -60,6 +61,15 @@ class RunFacts:
     def test(self) -> dict[str, Any]:
         """What a test of the exported weights came to; empty where none was, or other weights were tested."""
         return tested(self.summary)
+
+    def validated(self) -> dict[str, float]:
+        """Return the scores on validation of the weights that are kept."""
+        kept = numbers(_part(self.fit, "kept"), "val/")
+        try:
+            logged = best_validation(Run(self.folder)) if self.folder is not None else {}
+        except (InputError, OSError):
+            logged = {}
+        return {**{name: value for name, value in logged.items() if math.isfinite(value)}, **kept}
 
     def tested_rows(self) -> list[Any]:
         """Return the rows of the test, where they were kept and are whole."""

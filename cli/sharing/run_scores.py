@@ -22,7 +22,7 @@ def scores_of_run(run: RunFacts) -> str:
         run: what is known of it.
     """
     test = numbers(run.test, "test/")
-    kept, before = numbers(_part(run.fit, "kept"), "val/"), numbers(_part(run.summary, "before"), "val/")
+    kept, before = run.validated(), numbers(_part(run.summary, "before"), "val/")
     seeds, of_seeds = _seeds(run)
     names = list(dict.fromkeys([*test, *kept, *(before if not test else [])]))
     names = [name for name in names if name in test or name in kept]
@@ -52,6 +52,12 @@ def _said(run: RunFacts, test: dict[str, float]) -> list[str]:
         lines.append("Not tested: these are scores on validation, by which the weights were chosen.")
     if "accuracy" in test and (share := most_frequent(run.test)) is not None:
         lines.append(f"Always the most frequent label would score an accuracy of {_number(share)}.")
+    temperature = _part(run.summary, "calibration").get("temperature", 1)
+    if "loss" in test and temperature != 1:
+        lines.append(
+            f"The loss on the test is that of calibrated probabilities (temperature {temperature:.3f}, fitted after "
+            "training); on validation and before training it is that of the others."
+        )
     if run.seeds:
         spread = "mean and standard deviation, behind them the 95% interval of the mean"
         lines.append(f"Seeds: {', '.join(run.seeds)}; {spread}.")

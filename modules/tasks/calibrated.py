@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,6 +24,15 @@ FEWEST = 50
 """Rows of validation that a temperature is fitted on."""
 CONFIG_FIELD = "pretune_calibration"
 """The entry of an exported configuration that says which temperature its last layer is divided by."""
+
+
+def refuse_few(rows: int) -> None:
+    """Raise an `InputError` where validation has too few rows for a temperature."""
+    if rows < FEWEST:
+        raise InputError(
+            f"model.calibrate is fitted on validation, which has {rows:,} rows: at least {FEWEST} would work. "
+            "More of data.validation_files or data.validation_fraction, or leave it out."
+        )
 
 
 class CalibratedModule(BaseModule):
@@ -114,6 +123,18 @@ class CalibratedModule(BaseModule):
 
     # ------------------------------------------------------------------ the course of a run
 
+    def setup(self, stage: str) -> None:
+        """Refuse validation data that are too few or those of the training, before any weights are there."""
+        super().setup(stage)
+        datasets = getattr(self.datamodule, "datasets", None)
+        held_out = datasets.get("validation") if isinstance(datasets, dict) else None
+        if data_facts(self.datamodule).problem == "regression":
+            return  # which is refused for more than its rows
+        if stage == "fit" and self.calibrate and held_out is not None and not self.trainer.fast_dev_run:  # type: ignore[attr-defined]
+            with suppress(TypeError):  # of somebody else's, which has no length
+                refuse_few(len(held_out))
+            self._refuse_same()
+
     def on_fit_start(self) -> None:
         """Train without one."""
         super().on_fit_start()
@@ -136,12 +157,11 @@ class CalibratedModule(BaseModule):
                 "model.calibrate is fitted on validation, and there is none: set data.validation_files, or "
                 "data.validation_fraction and trainer.limit_val_batches above 0; or leave it out."
             )
-        rows = rows_of(loader)
-        if rows is not None and rows < FEWEST:
-            raise InputError(
-                f"model.calibrate is fitted on validation, which has {rows:,} rows: at least {FEWEST} would work. "
-                "More of data.validation_files or data.validation_fraction, or leave it out."
-            )
+        if (rows := rows_of(loader)) is not None:
+            refuse_few(rows)
+        self._refuse_same()
+
+    def _refuse_same(self) -> None:
         if self.trainer.overfit_batches or data_facts(self.datamodule).are_same("train", "validation"):  # type: ignore[attr-defined]
             raise InputError(
                 "model.calibrate is fitted on validation, which here holds the rows that are trained on: how sure the "
@@ -153,8 +173,11 @@ class CalibratedModule(BaseModule):
         super().on_fit_end()
         self.calibrate_kept()
 
-    def calibrate_kept(self) -> float | None:
+    def calibrate_kept(self, in_vain: bool = False) -> float | None:
         """Fit the temperature on validation, with the weights as they are, if that was asked for and is not done.
+
+        Args:
+            in_vain: whether nothing was learned: how sure to be of chance no temperature says.
 
         Returns:
             The temperature, or None where nothing was to be done.
@@ -162,14 +185,14 @@ class CalibratedModule(BaseModule):
         if not self._owes_calibration:
             return None
         self._owes_calibration = False
-        logits, targets = validated(self, self.answer_logits)
-        self.calibration = fit_temperature(logits, targets) if len(logits) >= FEWEST else None
+        count, why = 0, "nothing was learned"
+        if not in_vain:
+            logits, targets = validated(self, self.answer_logits)
+            count, why = len(logits), "no temperature is best there: all is right, or nothing is told apart"
+            if count < FEWEST:
+                why = f"there are {count:,} targets in it"
+        self.calibration = fit_temperature(logits, targets) if count >= FEWEST else None
         if self.calibration is None:
-            why = (
-                f"there are {len(logits):,} targets in it"
-                if len(logits) < FEWEST
-                else "no temperature is best there: all is right, or nothing is told apart"
-            )
             rank_zero_warn(f"The probabilities are not calibrated on validation: {why}.")
         else:
             self.temperature = self.calibration.temperature

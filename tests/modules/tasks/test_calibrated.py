@@ -234,6 +234,24 @@ def test_all_right_is_not_calibrated(encoder: Path, run: Run) -> None:
     assert summary_of(cli)["calibration"] == {"temperature": 1.0}
 
 
+def test_what_learned_nothing_is_not_calibrated(args: list[str], run: Run) -> None:
+    slow = ("--trainer.max_epochs=1", "--model.learning_rate=1e-12")
+    with pytest.warns(UserWarning, match="not calibrated on validation: nothing was learned"):
+        cli = run("fit", *args, "--model.calibrate=temperature", *slow)
+    assert summary_of(cli)["calibration"] == {"temperature": 1.0}
+    assert "nothing_learned" in summary_of(cli)["fit"]
+
+
+def test_few_rows_are_refused_before_weights_are_loaded(
+    args: list[str], fails: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(TextClassification, "configure_model", lambda self: pytest.fail("too late"))
+    write_rows("few.csv", 30, 5000)
+    warm = ["fit", *args, "--model.calibrate=temperature", "--trainer.accelerator=cpu"]
+    assert "which has 30 rows: at least 50" in fails(*warm, "--data.validation_files=few.csv")
+    assert "holds the rows that are trained on" in fails(*warm, "--data.validation_files=train.csv")
+
+
 def test_rows_that_two_splits_share(args: list[str], encoder: Path) -> None:
     for other, expected in (("train.csv", True), ("validation.csv", False)):
         data = TextClassificationDataModule(
