@@ -1,4 +1,4 @@
-"""`prepare` on a real Slurm of one node: this machine, for as long as the test takes (Debian: apt install slurm-wlm)."""
+"""`prepare` on a real Slurm of one node, this machine, while the test lasts (Debian: apt install slurm-wlm)."""
 
 from __future__ import annotations
 
@@ -88,7 +88,8 @@ def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
                 break
             time.sleep(1)
         else:
-            pytest.fail("\n".join(path.read_text() for path in sorted(folder.glob("*.out"))) + seen.stdout + seen.stderr)
+            said = "\n".join(path.read_text() for path in sorted(folder.glob("*.out")))
+            pytest.fail(said + seen.stdout + seen.stderr)
         yield folder
     finally:
         for _ in range(60):  # else the steps of jobs outlive their daemon
