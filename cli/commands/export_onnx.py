@@ -32,6 +32,7 @@ from ...modules.portable.settings import arguments_of, script_of
 from ...storage.checksums import write_checksums
 from ...storage.whole_folders import swapped_in
 from ..terminal import say
+from .how_scored import how_scored
 from .trained_run import TrainedRun, find_run
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ def export_onnx(run: TrainedRun, folder: Path, options: ExportOptions) -> dict[s
         size = sum(file.stat().st_size for file in place.glob(f"{GRAPH}*"))
     say(_table(found, scores, scored, seconds))
     rows = len({owner for of in owners for owner in of})
-    say(_compared_on(rows, found["onnx"], watch))
+    say(_compared_on(rows, found["onnx"], watch) + how_scored(scored, run.folder, options.rows))
     warn_of_unwritten(module)
     command = f"python {folder / 'predict.py'} {arguments_of(script_of(module))}"
     say(f"Exported to {folder} ({size / 1e6:.1f} MB). Without torch: {command}")

@@ -96,6 +96,8 @@ def test_a_classifier_is_exported_compared_and_predicts_without_torch(
     assert "| torch float32 |" in printed
     assert "| val/accuracy | change |" in printed
     assert "Compared on 24 rows of validation" in printed
+    assert "val/accuracy of the table: in float32 on the CPU, on up to 256 rows of validation" in printed
+    assert "that of the run: in 32-true, on all of them" in printed
     assert not list(Path(found["folder"]).glob("float32*"))
     plain = run_export([str(folder / "checkpoints/best.ckpt"), "--output", "elsewhere"])
     theirs = predicted(run, args, folder)
