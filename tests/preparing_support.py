@@ -11,7 +11,8 @@ import numpy as np
 
 from pretune.datamodules import CorpusDataModule
 from pretune.datamodules.preparing.executors import Executors
-from pretune.datamodules.preparing.prepare import Prepared, prepare
+from pretune.datamodules.preparing.made import Prepared
+from pretune.datamodules.preparing.prepare import prepare
 from pretune.storage.prepared import Manifest
 from pretune.text.tokenizer import load_tokenizer
 

@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Literal
 
+import yaml
 from lightning.pytorch import LightningModule
 
 from ...datamodules import CorpusDataModule
@@ -24,7 +25,10 @@ from .unbuilt import UnbuiltCLI
 
 if TYPE_CHECKING:
     from ...datamodules.preparing.executors import Executors
-    from ...datamodules.preparing.prepare import Prepared
+    from ...datamodules.preparing.made import Prepared
+
+
+TASKS = 64
 
 
 def _option(name: str, default: Any, metavar: str | None = None) -> Any:
@@ -37,6 +41,8 @@ class PrepareOptions:
 
     Args:
         output: a folder for the corpus, or its URL (s3://bucket/corpus); what was begun there goes on.
+        from_: what is read: texts, or token files that another tool made with what data.tokenizer names.
+        tokens: the token files, or their folders: a path, a glob, or a list, [a, b].
         executor: who does the work: processes of this machine, or a Slurm or Ray cluster.
         tasks: parts that the work is divided into; the output is the same.
         workers: tasks at a time; null: one for each core, on a cluster all.
@@ -55,8 +61,10 @@ class PrepareOptions:
     """
 
     output: str | None = field(default=None, metadata={"metavar": "URL"})
+    from_: Literal["texts", "megatron", "litdata", "nanogpt"] = _option("from", "texts")
+    tokens: str | None = field(default=None, metadata={"metavar": "PATHS"})
     executor: Literal["local", "slurm", "ray"] = "local"
-    tasks: int = 64
+    tasks: int = TASKS
     workers: int | None = None
     portion_mb: int = 64
     slurm_partition: str | None = _option("slurm.partition", None)
@@ -73,6 +81,18 @@ class PrepareOptions:
             check_range(f"--{name}", getattr(self, name), least=1)
         check_range("--slurm.memory_gb", self.slurm_memory_gb, least=1)
         check_range("--ray.memory_gb", self.ray_memory_gb, least=1)
+
+    def check_import(self) -> None:
+        """Refuse options that do not go together where another tool has tokenized.
+
+        Raises:
+            UsageError: saying what would work.
+        """
+        if (self.from_ == "texts") != (self.tokens is None):
+            missing, given = ("from", "tokens") if self.from_ == "texts" else ("tokens", "from")
+            raise UsageError(f"--{given} needs --{missing}: --from megatron|litdata|nanogpt --tokens PATHS.")
+        if self.from_ != "texts" and (self.executor, self.tasks, self.workers) != ("local", TASKS, None):
+            raise UsageError("--from works in this process alone: leave --executor, --tasks and --workers out.")
 
     def executors(self) -> Executors:
         """Return who does the work."""
@@ -101,7 +121,8 @@ def run_prepare(args: Sequence[str]) -> Prepared:
     The options of the data are those of `fit` (CorpusDataModule); a model may stand beside them and is not made. The
     work is divided into portions of the input, each of which leaves one shard: the same bytes with any number of tasks
     and on any machines. Stopped, it goes on where it was when the same command is given again. At the end there are
-    manifest.json, and report.html with the counts of each step.
+    manifest.json, and report.html with the counts of each step. With --from, another tool has tokenized:
+    its ids are divided into documents and written as they are.
 
     Args:
         args: what stands after `prepare`: its own options (`PrepareOptions`), and those of `fit`.
@@ -115,18 +136,43 @@ def run_prepare(args: Sequence[str]) -> Prepared:
     options, rest = read_options(PrepareOptions, args)
     if not options.output:
         raise UsageError("--output is missing: prepare --config FILE --output FOLDER.")
+    options.check_import()
     if options.executor == "slurm" and not options.slurm_partition:
         raise UsageError("--executor slurm needs the cluster's partition: --slurm.partition NAME (`sinfo` lists them).")
+    output = options.output if "://" in options.output else os.path.abspath(os.path.expanduser(options.output))
+    if options.from_ != "texts":
+        from ...datamodules.preparing.importing.importing import import_tokens
+
+        paths = _paths(options.tokens or "")
+        made = import_tokens(_datamodule(rest), output, options.from_, paths, options.portion_mb << 20, page_of)
+        return _told(made, output)
     if find_spec("datatrove") is None:
         raise InputError('prepare needs the package datatrove: pip install "pretune[prepare]".')
     from ...datamodules.preparing.prepare import prepare
 
     data = _datamodule(rest)
-    output = options.output if "://" in options.output else os.path.abspath(os.path.expanduser(options.output))
     made = prepare(data, output, options.executors(), options.portion_mb << 20, page_of)
+    return _told(made, output)
+
+
+def _told(made: Prepared, output: str) -> Prepared:
+    """Say what came of it."""
     done = [] if made.seconds else [f"{output} was finished already: nothing is done."]
     say("\n".join([*lines_of(made), *done, f"The page: {output}/report.html"]))
     return made
+
+
+def _paths(text: str) -> list[str]:
+    """Return the paths of an option: one, or a list of YAML's."""
+    if not text.startswith("["):
+        return [text]
+    try:
+        paths = yaml.safe_load(text)
+    except yaml.YAMLError:
+        paths = None
+    if not paths or not all(isinstance(path, str) for path in paths):
+        raise UsageError(f"--tokens is {text}; a path, a glob, or a list of them, [a.bin, b.bin], would work.")
+    return list(paths)
 
 
 def _datamodule(args: Sequence[str]) -> CorpusDataModule:

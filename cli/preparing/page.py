@@ -13,7 +13,7 @@ from ..commands.nested_options import flat
 from ..pages import render_page
 
 if TYPE_CHECKING:
-    from ...datamodules.preparing.prepare import Prepared
+    from ...datamodules.preparing.made import Prepared
 
 TEMPLATES = Path(__file__).with_name("templates")
 STEPS = ("step", "documents in", "left out", "documents out")
@@ -35,6 +35,7 @@ def page_of(made: Prepared) -> str:
         TEMPLATES,
         title="Prepared corpus",
         lead=summary(manifest),
+        notes=made.notes,
         split_names=SPLITS,
         splits=list(_splits(manifest)),
         step_names=STEPS,
@@ -59,7 +60,7 @@ def lines_of(made: Prepared) -> list[str]:
     lines = [f"| {' | '.join(STEPS)} |", "|---|---:|---:|---:|"]
     lines += [f"| {' | '.join(map(str, _step(step)))} |" for step in manifest.steps]
     reasons = [f"{count:,} {reason}" for reason, count in manifest.left_out.items()]
-    return [*lines, "", f"Left out: {', '.join(reasons) or 'nothing'}.", f"{summary(manifest)}."]
+    return [*lines, "", f"Left out: {', '.join(reasons) or 'nothing'}.", *made.notes, f"{summary(manifest)}."]
 
 
 def summary(manifest: Manifest) -> str:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import pickle
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from threading import Event, Thread
 from typing import Any
 
 from ...errors import InputError
 from ...storage.cache import digest
 from ...storage.folders import Folder
-from ...storage.prepared import Manifest
 from ...text.cleaning import function_name
 from ...text.progress import Bar
 from ..corpus import CorpusDataModule
@@ -22,6 +20,7 @@ from .assembly import assembled
 from .corpus import Corpus, content_of, corpus_of, options_of
 from .duplicates import MOST_PORTIONS, Clusters, find_copies, find_pairs, minhash_config
 from .executors import Executors, hush
+from .made import Page, Prepared
 from .plan import Portion, make_plan, plan_text
 from .state import State, begin, found
 from .steps import HASHES, SIGNATURES, HashStep, SignatureStep, TokenStep, copies_of
@@ -33,20 +32,6 @@ PORTION_SIZE = 64 << 20
 """Bytes of input in a portion, about."""
 PORTIONS_A_FINDER = 64
 """Hashes of so many portions are compared in one task."""
-Page = Callable[["Prepared"], str]
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """What came of it.
-
-    Args:
-        manifest: of the corpus.
-        seconds: of each stage; empty where it was there already.
-    """
-
-    manifest: Manifest
-    seconds: dict[str, float] = field(default_factory=dict)
 
 
 def prepare(

@@ -38,7 +38,7 @@ def write_shards(
         Of each split its counts, and under `files` size and hash of each file; no files where it got no document.
     """
     bound = np.uint64(min(int(fraction * 2.0**64), 2**64 - 1))
-    with _place(output) as place:
+    with place_for(output) as place:
         writers = {split: TokenWriter(place, len(tokenizing.tokenizer), f"{split}-{number:05d}") for split in splits}
         totals = {split: Counter[str]() for split in splits}
         for batch in iter(lambda: text_batch(texts), []):
@@ -55,19 +55,20 @@ def write_shards(
             facts[split] = {name: totals[split][name] for name in COUNTS}
             (place / f"{writer.name}.dtype").unlink()
             files = sorted(place.glob(f"{writer.name}.*")) if totals[split]["documents"] else []
-            facts[split]["files"] = {file.name: _described(file) for file in files}
+            facts[split]["files"] = {file.name: file_facts(file) for file in files}
             for file in files:
                 output.take(file.name, file)
     return facts
 
 
-def _described(file: Path) -> dict[str, Any]:
+def file_facts(file: Path) -> dict[str, Any]:
+    """Return size and hash of a file."""
     with file.open("rb") as stream:
         return {"size": file.stat().st_size, "hash": hash_stream(stream)}
 
 
 @contextmanager
-def _place(output: Folder) -> Iterator[Path]:
+def place_for(output: Folder) -> Iterator[Path]:
     """Give a folder to write into: beside the output, where that is on this machine, so that files need no copy."""
     near = None if output.local is None else output.local / "unfinished" / "tmp"
     if near is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from pretune.cli.arguments import split_arguments
 from pretune.cli.commands.parsing import check_options
 from pretune.cli.help_text import synopsis
 from pretune.cli.run_options import add_run_options
-from pretune.cli.verb_options import option_names, read_all_options, read_options
+from pretune.cli.verb_options import option_names, option_of, read_all_options, read_options
 from pretune.cli.verbs import VERBS
 from pretune.main import main as command
 
@@ -32,6 +33,7 @@ VALUES = {
     "format": "safetensors",
     "quantize": "int8",
     "executor": "ray",
+    "from": "litdata",
 }
 """Of options that do not take just any number."""
 PLACES = {"compare": ["a", "b"], "report": ["a", "b"], "export": ["a"]}
@@ -151,9 +153,10 @@ def test_each_declared_option_is_taken(name: str, option: str) -> None:
     """And is not handed on."""
     kind: Any = VERBS[name].load_options()
     value, places = VALUES.get(option, "3"), PLACES.get(name, [])
+    fields_of = {option_of(field): field.name for field in fields(kind)}
     for words in ([f"--{option}", value], [f"--{option}={value}"]):
         options, others = read_options(kind, [*places, *words, *([] if places else ["--trainer.max_steps=3"])])
-        assert str(getattr(options, option.replace(".", "_"))).lower() in (value, f"{value}.0")
+        assert str(getattr(options, fields_of[option])).lower() in (value, f"{value}.0")
         assert others == ([] if places else ["--trainer.max_steps=3"])
 
 
