@@ -10,11 +10,12 @@ from torch import Tensor
 
 from ..tables.multi_hot import MultiHot
 from .token_rows import MappedLengths, RowsInMemory, TokenRows
+from .whole_batches import WholeBatches
 
 Collate = Callable[[list[dict[str, np.ndarray]]], dict[str, Tensor]]
 
 
-class Batches:
+class Batches(WholeBatches):
     """Rows of tokens as batches.
 
     Args:
@@ -51,7 +52,8 @@ class Batches:
         numbers: np.ndarray = self.picked[np.asarray(indices)]
         return numbers
 
-    def __getitem__(self, indices: list[int]) -> dict[str, Tensor]:
+    def batch(self, indices: list[int]) -> dict[str, Tensor]:
+        """Return a batch of some examples."""
         numbers = indices if self._picked is None else self._picked[indices].tolist()
         batch = self.collate([self.rows[i] for i in numbers])
         return {**batch, **{name: torch.from_numpy(values[indices]) for name, values in self.columns.items()}}

@@ -11,9 +11,10 @@ from torch import Tensor
 from ...errors import check_range
 from ...storage.cache import TokenStore
 from ...text.tokenizer import block_frame
+from .whole_batches import WholeBatches
 
 
-class Blocks:
+class Blocks(WholeBatches):
     """Fixed blocks of a token stream, as batches.
 
     Args:
@@ -47,7 +48,8 @@ class Blocks:
     def __len__(self) -> int:
         return count_blocks(self.tokens, self.content, self.stride)
 
-    def __getitem__(self, indices: list[int]) -> dict[str, Tensor]:
+    def batch(self, indices: list[int]) -> dict[str, Tensor]:
+        """Return a batch of some examples."""
         rows = np.full((len(indices), self.block_size), self.pad_id, np.int64)
         mask = np.zeros_like(rows)
         words = np.full_like(rows, -1)

@@ -10,9 +10,10 @@ from torch import Tensor
 
 from .batches import Collate
 from .token_rows import RowsInMemory, TokenRows
+from .whole_batches import WholeBatches
 
 
-class ChoiceBatches:
+class ChoiceBatches(WholeBatches):
     """Examples as batches of (rows, choices, length).
 
     Args:
@@ -47,7 +48,8 @@ class ChoiceBatches:
         numbers: np.ndarray = self.first[np.asarray(indices)]
         return numbers
 
-    def __getitem__(self, indices: list[int]) -> dict[str, Tensor]:
+    def batch(self, indices: list[int]) -> dict[str, Tensor]:
+        """Return a batch of some examples."""
         counts = self.counts[indices]
         flat = [
             self.rows[i] for first, n in zip(self.first[indices], counts, strict=True) for i in range(first, first + n)

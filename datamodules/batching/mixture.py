@@ -13,9 +13,10 @@ from .batch_plan import MANY, MIXED
 from .interleaving import Interleaved, Shuffled
 from .loader import BatchedDataset
 from .permutation import Order, Permutation
+from .whole_batches import WholeBatches
 
 
-class Mixture:
+class Mixture(WholeBatches):
     """Examples of several corpora, numbered through.
 
     Args:
@@ -31,7 +32,8 @@ class Mixture:
     def __len__(self) -> int:
         return int(self.ends[-1])
 
-    def __getitem__(self, indices: list[int]) -> dict[str, Tensor]:
+    def batch(self, indices: list[int]) -> dict[str, Tensor]:
+        """Return a batch of some examples."""
         numbers = np.asarray(indices)
         which = np.searchsorted(self.ends, numbers, side="right")
         begins = self.ends - [len(part) for part in self.parts]

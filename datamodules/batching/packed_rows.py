@@ -10,9 +10,10 @@ from torch import Tensor
 
 from .packing import pack_places
 from .token_rows import TokenRows
+from .whole_batches import WholeBatches
 
 
-class PackedRows:
+class PackedRows(WholeBatches):
     """Packs of whole rows as batches in one row of tokens each; best fit, the longest first.
 
     Args:
@@ -36,7 +37,8 @@ class PackedRows:
         """Return the numbers of the rows of tokens that a batch is made of, in its order."""
         return np.array([number for index in indices for number in self.packs[index]], np.int64)
 
-    def __getitem__(self, indices: list[int]) -> dict[str, Tensor]:
+    def batch(self, indices: list[int]) -> dict[str, Tensor]:
+        """Return a batch of some examples."""
         numbers = self.rows_of(indices).tolist()
         rows = [self.rows[number] for number in numbers]
         sizes = np.array([len(row["input_ids"]) for row in rows], np.int64)

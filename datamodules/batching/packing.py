@@ -13,12 +13,13 @@ from torch import Tensor
 from ...storage.cache import TokenStore, cached
 from ...text.progress import Bar
 from ...text.tokenizer import block_frame, separator_id
+from .whole_batches import WholeBatches
 
 CHUNK = 1_000_000
 """Documents are divided into packs so many at a time: memory stays bounded."""
 
 
-class Packs:
+class Packs(WholeBatches):
     """Packs of whole documents, up to a number of tokens each, as batches in one row.
 
     A document that is longer than a pack comes in pieces. Documents keep their order; packs are what is shuffled.
@@ -107,7 +108,8 @@ class Packs:
                 places.append((self.store.place(document) + begin, self.store.place(document) + end))
         return places
 
-    def __getitem__(self, indices: list[int]) -> dict[str, Tensor]:
+    def batch(self, indices: list[int]) -> dict[str, Tensor]:
+        """Return a batch of some examples."""
         pieces = np.array([piece for index in indices for piece in self._content(index)], np.int64).reshape(-1, 2)
         sizes = pieces[:, 1] - pieces[:, 0] + self.block_size - self.content
         ends = np.cumsum(sizes)

@@ -15,12 +15,13 @@ from ...text.encoding import encode
 from ...text.findings import Findings
 from .padding import pad_rows
 from .token_rows import TokenRow
+from .whole_batches import WholeBatches
 
 UNMASKED = "_without a mask"
 """What a finding is called that warns, and is not told beside the others."""
 
 
-class Prompts:
+class Prompts(WholeBatches):
     """Beginnings of texts to be continued, as batches.
 
     Args:
@@ -34,7 +35,8 @@ class Prompts:
     def __len__(self) -> int:
         return len(self.sequences)
 
-    def __getitem__(self, indices: list[int]) -> dict[str, Tensor]:
+    def batch(self, indices: list[int]) -> dict[str, Tensor]:
+        """Return a batch of some examples."""
         rows = [np.asarray(self.sequences[i], np.int64) for i in indices]
         ids, mask = pad_rows(rows, self.pad_id), pad_rows([np.ones_like(row) for row in rows], 0)
         return {"input_ids": ids, "attention_mask": mask, "index": torch.tensor(indices)}

@@ -14,9 +14,10 @@ from ...contracts.random_streams import OTHER_SEGMENT
 from ...storage.cache import mapped
 from .gather_pairs import Sentences
 from .padding import pad_rows
+from .whole_batches import WholeBatches
 
 
-class Pairs:
+class Pairs(WholeBatches):
     """Pairs of segments, as batches.
 
     Args:
@@ -41,7 +42,8 @@ class Pairs:
     def __len__(self) -> int:
         return len(self.table)
 
-    def __getitem__(self, indices: list[int]) -> dict[str, Tensor]:
+    def batch(self, indices: list[int]) -> dict[str, Tensor]:
+        """Return a batch of some examples."""
         first, second, other, documents, others = [], [], [], [], []
         for index in indices:
             begin, middle, end, document = self.table[index].tolist()

@@ -13,6 +13,7 @@ from ...storage.prepared import Shard
 from ..batching.batch_plan import MANY, MIXED
 from ..batching.mixture import join
 from ..batching.permutation import Order, Permutation
+from ..batching.whole_batches import WholeBatches
 from .shard_store import ShardFiles, ShardStore
 from .window_order import WindowOrder
 
@@ -20,7 +21,7 @@ AT_HAND = 64
 """Shards that stay mapped."""
 
 
-class Sharded:
+class Sharded(WholeBatches):
     """Examples of many shards, numbered through; those of a shard are made when one of them is first asked for.
 
     Args:
@@ -86,7 +87,8 @@ class Sharded:
                 self._at_hand.popitem(last=False)
         return self._at_hand[shard]
 
-    def __getitem__(self, indices: list[int]) -> dict[str, Tensor]:
+    def batch(self, indices: list[int]) -> dict[str, Tensor]:
+        """Return a batch of some examples."""
         numbers = np.asarray(indices)
         which = np.searchsorted(self.ends, numbers, side="right")
         within = numbers - (self.ends - self.counts)[which]
