@@ -18,6 +18,7 @@ sys.modules["estimating"] = estimating  # its dataclasses look there
 spec.loader.exec_module(estimating)
 
 
+@pytest.mark.slow
 def test_tiny_networks(capsys: pytest.CaptureFixture[str]) -> None:
     found = estimating.main(["--smoke", "--precisions", "bf16-mixed", "--steps", "2"])
     assert list(found) == [(name, "bf16-mixed") for name in estimating.SMOKE]

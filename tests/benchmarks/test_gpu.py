@@ -75,7 +75,9 @@ def names() -> list[str]:
 # ---------------------------------------------------------------------- every measure
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize(
+    "name", [name if name == "clm" else pytest.param(name, marks=pytest.mark.slow) for name in names()]
+)
 def test_every_side_of_a_measure(name: str, harness: Any, packed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     turn = load(BENCHMARKS / "speed" / "turn.py", "turn")
     task = load(BENCHMARKS / "gpu" / "measures.py", "measures").MEASURES[name].settings.get("task")

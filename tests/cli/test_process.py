@@ -80,6 +80,7 @@ def test_pages_are_cleared_once(program: Callable[..., str], switches: dict[str,
     assert int(faults) > 5_000 if switches else int(faults) < 500
 
 
+@pytest.mark.slow
 @linux
 def test_tensors_of_many_sizes_leave_no_holes(program: Callable[..., str]) -> None:
     as_it_is = float(program(GROWTH, PRETUNE_KEEP_MEMORY="0"))
@@ -127,6 +128,7 @@ print(sizes[-1] - sizes[0])
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_shapes_do_not_pile_up() -> None:
     clean = {key: value for key, value in os.environ.items() if "CACHE_CAPACITY" not in key}

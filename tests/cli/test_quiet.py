@@ -112,7 +112,7 @@ def in_terminal(columns: int, *args: str) -> tuple[int, str]:
     return process.wait(timeout=60), written.decode()
 
 
-@pytest.mark.parametrize("columns", [80, 200])
+@pytest.mark.parametrize("columns", [80, pytest.param(200, marks=pytest.mark.slow)])
 def test_a_run_in_a_terminal(columns: int, reviews: Path, encoder: Path) -> None:
     Path("mine.py").write_text(MODULE)
     args = ["fit", "--model=mine.Mine", f"--model.backbone={encoder}", "--data=TextClassificationDataModule"]

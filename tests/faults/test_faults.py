@@ -34,6 +34,7 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", list(FEW))
 def test_nothing_is_lost(kind: str, outcomes: dict[str, list[str]]) -> None:
     told = outcomes[kind]

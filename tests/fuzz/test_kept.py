@@ -267,8 +267,8 @@ def test_labels_that_only_look_like_lists() -> None:
         (PREDICTIONS["questions"], {"metric": "accuracy"}, "accuracy compares labels, and 'answers' holds answers"),
         (PREDICTIONS["several labels"], {"metric": "exact_match"}, "needs answers as SQuAD has them"),
         (GOOD, {"resamples": 0}, "--resamples is 0"),
-        ([{"label": 0.5, "prediction": None}], {}, "No prediction is ever equal"),
-        ([{"answers": {"text": "a"}, "prediction": "a"}], {}, "No prediction is ever equal"),
+        ([{"label": 0.5, "prediction": None}], {}, "no prediction is ever equal"),
+        ([{"answers": {"text": "a"}, "prediction": "a"}], {}, "no prediction is ever equal"),
     ],
 )
 def test_metrics_that_do_not_suit(rows: list[dict[str, Any]], options: dict[str, Any], why: str) -> None:

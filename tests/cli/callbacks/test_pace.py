@@ -108,6 +108,7 @@ def counted(fit: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, tmp_path: 
     return run
 
 
+@pytest.mark.slow
 def test_validation_takes_a_fifth_of_the_time(counted: Callable[..., Any], caplog: pytest.LogCaptureFixture) -> None:
     """200 rows of validation for 80 of training: 20 batches for 8, of which a step costs three."""
     cli, found = counted("--data.batch_size=10", "--pace.min_steps=100")

@@ -300,6 +300,7 @@ def test_the_command_line_keeps_earlier_predictions(
     assert "there is such a file already" in fails("predict", *named)
 
 
+@pytest.mark.slow
 def test_a_prediction_that_is_killed_at_random_moments_is_whole_in_the_end(
     reviews: Path, encoder: Path, run: Callable[..., Any]
 ) -> None:

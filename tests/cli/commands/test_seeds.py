@@ -38,6 +38,7 @@ def commands(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return seen
 
 
+@pytest.mark.slow
 def test_what_is_done_is_kept(config: str, commands: list[str], run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     Path(config).write_text(Path(config).read_text() + "\nseeds: 1,2\n")
     results = run("fit", "--config", config)

@@ -66,6 +66,7 @@ def commands(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return seen
 
 
+@pytest.mark.slow
 def test_interrupted_and_resumed(
     commands: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -257,7 +258,9 @@ def test_without_files_there_is_no_submission(tmp_path: Path, capsys: pytest.Cap
     assert capsys.readouterr().out == ""
 
 
-@pytest.mark.parametrize(("name", "folder"), [("glue", "nyu-mll/glue"), ("clue", "clue/clue")])
+@pytest.mark.parametrize(
+    ("name", "folder"), [pytest.param("glue", "nyu-mll/glue", marks=pytest.mark.slow), ("clue", "clue/clue")]
+)
 def test_shipped_suites(name: str, folder: str) -> None:
     for case in CASES.values():
         if case.at.startswith(folder):

@@ -82,6 +82,7 @@ def test_an_interrupted_search_goes_on(tune: Callable[..., Any], monkeypatch: py
         tune("--trials=3", "--range_test=false", "--model.warmup=0.2")
 
 
+@pytest.mark.slow
 def test_what_falls_behind_is_pruned_and_what_fails_is_noted(
     tune: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

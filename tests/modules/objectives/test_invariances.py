@@ -191,7 +191,13 @@ def weights(name: str) -> dict[str, Tensor]:
 PACKED_MIXTURE = ("--data.packing=true", "--data.num_workers=2")
 
 
-@pytest.mark.parametrize(("case", "more"), [*((case, ()) for case in CASES), (CASES[0], PACKED_MIXTURE)])
+@pytest.mark.parametrize(
+    ("case", "more"),
+    [
+        *(pytest.param(case, (), marks=[pytest.mark.slow] if case is not CASES[1] else []) for case in CASES),
+        pytest.param(CASES[0], PACKED_MIXTURE, marks=pytest.mark.slow),
+    ],
+)
 def test_killed_and_resumed_is_uninterrupted(
     case: tuple[str, str], more: tuple[str, ...], texts: Path, tokenizer_folder: Path, run: Callable[..., Any]
 ) -> None:
