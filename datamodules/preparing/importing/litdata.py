@@ -20,7 +20,7 @@ from .token_file import TokenFile, read_start, size_of
 INDEX = "index.json"
 LOADER = "TokensLoader"
 TAIL = "lie behind the last whole id of the last item"
-TENSORS = {11: "u1", 12: "i1", 13: "<i2", 14: "<i2", 15: "<i4", 16: "<i4", 17: "<i8", 18: "<i8"}
+TENSORS = {11: "u1", 12: "i1", 13: "<i2", 14: "<i2", 15: "<i4", 16: "<i4", 17: "<i8", 18: "<i8", 20: "<u2"}
 ARRAYS = {0: "i1", 1: "<i2", 2: "<i4", 3: "<i8", 4: "u1", 5: "<u2", 6: "<u4", 7: "<u8"}
 FORMATS = {"no_header_tensor": TENSORS, "no_header_numpy": ARRAYS}
 """Types of whole numbers by the name of what wrote them, and by number."""

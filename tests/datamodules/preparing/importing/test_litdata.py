@@ -12,7 +12,7 @@ from pretune.errors import InputError
 
 
 @pytest.mark.parametrize(
-    ("dtype", "code"), [("<i4", "no_header_tensor:16"), ("<u2", "no_header_numpy:5"), ("<i8", "no_header_tensor:18")]
+    ("dtype", "code"), [("<i4", "no_header_tensor:16"), ("<u2", "no_header_numpy:5"), ("<u2", "no_header_tensor:20")]
 )
 def test_litdata(gpt: str, documents: list[list[int]], dtype: str, code: str) -> None:
     """Items are joined within a chunk, and divided where texts end."""
