@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from ...storage.atomic_files import write_text
 from ...storage.plain_files import read_json
 
 
@@ -24,7 +25,4 @@ def read(path: Path) -> dict[str, Any]:
 
 def write(path: Path, content: dict[str, Any]) -> None:
     """Write JSON (which is YAML too), whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(path.name + ".tmp")
-    unfinished.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    unfinished.replace(path)
+    write_text(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
