@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from running import running  # type: ignore[import-not-found]
+
 
 class HttpStore:
     """Serves a folder.
@@ -82,10 +84,5 @@ class HttpStore:
 def http_store(folder: Path) -> Iterator[HttpStore]:
     """Serve a folder for a while."""
     store = HttpStore(folder)
-    thread = threading.Thread(target=store.server.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
-    try:
+    with running(store.server):
         yield store
-    finally:
-        store.server.shutdown()
-        store.server.server_close()

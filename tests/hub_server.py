@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 from huggingface_hub import constants
 from huggingface_hub.utils import _http
+from running import running  # type: ignore[import-not-found]
 
 from pretune.cli.sharing import repository
 
@@ -248,23 +249,9 @@ def _oid(content: bytes, large: bool) -> str:
 
 
 @contextmanager
-def hub_server() -> Iterator[HubServer]:
-    """A server that runs while the block does."""
-    server = HubServer()
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join(5)
-
-
-@contextmanager
 def local_hub() -> Iterator[HubServer]:
     """A server, and a process that speaks to it and to no other, which does not wait before it tries again."""
-    with hub_server() as server, pytest.MonkeyPatch.context() as patch:
+    with running(HubServer()) as server, pytest.MonkeyPatch.context() as patch:
         patch.setenv("HF_ENDPOINT", server.url)
         patch.setenv("HF_TOKEN", TOKEN)
         patch.setattr(constants, "HF_HUB_OFFLINE", False)

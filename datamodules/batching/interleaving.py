@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
+
+from .permutation import Permutation
 
 CYCLE = 1 << 20
 """Places within which each corpus comes exactly as often as its weight says."""
@@ -19,6 +21,17 @@ class Shuffled(Protocol):
         """Return what stands at some places of the order: int64."""
 
 
+def shuffled(corpus: Any, seed: list[int]) -> Shuffled:
+    """Return a random order of the examples of a corpus: its own where it has one, as shards in windows have.
+
+    Args:
+        corpus: a dataset.
+        seed: whole numbers.
+    """
+    own: Callable[[list[int]], Shuffled] | None = getattr(corpus, "shuffled", None)
+    return own(seed) if own is not None else Permutation(len(corpus), seed)
+
+
 class Interleaved:
     """The examples of an epoch of a mixture, of which any part takes time and memory of that part and one cycle.
 
@@ -27,9 +40,8 @@ class Interleaved:
     stopped: small ones are repeated whole, and nothing of a large one is left out for good.
 
     Args:
-        sizes: examples of each corpus; their numbers follow each other.
+        corpora: datasets; the numbers of their examples follow each other.
         weights: of the corpora; relative to each other.
-        shuffled: takes the number of a corpus and a seed to a random order of its examples.
         seed: of the order.
         epoch: its number.
         size: places of the epoch; None: as many as there are examples.
@@ -39,24 +51,23 @@ class Interleaved:
 
     def __init__(
         self,
-        sizes: Sequence[int],
+        corpora: Sequence[Any],
         weights: Sequence[float],
-        shuffled: Callable[[int, list[int]], Shuffled],
         seed: int,
         epoch: int = 0,
         size: int | None = None,
         before: Sequence[int] = (),
         stage: int | None = None,
     ) -> None:
-        self.size = sum(sizes) if size is None else size
-        self.shuffled, self.seed = shuffled, seed
-        self._before = list(before) or [0] * len(sizes)
+        self.corpora, self.seed = corpora, seed
+        self._sizes = [len(corpus) for corpus in corpora]
+        self.size = sum(self._sizes) if size is None else size
+        self._before = list(before) or [0] * len(corpora)
         self._stage = [] if stage is None else [stage]
         self.first = epoch * self.size
         """The place, of all epochs, that this one begins with."""
         self._turns: dict[int, tuple[int, Shuffled]] = {}
         """Of each corpus the order at hand, and which one it is."""
-        self._sizes = [int(one) for one in sizes]
         self._begins = np.cumsum([0, *self._sizes])
         self._places = places_of_weights(weights)
         self._number = -1
@@ -111,7 +122,7 @@ class Interleaved:
 
     def _order(self, corpus: int, turn: int) -> Shuffled:
         if corpus not in self._turns or self._turns[corpus][0] != turn:
-            self._turns[corpus] = turn, self.shuffled(corpus, [self.seed, corpus, turn])
+            self._turns[corpus] = turn, shuffled(self.corpora[corpus], [self.seed, corpus, turn])
         return self._turns[corpus][1]
 
     @cached_property

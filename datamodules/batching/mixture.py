@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,9 +9,9 @@ import torch
 from torch import Tensor
 
 from .batch_plan import MANY, MIXED
-from .interleaving import Interleaved, Shuffled
+from .interleaving import Interleaved
 from .loader import BatchedDataset
-from .permutation import Order, Permutation
+from .permutation import Order
 from .whole_batches import WholeBatches
 
 
@@ -54,12 +53,8 @@ class Mixture(WholeBatches):
         """
         own = any(getattr(part, "window", None) is not None for part in self.parts)
         if own or (len(self) > MANY and made >= MIXED):
-            return Interleaved([len(part) for part in self.parts], self.weights, self._shuffled, seed, epoch)
+            return Interleaved(self.parts, self.weights, seed, epoch)
         return self._drawn(seed, epoch)[np.random.default_rng([seed, epoch]).permutation(len(self))]
-
-    def _shuffled(self, part: int, seed: list[int]) -> Shuffled:
-        own: Callable[[list[int]], Shuffled] | None = getattr(self.parts[part], "shuffled", None)
-        return own(seed) if own is not None else Permutation(len(self.parts[part]), seed)
 
     def _drawn(self, seed: int, epoch: int) -> np.ndarray:
         """Return the examples of an epoch, before they are shuffled."""

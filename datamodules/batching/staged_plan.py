@@ -12,9 +12,9 @@ from torch import Tensor
 
 from .batch_plan import BatchPlan
 from .cuts import StagedCuts
-from .interleaving import Interleaved, Shuffled
+from .interleaving import Interleaved
 from .loader import BatchedDataset
-from .permutation import Order, Permutation
+from .permutation import Order
 
 
 @dataclass(frozen=True)
@@ -46,14 +46,11 @@ class StagedOrder:
     """
 
     def __init__(self, parts: Sequence[Any], stages: Sequence[PlannedStage], seed: int) -> None:
-        self._parts = parts
-        sizes, before = [len(part) for part in parts], [0] * len(parts)
+        before = [0] * len(parts)
         self._ends = [0, *(stage.end for stage in stages)]
         self._orders = []
         for number, (stage, (begin, end)) in enumerate(zip(stages, pairwise(self._ends), strict=True)):
-            order = Interleaved(
-                sizes, stage.weights, self._shuffled, seed, size=end - begin, before=before, stage=number
-            )
+            order = Interleaved(parts, stage.weights, seed, size=end - begin, before=before, stage=number)
             self._orders.append(order)
             before = [done + more for done, more in zip(before, order.counts(), strict=True)]
         self.drawn = before
@@ -73,11 +70,6 @@ class StagedOrder:
             if begin < stop and start < end
         ]
         return np.concatenate(found) if found else np.zeros(0, np.int64)
-
-    def _shuffled(self, corpus: int, seed: list[int]) -> Shuffled:
-        own = getattr(self._parts[corpus], "shuffled", None)
-        shuffled: Shuffled = own(seed) if own is not None else Permutation(len(self._parts[corpus]), seed)
-        return shuffled
 
 
 class StagedPlan(BatchPlan):

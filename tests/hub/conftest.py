@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 from hub_user import User  # type: ignore[import-not-found]
-from reading_server import ReadingServer, reading_server  # type: ignore[import-not-found]
+from reading_server import ReadingServer  # type: ignore[import-not-found]
+from running import running  # type: ignore[import-not-found]
 
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[ReadingServer]:
     """A hub without a repository."""
-    with reading_server() as found:
+    with running(ReadingServer()) as found:
         yield found
 
 

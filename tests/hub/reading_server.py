@@ -5,10 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
@@ -274,17 +271,3 @@ def _entries(files: dict[str, bytes]) -> list[dict[str, Any]]:
 
 def _parent(path: str) -> str:
     return path.rpartition("/")[0]
-
-
-@contextmanager
-def reading_server() -> Iterator[ReadingServer]:
-    """A server that runs while the block does."""
-    server = ReadingServer()
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join(5)
